@@ -1,0 +1,1 @@
+//! Statsig-compatible config specs, compiled and evaluated locally, without I/O.
