@@ -1,0 +1,315 @@
+//! The state of a compilation, and its order.
+
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+
+use crate::error::Error;
+use crate::json::{Encoder, PackSeed};
+use crate::ruleset::{
+    Cmab, Condition, FieldSlot, HashPrefix, Mapping, NO_INDEX, NameIndex, ParameterStoreSpec, Rule, Ruleset, RulesetMeta, Spec, Text,
+    TextPoolBuilder, UnitType, UserField, position,
+};
+use crate::specs::wire::{Entries, WireDocument};
+use crate::specs::{CowStr, Format, ProblemKind, Problems};
+use serde::de::DeserializeSeed;
+
+/// Places of the values that need no storage of their own.
+pub(super) mod place {
+    pub(in crate::compile) const NULL: u32 = 0;
+    pub(in crate::compile) const FALSE: u32 = 1;
+    pub(in crate::compile) const TRUE: u32 = 2;
+    pub(in crate::compile) const EMPTY_OBJECT: u32 = 3;
+}
+
+/// Which of the three spec sections something stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Gates,
+    Configs,
+    Layers,
+}
+
+impl Section {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Gates => "feature_gates",
+            Self::Configs => "dynamic_configs",
+            Self::Layers => "layer_configs",
+        }
+    }
+}
+
+/// Everything that is being built.
+pub(super) struct Compiler<'a> {
+    pub(super) format: Format,
+    pub(super) text: TextPoolBuilder,
+    json: Encoder,
+    /// Values by their text in the document.
+    values: HashMap<&'a str, u32>,
+    pub(super) specs: Vec<Spec>,
+    pub(super) sections: [Vec<u32>; 3],
+    pub(super) rules: Vec<Rule>,
+    pub(super) rule_conditions: Vec<u32>,
+    /// Rules with a delegate that is still a name.
+    pub(super) delegates: Vec<(u32, Text)>,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) condition_ids: HashMap<Text, u32>,
+    pub(super) prefixes: Vec<HashPrefix>,
+    unit_types: Vec<UnitType>,
+    unit_ids: HashMap<Text, u32>,
+    fields: Vec<UserField>,
+    field_ids: HashMap<Text, u32>,
+    name_lists: Vec<Box<[Text]>>,
+    pub(super) cmabs: Vec<Cmab>,
+    pub(super) stores: Vec<ParameterStoreSpec>,
+    pub(super) mappings: Vec<Mapping>,
+    pub(super) override_rules: HashMap<Text, u32>,
+    pub(super) problems: Problems,
+}
+
+impl<'a> Compiler<'a> {
+    pub(super) fn new(format: Format) -> Self {
+        let mut json = Encoder::default();
+        json.null();
+        json.bool(false);
+        json.bool(true);
+        // `{}`; packing a constant cannot fail.
+        let _ = PackSeed(&mut json).deserialize(serde_json::Value::Object(serde_json::Map::new()));
+        Self {
+            format,
+            text: TextPoolBuilder::default(),
+            json,
+            values: HashMap::new(),
+            specs: Vec::new(),
+            sections: [Vec::new(), Vec::new(), Vec::new()],
+            rules: Vec::new(),
+            rule_conditions: Vec::new(),
+            delegates: Vec::new(),
+            conditions: Vec::new(),
+            condition_ids: HashMap::new(),
+            prefixes: Vec::new(),
+            unit_types: Vec::new(),
+            unit_ids: HashMap::new(),
+            fields: Vec::new(),
+            field_ids: HashMap::new(),
+            name_lists: Vec::new(),
+            cmabs: Vec::new(),
+            stores: Vec::new(),
+            mappings: Vec::new(),
+            override_rules: HashMap::new(),
+            problems: Problems::default(),
+        }
+    }
+
+    /// Reads the sections in the order in which they depend on each other.
+    pub(super) fn run(mut self, wire: WireDocument<'a>, document_bytes: usize) -> Result<Ruleset, Error> {
+        if let Some(section) = wire.condition_map {
+            self.read_conditions(section)?;
+        }
+        self.read_specs(wire.feature_gates, Section::Gates)?;
+        self.read_specs(wire.dynamic_configs, Section::Configs)?;
+        self.read_specs(wire.layer_configs, Section::Layers)?;
+        self.read_override_rules(wire.override_rules)?;
+        self.read_mappings(wire.overrides)?;
+        self.read_cmabs(wire.cmab_configs)?;
+        self.read_stores(wire.param_stores)?;
+        let experiment_layers = self.read_experiment_layers(&wire)?;
+        let meta = RulesetMeta {
+            time: wire.time.unwrap_or_default(),
+            checksum: wire.checksum.map(into_string).filter(|checksum| !checksum.is_empty()),
+            company_id: wire.company_id.map(into_string),
+            app_id: wire.app_id,
+            default_environment: wire.default_environment.map(into_string),
+            hashed_sdk_key_used: wire.hashed_sdk_key_used.map(into_string),
+            id_lists: wire.id_lists.unwrap_or_default(),
+            sdk_flags: wire.sdk_flags.unwrap_or_default(),
+            sdk_configs: wire.sdk_configs.unwrap_or_default(),
+            diagnostics: wire.diagnostics.unwrap_or_default(),
+            document_bytes,
+        };
+        Ok(self.finish(meta, experiment_layers))
+    }
+
+    fn finish(mut self, meta: RulesetMeta, experiment_layers: Vec<(Text, Text)>) -> Ruleset {
+        self.values = HashMap::new();
+        let [gates, configs, layers] = std::mem::take(&mut self.sections).map(|list| self.index_specs(&list));
+        let cmab_names = self.index(self.cmabs.iter().map(|cmab| cmab.name));
+        let store_names = self.index(self.stores.iter().map(|store| store.name));
+        let mapping_names = self.index(self.mappings.iter().map(|mapping| mapping.name));
+        self.link(&gates, &configs, &layers, &cmab_names, &mapping_names);
+        self.analyse();
+        Ruleset {
+            text: self.text.finish(),
+            json: self.json.into_bytes().into_boxed_slice(),
+            specs: self.specs.into_boxed_slice(),
+            rules: self.rules.into_boxed_slice(),
+            rule_conditions: self.rule_conditions.into_boxed_slice(),
+            conditions: self.conditions.into_boxed_slice(),
+            prefixes: self.prefixes.into_boxed_slice(),
+            unit_types: self.unit_types.into_boxed_slice(),
+            fields: self.fields.into_boxed_slice(),
+            name_lists: self.name_lists.into_boxed_slice(),
+            gates,
+            configs,
+            layers,
+            cmabs: self.cmabs.into_boxed_slice(),
+            cmab_names,
+            stores: self.stores.into_boxed_slice(),
+            store_names,
+            mappings: self.mappings.into_boxed_slice(),
+            mapping_names,
+            experiment_layers: experiment_layers.into_boxed_slice(),
+            meta,
+            problems: self.problems.into_vec(),
+        }
+    }
+
+    fn index_specs(&self, list: &[u32]) -> NameIndex {
+        NameIndex::new(list.iter().map(|&at| (self.text.get(self.specs[at as usize].name), at)))
+    }
+
+    fn index(&self, names: impl Iterator<Item = Text>) -> NameIndex {
+        NameIndex::new(names.map(|name| self.text.get(name)).zip(0..))
+    }
+
+    /// Turns the names that are left into positions.
+    fn link(&mut self, gates: &NameIndex, configs: &NameIndex, layers: &NameIndex, cmabs: &NameIndex, mappings: &NameIndex) {
+        let Self { text, specs, rules, conditions, delegates, cmabs: cmab_list, mappings: mapping_list, .. } = self;
+        let find = |index: &NameIndex, name: Text| index.find(text.get(name), |at| text.get(specs[at as usize].name)).unwrap_or(NO_INDEX);
+        for &mut (rule, name) in delegates {
+            rules[rule as usize].delegate = find(configs, name);
+        }
+        for condition in conditions.iter_mut() {
+            for gate in condition.gates_mut() {
+                gate.spec = find(gates, gate.name);
+            }
+        }
+        for cmab in cmab_list.iter_mut() {
+            if let Some(gate) = &mut cmab.targeting_gate {
+                gate.spec = find(gates, gate.name);
+            }
+        }
+        if mapping_list.is_empty() && cmab_list.is_empty() {
+            return;
+        }
+        for index in [gates, configs, layers] {
+            for at in index.targets() {
+                let name = text.get(specs[at as usize].name);
+                let mapping = mappings.find(name, |at| text.get(mapping_list[at as usize].name)).unwrap_or(NO_INDEX);
+                let cmab = cmabs.find(name, |at| text.get(cmab_list[at as usize].name)).unwrap_or(NO_INDEX);
+                specs[at as usize].mapping = mapping;
+                specs[at as usize].cmab = cmab;
+            }
+        }
+    }
+
+    /// Stores a config value: an object, a boolean or `null`; anything else counts as `{}`.
+    pub(super) fn value(&mut self, raw: &'a RawValue) -> Result<u32, serde_json::Error> {
+        match raw.get().as_bytes().first() {
+            Some(b't') => Ok(place::TRUE),
+            Some(b'f') => Ok(place::FALSE),
+            Some(b'n') => Ok(place::NULL),
+            Some(b'{') => self.any_value(raw),
+            _ => Ok(place::EMPTY_OBJECT),
+        }
+    }
+
+    /// Stores a value of any kind.
+    pub(super) fn any_value(&mut self, raw: &'a RawValue) -> Result<u32, serde_json::Error> {
+        if let Some(&known) = self.values.get(raw.get()) {
+            return Ok(known);
+        }
+        let start = self.json.len();
+        let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+        if let Err(error) = PackSeed(&mut self.json).deserialize(&mut deserializer) {
+            self.json.truncate(start);
+            return Err(error);
+        }
+        let at = if self.json.bytes()[start..] == *crate::json::EMPTY_OBJECT {
+            self.json.truncate(start);
+            place::EMPTY_OBJECT
+        } else {
+            position(start)
+        };
+        self.values.insert(raw.get(), at);
+        Ok(at)
+    }
+
+    /// The position of an id type.
+    pub(super) fn unit(&mut self, id_type: &str) -> u32 {
+        let name = self.text.intern(id_type);
+        if let Some(&known) = self.unit_ids.get(&name) {
+            return known;
+        }
+        let lower = id_type.to_lowercase();
+        let unit = UnitType { name, is_user_id: lower == "userid", lower: self.text.intern(&lower) };
+        let at = position(self.unit_types.len());
+        self.unit_types.push(unit);
+        self.unit_ids.insert(name, at);
+        at
+    }
+
+    /// The position of a user field.
+    pub(super) fn field(&mut self, field: &str) -> u32 {
+        let exact = self.text.intern(field);
+        if let Some(&known) = self.field_ids.get(&exact) {
+            return known;
+        }
+        let lower = field.to_lowercase();
+        let field = UserField { exact, slot: FieldSlot::from_lower(&lower), lower: self.text.intern(&lower) };
+        let at = position(self.fields.len());
+        self.fields.push(field);
+        self.field_ids.insert(exact, at);
+        at
+    }
+
+    /// The position of what is hashed before the unit ID.
+    pub(super) fn prefix(&mut self, text: &str) -> u32 {
+        let prefix = HashPrefix::new(text, &mut self.text);
+        self.prefixes.push(prefix);
+        position(self.prefixes.len() - 1)
+    }
+
+    /// The position of a list of names.
+    pub(super) fn name_list(&mut self, names: Option<Vec<CowStr<'_>>>) -> u32 {
+        let Some(names) = names else { return NO_INDEX };
+        let names = names.iter().map(|name| self.text.intern(name)).collect();
+        self.name_lists.push(names);
+        position(self.name_lists.len() - 1)
+    }
+
+    fn read_experiment_layers(&mut self, wire: &WireDocument<'a>) -> Result<Vec<(Text, Text)>, Error> {
+        let malformed = |section| move |source| Error::MalformedSection { section, source };
+        let mut pairs = Vec::new();
+        if let Some(raw) = wire.experiment_to_layer {
+            let map: Entries<'_, CowStr<'_>> = serde_json::from_str(raw.get()).map_err(malformed("experiment_to_layer"))?;
+            for (experiment, layer) in map.0 {
+                pairs.push((self.text.intern(&experiment), self.text.intern(&layer)));
+            }
+        } else if let (Format::V1, Some(raw)) = (self.format, wire.layers) {
+            let map: Entries<'_, Vec<CowStr<'_>>> = serde_json::from_str(raw.get()).map_err(malformed("layers"))?;
+            for (layer, experiments) in map.0 {
+                let layer = self.text.intern(&layer);
+                pairs.extend(experiments.iter().map(|experiment| (self.text.intern(experiment), layer)));
+            }
+        }
+        Ok(pairs)
+    }
+
+    pub(super) fn skip_part(&mut self, section: &str, name: Option<&str>, error: impl std::fmt::Display) {
+        self.problems.push(ProblemKind::PartSkipped, || path(section, name), error);
+    }
+}
+
+/// A JSON path for problems.
+pub(super) fn path(section: &str, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{section}.{name}"),
+        None => section.to_owned(),
+    }
+}
+
+fn into_string(text: CowStr<'_>) -> String {
+    text.0.into_owned()
+}

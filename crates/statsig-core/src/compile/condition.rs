@@ -1,0 +1,312 @@
+//! Conditions: inputs resolved, targets parsed for their operator.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use fancy_regex::Regex;
+use serde_json::value::RawValue;
+
+use super::compiler::{Compiler, path};
+use crate::error::Error;
+use crate::ruleset::{
+    Affix, ArrayTest, Condition, EqualTarget, GateRef, Input, NO_INDEX, NumberOp, Pattern, Test, Text, TextSet, TimeOp, UserAgentPart,
+    VersionOp, VersionPart, position,
+};
+use crate::specs::wire::{WireCondition, WireTarget};
+use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
+use crate::value::{parse_float, parse_target_time};
+
+impl Condition {
+    /// The gates that the condition asks.
+    pub(crate) fn gates(&self) -> &[GateRef] {
+        match &self.input {
+            Input::Gate { gate, .. } => std::slice::from_ref(gate),
+            Input::AnyGate { gates, .. } => gates,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn gates_mut(&mut self) -> &mut [GateRef] {
+        match &mut self.input {
+            Input::Gate { gate, .. } => std::slice::from_mut(gate),
+            Input::AnyGate { gates, .. } => gates,
+            _ => &mut [],
+        }
+    }
+
+    pub(crate) fn is_unsupported(&self) -> bool {
+        self.input == Input::Unsupported || self.test == Test::Unsupported
+    }
+}
+
+impl<'a> Compiler<'a> {
+    pub(super) fn read_conditions(&mut self, section: &'a RawValue) -> Result<(), Error> {
+        for_each_entry(
+            section,
+            self,
+            |compiler| {
+                compiler.conditions.clear();
+                compiler.condition_ids.clear();
+            },
+            |compiler, id, condition: WireCondition<'a>| {
+                let id = id.unwrap_or_default();
+                let key = compiler.text.intern(&id);
+                match compiler.condition(key, &id, condition) {
+                    Ok(condition) => {
+                        compiler.condition_ids.insert(key, position(compiler.conditions.len()));
+                        compiler.conditions.push(condition);
+                    }
+                    Err(refusal) => {
+                        compiler.problems.push(ProblemKind::ConditionSkipped, || path("condition_map", Some(&id)), refusal);
+                    }
+                }
+            },
+            |compiler, entry, error| {
+                compiler.problems.push(ProblemKind::ConditionSkipped, || path("condition_map", entry.name), error);
+            },
+        )
+        .map_err(|source| Error::MalformedSection { section: "condition_map", source })
+    }
+
+    /// Compiles one condition; `label` names it in problems.
+    pub(super) fn condition(&mut self, id: Text, label: &str, wire: WireCondition<'a>) -> Result<Condition, String> {
+        let v1 = self.format == Format::V1;
+        let written = wire.condition_type.as_deref().ok_or("the required field `type` is missing")?;
+        let id_type = match &wire.id_type {
+            Some(id_type) => id_type,
+            None if v1 => "userID",
+            None => return Err("the required field `idType` is missing".to_owned()),
+        };
+        if wire.additional_values.has_non_string && !v1 {
+            return Err("`additionalValues` must hold strings only".to_owned());
+        }
+        let condition_type = if v1 { Cow::Owned(written.to_lowercase()) } else { Cow::Borrowed(written) };
+        let field = wire.field.as_deref();
+        let type_name = self.text.intern(written);
+        let operator = self.text.intern_opt(wire.operator.as_deref());
+        let field_name = self.text.intern_opt(field);
+        let input = self.input(&condition_type, field, id_type, wire.additional_values.salt.as_deref().unwrap_or(""), &wire.target_value);
+        let test = match (&input, wire.operator.as_deref()) {
+            (Input::Public | Input::Gate { .. } | Input::AnyGate { .. } | Input::Unsupported, _) => Test::None,
+            (_, None) => Test::Unsupported,
+            (_, Some(operator)) => self.test(label, operator, wire.target_value),
+        };
+        let condition = Condition { id, input, test, type_name, operator, field_name };
+        if condition.is_unsupported() {
+            let operator = wire.operator.as_deref().unwrap_or("none");
+            self.problems.push(
+                ProblemKind::Unsupported,
+                || label.to_owned(),
+                format_args!("type `{written}` with operator `{operator}` is unknown; rules that use it are unsupported"),
+            );
+        }
+        Ok(condition)
+    }
+
+    fn input(&mut self, condition_type: &str, field: Option<&str>, id_type: &str, salt: &str, target: &WireTarget<'_>) -> Input {
+        let multi = self.format == Format::V1;
+        match condition_type {
+            "public" => Input::Public,
+            "pass_gate" => Input::Gate { gate: self.gate_ref(target_string(target)), expected: true },
+            "fail_gate" => Input::Gate { gate: self.gate_ref(target_string(target)), expected: false },
+            "multi_pass_gate" if multi => Input::AnyGate { gates: self.gate_refs(target), expected: true },
+            "multi_fail_gate" if multi => Input::AnyGate { gates: self.gate_refs(target), expected: false },
+            "user_field" => field.map_or(Input::Nothing, |field| Input::UserField { field: self.field(field) }),
+            "ip_based" => field
+                .map_or(Input::Nothing, |field| Input::IpBased { field: self.field(field), is_country: field == "country" }),
+            "ua_based" => field.map_or(Input::Nothing, |field| Input::UaBased {
+                field: self.field(field),
+                part: UserAgentPart::from_field(&field.to_lowercase()),
+            }),
+            "environment_field" => field.map_or(Input::Nothing, |field| Input::Environment {
+                exact: self.text.intern(field),
+                lower: self.text.intern(&field.to_lowercase()),
+            }),
+            "current_time" => Input::CurrentTime,
+            "user_bucket" => Input::UserBucket { prefix: self.prefix(&format!("{salt}.")), unit: self.unit(id_type) },
+            "unit_id" => Input::UnitId { unit: self.unit(id_type) },
+            "target_app" => Input::TargetApp,
+            "experiment_group" => Input::ExperimentGroup { experiment: self.text.intern_opt(field) },
+            _ => Input::Unsupported,
+        }
+    }
+
+    pub(super) fn gate_ref(&mut self, name: &str) -> GateRef {
+        GateRef { name: self.text.intern(name), spec: NO_INDEX, is_segment: name.starts_with("segment:") }
+    }
+
+    fn gate_refs(&mut self, target: &WireTarget<'_>) -> Box<[GateRef]> {
+        match target {
+            WireTarget::Array(names) => names.iter().map(|name| self.gate_ref(name)).collect(),
+            _ => Box::default(),
+        }
+    }
+
+    fn test(&mut self, label: &str, operator: &str, target: WireTarget<'_>) -> Test {
+        let number = |op, target: &WireTarget<'_>| Test::Number { op, target: target_float(target) };
+        let version = |op, target: &WireTarget<'_>| Test::Version { op, target: target_version(target) };
+        match operator {
+            "gt" => number(NumberOp::Gt, &target),
+            "gte" => number(NumberOp::Gte, &target),
+            "lt" => number(NumberOp::Lt, &target),
+            "lte" => number(NumberOp::Lte, &target),
+            "version_gt" => version(VersionOp::Gt, &target),
+            "version_gte" => version(VersionOp::Gte, &target),
+            "version_lt" => version(VersionOp::Lt, &target),
+            "version_lte" => version(VersionOp::Lte, &target),
+            "version_eq" => version(VersionOp::Eq, &target),
+            "version_neq" => version(VersionOp::Neq, &target),
+            "any" | "none" => Test::InSet { set: lower_set(&target), negated: operator == "none" },
+            "any_case_sensitive" | "none_case_sensitive" => {
+                Test::InSetExact { set: exact_set(&target), negated: operator == "none_case_sensitive" }
+            }
+            "str_starts_with_any" => self.affix(Affix::Starts, &target, false),
+            "str_ends_with_any" => self.affix(Affix::Ends, &target, false),
+            "str_contains_any" => self.affix(Affix::Contains, &target, false),
+            "str_contains_none" => self.affix(Affix::Contains, &target, true),
+            "str_matches" => Test::Matches(self.pattern(label, &target)),
+            "before" => Test::Time { op: TimeOp::Before, target: target_time(&target) },
+            "after" => Test::Time { op: TimeOp::After, target: target_time(&target) },
+            "on" => Test::Time { op: TimeOp::On, target: target_time(&target) },
+            "eq" | "neq" => Test::Equal { target: self.equal_target(target), negated: operator == "neq" },
+            "in_segment_list" | "not_in_segment_list" => Test::IdList {
+                list: match &target {
+                    WireTarget::String(name) => Some(self.text.intern(name)),
+                    _ => None,
+                },
+                negated: operator == "not_in_segment_list",
+            },
+            "array_contains_any" => Test::Array { test: ArrayTest::Any, items: array_items(&target) },
+            "array_contains_none" => Test::Array { test: ArrayTest::None, items: array_items(&target) },
+            "array_contains_all" => Test::Array { test: ArrayTest::All, items: array_items(&target) },
+            "not_array_contains_all" => Test::Array { test: ArrayTest::NotAll, items: array_items(&target) },
+            _ => Test::Unsupported,
+        }
+    }
+
+    fn affix(&mut self, affix: Affix, target: &WireTarget<'_>, negated: bool) -> Test {
+        let mut pieces: Vec<Text> = match target {
+            WireTarget::Array(items) => items.iter().map(|item| self.text.intern(&lowered(item))).collect(),
+            _ => Vec::new(),
+        };
+        let mut seen = std::collections::HashSet::with_capacity(pieces.len());
+        pieces.retain(|&piece| seen.insert(piece));
+        Test::Affix { affix, pieces: pieces.into_boxed_slice(), negated }
+    }
+
+    fn pattern(&mut self, label: &str, target: &WireTarget<'_>) -> Option<Pattern> {
+        let WireTarget::String(source) = target else { return None };
+        match Regex::new(source) {
+            Ok(regex) => Some(Pattern { source: (**source).into(), regex: Box::new(regex) }),
+            Err(error) => {
+                self.problems.push(ProblemKind::InvalidPattern, || label.to_owned(), error);
+                None
+            }
+        }
+    }
+
+    fn equal_target(&mut self, target: WireTarget<'_>) -> EqualTarget {
+        match target {
+            WireTarget::Null => EqualTarget::Null,
+            WireTarget::Bool(value) => EqualTarget::Bool(value),
+            WireTarget::Number(_) => target_float(&target).map_or(EqualTarget::Null, EqualTarget::Number),
+            WireTarget::String(text) => EqualTarget::String(self.text.intern(&text)),
+            WireTarget::Array(items) => {
+                let mut seen = std::collections::HashSet::with_capacity(items.len());
+                let distinct = items.iter().all(|item| seen.insert(lowered(item)));
+                EqualTarget::Array(distinct.then(|| items.iter().map(|item| self.text.intern(item)).collect()))
+            }
+            WireTarget::Object(members) => {
+                let last: HashMap<&str, &str> = members.iter().map(|(key, value)| (&**key, &**value)).collect();
+                let mut members: Vec<(&str, &str)> = last.into_iter().collect();
+                members.sort_unstable();
+                EqualTarget::Object(members.into_iter().map(|(key, value)| (self.text.intern(key), self.text.intern(value))).collect())
+            }
+        }
+    }
+}
+
+/// Full Unicode lower case; borrows what is lower-case ASCII already.
+fn lowered(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.to_lowercase())
+    }
+}
+
+fn target_string<'t>(target: &'t WireTarget<'_>) -> &'t str {
+    match target {
+        WireTarget::String(text) => text,
+        _ => "",
+    }
+}
+
+fn target_float(target: &WireTarget<'_>) -> Option<f64> {
+    match target {
+        WireTarget::Number(text) => text.parse().ok(),
+        WireTarget::String(text) => parse_float(text),
+        _ => None,
+    }
+}
+
+/// Components up to the first that is no number: nothing behind it can be reached.
+fn target_version(target: &WireTarget<'_>) -> Option<Box<[VersionPart]>> {
+    let WireTarget::String(text) = target else { return None };
+    let mut parts = Vec::new();
+    for part in version_parts(text) {
+        parts.push(part);
+        if part.is_none() {
+            break;
+        }
+    }
+    Some(parts.into_boxed_slice())
+}
+
+/// The numbers of a version: what stands before the first `-`, split at dots.
+pub(crate) fn version_parts(text: &str) -> impl Iterator<Item = VersionPart> {
+    let release = text.split_once('-').map_or(text, |(release, _)| release);
+    release.split('.').map(version_part)
+}
+
+#[inline]
+fn version_part(part: &str) -> VersionPart {
+    let part = part.trim();
+    // Nearly every component is a short run of digits.
+    if part.len() <= 9 && !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(part.bytes().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0')).into());
+    }
+    part.parse().ok()
+}
+
+fn lower_set(target: &WireTarget<'_>) -> Option<TextSet> {
+    match target {
+        WireTarget::Array(items) => {
+            let items: Vec<Cow<'_, str>> = items.iter().map(|item| lowered(item)).collect();
+            Some(TextSet::new(items.iter().map(AsRef::as_ref)))
+        }
+        WireTarget::Object(members) => Some(TextSet::new(members.iter().map(|(key, _)| &**key))),
+        _ => None,
+    }
+}
+
+/// The items of an array; of those equal but for case only the last one.
+fn exact_set(target: &WireTarget<'_>) -> Option<TextSet> {
+    let WireTarget::Array(items) = target else { return None };
+    let last: HashMap<Cow<'_, str>, &CowStr<'_>> = items.iter().map(|item| (lowered(item), item)).collect();
+    Some(TextSet::new(last.into_values().map(|item| &**item)))
+}
+
+fn array_items(target: &WireTarget<'_>) -> Option<TextSet> {
+    exact_set(target)
+}
+
+/// The target's time, else its number cut to an integer.
+#[allow(clippy::cast_possible_truncation)] // as the protocol has it
+fn target_time(target: &WireTarget<'_>) -> Option<i64> {
+    let time = match target {
+        WireTarget::String(text) => parse_target_time(text),
+        _ => None,
+    };
+    time.or_else(|| target_float(target).map(|float| float as i64))
+}

@@ -1,0 +1,79 @@
+//! What can go wrong while config specs are loaded.
+
+/// Why a document of config specs was refused.
+///
+/// A refused document changes nothing: whatever was served before stays in force.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The document is larger than the limit that the caller set.
+    #[error("config specs of {size} bytes exceed the limit of {limit} bytes")]
+    TooLarge {
+        /// Size of the document in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The document is not UTF-8.
+    #[error("config specs are not valid UTF-8")]
+    NotUtf8(#[source] std::str::Utf8Error),
+    /// The document is not JSON, or a key that concerns the whole of it has the wrong type.
+    #[error("config specs are malformed")]
+    Malformed(#[source] serde_json::Error),
+    /// A section of the document is neither an object nor a list.
+    #[error("section `{section}` of the config specs is malformed")]
+    MalformedSection {
+        /// Name of the section.
+        section: &'static str,
+        /// What the parser says.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A required key is missing.
+    #[error("config specs lack the required key `{key}`")]
+    MissingKey {
+        /// The key.
+        key: &'static str,
+    },
+    /// The document says that there is nothing new, and there is nothing to fall back on.
+    #[error("config specs say `has_updates: false` and hold no specs")]
+    NoUpdates,
+}
+
+/// Kinds of [`Error`], for matching without looking at messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The document is too large.
+    TooLarge,
+    /// The document cannot be read.
+    Malformed,
+    /// The document has no specs.
+    NoUpdates,
+}
+
+impl Error {
+    pub(crate) fn malformed(source: serde_json::Error) -> Self {
+        Self::Malformed(source)
+    }
+
+    pub(crate) fn missing(key: &'static str) -> Self {
+        Self::MissingKey { key }
+    }
+
+    /// The kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::NoUpdates => ErrorKind::NoUpdates,
+            Self::NotUtf8(_) | Self::Malformed(_) | Self::MalformedSection { .. } | Self::MissingKey { .. } => ErrorKind::Malformed,
+        }
+    }
+
+    /// Whether the same call may succeed later: never, since loading depends on its input alone.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        false
+    }
+}

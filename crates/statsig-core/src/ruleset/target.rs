@@ -1,0 +1,109 @@
+//! What conditions ask, with targets parsed into the form that their operator needs.
+
+use std::fmt;
+
+use fancy_regex::Regex;
+
+use super::text::Text;
+use super::text_set::TextSet;
+
+/// A comparison of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NumberOp {
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+}
+
+/// A comparison of versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum VersionOp {
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+    Eq,
+    Neq,
+}
+
+/// A comparison of points in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimeOp {
+    Before,
+    After,
+    On,
+}
+
+/// Where a text is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Affix {
+    Starts,
+    Ends,
+    Contains,
+}
+
+/// What is asked of two arrays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ArrayTest {
+    Any,
+    None,
+    All,
+    NotAll,
+}
+
+/// A component of a version; `None` where the text is no number.
+pub(crate) type VersionPart = Option<i128>;
+
+/// An operator with its target.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Test {
+    /// The input decides alone.
+    None,
+    Number { op: NumberOp, target: Option<f64> },
+    Version { op: VersionOp, target: Option<Box<[VersionPart]>> },
+    /// Membership after lower-casing. `None`: the target is no collection.
+    InSet { set: Option<TextSet>, negated: bool },
+    InSetExact { set: Option<TextSet>, negated: bool },
+    /// Lower-cased pieces.
+    Affix { affix: Affix, pieces: Box<[Text]>, negated: bool },
+    Matches(Option<Pattern>),
+    Time { op: TimeOp, target: Option<i64> },
+    Equal { target: EqualTarget, negated: bool },
+    IdList { list: Option<Text>, negated: bool },
+    /// `None`: the target is no array.
+    Array { test: ArrayTest, items: Option<TextSet> },
+    /// An operator that this version does not know.
+    Unsupported,
+}
+
+/// The target of `eq` and `neq`.
+#[derive(Debug, PartialEq)]
+pub(crate) enum EqualTarget {
+    Null,
+    Bool(bool),
+    Number(f64),
+    String(Text),
+    /// Item texts in order; `None` where two are equal but for case, which equals nothing.
+    Array(Option<Box<[Text]>>),
+    /// Keys, sorted, with value texts.
+    Object(Box<[(Text, Text)]>),
+}
+
+/// A compiled regular expression, compared by its source.
+pub(crate) struct Pattern {
+    pub(crate) source: Box<str>,
+    pub(crate) regex: Box<Regex>,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}/", self.source)
+    }
+}

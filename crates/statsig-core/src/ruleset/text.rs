@@ -1,0 +1,125 @@
+//! One buffer for all the strings of a ruleset, each stored once.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+
+/// A string in a [`TextPool`]: eight bytes instead of the sixteen of a `&str`, and no lifetime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Text {
+    start: u32,
+    len: u32,
+}
+
+impl Text {
+    /// The empty string, in every pool.
+    pub(crate) const EMPTY: Self = Self { start: 0, len: 0 };
+    /// Stands for "no string".
+    const NONE: Self = Self { start: 0, len: u32::MAX };
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
+
+/// An optional [`Text`] without the space of a discriminant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct MaybeText(Text);
+
+impl MaybeText {
+    pub(crate) const NONE: Self = Self(Text::NONE);
+
+    pub(crate) fn get(self) -> Option<Text> {
+        (self.0 != Text::NONE).then_some(self.0)
+    }
+}
+
+impl From<Option<Text>> for MaybeText {
+    fn from(text: Option<Text>) -> Self {
+        Self(text.unwrap_or(Text::NONE))
+    }
+}
+
+/// The finished buffer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct TextPool {
+    bytes: Box<str>,
+}
+
+impl TextPool {
+    #[inline]
+    pub(crate) fn get(&self, text: Text) -> &str {
+        self.bytes.get(text.start as usize..(text.start + text.len) as usize).unwrap_or_default()
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Builds a [`TextPool`].
+#[derive(Default)]
+pub(crate) struct TextPoolBuilder {
+    bytes: String,
+    known: HashTable<Text>,
+    hasher: foldhash::fast::RandomState,
+}
+
+impl TextPoolBuilder {
+    /// The text's place; equal strings get the same one.
+    pub(crate) fn intern(&mut self, text: &str) -> Text {
+        if text.is_empty() {
+            return Text::EMPTY;
+        }
+        let Self { bytes, known, hasher } = self;
+        let slice = |t: &Text| &bytes.as_bytes()[t.start as usize..(t.start + t.len) as usize];
+        let hash = hasher.hash_one(text.as_bytes());
+        if let Some(found) = known.find(hash, |t| slice(t) == text.as_bytes()) {
+            return *found;
+        }
+        let place = Text { start: position(bytes.len()), len: position(text.len()) };
+        bytes.push_str(text);
+        known.insert_unique(hash, place, |t| hasher.hash_one(&bytes.as_bytes()[t.start as usize..(t.start + t.len) as usize]));
+        place
+    }
+
+    pub(crate) fn intern_opt(&mut self, text: Option<&str>) -> MaybeText {
+        text.map(|text| self.intern(text)).into()
+    }
+
+    pub(crate) fn get(&self, text: Text) -> &str {
+        self.bytes.get(text.start as usize..(text.start + text.len) as usize).unwrap_or_default()
+    }
+
+    pub(crate) fn finish(self) -> TextPool {
+        TextPool { bytes: self.bytes.into_boxed_str() }
+    }
+}
+
+/// Positions are 32 bits wide; the loader refuses documents that could exceed that.
+pub(crate) fn position(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_strings_share_a_place() {
+        let mut pool = TextPoolBuilder::default();
+        let (a, b, c) = (pool.intern("alpha"), pool.intern("beta"), pool.intern("alpha"));
+        assert_eq!(a, c);
+        assert_ne!(a, b);
+        assert_eq!(pool.intern(""), Text::EMPTY);
+        let pool = pool.finish();
+        assert_eq!((pool.get(a), pool.get(b), pool.get(Text::EMPTY)), ("alpha", "beta", ""));
+        assert_eq!(pool.size(), 9);
+    }
+
+    #[test]
+    fn an_absent_text_is_not_the_empty_one() {
+        assert_eq!(MaybeText::NONE.get(), None);
+        assert_eq!(MaybeText::from(Some(Text::EMPTY)).get(), Some(Text::EMPTY));
+    }
+}

@@ -1,0 +1,151 @@
+//! A set of strings that costs little more than their bytes.
+//!
+//! Target lists can hold a hundred thousand e-mail addresses. A `HashSet<String>` spends some 60
+//! bytes on each beside its text. Here the strings lie one after the other, ordered by bucket, each
+//! behind its length; a table of bucket starts, one for about four strings, finds the bucket. Both
+//! are built by sorting, so that no choice of strings makes building slow.
+
+use std::hash::BuildHasher;
+
+use super::text::position;
+
+/// An immutable set of strings.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct TextSet {
+    /// Start of each bucket in `data`, and the end; empty when there is a single bucket.
+    starts: Box<[u32]>,
+    /// LEB128 length and bytes of each string.
+    data: Box<[u8]>,
+    len: u32,
+}
+
+const PER_BUCKET: usize = 4;
+
+fn hash(text: &[u8]) -> u64 {
+    foldhash::fast::FixedState::default().hash_one(text)
+}
+
+#[allow(clippy::cast_possible_truncation)] // masked to the number of buckets
+fn bucket_of(text: &[u8], buckets: usize) -> usize {
+    if buckets <= 1 { 0 } else { (hash(text) as usize) & (buckets - 1) }
+}
+
+impl TextSet {
+    /// Builds a set; duplicates are dropped.
+    pub(crate) fn new<'a>(items: impl IntoIterator<Item = &'a str>) -> Self {
+        let items: Vec<&str> = items.into_iter().collect();
+        let buckets = (items.len() / PER_BUCKET).next_power_of_two();
+        let mut sorted: Vec<(usize, &str)> = items.into_iter().map(|item| (bucket_of(item.as_bytes(), buckets), item)).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+
+        let mut data = Vec::with_capacity(sorted.iter().map(|(_, item)| item.len() + 1).sum());
+        let mut starts = Vec::with_capacity(if buckets > 1 { buckets + 1 } else { 0 });
+        for &(bucket, item) in &sorted {
+            while buckets > 1 && starts.len() <= bucket {
+                starts.push(position(data.len()));
+            }
+            write_length(&mut data, item.len());
+            data.extend_from_slice(item.as_bytes());
+        }
+        while buckets > 1 && starts.len() <= buckets {
+            starts.push(position(data.len()));
+        }
+        Self { starts: starts.into_boxed_slice(), len: position(sorted.len()), data: data.into_boxed_slice() }
+    }
+
+    /// Number of strings.
+    pub(crate) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether `text` is in the set. Allocates nothing.
+    #[inline]
+    pub(crate) fn contains(&self, text: &str) -> bool {
+        let text = text.as_bytes();
+        let bucket = if self.starts.len() <= 2 {
+            &self.data
+        } else {
+            let bucket = bucket_of(text, self.starts.len() - 1);
+            &self.data[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
+        };
+        Items { data: bucket }.any(|item| item == text)
+    }
+
+    /// The strings, in an order of the set's own.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        Items { data: &self.data }.map(|item| std::str::from_utf8(item).unwrap_or_default())
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn size(&self) -> usize {
+        self.data.len() + 4 * self.starts.len()
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // keeps the low 7 bits on purpose
+fn write_length(data: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        data.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    data.push(length as u8);
+}
+
+struct Items<'a> {
+    data: &'a [u8],
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (&first, mut rest) = self.data.split_first()?;
+        let mut length = usize::from(first & 0x7f);
+        let mut more = first >= 0x80;
+        let mut shift = 7;
+        while more {
+            let (&byte, tail) = rest.split_first()?;
+            length |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            more = byte >= 0x80;
+            rest = tail;
+        }
+        let (item, tail) = rest.split_at_checked(length)?;
+        self.data = tail;
+        Some(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_it_holds_and_nothing_else() {
+        for size in [0, 1, 3, 7, 8, 100, 5000] {
+            let items: Vec<String> = (0..size).map(|i| format!("user-{i}@example.com")).collect();
+            let set = TextSet::new(items.iter().map(String::as_str).chain(items.iter().map(String::as_str)));
+            assert_eq!(set.len(), size);
+            assert!(items.iter().all(|item| set.contains(item)), "size {size}");
+            assert!(!set.contains("user-x@example.com") && !set.contains(""));
+            assert_eq!(set.iter().count(), size);
+        }
+    }
+
+    #[test]
+    fn long_and_empty_strings_are_kept() {
+        let long = "x".repeat(70_000);
+        let set = TextSet::new([long.as_str(), "", "ß"]);
+        assert!(set.contains(&long) && set.contains("") && set.contains("ß"));
+        assert!(!set.contains(&long[1..]));
+    }
+
+    #[test]
+    fn a_large_set_costs_little_more_than_its_text() {
+        let items: Vec<String> = (0..10_000).map(|i| format!("{i:012}")).collect();
+        let json = 15 * items.len();
+        assert!(TextSet::new(items.iter().map(String::as_str)).size() <= json);
+    }
+}

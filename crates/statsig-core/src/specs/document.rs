@@ -1,0 +1,145 @@
+//! The top level of a document: its format, its sections, and how their entries are walked.
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::wire::{CowStr, WireDocument};
+use crate::error::Error;
+
+/// The two shapes of config specs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Lists of specs with inline conditions.
+    V1,
+    /// Maps of specs, and a shared map of conditions.
+    V2,
+}
+
+/// A document whose top level was read; sections are still text.
+pub(crate) struct Document<'a> {
+    pub(crate) wire: WireDocument<'a>,
+    pub(crate) format: Format,
+}
+
+impl<'a> Document<'a> {
+    /// Reads the top level and tells the format apart by shape.
+    ///
+    /// `Ok(None)` when the document says that there is nothing new.
+    pub(crate) fn parse(text: &'a str) -> Result<Option<Self>, Error> {
+        let wire: WireDocument<'a> = serde_json::from_str(text).map_err(Error::malformed)?;
+        if wire.has_updates == Some(false) {
+            return Ok(None);
+        }
+        let is_list = |section: Option<&RawValue>| section.is_some_and(|raw| raw.get().starts_with('['));
+        let sections = [wire.feature_gates, wire.dynamic_configs, wire.layer_configs];
+        let v1 = sections.into_iter().any(is_list) || wire.condition_map.is_none();
+        let document = Self { format: if v1 { Format::V1 } else { Format::V2 }, wire };
+        document.require_sections()?;
+        Ok(Some(document))
+    }
+
+    /// The keys without which a document is refused as a whole.
+    fn require_sections(&self) -> Result<(), Error> {
+        let wire = &self.wire;
+        if self.format == Format::V2 && wire.has_updates.is_none() {
+            return Err(Error::missing("has_updates"));
+        }
+        if wire.time.is_none() {
+            return Err(Error::missing("time"));
+        }
+        for (name, section) in [
+            ("feature_gates", wire.feature_gates),
+            ("dynamic_configs", wire.dynamic_configs),
+            ("layer_configs", wire.layer_configs),
+        ] {
+            if section.is_none() && !(self.format == Format::V1 && name == "layer_configs") {
+                return Err(Error::missing(name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Calls `entry` for each member of an object section, or each item of a list section.
+///
+/// Entries are deserialized one by one, so that only one stands in memory. When one of them is
+/// malformed, the section is walked again entry by entry as raw text (`restart` tells the caller to
+/// forget what it had), and `skipped` gets the name and error of each bad one. A good section is
+/// read once; a bad one costs at most twice that.
+pub(crate) fn for_each_entry<'a, T, S>(
+    section: &'a RawValue,
+    state: &mut S,
+    restart: impl FnOnce(&mut S),
+    mut entry: impl FnMut(&mut S, Option<CowStr<'a>>, T),
+    mut skipped: impl FnMut(&mut S, Entry<'_>, serde_json::Error),
+) -> Result<(), serde_json::Error>
+where
+    T: Deserialize<'a>,
+{
+    let mut call = |name, value| entry(state, name, value);
+    if walk::<T>(section, &mut call).is_ok() {
+        return Ok(());
+    }
+    restart(state);
+    walk::<&RawValue>(section, &mut |name: Option<CowStr<'a>>, raw: &'a RawValue| match serde_json::from_str(raw.get()) {
+        Ok(value) => entry(state, name, value),
+        Err(error) => skipped(state, Entry { name: name.as_deref(), raw: raw.get() }, error),
+    })
+}
+
+/// An entry that could not be read.
+pub(crate) struct Entry<'e> {
+    /// Its key, in an object section.
+    pub(crate) name: Option<&'e str>,
+    /// Its text.
+    pub(crate) raw: &'e str,
+}
+
+fn walk<'a, T: Deserialize<'a>>(
+    section: &'a RawValue,
+    entry: &mut dyn FnMut(Option<CowStr<'a>>, T),
+) -> Result<(), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(section.get());
+    Walk { entry, item: PhantomData }.deserialize(&mut deserializer)
+}
+
+struct Walk<'f, 'a, T> {
+    entry: &'f mut dyn FnMut(Option<CowStr<'a>>, T),
+    item: PhantomData<T>,
+}
+
+impl<'a, T: Deserialize<'a>> DeserializeSeed<'a> for Walk<'_, 'a, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a, T: Deserialize<'a>> Visitor<'a> for Walk<'_, 'a, T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key()? {
+            (self.entry)(Some(name), map.next_value()?);
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element()? {
+            (self.entry)(None, item);
+        }
+        Ok(())
+    }
+}

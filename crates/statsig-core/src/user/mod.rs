@@ -1,0 +1,208 @@
+//! Whom an evaluation is for.
+//!
+//! A [`StatsigUser`] is immutable, shared data: build it once, clone it freely (a reference count),
+//! evaluate it many times. Values keep their JSON kinds; what operators see of them is computed
+//! when they ask (`docs/protocol/evaluation.md#values`).
+
+mod attribute_map;
+mod builder;
+mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+use smol_str::SmolStr;
+
+pub(crate) use attribute_map::AttributeMap;
+pub use builder::{StatsigUserBuilder, UnitId};
+
+use crate::ruleset::TopField;
+use crate::value::{Attribute, TextBuffer};
+
+/// A user, or whatever else is the unit of a check: a company, a device, a session.
+///
+/// Every evaluation needs a unit to bucket by: give a user ID, custom IDs, or both. A user without
+/// either is allowed, and is bucketed like one whose ID is the empty string.
+///
+/// Cloning costs a reference count. Two users are equal when all their fields are. `Debug` shows
+/// which private attributes there are, never their values.
+///
+/// ```
+/// use statsig_core::StatsigUser;
+///
+/// let user = StatsigUser::builder()
+///     .user_id("user-1")
+///     .custom_id("companyID", 42)
+///     .email("ada@corp.example")
+///     .custom("level", 7)
+///     .private_attribute("plan", "enterprise")
+///     .build();
+/// assert_eq!(user.user_id().as_deref(), Some("user-1"));
+/// assert!(!format!("{user:?}").contains("enterprise"));
+/// ```
+///
+/// In JSON it has the wire shape of the Statsig SDKs: `userID`, `customIDs`, `email`, `ip`,
+/// `userAgent`, `country`, `locale`, `appVersion`, `custom`, `privateAttributes`,
+/// `statsigEnvironment`. Reading also accepts `userId`, `user_id`, `customIds`, `custom_ids`,
+/// `user_agent`, `app_version`, `private_attributes` and `statsig_environment`, ignores unknown
+/// keys, and takes any JSON value for a field. **Writing includes the private attributes**, so that
+/// a user survives the round trip; strip them with [`StatsigUser::without_private_attributes`]
+/// before the text leaves the process.
+#[derive(Clone, PartialEq, Default)]
+pub struct StatsigUser {
+    data: Arc<UserData>,
+}
+
+#[derive(Clone, PartialEq, Default)]
+pub(crate) struct UserData {
+    pub(crate) user_id: Option<Attribute>,
+    pub(crate) email: Option<Attribute>,
+    pub(crate) ip: Option<Attribute>,
+    pub(crate) user_agent: Option<Attribute>,
+    pub(crate) country: Option<Attribute>,
+    pub(crate) locale: Option<Attribute>,
+    pub(crate) app_version: Option<Attribute>,
+    pub(crate) custom_ids: AttributeMap,
+    pub(crate) custom: AttributeMap,
+    pub(crate) private: AttributeMap,
+    pub(crate) environment: AttributeMap,
+}
+
+impl StatsigUser {
+    /// A user with nothing set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A user with a user ID: one allocation, two if the ID is longer than 23 bytes.
+    #[must_use]
+    pub fn with_user_id(user_id: impl Into<UnitId>) -> Self {
+        Self::builder().user_id(user_id).build()
+    }
+
+    /// A user with custom IDs, by id type.
+    #[must_use]
+    pub fn with_custom_ids<K: AsRef<str>, V: Into<UnitId>>(custom_ids: impl IntoIterator<Item = (K, V)>) -> Self {
+        Self::builder().custom_ids(custom_ids).build()
+    }
+
+    /// Starts building a user.
+    #[must_use]
+    pub fn builder() -> StatsigUserBuilder {
+        StatsigUserBuilder::default()
+    }
+
+    /// Starts building a user like this one.
+    #[must_use]
+    pub fn to_builder(&self) -> StatsigUserBuilder {
+        StatsigUserBuilder::from_data(UserData::clone(&self.data))
+    }
+
+    /// The user ID as it is hashed; numbers in decimal. `None` if there is none, or it has no text.
+    #[must_use]
+    pub fn user_id(&self) -> Option<String> {
+        self.field(TopField::UserId).and_then(|id| id.text(&mut TextBuffer::new()).map(str::to_owned))
+    }
+
+    /// The ID of an id type, as it is hashed: `userID` in any case, or a custom ID, exact name
+    /// first, lower-case name second.
+    #[must_use]
+    pub fn unit_id(&self, id_type: &str) -> Option<String> {
+        let lower = id_type.to_lowercase();
+        self.unit(lower == "userid", id_type, &lower).and_then(|id| id.text(&mut TextBuffer::new()).map(str::to_owned))
+    }
+
+    /// A custom attribute.
+    #[must_use]
+    pub fn custom(&self, name: &str) -> Option<Value> {
+        self.data.custom.get(name).map(Attribute::to_json)
+    }
+
+    /// The same user without private attributes: what may leave the process.
+    #[must_use]
+    pub fn without_private_attributes(&self) -> Self {
+        if self.data.private.is_empty() {
+            return self.clone();
+        }
+        let mut data = UserData::clone(&self.data);
+        data.private = AttributeMap::default();
+        Self { data: Arc::new(data) }
+    }
+
+    pub(crate) fn from_data(data: UserData) -> Self {
+        Self { data: Arc::new(data) }
+    }
+
+    pub(crate) fn data(&self) -> &UserData {
+        &self.data
+    }
+
+    #[inline]
+    pub(crate) fn field(&self, field: TopField) -> Option<&Attribute> {
+        let data = &*self.data;
+        match field {
+            TopField::UserId => &data.user_id,
+            TopField::Email => &data.email,
+            TopField::Ip => &data.ip,
+            TopField::Country => &data.country,
+            TopField::Locale => &data.locale,
+            TopField::AppVersion => &data.app_version,
+            TopField::UserAgent => &data.user_agent,
+        }
+        .as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn unit(&self, is_user_id: bool, exact: &str, lower: &str) -> Option<&Attribute> {
+        if is_user_id {
+            return self.data.user_id.as_ref();
+        }
+        self.data.custom_ids.get(exact).or_else(|| self.data.custom_ids.get(lower))
+    }
+}
+
+impl fmt::Debug for StatsigUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let data = &*self.data;
+        let mut out = f.debug_struct("StatsigUser");
+        for (name, field) in [
+            ("userID", &data.user_id),
+            ("email", &data.email),
+            ("ip", &data.ip),
+            ("userAgent", &data.user_agent),
+            ("country", &data.country),
+            ("locale", &data.locale),
+            ("appVersion", &data.app_version),
+        ] {
+            if let Some(value) = field {
+                out.field(name, &format_args!("{}", value.to_json()));
+            }
+        }
+        for (name, map) in [("customIDs", &data.custom_ids), ("custom", &data.custom), ("statsigEnvironment", &data.environment)] {
+            if !map.is_empty() {
+                out.field(name, &format_args!("{}", map.to_json()));
+            }
+        }
+        if !data.private.is_empty() {
+            let names: Vec<&SmolStr> = data.private.names().collect();
+            out.field("privateAttributes", &format_args!("{} hidden: {}", names.len(), Names(&names)));
+        }
+        out.finish()
+    }
+}
+
+struct Names<'a>(&'a [&'a SmolStr]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, name) in self.0.iter().enumerate() {
+            write!(f, "{}{name}", if i == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! Users in JSON, in the shape of the Statsig SDKs.
+
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::{AttributeMap, StatsigUser, UserData};
+use crate::value::Attribute;
+
+#[derive(Deserialize)]
+struct WireUser {
+    #[serde(rename = "userID", alias = "userId", alias = "user_id", default)]
+    user_id: Option<Value>,
+    #[serde(rename = "customIDs", alias = "customIds", alias = "custom_ids", default)]
+    custom_ids: Option<Map<String, Value>>,
+    #[serde(default)]
+    email: Option<Value>,
+    #[serde(default)]
+    ip: Option<Value>,
+    #[serde(rename = "userAgent", alias = "user_agent", default)]
+    user_agent: Option<Value>,
+    #[serde(default)]
+    country: Option<Value>,
+    #[serde(default)]
+    locale: Option<Value>,
+    #[serde(rename = "appVersion", alias = "app_version", default)]
+    app_version: Option<Value>,
+    #[serde(default)]
+    custom: Option<Map<String, Value>>,
+    #[serde(rename = "privateAttributes", alias = "private_attributes", default)]
+    private_attributes: Option<Map<String, Value>>,
+    #[serde(rename = "statsigEnvironment", alias = "statsig_environment", default)]
+    statsig_environment: Option<Map<String, Value>>,
+}
+
+impl<'de> Deserialize<'de> for StatsigUser {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wire = WireUser::deserialize(deserializer)?;
+        let field = |value: Option<Value>| value.map(Attribute::from);
+        let map = |map: Option<Map<String, Value>>| map.map(AttributeMap::from).unwrap_or_default();
+        Ok(Self::from_data(UserData {
+            user_id: field(wire.user_id),
+            email: field(wire.email),
+            ip: field(wire.ip),
+            user_agent: field(wire.user_agent),
+            country: field(wire.country),
+            locale: field(wire.locale),
+            app_version: field(wire.app_version),
+            custom_ids: map(wire.custom_ids),
+            custom: map(wire.custom),
+            private: map(wire.private_attributes),
+            environment: map(wire.statsig_environment),
+        }))
+    }
+}
+
+impl Serialize for StatsigUser {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let data = self.data();
+        let mut map = serializer.serialize_map(None)?;
+        for (name, field) in [
+            ("userID", &data.user_id),
+            ("email", &data.email),
+            ("ip", &data.ip),
+            ("userAgent", &data.user_agent),
+            ("country", &data.country),
+            ("locale", &data.locale),
+            ("appVersion", &data.app_version),
+        ] {
+            if let Some(value) = field {
+                map.serialize_entry(name, &value.to_json())?;
+            }
+        }
+        for (name, attributes) in [
+            ("customIDs", &data.custom_ids),
+            ("custom", &data.custom),
+            ("privateAttributes", &data.private),
+            ("statsigEnvironment", &data.environment),
+        ] {
+            if !attributes.is_empty() {
+                map.serialize_entry(name, &attributes.to_json())?;
+            }
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,14 @@
+//! What operators see of a user's values: the facets of `docs/protocol/evaluation.md#values`.
+//!
+//! In: an [`Attribute`], a JSON value that the user carries. Out: its text, float, integer,
+//! boolean, time, array or object facet, each computed when an operator asks for it, on the stack.
+
+mod attribute;
+mod lowercase;
+mod text_buffer;
+mod timestamp;
+
+pub(crate) use attribute::{ArrayAttribute, Attribute, parse_float};
+pub(crate) use lowercase::{Lowered, lower};
+pub(crate) use text_buffer::TextBuffer;
+pub(crate) use timestamp::{parse_target_time, parse_user_time};
