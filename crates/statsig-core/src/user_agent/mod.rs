@@ -13,9 +13,11 @@
 //! slices whatever the text holds, and allocates nothing; the only text ever built is a version,
 //! on the stack unless it is longer than any that a real browser sends.
 
+mod landmarks;
 mod products;
 mod tokenizer;
 mod version;
+mod window;
 
 #[cfg(test)]
 mod tests;

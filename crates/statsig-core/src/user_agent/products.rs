@@ -1,7 +1,8 @@
 //! Picks the operating system and the browser from what the scan found.
 
 use super::FieldText;
-use super::tokenizer::{Scan, Token};
+use super::landmarks::Token;
+use super::tokenizer::Scan;
 use super::version::Scheme;
 
 /// A product with its version: an operating system or a browser.

@@ -5,6 +5,9 @@
 //! a hint, a certain product, or nothing. Tokens are not kept: which of them can matter is known
 //! beforehand, so [`Landmarks`] remembers those alone and memory stays constant.
 
+use super::landmarks::{Landmarks, Token};
+use super::window::{Window, non_empty, split_once, stripped};
+
 /// What the pass found.
 #[derive(Default)]
 pub(super) struct Scan<'a> {
@@ -15,13 +18,6 @@ pub(super) struct Scan<'a> {
     pub(super) hints: Hints,
     pub(super) landmarks: Landmarks<'a>,
     bot_seen: bool,
-}
-
-/// A name in the user agent, with the version beside it if there is one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Token<'a> {
-    pub(super) tag: &'a str,
-    pub(super) version: Option<&'a str>,
 }
 
 /// Families that a piece gives away without naming a product.
@@ -37,23 +33,6 @@ pub(super) struct Hints {
     pub(super) crawler: bool,
     pub(super) huawei: bool,
     pub(super) playstation: bool,
-}
-
-/// The tokens that can decide, out of all that were seen; the numbers are their positions.
-#[derive(Default)]
-pub(super) struct Landmarks<'a> {
-    seen: usize,
-    pub(super) first: Option<Token<'a>>,
-    pub(super) second: Option<Token<'a>>,
-    /// First token that implies an operating system whatever the hints say.
-    pub(super) first_os: Option<(usize, Token<'a>)>,
-    pub(super) first_cpu_os: Option<(usize, Token<'a>)>,
-    pub(super) first_version: Option<(usize, Token<'a>)>,
-    /// First token that names a browser whatever else is there.
-    pub(super) first_browser: Option<Token<'a>>,
-    pub(super) last_android: Option<Token<'a>>,
-    pub(super) last_version: Option<Token<'a>>,
-    pub(super) last_chrome: Option<Token<'a>>,
 }
 
 /// Reads `user_agent` once, from left to right.
@@ -200,14 +179,17 @@ impl<'a> Scan<'a> {
             return false;
         };
         self.hints.ios = true;
-        self.tag(tag, model.and_then(stripped));
+        self.tag(tag, model.map(stripped).and_then(non_empty));
         true
     }
 
     /// Reads a piece of the common form, `name/version` or a name alone.
     fn read_name_and_version(&mut self, piece: &'a str) {
-        let (name, version) = match piece.split_once(['/', ';', ':']) {
-            Some((left, right)) => (stripped(left).unwrap_or(piece), stripped(right)),
+        let (name, version) = match split_once(piece, |byte| matches!(byte, b'/' | b';' | b':')) {
+            Some((left, right)) => (
+                non_empty(stripped(left)).unwrap_or(piece),
+                non_empty(stripped(right)),
+            ),
             None => (piece, None),
         };
         match name {
@@ -242,7 +224,6 @@ impl<'a> Scan<'a> {
             }
             "NX" => self.certain_browser("NetFront NX", version),
             "IEMobile" => self.certain_browser("IE Mobile", version),
-            _ if names_a_bot(name) => self.bot(name, version),
             "Mobile" => {
                 self.hints.mobile = true;
                 self.tag(name, version);
@@ -255,6 +236,7 @@ impl<'a> Scan<'a> {
                 self.hints.cfnetwork = true;
                 self.hints.ios = true;
             }
+            _ if names_a_bot(name) => self.bot(name, version),
             _ if version.is_some_and(|version| version.contains("crawler")) => {
                 self.hints.crawler = true;
             }
@@ -307,42 +289,6 @@ impl<'a> Scan<'a> {
     }
 }
 
-impl<'a> Landmarks<'a> {
-    fn note(&mut self, token: Token<'a>) {
-        let position = self.seen;
-        self.seen += 1;
-        match position {
-            0 => self.first = Some(token),
-            1 => self.second = Some(token),
-            _ => {}
-        }
-        match token.tag {
-            "Version" => {
-                self.first_version.get_or_insert((position, token));
-                self.last_version = Some(token);
-            }
-            "CPU OS" => {
-                self.first_cpu_os.get_or_insert((position, token));
-            }
-            "Chrome" => self.last_chrome = Some(token),
-            "Firefox" | "Yahoo! Slurp" | "Silk" | "NetFront NX" | "YaBrowser" | "Edge"
-            | "Opera" | "axios" | "HeadlessChrome" => {
-                self.first_browser.get_or_insert(token);
-            }
-            "ATV OS X" | "iOS" | "iPhone OS" | "Chromecast" | "Red Hat" | "Kindle" | "Ubuntu" => {
-                self.first_os.get_or_insert((position, token));
-            }
-            tag if tag.starts_with("Android") => {
-                self.first_os.get_or_insert((position, token));
-                if tag == "Android" {
-                    self.last_android = Some(token);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
 /// Whether a name holds `bot` or `crawler`, in lower case or with a capital.
 fn names_a_bot(name: &str) -> bool {
     let bytes = name.as_bytes();
@@ -354,69 +300,4 @@ fn names_a_bot(name: &str) -> bool {
             _ => false,
         }
     })
-}
-
-/// The pieces at hand: the one that is being read and the three after it.
-struct Window<'a> {
-    rest: Option<&'a str>,
-    /// Outer `None`: past the end. Inner `None`: nothing but punctuation.
-    pieces: [Option<Option<&'a str>>; 4],
-}
-
-impl<'a> Window<'a> {
-    fn new(text: &'a str) -> Self {
-        let mut window = Self {
-            rest: Some(text),
-            pieces: [None; 4],
-        };
-        window.slide(4);
-        window
-    }
-
-    fn is_empty(&self) -> bool {
-        self.pieces[0].is_none()
-    }
-
-    fn piece(&self, index: usize) -> Option<&'a str> {
-        self.pieces.get(index).copied().flatten().flatten()
-    }
-
-    /// Drops `count` pieces and moves the following ones up.
-    fn slide(&mut self, count: usize) {
-        for _ in 0..count {
-            let next = self.next_piece();
-            self.pieces = [self.pieces[1], self.pieces[2], self.pieces[3], next];
-        }
-    }
-
-    /// Takes the piece at `index` if it is a number, and slides by one then.
-    fn number(&mut self, index: usize) -> Option<&'a str> {
-        let piece = self.piece(index)?;
-        if !piece.starts_with(|c: char| c.is_ascii_digit()) {
-            return None;
-        }
-        self.slide(1);
-        Some(piece)
-    }
-
-    fn next_piece(&mut self) -> Option<Option<&'a str>> {
-        let text = self.rest?;
-        let piece = match text.split_once([' ', ';']) {
-            Some((piece, rest)) => {
-                self.rest = Some(rest);
-                piece
-            }
-            None => {
-                self.rest = None;
-                text
-            }
-        };
-        Some(stripped(piece))
-    }
-}
-
-/// Removes the punctuation around a piece; `None` if nothing is left.
-fn stripped(piece: &str) -> Option<&str> {
-    let piece = piece.trim_matches(['(', ')', ';', ',', '+', '_', '"']);
-    (!piece.is_empty()).then_some(piece)
 }
