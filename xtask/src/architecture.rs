@@ -1,0 +1,180 @@
+//! The rules of the workspace as data: who may depend on whom, how many crates a tree may have.
+//!
+//! `docs/architecture.md` says why. A change here is a change of the architecture: widen a line only together with that
+//! document.
+
+/// Which workspace crates one workspace crate may depend on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrows {
+    /// The depending crate.
+    pub(crate) from: &'static str,
+    /// The workspace crates that it may name as normal or build dependencies.
+    pub(crate) to: &'static [&'static str],
+}
+
+/// Every arrow that may exist between workspace crates. A crate without a line here fails the check.
+///
+/// Development dependencies are free: they do not reach a user.
+pub(crate) const ARROWS: &[Arrows] = &[
+    Arrows {
+        from: "statsig-core",
+        to: &[],
+    },
+    // The three that do I/O meet only in traits of the core, never each other.
+    Arrows {
+        from: "statsig-net",
+        to: &["statsig-core"],
+    },
+    Arrows {
+        from: "statsig-logger",
+        to: &["statsig-core"],
+    },
+    Arrows {
+        from: "statsig-store-redis",
+        to: &["statsig-core"],
+    },
+    Arrows {
+        from: "statsig",
+        to: &[
+            "statsig-core",
+            "statsig-net",
+            "statsig-logger",
+            "statsig-store-redis",
+        ],
+    },
+    Arrows {
+        from: "statsig-forward-proxy",
+        to: &[
+            "statsig-core",
+            "statsig-net",
+            "statsig-logger",
+            "statsig-store-redis",
+        ],
+    },
+    Arrows {
+        from: "statsig-cli",
+        to: &[
+            "statsig",
+            "statsig-core",
+            "statsig-net",
+            "statsig-logger",
+            "statsig-store-redis",
+            "statsig-forward-proxy",
+        ],
+    },
+    Arrows {
+        from: "statsig-testkit",
+        to: &[
+            "statsig",
+            "statsig-core",
+            "statsig-net",
+            "statsig-logger",
+            "statsig-store-redis",
+        ],
+    },
+    Arrows {
+        from: "xtask",
+        to: &[],
+    },
+];
+
+/// Folders whose packages may depend on any workspace crate, and on which none may depend.
+pub(crate) const LEAF_FOLDERS: &[&str] = &["examples", "integration-tests"];
+
+/// Crates that must not be anywhere in a crate's tree, whatever its features.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Forbidden {
+    /// The workspace crate.
+    pub(crate) tree_of: &'static str,
+    /// What must not be in its tree.
+    pub(crate) crates: &'static [&'static str],
+    /// The rule behind it, for the error message.
+    pub(crate) why: &'static str,
+}
+
+/// What each tree must be free of.
+pub(crate) const FORBIDDEN: &[Forbidden] = &[
+    Forbidden {
+        tree_of: "statsig-core",
+        crates: &["tokio", "reqwest", "hyper", "mio", "socket2", "redis"],
+        why: "the core does no I/O and needs no runtime",
+    },
+    Forbidden {
+        tree_of: "statsig",
+        crates: &["openssl-sys", "native-tls"],
+        why: "TLS is rustls",
+    },
+];
+
+/// The features with which a tree is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FeatureSet {
+    /// The crate's default features.
+    Default,
+    /// `--no-default-features`.
+    None,
+    /// `--all-features`.
+    All,
+}
+
+impl FeatureSet {
+    /// What to call it in a message.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Default => "default features",
+            Self::None => "no features",
+            Self::All => "all features",
+        }
+    }
+}
+
+/// How many crates a tree may have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    /// The workspace crate.
+    pub(crate) tree_of: &'static str,
+    /// With which features.
+    pub(crate) features: FeatureSet,
+    /// The largest allowed number of crates, the crate itself included.
+    pub(crate) crates: usize,
+}
+
+/// The size of each tree that users of the libraries have to build.
+pub(crate) const BUDGETS: &[Budget] = &[
+    Budget {
+        tree_of: "statsig-core",
+        features: FeatureSet::Default,
+        crates: 40,
+    },
+    Budget {
+        tree_of: "statsig-core",
+        features: FeatureSet::None,
+        crates: 40,
+    },
+    Budget {
+        tree_of: "statsig",
+        features: FeatureSet::Default,
+        crates: 110,
+    },
+    // Without features the facade is the evaluator over a bootstrap text: the core and a handful more.
+    Budget {
+        tree_of: "statsig",
+        features: FeatureSet::None,
+        crates: 45,
+    },
+];
+
+/// Crates that are big or have types in interfaces, and must be in the whole workspace in one version only.
+pub(crate) const HEAVY: &[&str] = &[
+    "axum",
+    "hyper",
+    "prost",
+    "redis",
+    "reqwest",
+    "rustls",
+    "serde",
+    "serde_json",
+    "sha2",
+    "tokio",
+    "tonic",
+];

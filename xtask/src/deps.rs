@@ -1,0 +1,70 @@
+//! `cargo xtask deps`.
+
+use anyhow::bail;
+use clap::Args;
+
+use crate::{
+    architecture::{ARROWS, BUDGETS, FORBIDDEN, FeatureSet, LEAF_FOLDERS},
+    checks,
+    workspace::Workspace,
+};
+
+/// Counts the crates that users build, and checks who depends on whom
+///
+/// Prints the number of crates in the trees of the core and of the facade (normal dependencies on this platform, the
+/// crate itself included) beside their budgets. Fails when a tree is over its budget, when a workspace crate depends on
+/// another one that the architecture does not allow it, or when a forbidden crate is in a tree with any feature, such as
+/// a runtime in the core. The rules are data in xtask/src/architecture.rs; docs/architecture.md says why.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Deps {}
+
+impl Deps {
+    /// Runs the chore.
+    pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
+        check(workspace)
+    }
+}
+
+/// Prints the counts, then every problem.
+///
+/// # Errors
+/// When there is a problem, or `cargo tree` cannot be asked.
+pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut problems = checks::wrong_arrows(workspace, ARROWS, LEAF_FOLDERS);
+    for budget in BUDGETS
+        .iter()
+        .filter(|it| workspace.member(it.tree_of).is_some())
+    {
+        let count = workspace.tree(budget.tree_of, budget.features)?.len();
+        let features = budget.features.label();
+        println!(
+            "{:<14} {features:<17} {count:>4} crates (at most {})",
+            budget.tree_of, budget.crates
+        );
+        problems.extend(checks::over_budget(budget, count));
+    }
+    for rule in FORBIDDEN
+        .iter()
+        .filter(|it| workspace.member(it.tree_of).is_some())
+    {
+        let tree = workspace.tree(rule.tree_of, FeatureSet::All)?;
+        problems.extend(checks::forbidden_crates(&tree, rule));
+    }
+    report(&problems)
+}
+
+/// Prints the problems, one a line.
+///
+/// # Errors
+/// When there is at least one.
+pub(crate) fn report(problems: &[String]) -> anyhow::Result<()> {
+    for problem in problems {
+        eprintln!("problem: {problem}");
+    }
+    match problems.len() {
+        0 => Ok(()),
+        1 => bail!("1 problem"),
+        count => bail!("{count} problems"),
+    }
+}
