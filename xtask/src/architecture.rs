@@ -16,40 +16,15 @@ pub(crate) struct Arrows {
 ///
 /// Development dependencies are free: they do not reach a user.
 pub(crate) const ARROWS: &[Arrows] = &[
-    Arrows {
-        from: "statsig-core",
-        to: &[],
-    },
+    Arrows { from: "statsig-core", to: &[] },
     // The three that do I/O meet only in traits of the core, never each other.
-    Arrows {
-        from: "statsig-net",
-        to: &["statsig-core"],
-    },
-    Arrows {
-        from: "statsig-logger",
-        to: &["statsig-core"],
-    },
-    Arrows {
-        from: "statsig-store-redis",
-        to: &["statsig-core"],
-    },
-    Arrows {
-        from: "statsig",
-        to: &[
-            "statsig-core",
-            "statsig-net",
-            "statsig-logger",
-            "statsig-store-redis",
-        ],
-    },
+    Arrows { from: "statsig-net", to: &["statsig-core"] },
+    Arrows { from: "statsig-logger", to: &["statsig-core"] },
+    Arrows { from: "statsig-store-redis", to: &["statsig-core"] },
+    Arrows { from: "statsig", to: &["statsig-core", "statsig-net", "statsig-logger", "statsig-store-redis"] },
     Arrows {
         from: "statsig-forward-proxy",
-        to: &[
-            "statsig-core",
-            "statsig-net",
-            "statsig-logger",
-            "statsig-store-redis",
-        ],
+        to: &["statsig-core", "statsig-net", "statsig-logger", "statsig-store-redis"],
     },
     Arrows {
         from: "statsig-cli",
@@ -64,18 +39,9 @@ pub(crate) const ARROWS: &[Arrows] = &[
     },
     Arrows {
         from: "statsig-testkit",
-        to: &[
-            "statsig",
-            "statsig-core",
-            "statsig-net",
-            "statsig-logger",
-            "statsig-store-redis",
-        ],
+        to: &["statsig", "statsig-core", "statsig-net", "statsig-logger", "statsig-store-redis"],
     },
-    Arrows {
-        from: "xtask",
-        to: &[],
-    },
+    Arrows { from: "xtask", to: &[] },
 ];
 
 /// Folders whose packages may depend on any workspace crate, and on which none may depend.
@@ -99,11 +65,7 @@ pub(crate) const FORBIDDEN: &[Forbidden] = &[
         crates: &["tokio", "reqwest", "hyper", "mio", "socket2", "redis"],
         why: "the core does no I/O and needs no runtime",
     },
-    Forbidden {
-        tree_of: "statsig",
-        crates: &["openssl-sys", "native-tls"],
-        why: "TLS is rustls",
-    },
+    Forbidden { tree_of: "statsig", crates: &["openssl-sys", "native-tls"], why: "TLS is rustls" },
 ];
 
 /// The features with which a tree is counted.
@@ -141,40 +103,13 @@ pub(crate) struct Budget {
 
 /// The size of each tree that users of the libraries have to build.
 pub(crate) const BUDGETS: &[Budget] = &[
-    Budget {
-        tree_of: "statsig-core",
-        features: FeatureSet::Default,
-        crates: 40,
-    },
-    Budget {
-        tree_of: "statsig-core",
-        features: FeatureSet::None,
-        crates: 40,
-    },
-    Budget {
-        tree_of: "statsig",
-        features: FeatureSet::Default,
-        crates: 110,
-    },
+    Budget { tree_of: "statsig-core", features: FeatureSet::Default, crates: 40 },
+    Budget { tree_of: "statsig-core", features: FeatureSet::None, crates: 40 },
+    Budget { tree_of: "statsig", features: FeatureSet::Default, crates: 110 },
     // Without features the facade is the evaluator over a bootstrap text: the core and a handful more.
-    Budget {
-        tree_of: "statsig",
-        features: FeatureSet::None,
-        crates: 45,
-    },
+    Budget { tree_of: "statsig", features: FeatureSet::None, crates: 45 },
 ];
 
 /// Crates that are big or have types in interfaces, and must be in the whole workspace in one version only.
-pub(crate) const HEAVY: &[&str] = &[
-    "axum",
-    "hyper",
-    "prost",
-    "redis",
-    "reqwest",
-    "rustls",
-    "serde",
-    "serde_json",
-    "sha2",
-    "tokio",
-    "tonic",
-];
+pub(crate) const HEAVY: &[&str] =
+    &["axum", "hyper", "prost", "redis", "reqwest", "rustls", "serde", "serde_json", "sha2", "tokio", "tonic"];

@@ -42,15 +42,9 @@ pub(crate) struct Bench {
 impl Bench {
     /// Runs the chore.
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        let member = workspace
-            .member(PACKAGE)
-            .context("the workspace lacks the core")?;
+        let member = workspace.member(PACKAGE).context("the workspace lacks the core")?;
         if !self.no_time {
-            let timed: Vec<_> = member
-                .benches
-                .iter()
-                .filter(|name| *name != INSTRUCTIONS)
-                .collect();
+            let timed: Vec<_> = member.benches.iter().filter(|name| *name != INSTRUCTIONS).collect();
             ensure!(!timed.is_empty(), "{PACKAGE} has no benchmarks of time");
             let mut command = cargo_command(&workspace.root, ["bench", "--package", PACKAGE]);
             for name in timed {
@@ -65,9 +59,6 @@ impl Bench {
             println!("Skipped the instruction counts: valgrind is not on the path.");
             return Ok(());
         }
-        run(&mut cargo_command(
-            &workspace.root,
-            ["bench", "--package", PACKAGE, "--bench", INSTRUCTIONS],
-        ))
+        run(&mut cargo_command(&workspace.root, ["bench", "--package", PACKAGE, "--bench", INSTRUCTIONS]))
     }
 }

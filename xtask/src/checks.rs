@@ -30,11 +30,7 @@ mod fixture {
                 benches: Vec::new(),
             })
             .collect();
-        Workspace {
-            root: "/".into(),
-            members,
-            packages: Vec::new(),
-        }
+        Workspace { root: "/".into(), members, packages: Vec::new() }
     }
 
     /// A package of the graph, `name version rust-version`; `-` for no rust-version.

@@ -29,25 +29,11 @@ impl Demo {
     /// Runs the chore.
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
         let users = workspace.root.join(USERS);
-        let text = fs::read_to_string(&users)
-            .with_context(|| format!("cannot read {}", users.display()))?;
-        let user = text
-            .lines()
-            .find(|line| !line.trim().is_empty())
-            .context("there is no user")?;
+        let text = fs::read_to_string(&users).with_context(|| format!("cannot read {}", users.display()))?;
+        let user = text.lines().find(|line| !line.trim().is_empty()).context("there is no user")?;
         let statsig = ["run", "--quiet", "--package", "statsig-cli", "--"];
-        let eval = [
-            "eval", "--specs", SPECS, "--users", USERS, "--all", "--format", "table",
-        ];
-        let explain = [
-            "explain",
-            "--specs",
-            SPECS,
-            "--user",
-            user,
-            "experiment",
-            "button_color_v3",
-        ];
+        let eval = ["eval", "--specs", SPECS, "--users", USERS, "--all", "--format", "table"];
+        let explain = ["explain", "--specs", SPECS, "--user", user, "experiment", "button_color_v3"];
         run(cargo_command(&workspace.root, statsig).args(eval))?;
         println!();
         run(cargo_command(&workspace.root, statsig).args(explain))

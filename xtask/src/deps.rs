@@ -32,22 +32,13 @@ impl Deps {
 /// When there is a problem, or `cargo tree` cannot be asked.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let mut problems = checks::wrong_arrows(workspace, ARROWS, LEAF_FOLDERS);
-    for budget in BUDGETS
-        .iter()
-        .filter(|it| workspace.member(it.tree_of).is_some())
-    {
+    for budget in BUDGETS.iter().filter(|it| workspace.member(it.tree_of).is_some()) {
         let count = workspace.tree(budget.tree_of, budget.features)?.len();
         let features = budget.features.label();
-        println!(
-            "{:<14} {features:<17} {count:>4} crates (at most {})",
-            budget.tree_of, budget.crates
-        );
+        println!("{:<14} {features:<17} {count:>4} crates (at most {})", budget.tree_of, budget.crates);
         problems.extend(checks::over_budget(budget, count));
     }
-    for rule in FORBIDDEN
-        .iter()
-        .filter(|it| workspace.member(it.tree_of).is_some())
-    {
+    for rule in FORBIDDEN.iter().filter(|it| workspace.member(it.tree_of).is_some()) {
         let tree = workspace.tree(rule.tree_of, FeatureSet::All)?;
         problems.extend(checks::forbidden_crates(&tree, rule));
     }

@@ -64,10 +64,7 @@ fn chosen<'a>(known: &'a [String], asked: &'a [String]) -> anyhow::Result<&'a [S
         return Ok(known);
     }
     match asked.iter().find(|name| !known.contains(name)) {
-        Some(unknown) => bail!(
-            "no fuzz target `{unknown}`; there are: {}",
-            known.join(", ")
-        ),
+        Some(unknown) => bail!("no fuzz target `{unknown}`; there are: {}", known.join(", ")),
         None => Ok(asked),
     }
 }
@@ -90,9 +87,7 @@ impl Nightly {
         if own.is_some_and(|version| version.contains("nightly")) {
             return Ok(Self::Own);
         }
-        bail!(
-            "fuzzing needs a nightly compiler: install one with `rustup toolchain install nightly`"
-        )
+        bail!("fuzzing needs a nightly compiler: install one with `rustup toolchain install nightly`")
     }
 
     /// `cargo fuzz` at the workspace's root, on the nightly compiler.
@@ -101,9 +96,7 @@ impl Nightly {
             Self::Own => cargo_command(root, ["fuzz"]),
             Self::Rustup(toolchain) => {
                 let mut command = Command::new("rustup");
-                command
-                    .current_dir(root)
-                    .args(["run", toolchain, "cargo", "fuzz"]);
+                command.current_dir(root).args(["run", toolchain, "cargo", "fuzz"]);
                 // Set by the stable cargo that started us; they would win over the toolchain chosen here.
                 for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
                     command.env_remove(variable);
@@ -116,20 +109,13 @@ impl Nightly {
     fn targets(&self, root: &Path) -> anyhow::Result<Vec<String>> {
         let listing = output_of(self.cargo_fuzz(root).arg("list"))
             .context("`cargo fuzz list` failed: is fuzz/Cargo.toml in order?")?;
-        Ok(listing
-            .lines()
-            .map(|line| line.trim().to_owned())
-            .filter(|line| !line.is_empty())
-            .collect())
+        Ok(listing.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect())
     }
 }
 
 /// The first nightly toolchain in the output of `rustup toolchain list`.
 fn first_nightly(listing: &str) -> Option<&str> {
-    listing
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .find(|name| name.starts_with("nightly"))
+    listing.lines().filter_map(|line| line.split_whitespace().next()).find(|name| name.starts_with("nightly"))
 }
 
 fn ensure_cargo_fuzz(root: &Path) -> anyhow::Result<()> {
@@ -137,10 +123,7 @@ fn ensure_cargo_fuzz(root: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("cargo-fuzz is not installed: building it from its sources, once.");
-    run(&mut cargo_command(
-        root,
-        ["install", "cargo-fuzz", "--locked"],
-    ))
+    run(&mut cargo_command(root, ["install", "cargo-fuzz", "--locked"]))
 }
 
 #[cfg(test)]
@@ -149,8 +132,7 @@ mod tests {
 
     #[test]
     fn a_nightly_toolchain_is_found_in_the_listing() {
-        let listing =
-            "stable-x86_64 (active, default)\nnightly-2026-01-01-x86_64\nnightly-x86_64\n";
+        let listing = "stable-x86_64 (active, default)\nnightly-2026-01-01-x86_64\nnightly-x86_64\n";
         assert_eq!(first_nightly(listing), Some("nightly-2026-01-01-x86_64"));
         assert_eq!(first_nightly("stable-x86_64\n1.88.0-nightlyish\n"), None);
     }
@@ -160,9 +142,7 @@ mod tests {
         let known = ["specs".to_owned(), "users".to_owned()];
         assert_eq!(chosen(&known, &[]).unwrap(), known);
         assert_eq!(chosen(&known, &["users".to_owned()]).unwrap(), ["users"]);
-        let error = chosen(&known, &["other".to_owned()])
-            .unwrap_err()
-            .to_string();
+        let error = chosen(&known, &["other".to_owned()]).unwrap_err().to_string();
         assert_eq!(error, "no fuzz target `other`; there are: specs, users");
     }
 }

@@ -66,50 +66,23 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
     let mut steps = vec![
         command_step("format", cargo(&["fmt", "--all", "--", "--check"])),
         step("dependencies", move || deps::check(workspace)),
-        step("oldest compiler", move || {
-            deps::report(&checks::too_new(&workspace.packages))
-        }),
-        step("heavy crates in one version", move || {
-            deps::report(&checks::duplicated(&workspace.packages, HEAVY))
-        }),
+        step("oldest compiler", move || deps::report(&checks::too_new(&workspace.packages))),
+        step("heavy crates in one version", move || deps::report(&checks::duplicated(&workspace.packages, HEAVY))),
         command_step(
             "clippy, all features",
-            clippy(cargo(&[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--all-features",
-            ])),
+            clippy(cargo(&["clippy", "--workspace", "--all-targets", "--all-features"])),
         ),
         command_step(
             "clippy, no features",
-            clippy(cargo(&[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--no-default-features",
-            ])),
+            clippy(cargo(&["clippy", "--workspace", "--all-targets", "--no-default-features"])),
         ),
     ];
     for (package, feature) in single_features(workspace) {
-        let command = cargo(&[
-            "clippy",
-            "--package",
-            package,
-            "--no-default-features",
-            "--features",
-            feature,
-        ]);
-        steps.push(command_step(
-            &format!("clippy, {package} with {feature} alone"),
-            clippy(command),
-        ));
+        let command = cargo(&["clippy", "--package", package, "--no-default-features", "--features", feature]);
+        steps.push(command_step(&format!("clippy, {package} with {feature} alone"), clippy(command)));
     }
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
-    doc.env(
-        "RUSTDOCFLAGS",
-        "-D rustdoc::broken_intra_doc_links -D warnings",
-    );
+    doc.env("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links -D warnings");
     steps.push(command_step("documentation", doc));
     steps
 }
@@ -120,12 +93,7 @@ fn single_features(workspace: &Workspace) -> impl Iterator<Item = (&str, &str)> 
         .members
         .iter()
         .filter(|member| member.publishable)
-        .flat_map(|member| {
-            member
-                .features
-                .iter()
-                .map(|feature| (member.name.as_str(), feature.as_str()))
-        })
+        .flat_map(|member| member.features.iter().map(|feature| (member.name.as_str(), feature.as_str())))
 }
 
 fn clippy(mut command: Command) -> Command {

@@ -6,11 +6,7 @@
 //!
 //! The tree of this crate is small on purpose: it is compiled before every test run.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line program talks to its user through these"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program talks to its user through these")]
 
 mod architecture;
 mod bench;

@@ -43,27 +43,12 @@ const REQUIREMENTS: &[Requirement] = &[Requirement {
             installer: "apt-get",
             commands: &[
                 &["apt-get", "update", "--quiet"],
-                &[
-                    "apt-get",
-                    "install",
-                    "--yes",
-                    "--quiet",
-                    "--no-install-recommends",
-                    "redis-server",
-                ],
+                &["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "redis-server"],
             ],
             as_root: true,
         },
-        Install {
-            installer: "dnf",
-            commands: &[&["dnf", "install", "--assumeyes", "redis"]],
-            as_root: true,
-        },
-        Install {
-            installer: "brew",
-            commands: &[&["brew", "install", "redis"]],
-            as_root: false,
-        },
+        Install { installer: "dnf", commands: &[&["dnf", "install", "--assumeyes", "redis"]], as_root: true },
+        Install { installer: "brew", commands: &[&["brew", "install", "redis"]], as_root: false },
     ],
 }];
 
@@ -72,10 +57,7 @@ const REQUIREMENTS: &[Requirement] = &[Requirement {
 /// # Errors
 /// Names the program that is missing and cannot be installed, and how to point to one.
 pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<()> {
-    for requirement in REQUIREMENTS
-        .iter()
-        .filter(|it| workspace.member(it.package).is_some())
-    {
+    for requirement in REQUIREMENTS.iter().filter(|it| workspace.member(it.package).is_some()) {
         requirement.ensure()?;
     }
     Ok(())
@@ -83,33 +65,21 @@ pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<()> {
 
 impl Requirement {
     fn is_met(&self) -> bool {
-        env::var_os(self.variable).is_some_and(|file| !file.is_empty())
-            || find_program(self.program).is_some()
+        env::var_os(self.variable).is_some_and(|file| !file.is_empty()) || find_program(self.program).is_some()
     }
 
     fn ensure(&self) -> anyhow::Result<()> {
         if self.is_met() {
             return Ok(());
         }
-        let Self {
-            package,
-            program,
-            variable,
-            ..
-        } = self;
+        let Self { package, program, variable, .. } = self;
         println!("The tests of {package} need `{program}`, which is not on the path.");
-        if let Some(install) = self
-            .installs
-            .iter()
-            .find(|way| find_program(way.installer).is_some())
-        {
+        if let Some(install) = self.installs.iter().find(|way| find_program(way.installer).is_some()) {
             println!("Installing it with {}.", install.installer);
             install.run()?;
         }
         if !self.is_met() {
-            bail!(
-                "`{program}` is missing: install it, or name its file in the variable {variable}"
-            );
+            bail!("`{program}` is missing: install it, or name its file in the variable {variable}");
         }
         Ok(())
     }
@@ -117,20 +87,13 @@ impl Requirement {
 
 impl Install {
     fn run(&self) -> anyhow::Result<()> {
-        let needs_sudo = self.as_root
-            && output_of(Command::new("id").arg("-u")).is_some_and(|id| id.trim() != "0");
+        let needs_sudo = self.as_root && output_of(Command::new("id").arg("-u")).is_some_and(|id| id.trim() != "0");
         for words in self.commands {
-            let words = if needs_sudo {
-                [&["sudo", "--non-interactive"], *words].concat()
-            } else {
-                words.to_vec()
-            };
+            let words = if needs_sudo { [&["sudo", "--non-interactive"], *words].concat() } else { words.to_vec() };
             let [program, arguments @ ..] = words.as_slice() else {
                 continue;
             };
-            run(Command::new(program)
-                .args(arguments)
-                .env("DEBIAN_FRONTEND", "noninteractive"))?;
+            run(Command::new(program).args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))?;
         }
         Ok(())
     }

@@ -32,9 +32,7 @@ where
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let line = line_of(command);
     println!("$ {line}");
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start `{line}`"))?;
+    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
     if !status.success() {
         bail!("`{line}` failed ({status})");
     }
@@ -44,10 +42,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 /// What a command prints on standard output; nothing if it cannot be started or fails.
 pub(crate) fn output_of(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Whether a cargo subcommand is installed: `cargo NAME --version` works.
@@ -66,8 +61,7 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
 #[cfg(unix)]
 fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    file.metadata()
-        .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    file.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
@@ -82,15 +76,11 @@ fn line_of(command: &Command) -> String {
     } else {
         command.get_program().to_string_lossy().into_owned()
     };
-    let variables = command.get_envs().filter_map(|(name, value)| {
-        value.map(|value| format!("{}={}", name.to_string_lossy(), quoted(value)))
-    });
+    let variables = command
+        .get_envs()
+        .filter_map(|(name, value)| value.map(|value| format!("{}={}", name.to_string_lossy(), quoted(value))));
     let arguments = command.get_args().map(quoted);
-    variables
-        .chain([program])
-        .chain(arguments)
-        .collect::<Vec<_>>()
-        .join(" ")
+    variables.chain([program]).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(text: &OsStr) -> String {
@@ -111,20 +101,12 @@ mod tests {
     fn a_command_is_shown_as_one_would_type_it() {
         let mut command = cargo_command(Path::new("."), ["doc", "--features", "a b"]);
         command.env("RUSTDOCFLAGS", "-D warnings");
-        assert_eq!(
-            line_of(&command),
-            "RUSTDOCFLAGS='-D warnings' cargo doc --features 'a b'"
-        );
+        assert_eq!(line_of(&command), "RUSTDOCFLAGS='-D warnings' cargo doc --features 'a b'");
     }
 
     #[test]
     fn a_failing_command_is_an_error_that_names_it() {
-        let error = run(&mut cargo_command(
-            Path::new("."),
-            ["no-such-subcommand-at-all"],
-        ))
-        .unwrap_err()
-        .to_string();
+        let error = run(&mut cargo_command(Path::new("."), ["no-such-subcommand-at-all"])).unwrap_err().to_string();
         assert!(error.contains("cargo no-such-subcommand-at-all"), "{error}");
     }
 

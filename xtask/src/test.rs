@@ -38,14 +38,8 @@ impl Test {
         let root = &workspace.root;
         // The long run comes last, so that its summary is what stands at the end.
         if !self.only_tests {
-            run(&mut cargo_command(
-                root,
-                ["build", "--workspace", "--all-features", "--examples"],
-            ))?;
-            run(&mut cargo_command(
-                root,
-                ["test", "--workspace", "--all-features", "--doc"],
-            ))?;
+            run(&mut cargo_command(root, ["build", "--workspace", "--all-features", "--examples"]))?;
+            run(&mut cargo_command(root, ["test", "--workspace", "--all-features", "--doc"]))?;
         }
         let runner: &[&str] = if has_cargo_subcommand(root, "nextest") {
             &["nextest", "run"]
@@ -54,11 +48,7 @@ impl Test {
         };
         let mut command = cargo_command(root, runner);
         // A package named in the extra arguments narrows the run.
-        if !self
-            .extra
-            .iter()
-            .any(|word| word == "-p" || word.starts_with("--package"))
-        {
+        if !self.extra.iter().any(|word| word == "-p" || word.starts_with("--package")) {
             command.arg("--workspace");
         }
         run(command.arg("--all-features").args(&self.extra))

@@ -4,8 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, process::Command};
 
 use anyhow::{Context, bail};
 use cargo_metadata::{
-    CargoOpt, DependencyKind, Metadata, MetadataCommand, Package as CargoPackage, TargetKind,
-    semver::Version,
+    CargoOpt, DependencyKind, Metadata, MetadataCommand, Package as CargoPackage, TargetKind, semver::Version,
 };
 
 use crate::architecture::FeatureSet;
@@ -66,11 +65,8 @@ impl Workspace {
 
     fn from_metadata(metadata: &Metadata) -> Self {
         let root = metadata.workspace_root.clone().into_std_path_buf();
-        let members = metadata
-            .workspace_packages()
-            .into_iter()
-            .map(|package| Member::from_package(package, metadata))
-            .collect();
+        let members =
+            metadata.workspace_packages().into_iter().map(|package| Member::from_package(package, metadata)).collect();
         let packages = metadata
             .packages
             .iter()
@@ -81,11 +77,7 @@ impl Workspace {
                 member: metadata.workspace_members.contains(&package.id),
             })
             .collect();
-        Self {
-            root,
-            members,
-            packages,
-        }
+        Self { root, members, packages }
     }
 
     /// The member of that name.
@@ -97,11 +89,7 @@ impl Workspace {
     ///
     /// Asks `cargo tree` rather than the metadata's graph: the latter unites the features that all members ask for,
     /// and would show one crate with what another one has switched on.
-    pub(crate) fn tree(
-        &self,
-        package: &str,
-        features: FeatureSet,
-    ) -> anyhow::Result<BTreeSet<TreeEntry>> {
+    pub(crate) fn tree(&self, package: &str, features: FeatureSet) -> anyhow::Result<BTreeSet<TreeEntry>> {
         let mut command = Command::new(crate::shell::cargo());
         command.current_dir(&self.root).args([
             "tree",
@@ -125,10 +113,7 @@ impl Workspace {
         }
         let output = command.output().context("cannot run `cargo tree`")?;
         if !output.status.success() {
-            bail!(
-                "`cargo tree` for {package} failed: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
+            bail!("`cargo tree` for {package} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         parse_tree(&String::from_utf8_lossy(&output.stdout))
     }
@@ -157,16 +142,8 @@ impl Member {
         Self {
             name: package.name.to_string(),
             folder,
-            publishable: package
-                .publish
-                .as_ref()
-                .is_none_or(|registries| !registries.is_empty()),
-            features: package
-                .features
-                .keys()
-                .filter(|name| *name != "default")
-                .cloned()
-                .collect(),
+            publishable: package.publish.as_ref().is_none_or(|registries| !registries.is_empty()),
+            features: package.features.keys().filter(|name| *name != "default").cloned().collect(),
             dependencies,
             benches,
         }
@@ -179,10 +156,7 @@ fn parse_tree(text: &str) -> anyhow::Result<BTreeSet<TreeEntry>> {
         .filter(|line| !line.trim().is_empty())
         .map(|line| {
             let mut words = line.split_whitespace();
-            match (
-                words.next(),
-                words.next().and_then(|version| version.strip_prefix('v')),
-            ) {
+            match (words.next(), words.next().and_then(|version| version.strip_prefix('v'))) {
                 (Some(name), Some(version)) => Ok((name.to_owned(), version.to_owned())),
                 _ => bail!("`cargo tree` printed a line that is not `name vVERSION`: {line:?}"),
             }
@@ -199,19 +173,8 @@ mod tests {
         let text = "core v0.1.0 (/somewhere)\nserde v1.0.228\nserde_derive v1.0.228 (proc-macro)\n\
                     \nserde v1.0.228 (*)\nserde v2.0.0\n";
         let tree = parse_tree(text).unwrap();
-        let names: Vec<_> = tree
-            .iter()
-            .map(|(name, version)| format!("{name} {version}"))
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "core 0.1.0",
-                "serde 1.0.228",
-                "serde 2.0.0",
-                "serde_derive 1.0.228"
-            ]
-        );
+        let names: Vec<_> = tree.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        assert_eq!(names, ["core 0.1.0", "serde 1.0.228", "serde 2.0.0", "serde_derive 1.0.228"]);
     }
 
     #[test]

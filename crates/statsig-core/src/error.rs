@@ -67,7 +67,9 @@ impl Error {
         match self {
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::NoUpdates => ErrorKind::NoUpdates,
-            Self::NotUtf8(_) | Self::Malformed(_) | Self::MalformedSection { .. } | Self::MissingKey { .. } => ErrorKind::Malformed,
+            Self::NotUtf8(_) | Self::Malformed(_) | Self::MalformedSection { .. } | Self::MissingKey { .. } => {
+                ErrorKind::Malformed
+            }
         }
     }
 

@@ -95,17 +95,10 @@ impl Table {
             if index.len() <= prefix {
                 index.resize(prefix + 1, position(&records));
             }
-            records.push(Record {
-                last_octet: last as u8,
-                code,
-            });
+            records.push(Record { last_octet: last as u8, code });
         }
         index.resize(PREFIXES + 1, position(&records));
-        Self {
-            codes,
-            records: records.into_boxed_slice(),
-            index: index.into_boxed_slice(),
-        }
+        Self { codes, records: records.into_boxed_slice(), index: index.into_boxed_slice() }
     }
 
     fn country(&self, address: u32) -> Option<&'static str> {

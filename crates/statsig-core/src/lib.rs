@@ -1,8 +1,28 @@
 //! Statsig-compatible config specs, compiled and evaluated locally, without I/O.
 
+pub mod adapters;
+mod compile;
+mod error;
+mod evaluate;
 #[cfg(feature = "ip-country")]
-#[allow(dead_code, reason = "the evaluator will call it")]
 mod ip_country;
+pub mod json;
+pub mod results;
+mod ruleset;
+mod snapshot;
+mod specs;
+mod user;
 #[cfg(feature = "user-agent")]
-#[allow(dead_code, reason = "the evaluator will call it")]
 mod user_agent;
+mod value;
+
+pub use adapters::*;
+pub use compile::CompileLimits;
+pub use error::{Error, ErrorKind};
+pub use evaluate::{EvaluationContext, EvaluationSettings, SecondaryExposure};
+pub use json::{Json, JsonRef};
+pub use results::*;
+pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};
+pub use snapshot::{Snapshot, SnapshotStore, UpdateOutcome};
+pub use specs::{Problem, ProblemKind};
+pub use user::{StatsigUser, StatsigUserBuilder, UnitId};

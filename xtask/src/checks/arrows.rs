@@ -8,52 +8,30 @@ use crate::{
 };
 
 /// Dependencies between workspace crates that the table does not allow, and crates that the table does not know.
-pub(crate) fn wrong_arrows(
-    workspace: &Workspace,
-    table: &[Arrows],
-    leaf_folders: &[&str],
-) -> Vec<String> {
-    let is_leaf = |member: &Member| {
-        leaf_folders
-            .iter()
-            .any(|leaf| member.folder.starts_with(leaf))
-    };
+pub(crate) fn wrong_arrows(workspace: &Workspace, table: &[Arrows], leaf_folders: &[&str]) -> Vec<String> {
+    let is_leaf = |member: &Member| leaf_folders.iter().any(|leaf| member.folder.starts_with(leaf));
     let mut problems = Vec::new();
     for member in &workspace.members {
-        let inside = member
-            .dependencies
-            .iter()
-            .filter_map(|name| workspace.member(name));
+        let inside = member.dependencies.iter().filter_map(|name| workspace.member(name));
         if is_leaf(member) {
-            problems.extend(inside.filter(|other| is_leaf(other)).map(|other| {
-                format!(
-                    "{} must not depend on {}: nothing depends on a leaf",
-                    member.name, other.name
-                )
-            }));
+            problems.extend(
+                inside.filter(|other| is_leaf(other)).map(|other| {
+                    format!("{} must not depend on {}: nothing depends on a leaf", member.name, other.name)
+                }),
+            );
             continue;
         }
         let Some(arrows) = table.iter().find(|arrows| arrows.from == member.name) else {
-            problems.push(format!(
-                "{} has no line in the table of arrows (xtask/src/architecture.rs)",
-                member.name
-            ));
+            problems.push(format!("{} has no line in the table of arrows (xtask/src/architecture.rs)", member.name));
             continue;
         };
-        problems.extend(
-            inside
-                .filter(|other| !arrows.to.contains(&other.name.as_str()))
-                .map(|other| {
-                    let allowed = match arrows.to {
-                        [] => "no workspace crate".to_owned(),
-                        names => format!("only {}", names.join(", ")),
-                    };
-                    format!(
-                        "{} must not depend on {}: it may depend on {allowed}",
-                        member.name, other.name
-                    )
-                }),
-        );
+        problems.extend(inside.filter(|other| !arrows.to.contains(&other.name.as_str())).map(|other| {
+            let allowed = match arrows.to {
+                [] => "no workspace crate".to_owned(),
+                names => format!("only {}", names.join(", ")),
+            };
+            format!("{} must not depend on {}: it may depend on {allowed}", member.name, other.name)
+        }));
     }
     problems
 }
@@ -62,12 +40,7 @@ pub(crate) fn wrong_arrows(
 pub(crate) fn forbidden_crates(tree: &BTreeSet<TreeEntry>, rule: &Forbidden) -> Vec<String> {
     tree.iter()
         .filter(|(name, _)| rule.crates.contains(&name.as_str()))
-        .map(|(name, version)| {
-            format!(
-                "{} has {name} {version} in its tree, but {}",
-                rule.tree_of, rule.why
-            )
-        })
+        .map(|(name, version)| format!("{} has {name} {version} in its tree, but {}", rule.tree_of, rule.why))
         .collect()
 }
 
@@ -86,12 +59,7 @@ mod tests {
 
     #[test]
     fn the_intended_workspace_passes() {
-        let all = [
-            "statsig-core",
-            "statsig-net",
-            "statsig-logger",
-            "statsig-store-redis",
-        ];
+        let all = ["statsig-core", "statsig-net", "statsig-logger", "statsig-store-redis"];
         let found = problems(&[
             ("crates/statsig-core", &["serde"]),
             ("crates/statsig-net", &["statsig-core", "tokio"]),
@@ -110,10 +78,7 @@ mod tests {
     #[test]
     fn the_core_depends_on_no_workspace_crate() {
         let found = problems(&[("crates/statsig-core", &["xtask", "serde"]), ("xtask", &[])]);
-        assert_eq!(
-            found,
-            ["statsig-core must not depend on xtask: it may depend on no workspace crate"]
-        );
+        assert_eq!(found, ["statsig-core must not depend on xtask: it may depend on no workspace crate"]);
     }
 
     #[test]
@@ -122,12 +87,7 @@ mod tests {
         for from in siblings {
             for to in siblings.into_iter().filter(|to| *to != from) {
                 let found = problems(&[(from, &["statsig-core", to]), (to, &[])]);
-                assert_eq!(
-                    found,
-                    [format!(
-                        "{from} must not depend on {to}: it may depend on only statsig-core"
-                    )]
-                );
+                assert_eq!(found, [format!("{from} must not depend on {to}: it may depend on only statsig-core")]);
             }
         }
     }
@@ -135,11 +95,7 @@ mod tests {
     #[test]
     fn no_library_depends_on_the_facade() {
         for from in ["statsig-core", "statsig-net", "statsig-forward-proxy"] {
-            assert_eq!(
-                problems(&[(from, &["statsig"]), ("statsig", &[])]).len(),
-                1,
-                "{from}"
-            );
+            assert_eq!(problems(&[(from, &["statsig"]), ("statsig", &[])]).len(), 1, "{from}");
         }
     }
 
@@ -156,33 +112,17 @@ mod tests {
             ("crates/statsig", &["first"]),
         ]);
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(
-            found[0].starts_with("second must not depend on first"),
-            "{found:?}"
-        );
-        assert!(
-            found[1].starts_with("statsig must not depend on first"),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("second must not depend on first"), "{found:?}");
+        assert!(found[1].starts_with("statsig must not depend on first"), "{found:?}");
     }
 
     #[test]
     fn a_forbidden_crate_is_found_by_its_exact_name() {
-        let rule = Forbidden {
-            tree_of: "core",
-            crates: &["tokio"],
-            why: "it has no runtime",
-        };
+        let rule = Forbidden { tree_of: "core", crates: &["tokio"], why: "it has no runtime" };
         let tree = |names: &[&str]| -> BTreeSet<TreeEntry> {
-            names
-                .iter()
-                .map(|name| (name.to_string(), "1.0.0".to_owned()))
-                .collect()
+            names.iter().map(|name| (name.to_string(), "1.0.0".to_owned())).collect()
         };
-        assert_eq!(
-            forbidden_crates(&tree(&["core", "tokio-macros"]), &rule),
-            [""; 0]
-        );
+        assert_eq!(forbidden_crates(&tree(&["core", "tokio-macros"]), &rule), [""; 0]);
         assert_eq!(
             forbidden_crates(&tree(&["core", "tokio"]), &rule),
             ["core has tokio 1.0.0 in its tree, but it has no runtime"]

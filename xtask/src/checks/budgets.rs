@@ -22,11 +22,7 @@ mod tests {
 
     #[test]
     fn a_tree_may_fill_its_budget_but_not_more() {
-        let budget = Budget {
-            tree_of: "core",
-            features: FeatureSet::None,
-            crates: 3,
-        };
+        let budget = Budget { tree_of: "core", features: FeatureSet::None, crates: 3 };
         assert_eq!(over_budget(&budget, 3), None);
         assert_eq!(
             over_budget(&budget, 5).as_deref(),

@@ -8,37 +8,18 @@ use crate::workspace::Package;
 ///
 /// A dependency that states no `rust-version` is taken at its word.
 pub(crate) fn too_new(packages: &[Package]) -> Vec<String> {
-    let (members, dependencies): (Vec<_>, Vec<_>) =
-        packages.iter().partition(|package| package.member);
+    let (members, dependencies): (Vec<_>, Vec<_>) = packages.iter().partition(|package| package.member);
     let mut problems: Vec<_> = members
         .iter()
         .filter(|member| member.rust_version.is_none())
-        .map(|member| {
-            format!(
-                "{} states no rust-version: add `rust-version.workspace = true`",
-                member.name
-            )
-        })
+        .map(|member| format!("{} states no rust-version: add `rust-version.workspace = true`", member.name))
         .collect();
-    let Some(ours) = members
-        .iter()
-        .filter_map(|member| member.rust_version.as_ref())
-        .min()
-    else {
+    let Some(ours) = members.iter().filter_map(|member| member.rust_version.as_ref()).min() else {
         return problems;
     };
     problems.extend(dependencies.iter().filter_map(|package| {
-        let theirs = package
-            .rust_version
-            .as_ref()
-            .filter(|theirs| *theirs > ours)?;
-        Some(format!(
-            "{} {} needs Rust {}, we promise {}",
-            package.name,
-            package.version,
-            short(theirs),
-            short(ours)
-        ))
+        let theirs = package.rust_version.as_ref().filter(|theirs| *theirs > ours)?;
+        Some(format!("{} {} needs Rust {}, we promise {}", package.name, package.version, short(theirs), short(ours)))
     }));
     problems
 }
@@ -69,14 +50,8 @@ mod tests {
 
     #[test]
     fn a_dependency_that_needs_a_newer_compiler_is_reported() {
-        let graph = [
-            package("ours 0.1.0 1.88.0", true),
-            package("newer 2.0.1 1.88.1", false),
-        ];
-        assert_eq!(
-            too_new(&graph),
-            ["newer 2.0.1 needs Rust 1.88.1, we promise 1.88"]
-        );
+        let graph = [package("ours 0.1.0 1.88.0", true), package("newer 2.0.1 1.88.1", false)];
+        assert_eq!(too_new(&graph), ["newer 2.0.1 needs Rust 1.88.1, we promise 1.88"]);
     }
 
     #[test]

@@ -7,11 +7,12 @@ use serde_json::value::RawValue;
 use crate::error::Error;
 use crate::json::{Encoder, PackSeed};
 use crate::ruleset::{
-    Cmab, Condition, FieldSlot, HashPrefix, Mapping, NO_INDEX, NameIndex, ParameterStoreSpec, Rule, Ruleset, RulesetMeta, Spec, Text,
-    TextPoolBuilder, UnitType, UserField, position,
+    Cmab, Condition, FieldSlot, HashPrefix, Mapping, NO_INDEX, NameIndex, ParameterStoreSpec, Rule, Ruleset,
+    RulesetMeta, Spec, Text, TextPoolBuilder, UnitType, UserField, position,
 };
 use crate::specs::wire::{Entries, WireDocument};
 use crate::specs::{CowStr, Format, ProblemKind, Problems};
+use crate::value::Attribute;
 use serde::de::DeserializeSeed;
 
 /// Places of the values that need no storage of their own.
@@ -131,7 +132,7 @@ impl<'a> Compiler<'a> {
         Ok(self.finish(meta, experiment_layers))
     }
 
-    fn finish(mut self, meta: RulesetMeta, experiment_layers: Vec<(Text, Text)>) -> Ruleset {
+    pub(super) fn finish(mut self, meta: RulesetMeta, experiment_layers: Vec<(Text, Text)>) -> Ruleset {
         self.values = HashMap::new();
         let [gates, configs, layers] = std::mem::take(&mut self.sections).map(|list| self.index_specs(&list));
         let cmab_names = self.index(self.cmabs.iter().map(|cmab| cmab.name));
@@ -160,6 +161,7 @@ impl<'a> Compiler<'a> {
             mappings: self.mappings.into_boxed_slice(),
             mapping_names,
             experiment_layers: experiment_layers.into_boxed_slice(),
+            app: meta.app_id.clone().map(Attribute::from),
             meta,
             problems: self.problems.into_vec(),
         }
@@ -174,9 +176,18 @@ impl<'a> Compiler<'a> {
     }
 
     /// Turns the names that are left into positions.
-    fn link(&mut self, gates: &NameIndex, configs: &NameIndex, layers: &NameIndex, cmabs: &NameIndex, mappings: &NameIndex) {
+    fn link(
+        &mut self,
+        gates: &NameIndex,
+        configs: &NameIndex,
+        layers: &NameIndex,
+        cmabs: &NameIndex,
+        mappings: &NameIndex,
+    ) {
         let Self { text, specs, rules, conditions, delegates, cmabs: cmab_list, mappings: mapping_list, .. } = self;
-        let find = |index: &NameIndex, name: Text| index.find(text.get(name), |at| text.get(specs[at as usize].name)).unwrap_or(NO_INDEX);
+        let find = |index: &NameIndex, name: Text| {
+            index.find(text.get(name), |at| text.get(specs[at as usize].name)).unwrap_or(NO_INDEX)
+        };
         for &mut (rule, name) in delegates {
             rules[rule as usize].delegate = find(configs, name);
         }
@@ -283,7 +294,8 @@ impl<'a> Compiler<'a> {
         let malformed = |section| move |source| Error::MalformedSection { section, source };
         let mut pairs = Vec::new();
         if let Some(raw) = wire.experiment_to_layer {
-            let map: Entries<'_, CowStr<'_>> = serde_json::from_str(raw.get()).map_err(malformed("experiment_to_layer"))?;
+            let map: Entries<'_, CowStr<'_>> =
+                serde_json::from_str(raw.get()).map_err(malformed("experiment_to_layer"))?;
             for (experiment, layer) in map.0 {
                 pairs.push((self.text.intern(&experiment), self.text.intern(&layer)));
             }

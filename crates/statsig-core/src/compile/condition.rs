@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use super::compiler::{Compiler, path};
 use crate::error::Error;
 use crate::ruleset::{
-    Affix, ArrayTest, Condition, EqualTarget, GateRef, Input, NO_INDEX, NumberOp, Pattern, Test, Text, TextSet, TimeOp, UserAgentPart,
-    VersionOp, VersionPart, position,
+    Affix, ArrayTest, Condition, EqualTarget, GateRef, Input, NO_INDEX, NumberOp, Pattern, Test, Text, TextSet, TimeOp,
+    UserAgentPart, VersionOp, VersionPart, position,
 };
 use crate::specs::wire::{WireCondition, WireTarget};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
@@ -57,7 +57,11 @@ impl<'a> Compiler<'a> {
                         compiler.conditions.push(condition);
                     }
                     Err(refusal) => {
-                        compiler.problems.push(ProblemKind::ConditionSkipped, || path("condition_map", Some(&id)), refusal);
+                        compiler.problems.push(
+                            ProblemKind::ConditionSkipped,
+                            || path("condition_map", Some(&id)),
+                            refusal,
+                        );
                     }
                 }
             },
@@ -85,7 +89,13 @@ impl<'a> Compiler<'a> {
         let type_name = self.text.intern(written);
         let operator = self.text.intern_opt(wire.operator.as_deref());
         let field_name = self.text.intern_opt(field);
-        let input = self.input(&condition_type, field, id_type, wire.additional_values.salt.as_deref().unwrap_or(""), &wire.target_value);
+        let input = self.input(
+            &condition_type,
+            field,
+            id_type,
+            wire.additional_values.salt.as_deref().unwrap_or(""),
+            &wire.target_value,
+        );
         let test = match (&input, wire.operator.as_deref()) {
             (Input::Public | Input::Gate { .. } | Input::AnyGate { .. } | Input::Unsupported, _) => Test::None,
             (_, None) => Test::Unsupported,
@@ -97,13 +107,22 @@ impl<'a> Compiler<'a> {
             self.problems.push(
                 ProblemKind::Unsupported,
                 || label.to_owned(),
-                format_args!("type `{written}` with operator `{operator}` is unknown; rules that use it are unsupported"),
+                format_args!(
+                    "type `{written}` with operator `{operator}` is unknown; rules that use it are unsupported"
+                ),
             );
         }
         Ok(condition)
     }
 
-    fn input(&mut self, condition_type: &str, field: Option<&str>, id_type: &str, salt: &str, target: &WireTarget<'_>) -> Input {
+    fn input(
+        &mut self,
+        condition_type: &str,
+        field: Option<&str>,
+        id_type: &str,
+        salt: &str,
+        target: &WireTarget<'_>,
+    ) -> Input {
         let multi = self.format == Format::V1;
         match condition_type {
             "public" => Input::Public,
@@ -112,8 +131,10 @@ impl<'a> Compiler<'a> {
             "multi_pass_gate" if multi => Input::AnyGate { gates: self.gate_refs(target), expected: true },
             "multi_fail_gate" if multi => Input::AnyGate { gates: self.gate_refs(target), expected: false },
             "user_field" => field.map_or(Input::Nothing, |field| Input::UserField { field: self.field(field) }),
-            "ip_based" => field
-                .map_or(Input::Nothing, |field| Input::IpBased { field: self.field(field), is_country: field == "country" }),
+            "ip_based" => field.map_or(Input::Nothing, |field| Input::IpBased {
+                field: self.field(field),
+                is_country: field == "country",
+            }),
             "ua_based" => field.map_or(Input::Nothing, |field| Input::UaBased {
                 field: self.field(field),
                 part: UserAgentPart::from_field(&field.to_lowercase()),
@@ -220,7 +241,9 @@ impl<'a> Compiler<'a> {
                 let last: HashMap<&str, &str> = members.iter().map(|(key, value)| (&**key, &**value)).collect();
                 let mut members: Vec<(&str, &str)> = last.into_iter().collect();
                 members.sort_unstable();
-                EqualTarget::Object(members.into_iter().map(|(key, value)| (self.text.intern(key), self.text.intern(value))).collect())
+                EqualTarget::Object(
+                    members.into_iter().map(|(key, value)| (self.text.intern(key), self.text.intern(value))).collect(),
+                )
             }
         }
     }

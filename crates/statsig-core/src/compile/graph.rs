@@ -7,7 +7,7 @@
 
 use super::compiler::Compiler;
 use crate::evaluate::MAX_DEPTH;
-use crate::ruleset::{Input, NO_INDEX, Test};
+use crate::ruleset::{Input, NO_INDEX};
 use crate::specs::ProblemKind;
 
 /// Above this many nested evaluations a spec remembers results.
@@ -24,8 +24,10 @@ struct Reach {
     cost: u64,
     /// It is in a cycle, or reaches one.
     cyclic: bool,
-    /// Something in reach can make the evaluation unsupported, or depends on more than rules.
+    /// Something in reach can make the evaluation unsupported.
     delicate: bool,
+    /// Something in reach is looked up by name while evaluating: a mapping, an experiment's group.
+    open_ended: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,11 +77,13 @@ impl Compiler<'_> {
                     Mark::Done => {
                         let below = reaches[edge.to as usize];
                         let reach = &mut visit.reach;
-                        reach.gate_depth = reach.gate_depth.max(below.gate_depth.saturating_add(u32::from(edge.is_gate)));
+                        reach.gate_depth =
+                            reach.gate_depth.max(below.gate_depth.saturating_add(u32::from(edge.is_gate)));
                         reach.depth = reach.depth.max(below.depth.saturating_add(1));
                         reach.cost = reach.cost.saturating_add(below.cost);
                         reach.cyclic |= below.cyclic;
                         reach.delicate |= below.delicate;
+                        reach.open_ended |= below.open_ended;
                         visit.next += 1;
                     }
                     Mark::Open => {
@@ -97,8 +101,8 @@ impl Compiler<'_> {
         }
         for (spec, reach) in self.specs.iter_mut().zip(&reaches) {
             let deep = reach.depth > MAX_DEPTH;
-            spec.needs_memo = reach.cyclic || deep || reach.cost > MEMO_ABOVE;
-            spec.is_plain = !(reach.cyclic || deep || reach.delicate);
+            spec.needs_memo = reach.cyclic || deep || reach.open_ended || reach.cost > MEMO_ABOVE;
+            spec.is_plain = !(reach.cyclic || deep || reach.open_ended || reach.delicate);
         }
         self.report(cycles, &reaches);
     }
@@ -109,7 +113,11 @@ impl Compiler<'_> {
         let Self { specs, text, problems, .. } = self;
         for at in cycles {
             let name = text.get(specs[at as usize].name);
-            problems.push(ProblemKind::Cycle, || name.to_owned(), "depends on itself; evaluating it that far gives an error");
+            problems.push(
+                ProblemKind::Cycle,
+                || name.to_owned(),
+                "depends on itself; evaluating it that far gives an error",
+            );
         }
         for (spec, reach) in specs.iter().zip(reaches) {
             if !reach.cyclic && reach.gate_depth > MAX_DEPTH {
@@ -126,21 +134,12 @@ impl Compiler<'_> {
     /// Where a spec leads, and what its own rules say.
     fn visit(&self, at: u32) -> Visit {
         let spec = &self.specs[at as usize];
-        let mut reach = Reach { delicate: spec.mapping != NO_INDEX || spec.unsupported || spec.merges_layers, ..Reach::default() };
+        let mut reach = Reach { delicate: spec.unsupported, open_ended: spec.mapping != NO_INDEX, ..Reach::default() };
         let mut edges = Vec::new();
         for rule in &self.rules[spec.rules()] {
             self.conditions_lead_to(&self.rule_conditions[rule.conditions()], &mut edges, &mut reach);
             if rule.delegate != NO_INDEX {
                 edges.push(Edge { to: rule.delegate, is_gate: false });
-            }
-        }
-        if let Some(mapping) = self.mappings.get(spec.mapping as usize) {
-            for candidate in &mapping.candidates {
-                let rule = &self.rules[candidate.rule as usize];
-                self.conditions_lead_to(&self.rule_conditions[rule.conditions()], &mut edges, &mut reach);
-                // Whatever may take its place; by name, since the section follows from the call.
-                let name = candidate.new_config;
-                edges.extend((0..).zip(&self.specs).filter(|(_, spec)| spec.name == name).map(|(to, _)| Edge { to, is_gate: false }));
             }
         }
         Visit { spec: at, edges, next: 0, reach }
@@ -152,14 +151,14 @@ impl Compiler<'_> {
                 reach.delicate = true;
                 continue;
             };
-            reach.delicate |= condition.is_unsupported() || matches!(condition.input, Input::ExperimentGroup { .. });
-            debug_assert!(condition.input != Input::Unsupported || condition.test == Test::None);
+            reach.delicate |= condition.is_unsupported();
+            reach.open_ended |= matches!(condition.input, Input::ExperimentGroup { .. });
             for gate in condition.gates() {
                 if gate.spec != NO_INDEX {
                     edges.push(Edge { to: gate.spec, is_gate: true });
                 } else if !self.mappings.is_empty() {
                     // A mapping may serve a name that has no spec.
-                    reach.delicate = true;
+                    reach.open_ended = true;
                 }
             }
         }

@@ -15,10 +15,11 @@ mod parts;
 mod spec;
 
 use compiler::Compiler;
+pub(crate) use condition::version_parts;
 
 use crate::error::Error;
-use crate::ruleset::Ruleset;
-use crate::specs::Document;
+use crate::ruleset::{Ruleset, RulesetMeta};
+use crate::specs::{Document, Format};
 
 /// Bounds on what a document may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,4 +73,9 @@ impl Ruleset {
         let document = Document::parse(text)?.ok_or(Error::NoUpdates)?;
         Compiler::new(document.format).run(document.wire, text.len())
     }
+}
+
+/// A ruleset of nothing.
+pub(crate) fn empty() -> Ruleset {
+    Compiler::new(Format::V2).finish(RulesetMeta::default(), Vec::new())
 }

@@ -4,7 +4,9 @@ use serde_json::value::RawValue;
 
 use super::compiler::Compiler;
 use crate::error::Error;
-use crate::ruleset::{Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, Parameter, ParameterStoreSpec, Text, position};
+use crate::ruleset::{
+    Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, Parameter, ParameterStoreSpec, Text, position,
+};
 use crate::specs::wire::{WireCmab, WireCmabWeights, WireMapping, WireParam, WireParamStore, WireRule};
 use crate::specs::{Entry, for_each_entry};
 
@@ -62,7 +64,11 @@ impl<'a> Compiler<'a> {
                     for rule in mapping.rules {
                         let key = compiler.text.intern(&rule.rule_name);
                         if let Some(&rule_at) = compiler.override_rules.get(&key) {
-                            candidates.push(MappingCandidate { new_config, rule: rule_at, start_time: rule.start_time.unwrap_or(0) });
+                            candidates.push(MappingCandidate {
+                                new_config,
+                                rule: rule_at,
+                                start_time: rule.start_time.unwrap_or(0),
+                            });
                         }
                     }
                 }
@@ -90,7 +96,8 @@ impl<'a> Compiler<'a> {
         let weights = wire.config.map(|config| config.0).unwrap_or_default();
         let mut groups = Vec::with_capacity(wire.groups.len());
         for group in wire.groups {
-            let learned = weights.iter().rev().find(|(id, _)| *id == group.id).map(|(_, weights)| self.weights(weights));
+            let learned =
+                weights.iter().rev().find(|(id, _)| *id == group.id).map(|(_, weights)| self.weights(weights));
             groups.push(CmabGroup {
                 name: self.text.intern(&group.name),
                 id: self.text.intern(&group.id),
@@ -183,4 +190,3 @@ impl<'a> Compiler<'a> {
         })
     }
 }
-

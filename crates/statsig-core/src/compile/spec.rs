@@ -18,7 +18,13 @@ fn missing(field: &str) -> Refusal {
 impl<'a> Compiler<'a> {
     pub(super) fn read_specs(&mut self, section: Option<&'a RawValue>, which: Section) -> Result<(), Error> {
         let Some(raw) = section else { return Ok(()) };
-        let mark = (self.specs.len(), self.rules.len(), self.rule_conditions.len(), self.conditions.len(), self.delegates.len());
+        let mark = (
+            self.specs.len(),
+            self.rules.len(),
+            self.rule_conditions.len(),
+            self.conditions.len(),
+            self.delegates.len(),
+        );
         for_each_entry(
             raw,
             self,
@@ -200,7 +206,12 @@ impl<'a> Compiler<'a> {
         Pass::Below { threshold, prefix: self.prefix(&format!("{spec_salt}.{rule_salt}.")) }
     }
 
-    fn rule_condition(&mut self, spec: &str, wire: WireConditionRef<'a>, unsupported: &mut bool) -> Result<u32, Refusal> {
+    fn rule_condition(
+        &mut self,
+        spec: &str,
+        wire: WireConditionRef<'a>,
+        unsupported: &mut bool,
+    ) -> Result<u32, Refusal> {
         match (wire, self.format) {
             (WireConditionRef::Id(id), _) => {
                 let key = self.text.intern(&id);
@@ -216,7 +227,9 @@ impl<'a> Compiler<'a> {
                 Ok(known.unwrap_or(NO_INDEX))
             }
             (WireConditionRef::Inline(_), Format::V2) => Err("conditions must be ids of `condition_map`".to_owned()),
-            (WireConditionRef::Inline(condition), Format::V1) => Ok(self.inline_condition(spec, *condition, unsupported)),
+            (WireConditionRef::Inline(condition), Format::V1) => {
+                Ok(self.inline_condition(spec, *condition, unsupported))
+            }
         }
     }
 

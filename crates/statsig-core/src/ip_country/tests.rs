@@ -64,14 +64,8 @@ fn what_counts_as_an_address() {
 
 #[test]
 fn the_file_is_the_published_one() {
-    let digest: String = Sha256::digest(FILE)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    assert_eq!(
-        digest,
-        "9c9512b8f42756799b7c7eff398f5751857448ead939f42ef58ad3a1b1c308f8"
-    );
+    let digest: String = Sha256::digest(FILE).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digest, "9c9512b8f42756799b7c7eff398f5751857448ead939f42ef58ad3a1b1c308f8");
     preload();
     let table = table();
     assert_eq!(table.codes.len(), 243);
@@ -104,13 +98,7 @@ fn run_lengths_of_each_size() {
     let file = b"AABB--**\x01\x00\xf2\x2c\x01\x01\xf3\x70\x11\x01\x02\x00\x00\x02\x01";
     let table = Table::decode(file);
     let runs = [(0, Some("AA")), (1, Some("BB")), (300, Some("BB"))];
-    let rest = [
-        (301, None),
-        (70_300, None),
-        (70_301, Some("BB")),
-        (70_302, Some("BB")),
-        (70_303, None),
-    ];
+    let rest = [(301, None), (70_300, None), (70_301, Some("BB")), (70_302, Some("BB")), (70_303, None)];
     for (block, expected) in runs.into_iter().chain(rest) {
         assert_eq!(table.country(block << 8), expected, "{block}");
         assert_eq!(table.country(block << 8 | 255), expected, "{block}");
@@ -119,15 +107,7 @@ fn run_lengths_of_each_size() {
 
 #[test]
 fn a_damaged_file_has_no_countries_where_it_ends() {
-    for file in [
-        &b""[..],
-        b"A",
-        b"AA",
-        b"**",
-        b"**\x05",
-        b"AA**\xf3\xff\xff",
-        b"**\x01\x09",
-    ] {
+    for file in [&b""[..], b"A", b"AA", b"**", b"**\x05", b"AA**\xf3\xff\xff", b"**\x01\x09"] {
         let table = Table::decode(file);
         assert_eq!(table.country(0), None, "{file:?}");
         assert_eq!(table.country(u32::MAX), None, "{file:?}");

@@ -21,13 +21,17 @@ fn every_kind_survives_a_round_trip() {
 fn number_kinds_are_kept_apart() {
     let json = Json::parse("[1, 1.0, -5, 18446744073709551615]").unwrap();
     let items: Vec<JsonRef<'_>> = json.view().as_array().unwrap().collect();
-    assert_eq!((items[0].as_i64(), items[1].as_i64(), items[2].as_i64(), items[3].as_i64()), (Some(1), None, Some(-5), None));
+    assert_eq!(
+        (items[0].as_i64(), items[1].as_i64(), items[2].as_i64(), items[3].as_i64()),
+        (Some(1), None, Some(-5), None)
+    );
     assert_eq!((items[1].as_f64(), items[3].as_u64()), (Some(1.0), Some(u64::MAX)));
 }
 
 #[test]
 fn large_objects_are_found_by_key() {
-    let value: Value = (0..1000).map(|i| (format!("key{i}"), json!({"i": i}))).collect::<serde_json::Map<_, _>>().into();
+    let value: Value =
+        (0..1000).map(|i| (format!("key{i}"), json!({"i": i}))).collect::<serde_json::Map<_, _>>().into();
     let json = packed(&value);
     for i in 0..1000 {
         assert_eq!(json.view().get(&format!("key{i}")).unwrap().get("i").unwrap().as_i64(), Some(i));

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
-use super::{NULL, tag};
+use super::{Json, NULL, tag};
 
 /// What a JSON value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -207,6 +207,12 @@ impl<'a> JsonRef<'a> {
         T::deserialize(*self)
     }
 
+    /// A copy of the value that owns its bytes.
+    #[must_use]
+    pub fn to_owned(&self) -> Json {
+        Json::from_packed(self.packed().to_vec())
+    }
+
     /// A `serde_json` copy of the value.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
@@ -216,9 +222,9 @@ impl<'a> JsonRef<'a> {
             JsonKind::Number => self.to_number(),
             JsonKind::String => self.as_str().into(),
             JsonKind::Array => self.as_array().into_iter().flatten().map(|item| item.to_json()).collect(),
-            JsonKind::Object => {
-                serde_json::Value::Object(self.as_object().into_iter().flatten().map(|(k, v)| (k.to_owned(), v.to_json())).collect())
-            }
+            JsonKind::Object => serde_json::Value::Object(
+                self.as_object().into_iter().flatten().map(|(k, v)| (k.to_owned(), v.to_json())).collect(),
+            ),
         }
     }
 

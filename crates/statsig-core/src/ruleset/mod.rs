@@ -21,11 +21,12 @@ pub(crate) use hash_prefix::HashPrefix;
 pub use list::{ExperimentGroup, ExperimentGroups};
 pub(crate) use name_index::NameIndex;
 pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Pattern, Test, TimeOp, VersionOp, VersionPart};
-pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position};
+pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
 pub(crate) use text_set::TextSet;
 
 use crate::json::JsonRef;
 use crate::specs::Problem;
+use crate::value::Attribute;
 
 /// Stands for "no index" in a `u32` field.
 pub(crate) const NO_INDEX: u32 = u32::MAX;
@@ -61,6 +62,8 @@ pub struct Ruleset {
     pub(crate) mappings: Box<[Mapping]>,
     pub(crate) mapping_names: NameIndex,
     pub(crate) experiment_layers: Box<[(Text, Text)]>,
+    /// The app that `target_app` conditions see.
+    pub(crate) app: Option<Attribute>,
     pub(crate) meta: RulesetMeta,
     pub(crate) problems: Vec<Problem>,
 }
@@ -245,22 +248,46 @@ pub(crate) enum Input {
     /// Matches everybody; no operator.
     Public,
     /// The result of a gate; no operator.
-    Gate { gate: GateRef, expected: bool },
+    Gate {
+        gate: GateRef,
+        expected: bool,
+    },
     /// The results of several gates, of which one must be as expected (v1); no operator.
-    AnyGate { gates: Box<[GateRef]>, expected: bool },
-    UserField { field: u32 },
+    AnyGate {
+        gates: Box<[GateRef]>,
+        expected: bool,
+    },
+    UserField {
+        field: u32,
+    },
     /// A user field, or the country of the user's IP address.
-    IpBased { field: u32, is_country: bool },
+    IpBased {
+        field: u32,
+        is_country: bool,
+    },
     /// A user field, or what the user agent tells.
     #[cfg_attr(not(feature = "user-agent"), allow(dead_code))]
-    UaBased { field: u32, part: Option<UserAgentPart> },
-    Environment { exact: Text, lower: Text },
+    UaBased {
+        field: u32,
+        part: Option<UserAgentPart>,
+    },
+    Environment {
+        exact: Text,
+        lower: Text,
+    },
     CurrentTime,
-    UserBucket { prefix: u32, unit: u32 },
-    UnitId { unit: u32 },
+    UserBucket {
+        prefix: u32,
+        unit: u32,
+    },
+    UnitId {
+        unit: u32,
+    },
     TargetApp,
     /// The group that the user has in an experiment.
-    ExperimentGroup { experiment: MaybeText },
+    ExperimentGroup {
+        experiment: MaybeText,
+    },
     /// No field is named: always missing.
     Nothing,
     /// A type that this version does not know.
@@ -408,11 +435,26 @@ pub(crate) struct ParameterStoreSpec {
 /// What a parameter of a store refers to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Parameter {
-    Static { value: u32 },
-    Gate { gate: Text, pass: u32, fail: u32 },
-    DynamicConfig { config: Text, parameter: Text },
-    Experiment { experiment: Text, parameter: Text },
-    Layer { layer: Text, parameter: Text },
+    Static {
+        value: u32,
+    },
+    Gate {
+        gate: Text,
+        pass: u32,
+        fail: u32,
+    },
+    DynamicConfig {
+        config: Text,
+        parameter: Text,
+    },
+    Experiment {
+        experiment: Text,
+        parameter: Text,
+    },
+    Layer {
+        layer: Text,
+        parameter: Text,
+    },
     /// Of no known shape: always the fallback.
     Unknown,
 }
@@ -460,6 +502,12 @@ pub struct RulesetSize {
 }
 
 impl Ruleset {
+    /// A project without any spec.
+    #[must_use]
+    pub fn empty() -> Self {
+        crate::compile::empty()
+    }
+
     /// What the document says about itself.
     #[must_use]
     pub fn meta(&self) -> &RulesetMeta {

@@ -60,19 +60,47 @@ pub(crate) type VersionPart = Option<i128>;
 pub(crate) enum Test {
     /// The input decides alone.
     None,
-    Number { op: NumberOp, target: Option<f64> },
-    Version { op: VersionOp, target: Option<Box<[VersionPart]>> },
+    Number {
+        op: NumberOp,
+        target: Option<f64>,
+    },
+    Version {
+        op: VersionOp,
+        target: Option<Box<[VersionPart]>>,
+    },
     /// Membership after lower-casing. `None`: the target is no collection.
-    InSet { set: Option<TextSet>, negated: bool },
-    InSetExact { set: Option<TextSet>, negated: bool },
+    InSet {
+        set: Option<TextSet>,
+        negated: bool,
+    },
+    InSetExact {
+        set: Option<TextSet>,
+        negated: bool,
+    },
     /// Lower-cased pieces.
-    Affix { affix: Affix, pieces: Box<[Text]>, negated: bool },
+    Affix {
+        affix: Affix,
+        pieces: Box<[Text]>,
+        negated: bool,
+    },
     Matches(Option<Pattern>),
-    Time { op: TimeOp, target: Option<i64> },
-    Equal { target: EqualTarget, negated: bool },
-    IdList { list: Option<Text>, negated: bool },
+    Time {
+        op: TimeOp,
+        target: Option<i64>,
+    },
+    Equal {
+        target: EqualTarget,
+        negated: bool,
+    },
+    IdList {
+        list: Option<Text>,
+        negated: bool,
+    },
     /// `None`: the target is no array.
-    Array { test: ArrayTest, items: Option<TextSet> },
+    Array {
+        test: ArrayTest,
+        items: Option<TextSet>,
+    },
     /// An operator that this version does not know.
     Unsupported,
 }

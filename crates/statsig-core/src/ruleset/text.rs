@@ -22,6 +22,30 @@ impl Text {
     }
 }
 
+/// Rule IDs that every ruleset has, at the same place in each.
+pub(crate) mod well_known {
+    use super::{Text, TextPoolBuilder};
+
+    const ALL: &str = "defaultdisabledoverrideprestartinlineTargetingRules";
+
+    const fn at(start: u32, len: u32) -> Text {
+        Text { start, len }
+    }
+
+    pub(crate) const DEFAULT: Text = at(0, 7);
+    pub(crate) const DISABLED: Text = at(7, 8);
+    pub(crate) const OVERRIDE: Text = at(15, 8);
+    pub(crate) const PRESTART: Text = at(23, 8);
+    pub(crate) const INLINE_TARGETING: Text = at(31, 20);
+
+    /// Puts them in; must come before anything else.
+    pub(super) fn intern_all(pool: &mut TextPoolBuilder) {
+        for text in [DEFAULT, DISABLED, OVERRIDE, PRESTART, INLINE_TARGETING] {
+            pool.intern(&ALL[text.start as usize..(text.start + text.len) as usize]);
+        }
+    }
+}
+
 /// An optional [`Text`] without the space of a discriminant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct MaybeText(Text);
@@ -58,11 +82,19 @@ impl TextPool {
 }
 
 /// Builds a [`TextPool`].
-#[derive(Default)]
 pub(crate) struct TextPoolBuilder {
     bytes: String,
     known: HashTable<Text>,
     hasher: foldhash::fast::RandomState,
+}
+
+impl Default for TextPoolBuilder {
+    fn default() -> Self {
+        let mut pool =
+            Self { bytes: String::new(), known: HashTable::new(), hasher: foldhash::fast::RandomState::default() };
+        well_known::intern_all(&mut pool);
+        pool
+    }
 }
 
 impl TextPoolBuilder {
@@ -79,7 +111,9 @@ impl TextPoolBuilder {
         }
         let place = Text { start: position(bytes.len()), len: position(text.len()) };
         bytes.push_str(text);
-        known.insert_unique(hash, place, |t| hasher.hash_one(&bytes.as_bytes()[t.start as usize..(t.start + t.len) as usize]));
+        known.insert_unique(hash, place, |t| {
+            hasher.hash_one(&bytes.as_bytes()[t.start as usize..(t.start + t.len) as usize])
+        });
         place
     }
 
@@ -114,7 +148,10 @@ mod tests {
         assert_eq!(pool.intern(""), Text::EMPTY);
         let pool = pool.finish();
         assert_eq!((pool.get(a), pool.get(b), pool.get(Text::EMPTY)), ("alpha", "beta", ""));
-        assert_eq!(pool.size(), 9);
+        assert_eq!(
+            (pool.get(well_known::OVERRIDE), pool.get(well_known::INLINE_TARGETING)),
+            ("override", "inlineTargetingRules")
+        );
     }
 
     #[test]

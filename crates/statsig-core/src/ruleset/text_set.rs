@@ -35,7 +35,8 @@ impl TextSet {
     pub(crate) fn new<'a>(items: impl IntoIterator<Item = &'a str>) -> Self {
         let items: Vec<&str> = items.into_iter().collect();
         let buckets = (items.len() / PER_BUCKET).next_power_of_two();
-        let mut sorted: Vec<(usize, &str)> = items.into_iter().map(|item| (bucket_of(item.as_bytes(), buckets), item)).collect();
+        let mut sorted: Vec<(usize, &str)> =
+            items.into_iter().map(|item| (bucket_of(item.as_bytes(), buckets), item)).collect();
         sorted.sort_unstable();
         sorted.dedup();
 

@@ -83,7 +83,8 @@ where
         return Ok(());
     }
     restart(state);
-    walk::<&RawValue>(section, &mut |name: Option<CowStr<'a>>, raw: &'a RawValue| match serde_json::from_str(raw.get()) {
+    walk::<&RawValue>(section, &mut |name: Option<CowStr<'a>>, raw: &'a RawValue| match serde_json::from_str(raw.get())
+    {
         Ok(value) => entry(state, name, value),
         Err(error) => skipped(state, Entry { name: name.as_deref(), raw: raw.get() }, error),
     })

@@ -437,7 +437,7 @@ pub(crate) struct Entries<'a, T>(pub(crate) Vec<(CowStr<'a>, T)>);
 
 impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Entries<'a, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EntriesVisitor<'a, T>(PhantomData<&'a T>);
+        struct EntriesVisitor<'a, T>(PhantomData<(&'a (), T)>);
         impl<'de: 'a, 'a, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<'a, T> {
             type Value = Entries<'a, T>;
 

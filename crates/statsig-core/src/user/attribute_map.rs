@@ -50,7 +50,8 @@ impl AttributeMap {
 /// Builds in bulk, by sorting once; of equal names the last one counts.
 impl<K: AsRef<str>> FromIterator<(K, Attribute)> for AttributeMap {
     fn from_iter<I: IntoIterator<Item = (K, Attribute)>>(entries: I) -> Self {
-        let mut entries: Vec<(SmolStr, Attribute)> = entries.into_iter().map(|(name, value)| (name.as_ref().into(), value)).collect();
+        let mut entries: Vec<(SmolStr, Attribute)> =
+            entries.into_iter().map(|(name, value)| (name.as_ref().into(), value)).collect();
         entries.reverse();
         // Stable, so that the later of equal names comes first and is the one that `dedup` keeps.
         entries.sort_by(|a, b| a.0.cmp(&b.0));

@@ -144,7 +144,10 @@ impl StatsigUserBuilder {
     }
 
     /// All private attributes.
-    pub fn private_attributes<K: AsRef<str>, V: Into<Value>>(mut self, private: impl IntoIterator<Item = (K, V)>) -> Self {
+    pub fn private_attributes<K: AsRef<str>, V: Into<Value>>(
+        mut self,
+        private: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
         self.data.private = attributes(private);
         self
     }
@@ -156,7 +159,10 @@ impl StatsigUserBuilder {
     }
 
     /// The user's whole environment, by field; wins over that of the SDK field by field.
-    pub fn statsig_environment<K: AsRef<str>, V: AsRef<str>>(mut self, environment: impl IntoIterator<Item = (K, V)>) -> Self {
+    pub fn statsig_environment<K: AsRef<str>, V: AsRef<str>>(
+        mut self,
+        environment: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
         self.data.environment =
             environment.into_iter().map(|(field, value)| (field, Attribute::String(SmolStr::new(value)))).collect();
         self

@@ -180,7 +180,9 @@ impl fmt::Debug for StatsigUser {
                 out.field(name, &format_args!("{}", value.to_json()));
             }
         }
-        for (name, map) in [("customIDs", &data.custom_ids), ("custom", &data.custom), ("statsigEnvironment", &data.environment)] {
+        for (name, map) in
+            [("customIDs", &data.custom_ids), ("custom", &data.custom), ("statsigEnvironment", &data.environment)]
+        {
             if !map.is_empty() {
                 out.field(name, &format_args!("{}", map.to_json()));
             }

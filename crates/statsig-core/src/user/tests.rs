@@ -18,8 +18,10 @@ fn json_round_trip_keeps_kinds() {
 
 #[test]
 fn aliases_are_read() {
-    let user: StatsigUser =
-        serde_json::from_str(r#"{"user_id":"u","custom_ids":{"x":"y"},"app_version":"1","user_agent":"a","unknown":[1]}"#).unwrap();
+    let user: StatsigUser = serde_json::from_str(
+        r#"{"user_id":"u","custom_ids":{"x":"y"},"app_version":"1","user_agent":"a","unknown":[1]}"#,
+    )
+    .unwrap();
     assert_eq!(user, StatsigUser::builder().user_id("u").custom_id("x", "y").app_version("1").user_agent("a").build());
 }
 

@@ -43,8 +43,8 @@ impl<'a> Landmarks<'a> {
                 self.first_cpu_os.get_or_insert((position, token));
             }
             "Chrome" => self.last_chrome = Some(token),
-            "Firefox" | "Yahoo! Slurp" | "Silk" | "NetFront NX" | "YaBrowser" | "Edge"
-            | "Opera" | "axios" | "HeadlessChrome" => {
+            "Firefox" | "Yahoo! Slurp" | "Silk" | "NetFront NX" | "YaBrowser" | "Edge" | "Opera" | "axios"
+            | "HeadlessChrome" => {
                 self.first_browser.get_or_insert(token);
             }
             "ATV OS X" | "iOS" | "iPhone OS" | "Chromecast" | "Red Hat" | "Kindle" | "Ubuntu" => {

@@ -28,6 +28,8 @@ use smol_str::SmolStr;
 
 use products::Product;
 
+use crate::ruleset::UserAgentPart;
+
 /// Longest user agent that is looked at, in bytes; a longer one counts as missing.
 const MAX_BYTES: usize = 1000;
 
@@ -42,16 +44,13 @@ pub(crate) fn parse(user_agent: &str) -> Option<UserAgent<'_>> {
         return None;
     }
     let scan = tokenizer::scan(user_agent);
-    Some(UserAgent {
-        os: products::operating_system(&scan),
-        browser: products::browser(&scan),
-    })
+    Some(UserAgent { os: products::operating_system(&scan), browser: products::browser(&scan) })
 }
 
 /// Parses `user_agent` and returns one field of it; `None` where [`parse`] has no answer.
 ///
 /// Whoever needs several fields of the same text calls [`parse`] once instead.
-pub(crate) fn field(user_agent: &str, field: UserAgentField) -> Option<FieldText<'_>> {
+pub(crate) fn field(user_agent: &str, field: UserAgentPart) -> Option<FieldText<'_>> {
     parse(user_agent).map(|parsed| parsed.field(field))
 }
 
@@ -66,44 +65,13 @@ impl<'a> UserAgent<'a> {
     /// Returns the text of one field, never empty for a field that names a product.
     ///
     /// A version has as many of its first four numbers as the user agent gave, joined by dots.
-    pub(crate) fn field(&self, field: UserAgentField) -> FieldText<'a> {
+    pub(crate) fn field(&self, field: UserAgentPart) -> FieldText<'a> {
         match field {
-            UserAgentField::OsName => FieldText::Borrowed(self.os.name()),
-            UserAgentField::OsVersion => self.os.version(),
-            UserAgentField::BrowserName => FieldText::Borrowed(self.browser.name()),
-            UserAgentField::BrowserVersion => self.browser.version(),
+            UserAgentPart::OsName => FieldText::Borrowed(self.os.name()),
+            UserAgentPart::OsVersion => self.os.version(),
+            UserAgentPart::BrowserName => FieldText::Borrowed(self.browser.name()),
+            UserAgentPart::BrowserVersion => self.browser.version(),
         }
-    }
-}
-
-/// A property of the user agent that a condition can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum UserAgentField {
-    OsName,
-    OsVersion,
-    BrowserName,
-    BrowserVersion,
-}
-
-impl UserAgentField {
-    /// Reads a condition's field name, in any letter case and with or without the underscore.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        const NAMES: [(&str, &str, UserAgentField); 4] = [
-            ("os_name", "osname", UserAgentField::OsName),
-            ("os_version", "osversion", UserAgentField::OsVersion),
-            ("browser_name", "browsername", UserAgentField::BrowserName),
-            (
-                "browser_version",
-                "browserversion",
-                UserAgentField::BrowserVersion,
-            ),
-        ];
-        NAMES
-            .iter()
-            .find(|(snake, joined, _)| {
-                name.eq_ignore_ascii_case(snake) || name.eq_ignore_ascii_case(joined)
-            })
-            .map(|&(_, _, field)| field)
     }
 }
 

@@ -16,19 +16,11 @@ pub(super) struct Product<'a> {
 impl<'a> Product<'a> {
     /// The product that `token` stands for, under the name it is known by.
     fn named(name: &'a str, token: Token<'a>) -> Self {
-        Self {
-            name,
-            version: token.version,
-            scheme: Scheme::of(token.tag),
-        }
+        Self { name, version: token.version, scheme: Scheme::of(token.tag) }
     }
 
     fn unversioned(name: &'a str) -> Self {
-        Self {
-            name,
-            version: None,
-            scheme: Scheme::FourParts,
-        }
+        Self { name, version: None, scheme: Scheme::FourParts }
     }
 
     pub(super) fn name(&self) -> &'a str {
@@ -147,11 +139,7 @@ fn apple_family<'a>(scan: &Scan<'a>) -> Product<'a> {
         };
     }
     if hints.safari {
-        let name = if hints.mobile && !hints.mac {
-            "Mobile Safari"
-        } else {
-            "Safari"
-        };
+        let name = if hints.mobile && !hints.mac { "Mobile Safari" } else { "Safari" };
         return match marks.last_version {
             Some(version) => Product::named(name, version),
             None => Product::unversioned(name),

@@ -1,13 +1,9 @@
 use proptest::prelude::*;
 
-use super::{FieldText, UserAgentField, field, parse};
+use super::{FieldText, UserAgentPart, field, parse};
 
-const FIELDS: [UserAgentField; 4] = [
-    UserAgentField::OsName,
-    UserAgentField::OsVersion,
-    UserAgentField::BrowserName,
-    UserAgentField::BrowserVersion,
-];
+const FIELDS: [UserAgentPart; 4] =
+    [UserAgentPart::OsName, UserAgentPart::OsVersion, UserAgentPart::BrowserName, UserAgentPart::BrowserVersion];
 
 const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1_2 like Mac OS X) AppleWebKit/605.1.15 \
      (KHTML, like Gecko) Version/17.1 Mobile/15E148 Safari/604.1";
@@ -32,8 +28,7 @@ fn check(cases: &[Case<'_>]) {
 fn check_os(cases: &[(&str, &str, &str)]) {
     for (user_agent, name, version) in cases {
         let parsed = parse(user_agent).unwrap();
-        let actual = [UserAgentField::OsName, UserAgentField::OsVersion]
-            .map(|field| parsed.field(field).to_string());
+        let actual = [UserAgentPart::OsName, UserAgentPart::OsVersion].map(|field| parsed.field(field).to_string());
         assert_eq!(actual, [*name, *version], "{user_agent}");
     }
 }
@@ -43,8 +38,8 @@ fn check_os(cases: &[(&str, &str, &str)]) {
 fn check_browser(cases: &[(&str, &str, &str)]) {
     for (user_agent, name, version) in cases {
         let parsed = parse(user_agent).unwrap();
-        let actual = [UserAgentField::BrowserName, UserAgentField::BrowserVersion]
-            .map(|field| parsed.field(field).to_string());
+        let actual =
+            [UserAgentPart::BrowserName, UserAgentPart::BrowserVersion].map(|field| parsed.field(field).to_string());
         assert_eq!(actual, [*name, *version], "{user_agent}");
     }
 }
@@ -72,10 +67,7 @@ fn common_user_agents() {
             "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0",
             ["Ubuntu", "0.0.0", "Firefox", "115.0"],
         ),
-        (
-            "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko",
-            ["Windows", "7", "Other", "0.0.0"],
-        ),
+        ("Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko", ["Windows", "7", "Other", "0.0.0"]),
         ("curl/8.1.2", ["Other", "0.0.0", "Other", "0.0.0"]),
         (
             "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
@@ -130,19 +122,11 @@ fn pieces_that_name_a_browser() {
     check_browser(&[
         ("compatible; MSIE 9.0; Windows NT 6.1", "IE", "9.0"),
         ("MSIE", NONE[0], NONE[1]),
-        (
-            "compatible; Yahoo! Slurp; http://x",
-            "Yahoo! Slurp",
-            "0.0.0",
-        ),
+        ("compatible; Yahoo! Slurp; http://x", "Yahoo! Slurp", "0.0.0"),
         ("Nintendo 3DS; U; ; en", "NetFront NX", "0.0.0"),
         ("FxiOS/120.0", "Firefox iOS", "120.0"),
         ("EdgiOS/119.0.2151.96", "Edge Mobile", "119.0.2151.96"),
-        (
-            "CriOS/120.0.6099.119",
-            "Chrome Mobile iOS",
-            "120.0.6099.119",
-        ),
+        ("CriOS/120.0.6099.119", "Chrome Mobile iOS", "120.0.6099.119"),
         ("CriOS", "Mobile Safari UI/WKWebView", "0.0.0"),
         ("GSA/290.0.575", "Google", "290.0.575"),
         ("YisouSpider/5.0", "YisouSpider", "5.0"),
@@ -153,11 +137,7 @@ fn pieces_that_name_a_browser() {
         ("Edge/18.17763 Mobile", "Edge Mobile", "18.17763"),
         ("Chrome/120.0 OPR/106.0.1.2", "Opera", "106.0.1"),
         ("Mobile OPR/106.0.1.2", "Opera Mobile", "106.0.1"),
-        (
-            "SamsungBrowser/23.0 Chrome/115.0",
-            "Samsung Internet",
-            "23.0",
-        ),
+        ("SamsungBrowser/23.0 Chrome/115.0", "Samsung Internet", "23.0"),
         ("Chrome/99.0 HuaweiBrowser/12.1 Mobile", "Chrome", "99.0"),
         ("NX/3.0.1.2", "NetFront NX", "3.0.1"),
         ("IEMobile/11.0", "IE Mobile", "11.0"),
@@ -165,18 +145,10 @@ fn pieces_that_name_a_browser() {
         ("HeadlessChrome/119.0", "HeadlessChrome", "119.0"),
         ("axios/1.6.2", "axios", "1.6.2"),
         ("Firefox/115.0", "Firefox", "115.0"),
-        (
-            "Android 12; Mobile; Firefox/102.0",
-            "Firefox Mobile",
-            "102.0",
-        ),
+        ("Android 12; Mobile; Firefox/102.0", "Firefox Mobile", "102.0"),
         ("Silk/108.4.6 Chrome/108.0", "Amazon Silk", "108.4.6"),
         ("PlayStation Silk/108.4.6", "NetFront NX", "0.0.0"),
-        (
-            "Chrome/118.0 YaBrowser/23.11.0.2419",
-            "Yandex Browser",
-            "23.11.0",
-        ),
+        ("Chrome/118.0 YaBrowser/23.11.0.2419", "Yandex Browser", "23.11.0"),
         // Any separator of name and version will do.
         ("Firefox:9.1", "Firefox", "9.1"),
         ("(Firefox/1) x", "Firefox", "1"),
@@ -194,11 +166,7 @@ fn crawlers() {
         ("Crawler/1", "Crawler", "1"),
         ("acme-crawler:2", "acme-crawler", "2"),
         ("BOT/1 CRAWLER/1", NONE[0], NONE[1]),
-        (
-            "Better Uptime Bot Mozilla/5.0",
-            "Better Uptime Bot",
-            "0.0.0",
-        ),
+        ("Better Uptime Bot Mozilla/5.0", "Better Uptime Bot", "0.0.0"),
         ("Radius Compilance Bot", "Radius Compilance Bot", "0.0.0"),
         ("Uptime Monitoring Bot/1", "Bot", "1"),
         ("Uptime Monitoring Bot", "Uptime Monitoring Bot", "0.0.0"),
@@ -215,32 +183,16 @@ fn crawlers() {
 #[test]
 fn browsers_told_by_their_company() {
     check_browser(&[
-        (
-            "Version/4.0 Chrome/99.0 Mobile",
-            "Chrome Mobile WebView",
-            "99.0",
-        ),
+        ("Version/4.0 Chrome/99.0 Mobile", "Chrome Mobile WebView", "99.0"),
         ("Chrome/99.0 Mobile", "Chrome Mobile", "99.0"),
         ("Android 9; Chrome Mobile", "Android", "9"),
         ("Chrome Mobile", "Chrome", "0.0.0"),
         ("Chrome/1 Chrome/2", "Chrome", "2"),
-        (
-            "Android 2.3.6; Version/4.0 Mobile Safari/533.1",
-            "Android",
-            "2.3.6",
-        ),
+        ("Android 2.3.6; Version/4.0 Mobile Safari/533.1", "Android", "2.3.6"),
         ("MyApp/42 CFNetwork/1474 Darwin/23.0.0", "MyApp", "42"),
         ("CFNetwork/1474", "Mobile Safari UI/WKWebView", "0.0.0"),
-        (
-            "NetworkingExtension/8617.1 Other/2.3 CFNetwork/1",
-            "CFNetwork",
-            "2.3",
-        ),
-        (
-            "NetworkingExtension/8617.1 CFNetwork/1",
-            "CFNetwork",
-            "0.0.0",
-        ),
+        ("NetworkingExtension/8617.1 Other/2.3 CFNetwork/1", "CFNetwork", "2.3"),
+        ("NetworkingExtension/8617.1 CFNetwork/1", "CFNetwork", "0.0.0"),
         ("Version/16.5 Safari/605", "Safari", "16.5"),
         ("Version/16.5 Mobile Safari/605", "Mobile Safari", "16.5"),
         ("Mac OS X; Version/16.5 Mobile Safari/605", "Safari", "16.5"),
@@ -294,10 +246,7 @@ fn models_of_apple_devices_are_versions_of_their_tokens() {
 
 #[test]
 fn short_pieces_and_like_are_passed_over() {
-    check_browser(&[
-        ("U ab like abc CFNetwork/1", "abc", "0.0.0"),
-        ("é äb CFNetwork/1", "äb", "0.0.0"),
-    ]);
+    check_browser(&[("U ab like abc CFNetwork/1", "abc", "0.0.0"), ("é äb CFNetwork/1", "äb", "0.0.0")]);
 }
 
 #[test]
@@ -356,30 +305,30 @@ fn more_than_a_thousand_bytes_is_missing() {
 #[test]
 fn field_names() {
     let table = [
-        ("os_name", Some(UserAgentField::OsName)),
-        ("OSName", Some(UserAgentField::OsName)),
-        ("osVersion", Some(UserAgentField::OsVersion)),
-        ("OS_VERSION", Some(UserAgentField::OsVersion)),
-        ("browser_name", Some(UserAgentField::BrowserName)),
-        ("BrowserName", Some(UserAgentField::BrowserName)),
-        ("browser_Version", Some(UserAgentField::BrowserVersion)),
-        ("browserversion", Some(UserAgentField::BrowserVersion)),
+        ("os_name", Some(UserAgentPart::OsName)),
+        ("OSName", Some(UserAgentPart::OsName)),
+        ("osVersion", Some(UserAgentPart::OsVersion)),
+        ("OS_VERSION", Some(UserAgentPart::OsVersion)),
+        ("browser_name", Some(UserAgentPart::BrowserName)),
+        ("BrowserName", Some(UserAgentPart::BrowserName)),
+        ("browser_Version", Some(UserAgentPart::BrowserVersion)),
+        ("browserversion", Some(UserAgentPart::BrowserVersion)),
         ("os", None),
         ("os__name", None),
         ("", None),
         ("browser", None),
     ];
     for (name, expected) in table {
-        assert_eq!(UserAgentField::from_name(name), expected, "{name}");
+        assert_eq!(UserAgentPart::from_name(name), expected, "{name}");
     }
 }
 
 #[test]
 fn an_ordinary_version_stays_off_the_heap() {
-    let text = field(IPHONE, UserAgentField::OsVersion).unwrap();
+    let text = field(IPHONE, UserAgentPart::OsVersion).unwrap();
     assert_eq!(&*text, "17.1.2");
     assert!(matches!(text, FieldText::Built(text) if !text.is_heap_allocated()));
-    let text = field(IPHONE, UserAgentField::BrowserName).unwrap();
+    let text = field(IPHONE, UserAgentPart::BrowserName).unwrap();
     assert!(matches!(text, FieldText::Borrowed("Mobile Safari")));
 }
 
@@ -388,16 +337,9 @@ fn plausible() -> impl Strategy<Value = String> {
     let words = "Mac OS X like iPhone iPad CPU iOS CrOS Windows Phone NT XP Android Version/ Chrome/ Safari \
                  CFNetwork bot/ crawler ( ) ; / : , _ 1 10_15.2 é";
     let words: Vec<_> = words.split(' ').collect();
-    let piece = (
-        prop::sample::select(words),
-        prop::sample::select(vec![" ", ";", ""]),
-    );
-    prop::collection::vec(piece, 0..40).prop_map(|pieces| {
-        pieces
-            .into_iter()
-            .flat_map(|(word, gap)| [word, gap])
-            .collect()
-    })
+    let piece = (prop::sample::select(words), prop::sample::select(vec![" ", ";", ""]));
+    prop::collection::vec(piece, 0..40)
+        .prop_map(|pieces| pieces.into_iter().flat_map(|(word, gap)| [word, gap]).collect())
 }
 
 proptest! {

@@ -186,10 +186,7 @@ impl<'a> Scan<'a> {
     /// Reads a piece of the common form, `name/version` or a name alone.
     fn read_name_and_version(&mut self, piece: &'a str) {
         let (name, version) = match split_once(piece, |byte| matches!(byte, b'/' | b';' | b':')) {
-            Some((left, right)) => (
-                non_empty(stripped(left)).unwrap_or(piece),
-                non_empty(stripped(right)),
-            ),
+            Some((left, right)) => (non_empty(stripped(left)).unwrap_or(piece), non_empty(stripped(right))),
             None => (piece, None),
         };
         match name {
@@ -241,10 +238,7 @@ impl<'a> Scan<'a> {
                 self.hints.crawler = true;
             }
             "OculusBrowser" => {
-                self.os = Some(Token {
-                    tag: "Android",
-                    version: None,
-                });
+                self.os = Some(Token { tag: "Android", version: None });
             }
             _ => self.tag(name, version),
         }
@@ -281,10 +275,7 @@ impl<'a> Scan<'a> {
     /// Sees through an iPhone or iPad that asks for the desktop site and so claims to be a Mac.
     fn mac_is_ios(&mut self) {
         if self.os.is_some_and(|os| os.tag == "Mac OS X") {
-            self.os = Some(Token {
-                tag: "iOS",
-                version: None,
-            });
+            self.os = Some(Token { tag: "iOS", version: None });
         }
     }
 }

@@ -63,18 +63,12 @@ fn numbers(raw: &str, limit: usize) -> FieldText<'static> {
         if index > 0 {
             text.push('.');
         }
-        text.push_str(if index == 1 {
-            leading_digits(part)
-        } else {
-            part
-        });
+        text.push_str(if index == 1 { leading_digits(part) } else { part });
     }
     FieldText::Built(text.finish())
 }
 
 fn leading_digits(part: &str) -> &str {
-    let end = part
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(part.len());
+    let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
     part.get(..end).unwrap_or_default()
 }

@@ -13,11 +13,7 @@ pub(super) struct Window<'a> {
 impl<'a> Window<'a> {
     /// Opens the window on the first four pieces of `text`.
     pub(super) fn new(text: &'a str) -> Self {
-        let mut window = Self {
-            pieces: [""; 4],
-            filled: 4,
-            rest: Some(text),
-        };
+        let mut window = Self { pieces: [""; 4], filled: 4, rest: Some(text) };
         window.slide(4);
         window
     }

@@ -198,7 +198,9 @@ mod tests {
 
     #[test]
     fn float_facets() {
-        for (text, expected) in [("1e3", Some(1e3)), (".5", Some(0.5)), ("5.", Some(5.0)), ("-inf", Some(f64::NEG_INFINITY))] {
+        for (text, expected) in
+            [("1e3", Some(1e3)), (".5", Some(0.5)), ("5.", Some(5.0)), ("-inf", Some(f64::NEG_INFINITY))]
+        {
             assert_eq!(Attribute::from(json!(text)).float(), expected);
         }
         for text in ["", " 1", "1_0", "0x1", "abc"] {

@@ -1,0 +1,109 @@
+//! Contextual bandits (`docs/protocol/evaluation.md#composites`).
+
+use std::hash::{BuildHasher, RandomState};
+
+use super::evaluator::{Abort, Evaluator};
+use super::outcome::{ConfigValue, Outcome};
+use super::user_value::Seen;
+use crate::ruleset::{Cmab, CmabGroup, CmabWeights, well_known};
+
+impl<const RECORD: bool> Evaluator<'_, RECORD> {
+    pub(super) fn bandit(&mut self, r: &mut Outcome, cmab: &Cmab) -> Result<(), Abort> {
+        r.id_type = Some(cmab.id_type).into();
+        r.version = Some(cmab.version);
+        r.is_experiment_active = cmab.enabled;
+        r.passed = false;
+        r.value = ConfigValue::At(cmab.default_value);
+        if !cmab.enabled || cmab.groups.is_empty() {
+            r.rule_id = well_known::PRESTART;
+            return Ok(());
+        }
+        if let Some(gate) = cmab.targeting_gate {
+            if !self.targeting_gate(r, gate)? {
+                r.rule_id = well_known::INLINE_TARGETING;
+                return Ok(());
+            }
+        }
+        let (group, explored) = self.choose(cmab);
+        r.passed = true;
+        r.value = ConfigValue::At(group.value);
+        r.rule_id = if explored { group.explore_id } else { group.id };
+        r.group_name = Some(group.name).into();
+        Ok(())
+    }
+
+    /// The group, and whether it was chosen to learn something.
+    #[allow(clippy::cast_precision_loss)] // buckets and counts are small, or only weights
+    fn choose<'c>(&self, cmab: &'c Cmab) -> (&'c CmabGroup, bool) {
+        let groups = &cmab.groups;
+        let bucket = self.bucket(cmab.prefix, cmab.unit, 10_000);
+        if !cmab.has_weights {
+            // `floor(bucket / (10000 / n))`, in integers.
+            let share = 10_000.0 / groups.len() as f64;
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a position
+            let at = (bucket as f64 / share).floor() as usize;
+            return (&groups[at.min(groups.len() - 1)], true);
+        }
+        if (bucket as f64) < cmab.sample_rate * 10_000.0 {
+            let weight =
+                |group: &CmabGroup| group.weights.as_ref().map_or(1.0, |known| 1.0 / (known.records as f64 + 1.0));
+            return (self.draw(groups, weight), true);
+        }
+        let mut best: Option<(f64, &CmabGroup)> = None;
+        for group in groups {
+            let Some(score) = group.weights.as_ref().and_then(|weights| self.score(weights)) else { continue };
+            let better = best.is_none_or(|(top, _)| if cmab.higher_is_better { score > top } else { score < top });
+            if better {
+                best = Some((score, group));
+            }
+        }
+        match best {
+            Some((_, group)) => (group, false),
+            None => (self.draw(groups, |_| 1.0), false),
+        }
+    }
+
+    /// What an arm promises for this user; `None` if nothing was learned about it.
+    fn score(&self, weights: &CmabWeights) -> Option<f64> {
+        if weights.numerical.is_empty() && weights.categorical.is_empty() {
+            return None;
+        }
+        let ruleset = self.ruleset;
+        let seen =
+            |field: u32| Seen::text_of(ruleset.fields.get(field as usize).and_then(|f| self.context.user_field(f)));
+        let mut score = weights.intercept + weights.alpha;
+        for (field, by_value) in &weights.categorical {
+            score += seen(*field).with_text(|text| {
+                let known = by_value.iter().find(|(value, _)| text == Some(ruleset.str(*value)));
+                known.map_or(0.0, |(_, weight)| *weight)
+            });
+        }
+        for (field, weight) in &weights.numerical {
+            score += seen(*field).float().map_or(0.0, |value| value * weight);
+        }
+        Some(score)
+    }
+
+    /// A random group, by weight.
+    fn draw<'c>(&self, groups: &'c [CmabGroup], weight: impl Fn(&CmabGroup) -> f64) -> &'c CmabGroup {
+        let total: f64 = groups.iter().map(&weight).sum();
+        let mut rest = self.random() * total;
+        for group in groups {
+            rest -= weight(group);
+            if rest < 0.0 {
+                return group;
+            }
+        }
+        &groups[groups.len() - 1]
+    }
+
+    /// Uniform in `0.0..1.0`: from the context's seed, or from the hasher keys of the process.
+    #[allow(clippy::cast_precision_loss)] // 53 bits are exact
+    fn random(&self) -> f64 {
+        let bits = match self.context.seed {
+            Some(seed) => foldhash::quality::FixedState::with_seed(seed).hash_one(seed),
+            None => RandomState::new().hash_one(0_u8),
+        };
+        (bits >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}

@@ -1,0 +1,122 @@
+//! Everything that an evaluation depends on.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::adapters::{Clock, IdListLookup, OverrideAdapter};
+use crate::snapshot::Snapshot;
+use crate::user::{AttributeMap, StatsigUser};
+use crate::value::Attribute;
+
+/// Options of evaluations that stay the same from call to call.
+///
+/// `Debug` shows names only.
+#[derive(Clone, Default, PartialEq)]
+pub struct EvaluationSettings {
+    pub(crate) environment: AttributeMap,
+    pub(crate) global_custom: AttributeMap,
+    pub(crate) without_ip_country: bool,
+    pub(crate) without_user_agent: bool,
+}
+
+impl std::fmt::Debug for EvaluationSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EvaluationSettings")
+            .field("environment", &self.environment.names().collect::<Vec<_>>())
+            .field("global_custom_fields", &self.global_custom.names().collect::<Vec<_>>())
+            .field("ip_country", &!self.without_ip_country)
+            .field("user_agent", &!self.without_user_agent)
+            .finish()
+    }
+}
+
+impl EvaluationSettings {
+    /// No environment, no global custom fields, look-ups of country and user agent on.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The environment tier of users that bring none of their own, for instance `staging`.
+    #[must_use]
+    pub fn with_environment(mut self, tier: impl AsRef<str>) -> Self {
+        self.environment.insert("tier", Attribute::String(tier.as_ref().into()));
+        self
+    }
+
+    /// Custom fields that every user has, unless it has its own of the same name.
+    #[must_use]
+    pub fn with_global_custom_fields<K: AsRef<str>, V: Into<Value>>(
+        mut self,
+        fields: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.global_custom = fields.into_iter().map(|(name, value)| (name, Attribute::from(value.into()))).collect();
+        self
+    }
+
+    /// Whether a user's IP address may tell the country; on by default, and without effect unless
+    /// the feature `ip-country` is compiled in.
+    #[must_use]
+    pub fn with_ip_country(mut self, enabled: bool) -> Self {
+        self.without_ip_country = !enabled;
+        self
+    }
+
+    /// Whether a user agent may tell browser and operating system; on by default, and without
+    /// effect unless the feature `user-agent` is compiled in.
+    #[must_use]
+    pub fn with_user_agent(mut self, enabled: bool) -> Self {
+        self.without_user_agent = !enabled;
+        self
+    }
+}
+
+/// One user's view of one state of the specs: what an evaluation is a function of.
+///
+/// Borrows everything and costs nothing to make. The results are defined in [`crate::results`];
+/// reading a ruleset through a context takes no lock and cannot fail.
+#[derive(Clone, Copy)]
+pub struct EvaluationContext<'a> {
+    pub(crate) snapshot: &'a Arc<Snapshot>,
+    pub(crate) user: &'a StatsigUser,
+    pub(crate) settings: &'a EvaluationSettings,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) id_lists: Option<&'a dyn IdListLookup>,
+    pub(crate) overrides: Option<&'a dyn OverrideAdapter>,
+    pub(crate) seed: Option<u64>,
+}
+
+impl<'a> EvaluationContext<'a> {
+    /// A context without ID lists and overrides.
+    #[must_use]
+    pub fn new(
+        snapshot: &'a Arc<Snapshot>,
+        user: &'a StatsigUser,
+        settings: &'a EvaluationSettings,
+        clock: &'a dyn Clock,
+    ) -> Self {
+        Self { snapshot, user, settings, clock, id_lists: None, overrides: None, seed: None }
+    }
+
+    /// Answers `in_segment_list` conditions; without it every list is empty.
+    #[must_use]
+    pub fn with_id_lists(mut self, id_lists: Option<&'a dyn IdListLookup>) -> Self {
+        self.id_lists = id_lists;
+        self
+    }
+
+    /// Answers before the rules.
+    #[must_use]
+    pub fn with_overrides(mut self, overrides: Option<&'a dyn OverrideAdapter>) -> Self {
+        self.overrides = overrides;
+        self
+    }
+
+    /// Makes the draws of exploring contextual bandits repeatable.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}

@@ -1,0 +1,517 @@
+//! The algorithm itself: specs, rules, nested gates, delegates, mappings.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use super::MAX_DEPTH;
+use super::context::EvaluationContext;
+use super::outcome::{ConfigValue, Exposed, Outcome, Undelegated};
+use super::user_value::Seen;
+use crate::adapters::ExperimentOverride;
+use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text, well_known};
+
+/// Nested calls of any kind, delegates included; bounds the stack.
+const MAX_FRAMES: u32 = 160;
+/// Specs that one check may evaluate; bounds its time.
+const MAX_STEPS: u32 = 100_000;
+/// Exposures that one check may collect; bounds its memory.
+const MAX_EXPOSURES: usize = 65_536;
+
+/// Which table a name is looked up in, and which override applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Gate,
+    DynamicConfig,
+    Experiment,
+    Layer,
+}
+
+/// Whether there was anything to evaluate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recognition {
+    Recognized,
+    Unrecognized,
+}
+
+/// Why an evaluation ended without a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Abort {
+    /// Nested too deep; a mapping may go on with its next candidate.
+    TooDeep,
+    /// The whole check has done too much.
+    Exhausted,
+}
+
+/// What is to be evaluated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'n> {
+    pub(crate) name: &'n str,
+    pub(crate) kind: Kind,
+    /// Position of the spec, or `NO_INDEX`.
+    pub(crate) spec: u32,
+}
+
+impl<'n> Call<'n> {
+    pub(crate) fn by_name(ruleset: &Ruleset, name: &'n str, kind: Kind) -> Self {
+        let names = match kind {
+            Kind::Gate => &ruleset.gates,
+            Kind::DynamicConfig | Kind::Experiment => &ruleset.configs,
+            Kind::Layer => &ruleset.layers,
+        };
+        Self { name, kind, spec: ruleset.find(names, name).unwrap_or(NO_INDEX) }
+    }
+}
+
+/// What is kept of a nested gate.
+#[derive(Debug, Clone)]
+struct Nested {
+    passed: bool,
+    rule_id: Text,
+    sampling_rate: u64,
+    seen_analytical: bool,
+    override_config_name: crate::ruleset::MaybeText,
+    unsupported: bool,
+    exposures: Vec<Exposed>,
+}
+
+/// One check. With `RECORD` it visits everything and collects exposures; without, it does only what
+/// the value needs.
+pub(crate) struct Evaluator<'a, const RECORD: bool> {
+    pub(super) context: EvaluationContext<'a>,
+    pub(super) ruleset: &'a Ruleset,
+    pub(crate) exposures: Vec<Exposed>,
+    depth: u32,
+    frames: u32,
+    steps: u32,
+    now: Option<i64>,
+    /// Results of nested gates by name; only where the specs need it.
+    memo: Option<Box<HashMap<Text, Nested>>>,
+    /// Groups that `experiment_group` conditions asked for, by experiment.
+    groups: Vec<(Text, Option<Text>)>,
+    #[cfg(feature = "user-agent")]
+    pub(super) user_agent: Option<Option<crate::user_agent::UserAgent<'a>>>,
+}
+
+impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
+    pub(crate) fn new(context: EvaluationContext<'a>) -> Self {
+        Self {
+            context,
+            ruleset: context.snapshot.ruleset(),
+            exposures: Vec::new(),
+            depth: 0,
+            frames: 0,
+            steps: 0,
+            now: None,
+            memo: None,
+            groups: Vec::new(),
+            #[cfg(feature = "user-agent")]
+            user_agent: None,
+        }
+    }
+
+    /// Evaluates a name for the application.
+    pub(crate) fn run(&mut self, call: Call<'_>) -> Result<(Outcome, Recognition), Abort> {
+        let needs_memo = match self.ruleset.spec(call.spec) {
+            Some(spec) => spec.needs_memo,
+            None => !self.ruleset.mappings.is_empty() || !self.ruleset.cmabs.is_empty(),
+        };
+        if needs_memo {
+            self.memo = Some(Box::default());
+        }
+        let mut outcome = Outcome::new(0);
+        let recognition = self.evaluate(&mut outcome, call)?;
+        if outcome.unsupported {
+            // What was found so far must not leak: decision and reference differ here on purpose.
+            outcome.passed = false;
+            outcome.value = ConfigValue::None;
+            outcome.rule_id = Text::EMPTY;
+            outcome.group_name = crate::ruleset::MaybeText::NONE;
+            outcome.parameter_rules = None;
+        }
+        Ok((outcome, recognition))
+    }
+
+    pub(super) fn evaluate(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
+        self.steps += 1;
+        self.frames += 1;
+        if self.steps > MAX_STEPS {
+            return Err(Abort::Exhausted);
+        }
+        if self.frames > MAX_FRAMES {
+            return Err(Abort::TooDeep);
+        }
+        let recognition = self.evaluate_spec(r, call);
+        self.frames -= 1;
+        recognition
+    }
+
+    fn evaluate_spec(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
+        if self.context.overrides.is_some() && self.overridden(r, call) {
+            return Ok(Recognition::Recognized);
+        }
+        let ruleset = self.ruleset;
+        let spec = ruleset.spec(call.spec);
+        if !ruleset.mappings.is_empty() {
+            let mapping = match spec {
+                Some(spec) => ruleset.mappings.get(spec.mapping as usize),
+                None => ruleset.find_mapping(call.name).and_then(|at| ruleset.mappings.get(at as usize)),
+            };
+            if let Some(mapping) = mapping {
+                if self.mapped(r, mapping, spec, call.kind)? {
+                    return Ok(Recognition::Recognized);
+                }
+            }
+        }
+        if call.kind == Kind::Experiment && !ruleset.cmabs.is_empty() {
+            let cmab = match spec {
+                Some(spec) => ruleset.cmabs.get(spec.cmab as usize),
+                None => ruleset.find_cmab(call.name).and_then(|at| ruleset.cmabs.get(at as usize)),
+            };
+            if let Some(cmab) = cmab {
+                self.bandit(r, cmab)?;
+                return Ok(Recognition::Recognized);
+            }
+        }
+        let Some(spec) = spec else { return Ok(Recognition::Unrecognized) };
+        if r.id_type == crate::ruleset::MaybeText::NONE {
+            r.id_type = Some(spec.id_type).into();
+        }
+        r.version = r.version.or(spec.version);
+        r.is_experiment_active = spec.is_active.unwrap_or(r.is_experiment_active);
+        r.is_in_layer = spec.has_shared_params.unwrap_or(r.is_in_layer);
+        if spec.explicit_parameters != NO_INDEX {
+            r.explicit_parameters = spec.explicit_parameters;
+        }
+        if spec.unsupported {
+            r.unsupported = true;
+            return Ok(Recognition::Recognized);
+        }
+        if call.kind == Kind::Layer && spec.merges_layers {
+            self.merge_layer(r, spec)?;
+        } else {
+            self.follow_rules(r, spec)?;
+        }
+        Ok(Recognition::Recognized)
+    }
+
+    /// The first rule whose conditions hold decides.
+    fn follow_rules(&mut self, r: &mut Outcome, spec: &'a Spec) -> Result<(), Abort> {
+        let ruleset = self.ruleset;
+        for rule in &ruleset.rules[spec.rules()] {
+            self.match_rule(r, rule, spec.is_plain)?;
+            if r.unsupported {
+                return Ok(());
+            }
+            if !r.passed {
+                continue;
+            }
+            if rule.delegate != NO_INDEX && self.delegate(r, rule)? {
+                self.finalize(r, spec, None);
+                return Ok(());
+            }
+            if self.passes(rule) {
+                r.value = ConfigValue::At(rule.value);
+                r.passed = !rule.value_is_false;
+            } else {
+                r.value = ConfigValue::At(spec.default_value);
+                r.passed = spec.default_is_true;
+            }
+            r.rule_id = rule.id;
+            r.group_name = rule.group_name;
+            r.is_experiment_group = rule.is_experiment_group;
+            r.is_experiment_active = spec.is_active.unwrap_or(false);
+            self.finalize(r, spec, Some(rule));
+            return Ok(());
+        }
+        r.value = ConfigValue::At(spec.default_value);
+        r.passed = spec.default_is_true;
+        r.rule_id = if spec.enabled { well_known::DEFAULT } else { well_known::DISABLED };
+        self.finalize(r, spec, None);
+        Ok(())
+    }
+
+    pub(super) fn finalize(&mut self, r: &mut Outcome, spec: &Spec, rule: Option<&Rule>) {
+        r.sampling_rate = rule.map_or(crate::ruleset::NO_RATE, |rule| rule.sampling_rate);
+        r.forward_all_exposures = spec.forward_all_exposures.unwrap_or(false);
+        if RECORD && r.undelegated == Undelegated::Unset && self.exposures.len() > r.exposures_from as usize {
+            r.undelegated = Undelegated::Until(self.position());
+        }
+    }
+
+    /// Where the next exposure goes.
+    pub(super) fn position(&self) -> u32 {
+        crate::ruleset::position(self.exposures.len())
+    }
+
+    /// Sets `passed` to whether all conditions hold. `plain`: the first that does not may end it.
+    pub(super) fn match_rule(&mut self, r: &mut Outcome, rule: &Rule, plain: bool) -> Result<(), Abort> {
+        let ruleset = self.ruleset;
+        let mut all = true;
+        for &at in &ruleset.rule_conditions[rule.conditions()] {
+            let Some(condition) = ruleset.conditions.get(at as usize) else {
+                r.unsupported = true;
+                return Ok(());
+            };
+            self.condition(r, condition)?;
+            if !r.passed {
+                all = false;
+                if !RECORD && plain {
+                    break;
+                }
+            }
+        }
+        r.passed = all;
+        Ok(())
+    }
+
+    /// Whether the user is within the rule's percentage.
+    #[inline]
+    pub(super) fn passes(&self, rule: &Rule) -> bool {
+        match rule.pass {
+            Pass::Nobody => false,
+            Pass::Everybody => true,
+            Pass::Below { threshold, prefix } => self.bucket(prefix, rule.unit, 10_000) < u64::from(threshold),
+        }
+    }
+
+    /// The user's bucket: the hash of prefix and unit ID, modulo `buckets`.
+    #[inline]
+    pub(super) fn bucket(&self, prefix: u32, unit: u32, buckets: u64) -> u64 {
+        let Some(prefix) = self.ruleset.prefixes.get(prefix as usize) else { return 0 };
+        self.unit_id(unit).with_text(|id| prefix.hash(&self.ruleset.text, id.unwrap_or_default())) % buckets
+    }
+
+    pub(super) fn unit_id(&self, unit: u32) -> Seen<'a> {
+        let Some(unit) = self.ruleset.unit_types.get(unit as usize) else { return Seen::Missing };
+        let (exact, lower) = (self.ruleset.str(unit.name), self.ruleset.str(unit.lower));
+        Seen::text_of(self.context.user.unit(unit.is_user_id, exact, lower))
+    }
+
+    /// Milliseconds since 1970; the same throughout the evaluation.
+    pub(super) fn now(&mut self) -> i64 {
+        *self.now.get_or_insert_with(|| self.context.clock.now_ms())
+    }
+
+    /// Evaluates the experiment that a rule delegates to; false if there is none.
+    pub(super) fn delegate(&mut self, r: &mut Outcome, rule: &Rule) -> Result<bool, Abort> {
+        let Some(delegate) = self.ruleset.spec(rule.delegate) else { return Ok(false) };
+        r.undelegated = Undelegated::Until(self.position());
+        r.passed = false;
+        r.value = ConfigValue::None;
+        let call = Call { name: self.ruleset.str(delegate.name), kind: Kind::Experiment, spec: rule.delegate };
+        if self.evaluate(r, call)? == Recognition::Unrecognized {
+            r.undelegated = Undelegated::Unset;
+            return Ok(false);
+        }
+        r.explicit_parameters = delegate.explicit_parameters;
+        r.delegate = rule.delegate;
+        Ok(true)
+    }
+
+    /// A condition on another gate.
+    pub(super) fn nested_gate(&mut self, r: &mut Outcome, gate: GateRef, expected: bool) -> Result<(), Abort> {
+        let nested = self.nested(gate)?;
+        if nested.unsupported {
+            r.unsupported = true;
+            return Ok(());
+        }
+        r.passed = nested.passed;
+        r.rule_id = nested.rule_id;
+        r.sampling_rate = nested.sampling_rate;
+        r.seen_analytical |= nested.seen_analytical;
+        if nested.override_config_name.get().is_some() {
+            r.override_config_name = nested.override_config_name;
+        }
+        if !gate.is_segment {
+            if !nested.rule_id.is_empty() {
+                self.expose(gate.name, nested.rule_id, nested.passed);
+            }
+            if nested.sampling_rate == crate::ruleset::NO_RATE {
+                r.seen_analytical = true;
+            }
+        }
+        if !expected {
+            r.passed = !r.passed;
+        }
+        Ok(())
+    }
+
+    /// Evaluates a gate one level down; its exposures join the list.
+    fn nested(&mut self, gate: GateRef) -> Result<Nested, Abort> {
+        if let Some(known) = self.memo.as_ref().and_then(|memo| memo.get(&gate.name)) {
+            let known = known.clone();
+            self.exposures.extend_from_slice(&known.exposures);
+            self.exposures.truncate(MAX_EXPOSURES);
+            return Ok(known);
+        }
+        let from = self.position();
+        let mut n = Outcome::new(from);
+        self.descend()?;
+        self.evaluate(&mut n, Call { name: self.ruleset.str(gate.name), kind: Kind::Gate, spec: gate.spec })?;
+        self.depth -= 1;
+        let mut nested = Nested {
+            passed: n.passed,
+            rule_id: n.rule_id,
+            sampling_rate: n.sampling_rate,
+            seen_analytical: n.seen_analytical,
+            override_config_name: n.override_config_name,
+            unsupported: n.unsupported,
+            exposures: Vec::new(),
+        };
+        if let Some(memo) = self.memo.as_mut().filter(|_| !gate.name.is_empty()) {
+            nested.exposures = self.exposures.get(from as usize..).unwrap_or_default().to_vec();
+            memo.insert(gate.name, nested.clone());
+        }
+        Ok(nested)
+    }
+
+    fn descend(&mut self) -> Result<(), Abort> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH { Err(Abort::TooDeep) } else { Ok(()) }
+    }
+
+    /// Evaluates a bandit's targeting gate, which is exposed whatever its rule.
+    pub(super) fn targeting_gate(&mut self, r: &mut Outcome, gate: GateRef) -> Result<bool, Abort> {
+        let nested = self.nested(gate)?;
+        r.seen_analytical |= nested.seen_analytical;
+        if nested.override_config_name.get().is_some() {
+            r.override_config_name = nested.override_config_name;
+        }
+        let (passed, rule_id) = if nested.unsupported { (false, Text::EMPTY) } else { (nested.passed, nested.rule_id) };
+        if !gate.is_segment {
+            self.expose(gate.name, rule_id, passed);
+        }
+        Ok(passed)
+    }
+
+    pub(super) fn expose(&mut self, gate: Text, rule_id: Text, value: bool) {
+        if RECORD && self.exposures.len() < MAX_EXPOSURES {
+            if self.exposures.capacity() == 0 {
+                self.exposures.reserve(8);
+            }
+            self.exposures.push(Exposed { gate, rule_id, value });
+        }
+    }
+
+    /// The group of the user in an experiment, by a check of its own.
+    pub(super) fn experiment_group(&mut self, experiment: Text) -> Result<Option<Text>, Abort> {
+        if let Some((_, group)) = self.groups.iter().find(|(name, _)| *name == experiment) {
+            return Ok(*group);
+        }
+        let from = self.exposures.len();
+        let mut r = Outcome::new(self.position());
+        self.descend()?;
+        let call = Call::by_name(self.ruleset, self.ruleset.str(experiment), Kind::Experiment);
+        self.evaluate(&mut r, call)?;
+        self.depth -= 1;
+        // They belong to the experiment's own exposure.
+        self.exposures.truncate(from);
+        let group = if r.unsupported { None } else { r.group_name.get() };
+        self.groups.push((experiment, group));
+        Ok(group)
+    }
+
+    /// Empties an outcome for the next try, exposures included.
+    fn reset(&mut self, r: &mut Outcome) {
+        self.exposures.truncate(r.exposures_from as usize);
+        *r = Outcome::new(r.exposures_from);
+    }
+
+    /// Lets another config take the spec's place; false if none does.
+    fn mapped(
+        &mut self,
+        r: &mut Outcome,
+        mapping: &Mapping,
+        original: Option<&Spec>,
+        kind: Kind,
+    ) -> Result<bool, Abort> {
+        let ruleset = self.ruleset;
+        for candidate in &mapping.candidates {
+            if candidate.start_time > self.now() {
+                continue;
+            }
+            let Some(rule) = ruleset.rules.get(candidate.rule as usize) else { continue };
+            let (depth, frames) = (self.depth, self.frames);
+            let matched = match self.match_rule(r, rule, false) {
+                Err(Abort::Exhausted) => return Err(Abort::Exhausted),
+                Err(Abort::TooDeep) => {
+                    (self.depth, self.frames) = (depth, frames);
+                    false
+                }
+                Ok(()) => !r.unsupported && r.passed,
+            };
+            self.reset(r);
+            if !matched || !self.passes_for(rule, original) {
+                continue;
+            }
+            r.override_config_name = Some(candidate.new_config).into();
+            let call = Call::by_name(ruleset, ruleset.str(candidate.new_config), kind);
+            let recognition = match self.descend() {
+                Ok(()) => self.evaluate(r, call),
+                Err(abort) => Err(abort),
+            };
+            (self.depth, self.frames) = (depth, frames);
+            match recognition {
+                Ok(Recognition::Recognized) => return Ok(true),
+                Err(Abort::Exhausted) => return Err(Abort::Exhausted),
+                Ok(Recognition::Unrecognized) | Err(Abort::TooDeep) => self.reset(r),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Like [`Self::passes`], hashed with the salt of the spec that may be replaced.
+    fn passes_for(&self, rule: &Rule, original: Option<&Spec>) -> bool {
+        let Pass::Below { threshold, .. } = rule.pass else { return self.passes(rule) };
+        let ruleset = self.ruleset;
+        self.unit_id(rule.unit).with_text(|id| {
+            let mut hash = Sha256::new();
+            hash.update(original.map_or("", |spec| ruleset.str(spec.salt)));
+            hash.update(".");
+            hash.update(ruleset.str(rule.salt));
+            hash.update(".");
+            hash.update(id.unwrap_or_default());
+            let digest = hash.finalize();
+            digest[..8].iter().fold(0_u64, |hash, &byte| hash << 8 | u64::from(byte)) % 10_000 < u64::from(threshold)
+        })
+    }
+
+    /// Asks the override adapter.
+    fn overridden(&mut self, r: &mut Outcome, call: Call<'_>) -> bool {
+        let Some(overrides) = self.context.overrides else { return false };
+        let user = self.context.user;
+        match call.kind {
+            Kind::Gate => match overrides.gate(call.name, user) {
+                Some(value) => r.passed = value,
+                None => return false,
+            },
+            Kind::DynamicConfig | Kind::Layer => {
+                let value = if call.kind == Kind::Layer {
+                    overrides.layer(call.name, user)
+                } else {
+                    overrides.dynamic_config(call.name, user)
+                };
+                match value {
+                    Some(value) => r.value = ConfigValue::Own(value),
+                    None => return false,
+                }
+            }
+            Kind::Experiment => match overrides.experiment(call.name, user) {
+                Some(ExperimentOverride::Value(value)) => r.value = ConfigValue::Own(value),
+                Some(ExperimentOverride::Group(group)) => r.value = self.value_of_group(call.spec, &group),
+                None => return false,
+            },
+        }
+        r.rule_id = well_known::OVERRIDE;
+        r.overridden = true;
+        true
+    }
+
+    fn value_of_group(&self, spec: u32, group: &str) -> ConfigValue {
+        let ruleset = self.ruleset;
+        let rules = ruleset.spec(spec).map(|spec| &ruleset.rules[spec.rules()]).unwrap_or_default();
+        let named = rules.iter().find(|rule| rule.group_name.get().is_some_and(|name| ruleset.str(name) == group));
+        named.map_or(ConfigValue::None, |rule| ConfigValue::At(rule.value))
+    }
+}

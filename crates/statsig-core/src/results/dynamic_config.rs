@@ -1,0 +1,89 @@
+//! Dynamic configs.
+
+use std::fmt;
+
+use super::{EvaluationDetails, Getters, Record};
+use crate::evaluate::{EvaluationContext, Kind, SecondaryExposure};
+use crate::json::JsonRef;
+
+/// The result of reading a dynamic config: an object, read through [`Getters`].
+///
+/// A name without a config gives `{}`, an empty rule ID and the reason `…:Unrecognized`.
+#[derive(Clone)]
+pub struct DynamicConfig {
+    record: Record,
+}
+
+impl DynamicConfig {
+    /// The whole value: an object, `{}` if there is none.
+    #[must_use]
+    pub fn value(&self) -> JsonRef<'_> {
+        self.record.value()
+    }
+
+    /// The name that was asked for.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.record.name()
+    }
+
+    /// The rule that decided; `default`, `disabled`, `override`, or empty if there was none.
+    #[must_use]
+    pub fn rule_id(&self) -> &str {
+        self.record.rule_id()
+    }
+
+    /// The id type of the config; empty if there is no such config.
+    #[must_use]
+    pub fn id_type(&self) -> &str {
+        self.record.id_type()
+    }
+
+    /// Whether a rule decided and the user was within its percentage.
+    #[must_use]
+    pub fn rule_passed(&self) -> bool {
+        self.record.outcome.passed
+    }
+
+    /// Why the value is what it is.
+    #[must_use]
+    pub fn details(&self) -> EvaluationDetails<'_> {
+        self.record.details()
+    }
+
+    /// The gates that took part, in order of evaluation; empty unless the evaluation recorded them.
+    pub fn secondary_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
+        self.record.secondary_exposures()
+    }
+
+    /// The spec that was evaluated in this one's stead through a config mapping.
+    #[must_use]
+    pub fn override_config_name(&self) -> Option<&str> {
+        self.record.override_config_name()
+    }
+}
+
+impl Getters for DynamicConfig {
+    fn get_value(&self, parameter: &str) -> Option<JsonRef<'_>> {
+        self.value().get(parameter)
+    }
+}
+
+impl fmt::Debug for DynamicConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicConfig")
+            .field("name", &self.name())
+            .field("value", &self.value())
+            .field("rule_id", &self.rule_id())
+            .field("reason", &format_args!("{}", self.details()))
+            .finish()
+    }
+}
+
+impl EvaluationContext<'_> {
+    /// Evaluates a dynamic config. `record`: also keep the gates that took part.
+    #[must_use]
+    pub fn dynamic_config(&self, name: &str, record: bool) -> DynamicConfig {
+        DynamicConfig { record: Record::of(*self, name, Kind::DynamicConfig, record) }
+    }
+}

@@ -1,0 +1,87 @@
+//! Feature gates.
+
+use std::fmt;
+
+use super::{EvaluationDetails, Record};
+use crate::evaluate::{Call, EvaluationContext, Evaluator, Kind, SecondaryExposure};
+
+/// The result of a gate check.
+///
+/// A name without a gate gives `false`, an empty rule ID and the reason `…:Unrecognized`.
+#[derive(Clone)]
+pub struct FeatureGate {
+    record: Record,
+}
+
+impl FeatureGate {
+    /// Whether the gate is open for the user.
+    #[must_use]
+    pub fn value(&self) -> bool {
+        self.record.outcome.passed
+    }
+
+    /// The name that was asked for.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.record.name()
+    }
+
+    /// The rule that decided; `default`, `disabled`, `override`, or empty if there was none.
+    #[must_use]
+    pub fn rule_id(&self) -> &str {
+        self.record.rule_id()
+    }
+
+    /// The id type of the gate; empty if there is no such gate.
+    #[must_use]
+    pub fn id_type(&self) -> &str {
+        self.record.id_type()
+    }
+
+    /// Why the value is what it is.
+    #[must_use]
+    pub fn details(&self) -> EvaluationDetails<'_> {
+        self.record.details()
+    }
+
+    /// The gates that took part, in order of evaluation; empty unless the evaluation recorded them.
+    pub fn secondary_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
+        self.record.secondary_exposures()
+    }
+
+    /// The spec that was evaluated in this one's stead through a config mapping.
+    #[must_use]
+    pub fn override_config_name(&self) -> Option<&str> {
+        self.record.override_config_name()
+    }
+}
+
+impl fmt::Debug for FeatureGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FeatureGate")
+            .field("name", &self.name())
+            .field("value", &self.value())
+            .field("rule_id", &self.rule_id())
+            .field("reason", &format_args!("{}", self.details()))
+            .finish()
+    }
+}
+
+impl EvaluationContext<'_> {
+    /// Checks a gate: false for unknown names and wherever something is wrong.
+    ///
+    /// No allocation, no lock, no formatting for gates of ordinary shape; conditions on upper-case
+    /// text that is long or not ASCII, and projects whose gates form cycles or nest very deep,
+    /// allocate a little.
+    #[must_use]
+    pub fn check_gate(&self, name: &str) -> bool {
+        let call = Call::by_name(self.snapshot.ruleset(), name, Kind::Gate);
+        Evaluator::<false>::new(*self).run(call).is_ok_and(|(outcome, _)| outcome.passed)
+    }
+
+    /// Evaluates a gate. `record`: also keep the gates that took part.
+    #[must_use]
+    pub fn feature_gate(&self, name: &str, record: bool) -> FeatureGate {
+        FeatureGate { record: Record::of(*self, name, Kind::Gate, record) }
+    }
+}

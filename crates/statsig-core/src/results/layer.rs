@@ -1,0 +1,143 @@
+//! Layers.
+
+use std::fmt;
+
+use super::{EvaluationDetails, Getters, Record};
+use crate::evaluate::{EvaluationContext, Exposed, Kind, SecondaryExposure, Undelegated};
+use crate::json::JsonRef;
+
+/// The result of reading a layer: parameters that may come from an experiment, read through
+/// [`Getters`].
+///
+/// Getting the layer exposes the user to nothing; reading a parameter does, to the experiment that
+/// the parameter belongs to. A name without a layer has no parameters and the reason
+/// `…:Unrecognized`.
+#[derive(Clone)]
+pub struct Layer {
+    record: Record,
+}
+
+/// Where a layer's parameter comes from: what its exposure says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerParameter<'a> {
+    /// The rule that decided the parameter.
+    pub rule_id: &'a str,
+    /// The experiment it belongs to, if it is one of the experiment's explicit parameters.
+    pub allocated_experiment: Option<&'a str>,
+    /// Whether it is one of the experiment's explicit parameters.
+    pub is_explicit: bool,
+    /// The gates that took part; those of the experiment only for its explicit parameters.
+    pub secondary_exposures: Vec<SecondaryExposure<'a>>,
+}
+
+impl Layer {
+    /// The name that was asked for.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.record.name()
+    }
+
+    /// All parameters: an object, `{}` if there is none.
+    #[must_use]
+    pub fn value(&self) -> JsonRef<'_> {
+        self.record.value()
+    }
+
+    /// The rule that decided; of a layer that hands over to an experiment, the experiment's rule.
+    #[must_use]
+    pub fn rule_id(&self) -> &str {
+        self.record.rule_id()
+    }
+
+    /// The id type of the layer; empty if there is no such layer.
+    #[must_use]
+    pub fn id_type(&self) -> &str {
+        self.record.id_type()
+    }
+
+    /// Name of the user's group in the experiment, if the rule that decided has one.
+    #[must_use]
+    pub fn group_name(&self) -> Option<&str> {
+        self.record.group_name()
+    }
+
+    /// The experiment that the user is allocated to.
+    #[must_use]
+    pub fn allocated_experiment(&self) -> Option<&str> {
+        self.record.delegate_name()
+    }
+
+    /// Whether that experiment runs.
+    #[must_use]
+    pub fn is_experiment_active(&self) -> bool {
+        self.record.outcome.is_experiment_active
+    }
+
+    /// Whether the user is in one of the experiment's groups.
+    #[must_use]
+    pub fn is_user_in_experiment(&self) -> bool {
+        self.record.outcome.is_experiment_group
+    }
+
+    /// Why the value is what it is.
+    #[must_use]
+    pub fn details(&self) -> EvaluationDetails<'_> {
+        self.record.details()
+    }
+
+    /// The gates that took part, in order of evaluation; empty unless the evaluation recorded them.
+    pub fn secondary_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
+        self.record.secondary_exposures()
+    }
+
+    /// Where a parameter comes from, whether or not it exists. Not a read: nothing is logged.
+    #[must_use]
+    pub fn parameter(&self, parameter: &str) -> LayerParameter<'_> {
+        let ruleset = self.record.ruleset();
+        let outcome = &self.record.outcome;
+        let is_explicit = outcome.is_explicit(ruleset, parameter);
+        let of_parameter =
+            outcome.parameter_rules.as_ref().and_then(|rules| rules.iter().find(|(name, _)| **name == *parameter));
+        let exposures = if is_explicit { self.record.exposed() } else { self.undelegated() };
+        LayerParameter {
+            rule_id: of_parameter.map_or(self.rule_id(), |&(_, rule)| ruleset.str(rule)),
+            allocated_experiment: if is_explicit { self.allocated_experiment() } else { None },
+            is_explicit,
+            secondary_exposures: exposures.iter().map(|exposed| exposed.resolve(ruleset)).collect(),
+        }
+    }
+
+    fn undelegated(&self) -> &[Exposed] {
+        match &self.record.outcome.undelegated {
+            Undelegated::Unset => &[],
+            Undelegated::Until(end) => self.record.exposed().get(..*end as usize).unwrap_or_default(),
+            Undelegated::Own(list) => list,
+        }
+    }
+}
+
+impl Getters for Layer {
+    fn get_value(&self, parameter: &str) -> Option<JsonRef<'_>> {
+        self.value().get(parameter)
+    }
+}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layer")
+            .field("name", &self.name())
+            .field("value", &self.value())
+            .field("rule_id", &self.rule_id())
+            .field("allocated_experiment", &self.allocated_experiment())
+            .field("reason", &format_args!("{}", self.details()))
+            .finish()
+    }
+}
+
+impl EvaluationContext<'_> {
+    /// Evaluates a layer. `record`: also keep the gates that took part.
+    #[must_use]
+    pub fn layer(&self, name: &str, record: bool) -> Layer {
+        Layer { record: Record::of(*self, name, Kind::Layer, record) }
+    }
+}

@@ -1,0 +1,141 @@
+//! Options of a client.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use statsig_core::{
+    Clock, CompileLimits, EvaluationSettings, IdListLookup, OverrideAdapter, Ruleset, Snapshot, SpecSourceKind,
+};
+
+use crate::client::Statsig;
+use crate::error::{Error, Misconfiguration};
+
+/// The clock of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Builds a [`Statsig`] client; made by [`Statsig::builder`].
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct StatsigBuilder {
+    bootstrap: Option<Vec<u8>>,
+    settings: EvaluationSettings,
+    limits: CompileLimits,
+    clock: Arc<dyn Clock>,
+    id_lists: Option<Arc<dyn IdListLookup>>,
+    overrides: Option<Arc<dyn OverrideAdapter>>,
+    record: bool,
+}
+
+impl Default for StatsigBuilder {
+    fn default() -> Self {
+        Self {
+            bootstrap: None,
+            settings: EvaluationSettings::new(),
+            limits: CompileLimits::default(),
+            clock: Arc::new(SystemClock),
+            id_lists: None,
+            overrides: None,
+            record: false,
+        }
+    }
+}
+
+impl std::fmt::Debug for StatsigBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StatsigBuilder")
+            .field("bootstrap_bytes", &self.bootstrap.as_ref().map(Vec::len))
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StatsigBuilder {
+    /// The config specs to start with: a document of the v2 or v1 form, as Statsig's servers send it.
+    pub fn bootstrap(mut self, specs: impl AsRef<[u8]>) -> Self {
+        self.bootstrap = Some(specs.as_ref().to_vec());
+        self
+    }
+
+    /// The environment tier of users that bring none of their own, for instance `staging`.
+    pub fn environment(mut self, tier: impl AsRef<str>) -> Self {
+        self.settings = self.settings.with_environment(tier);
+        self
+    }
+
+    /// Custom fields that every user has, unless it has its own of the same name.
+    pub fn global_custom_fields<K: AsRef<str>, V: Into<Value>>(
+        mut self,
+        fields: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.settings = self.settings.with_global_custom_fields(fields);
+        self
+    }
+
+    /// Whether a user's IP address may tell the country (default: yes).
+    pub fn ip_country(mut self, enabled: bool) -> Self {
+        self.settings = self.settings.with_ip_country(enabled);
+        self
+    }
+
+    /// Whether a user agent may tell browser and operating system (default: yes).
+    pub fn user_agent(mut self, enabled: bool) -> Self {
+        self.settings = self.settings.with_user_agent(enabled);
+        self
+    }
+
+    /// Knows who is in which ID list; without it all lists are empty.
+    pub fn id_lists(mut self, id_lists: Arc<dyn IdListLookup>) -> Self {
+        self.id_lists = Some(id_lists);
+        self
+    }
+
+    /// Answers before the rules do, for tests and debugging.
+    pub fn override_adapter(mut self, overrides: Arc<dyn OverrideAdapter>) -> Self {
+        self.overrides = Some(overrides);
+        self
+    }
+
+    /// Tells the time (default: [`SystemClock`]).
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Bounds on what config specs may cost (default: 512 MiB).
+    pub fn compile_limits(mut self, limits: CompileLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether results carry the gates that took part in them (default: no, which is faster).
+    pub fn record_secondary_exposures(mut self, record: bool) -> Self {
+        self.record = record;
+        self
+    }
+
+    /// Compiles the specs and returns the client.
+    ///
+    /// Takes time in proportion to the specs: some milliseconds for a megabyte.
+    ///
+    /// # Errors
+    /// When an option is missing or wrong, or the specs cannot be used. Parts of the specs that
+    /// cannot be used are no error: see [`Statsig::problems`].
+    pub fn build(self) -> Result<Statsig, Error> {
+        let Some(document) = self.bootstrap else {
+            let problems = vec!["no config specs: call `bootstrap` with the JSON of a project".to_owned()];
+            return Err(Error::Misconfigured(Misconfiguration { problems }));
+        };
+        let ruleset = Ruleset::compile_with(&document, &self.limits)?;
+        let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        let snapshot = Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms);
+        Ok(Statsig::new(snapshot, self.settings, self.limits, self.clock, self.id_lists, self.overrides, self.record))
+    }
+}

@@ -1,0 +1,43 @@
+//! What can go wrong while a client is built or updated.
+
+use std::fmt;
+
+/// Why a client could not be built or updated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The options contradict each other or lack something; all problems are listed.
+    #[error("the client is misconfigured: {0}")]
+    Misconfigured(Misconfiguration),
+    /// The config specs cannot be used.
+    #[error("the config specs cannot be used")]
+    Specs(#[from] statsig_core::Error),
+}
+
+impl Error {
+    /// Whether the same call may succeed later: never, since it depends on its input alone.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        false
+    }
+}
+
+/// All that is wrong with a client's options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misconfiguration {
+    pub(crate) problems: Vec<String>,
+}
+
+impl Misconfiguration {
+    /// One sentence for each problem.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for Misconfiguration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problems.join("; "))
+    }
+}

@@ -1,0 +1,53 @@
+//! Statsig-compatible feature flags and experiments, evaluated in the process.
+//!
+//! A [`Statsig`] client holds a project's compiled config specs and answers, for a user, what a
+//! gate says, which values a config has, and which group of an experiment the user is in. Checks
+//! are synchronous, take well under a microsecond and never fail: what cannot be evaluated has a
+//! default value and a reason.
+//!
+//! ```
+//! use statsig::{Getters, Statsig, StatsigUser};
+//!
+//! # fn main() -> Result<(), statsig::Error> {
+//! let specs = br#"{
+//!     "has_updates": true, "time": 1700000000000, "dynamic_configs": {}, "layer_configs": {},
+//!     "condition_map": {"1": {"type": "public", "idType": "userID"}},
+//!     "feature_gates": {"new_checkout": {
+//!         "type": "feature_gate", "entity": "feature_gate", "salt": "s", "enabled": true,
+//!         "defaultValue": false, "idType": "userID",
+//!         "rules": [{"name": "all", "id": "all", "passPercentage": 100, "conditions": ["1"],
+//!                    "returnValue": true, "idType": "userID"}]
+//!     }}
+//! }"#;
+//! let statsig = Statsig::builder().bootstrap(specs).build()?;
+//! let user = StatsigUser::with_user_id("user-1");
+//!
+//! assert!(statsig.check_gate(&user, "new_checkout"));
+//! let colour = statsig.get_experiment(&user, "button_color_v3").get_string("Button Color", "blue");
+//! assert_eq!(colour, "blue"); // there is no such experiment
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `user-agent` | yes | browser and operating system from the user's `userAgent` |
+//! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
+
+mod builder;
+mod client;
+mod error;
+mod parameter_store;
+
+pub use builder::{StatsigBuilder, SystemClock};
+pub use client::Statsig;
+pub use error::{Error, Misconfiguration};
+pub use parameter_store::ParameterStore;
+pub use statsig_core::{
+    Clock, CompileLimits, DynamicConfig, Entity, EvaluationDetails, Experiment, ExperimentGroup, ExperimentGroups,
+    ExperimentOverride, FeatureGate, FixedClock, Getters, IdHash, IdListLookup, InMemoryIdLists, Json, JsonRef, Layer,
+    LayerParameter, OverrideAdapter, Problem, ProblemKind, Reason, RulesetMeta, RulesetSize, SecondaryExposure,
+    Snapshot, SpecSourceKind, StatsigUser, StatsigUserBuilder, UnitId, UpdateOutcome, id_hash,
+};
