@@ -539,6 +539,86 @@ def graph():
     return s
 
 
+def overrides():
+    """Local overrides: their order, what they reach, how they go away."""
+    s = Set("corners_overrides")
+    s.user("u1", userID="u1", customIDs={"companyID": "c1", "stableID": "s1"})
+    s.user("u2", userID="u2", customIDs={"companyID": "c1"})
+    s.user("num", userID=7, customIDs={"companyID": 8.0, "flag": True})
+    s.user("nobody")
+    s.user("blank", userID="", customIDs={"companyID": ""})
+    pass_a = s.cond("pass a", cond("pass_gate", targetValue="a"))
+    fail_a = s.cond("fail a", cond("fail_gate", targetValue="a"))
+    seg = s.cond("pass segment", cond("pass_gate", targetValue="segment:s"))
+    ghost = s.cond("pass ghost", cond("pass_gate", targetValue="ghost"))
+    weird = s.cond("weird", cond("moon_phase", "any"))
+    grp = s.cond("group", cond("experiment_group", "any", "e", targetValue=["G2", "G1"]))
+    s.gate("a", gate([rule("A", ["pub"])], version=2))
+    s.gate("nests", gate([rule("N", [pass_a])], version=3))
+    s.gate("fails", gate([rule("F", [fail_a])]))
+    s.gate("segment:s", gate([rule("S", [pass_a])], entity="segment"))
+    s.gate("in segment", gate([rule("I", [seg])]))
+    s.gate("wants ghost", gate([rule("W", [ghost])]))
+    s.gate("weird", gate([rule("W", [weird])]))
+    s.gate("grouped", gate([rule("G", [grp])]))
+    s.gate("mapped gate", gate([rule("M", ["pub"])]))
+    s.config("c", config([rule("C", [pass_a], {"v": 1})], {"v": 0}, version=4))
+    s.config("e", experiment([rule("E1", [pass_a], {"p": 1, "q": 1}, groupName="G1", isExperimentGroup=True), rule("E2", [], {"p": 2}, groupName="G2", isExperimentGroup=True), rule("E3", [], {"p": 3}, groupName="G2"), rule("E4", [], True, groupName="bool")], {"p": 0}, version=5, isActive=True, explicitParameters=["p"]))
+    s.config("mapped", config([rule("M", ["pub"], {"v": "old"})]))
+    s.layer("l", layer([rule("L", [pass_a], {"p": 9}, configDelegate="e")], {"p": 8, "q": 8}, version=6))
+    s.layer("m", layer([rule("L", [pass_a], {"p": 9}, configDelegate="e"), rule("L2", ["pub"], {"q": 7})], {"p": 8, "z": 8}, version=6, useNewLayerEval=True))
+    s.specs["override_rules"] = {"r": rule("r", ["pub"])}
+    s.specs["overrides"] = {"mapped": [{"new_config_name": "c", "rules": [{"rule_name": "r"}]}], "mapped gate": [{"new_config_name": "nests", "rules": [{"rule_name": "r"}]}]}
+    s.specs["cmab_configs"] = {"b": {"salt": "b", "defaultValue": {"arm": 0}, "idType": "userID", "enabled": True, "version": 1, "sampleRate": 0, "higherIsBetter": True, "groups": [{"name": "B", "id": "b1", "parameterValues": {"arm": 1}}], "targetingGateName": "a"}}
+    s.specs["param_stores"] = {"ps": {"parameters": {"g": {"ref_type": "gate", "param_type": "string", "gate_name": "a", "pass_value": "on", "fail_value": "off"}, "e": {"ref_type": "experiment", "param_type": "number", "experiment_name": "e", "param_name": "p"}, "l": {"ref_type": "layer", "param_type": "number", "layer_name": "l", "param_name": "p"}, "s": {"ref_type": "static", "param_type": "string", "value": "x"}}}}
+
+    def look(*users):
+        ops = []
+        for u in users:
+            ops += [{"op": "gate", "user": u, "name": n} for n in ["a", "nests", "fails", "in segment", "wants ghost", "weird", "grouped", "ghost", "mapped gate"]]
+            ops += [{"op": "config", "user": u, "name": n} for n in ["c", "mapped", "e", "ghost"]]
+            ops += [{"op": "experiment", "user": u, "name": n} for n in ["e", "c", "b", "ghost"]]
+            ops += [{"op": "layer", "user": u, "name": n, "params": ["p", "q", "z"]} for n in ["l", "m", "ghost"]]
+            ops += [{"op": "param", "user": u, "store": "ps", "param": p, "type": t, "fallback": f} for p, t, f in [("g", "string", "fb"), ("e", "integer", -1), ("l", "integer", -1), ("s", "string", "fb"), ("new", "string", "fb")]]
+        return ops
+    everyone = list(s.users)
+    def script(name, *ops):
+        s.plan["scripts"].append({"id": name, "ops": list(ops)})
+    def ov(kind, name, value, **more):
+        return {"op": "override_%s" % kind, "name": name, "value": value, **more}
+    def rm(kind, name, **more):
+        return {"op": "remove_%s_override" % kind, "name": name, **more}
+    script("none", *look(*everyone))
+    script("gate off", ov("gate", "a", False), *look("u1", "nobody"))
+    script("gate by id", ov("gate", "a", False, id="u1"), *look("u1", "u2"), ov("gate", "a", True), ov("gate", "a", False, id="c1"), *look("u1", "u2", "num"))
+    script("gate order", ov("gate", "a", False, id="s1"), ov("gate", "a", True, id="c1"), ov("gate", "a", False), {"op": "gate", "user": "u2", "name": "a"}, {"op": "gate", "user": "nobody", "name": "a"}, ov("gate", "a", True, id="u1"), {"op": "gate", "user": "u1", "name": "a"})
+    script("numeric ids", ov("gate", "a", False, id="7"), {"op": "gate", "user": "num", "name": "a"}, rm("gate", "a", id="7"), ov("gate", "a", False, id="8"), {"op": "gate", "user": "num", "name": "a"}, rm("gate", "a"), ov("gate", "a", False, id="8.0"), {"op": "gate", "user": "num", "name": "a"}, ov("gate", "a", False, id="true"), {"op": "gate", "user": "num", "name": "a"})
+    script("blank id", ov("gate", "a", False, id=""), {"op": "gate", "user": "blank", "name": "a"}, {"op": "gate", "user": "nobody", "name": "a"}, {"op": "gate", "user": "u1", "name": "a"})
+    script("unknown names", ov("gate", "ghost", True), ov("config", "ghost", {"g": 1}), ov("experiment", "ghost", {"g": 2}), ov("layer", "ghost", {"p": 3}), *look("u1"))
+    script("unsupported gate", ov("gate", "weird", True), *look("u1"))
+    script("config", ov("config", "c", {"v": "mine", "n": [1.0, None]}), ov("config", "mapped", {"v": "mine"}), *look("u1"), rm("config", "c"), *look("u1"))
+    script("config named like an experiment", ov("config", "e", {"p": 50}), *look("u1"))
+    script("experiment", ov("experiment", "e", {"p": 60}), *look("u1", "nobody"))
+    script("experiment named like a config", ov("experiment", "c", {"v": 70}), *look("u1"))
+    script("experiment by id", ov("experiment", "e", {"p": 61}, id="u1"), ov("experiment", "b", {"arm": 5}, id="c1"), *look("u1", "u2"))
+    for g in ["G1", "G2", "bool", "no such group"]:
+        script("group %s" % g, {"op": "override_experiment_group", "name": "e", "group": g}, *look("u1"))
+    script("group of unknown", {"op": "override_experiment_group", "name": "ghost", "group": "G1"}, {"op": "override_experiment_group", "name": "b", "group": "B"}, *look("u1"))
+    script("group then value", {"op": "override_experiment_group", "name": "e", "group": "G2"}, ov("experiment", "e", {"p": 62}), *look("u1"))
+    script("value then group", ov("experiment", "e", {"p": 62}), {"op": "override_experiment_group", "name": "e", "group": "G2"}, *look("u1"))
+    script("layer", ov("layer", "l", {"p": 80, "extra": 1}), ov("layer", "m", {"z": 81}), *look("u1"), rm("layer", "l"), *look("u1"))
+    script("layer empty", ov("layer", "l", {}), ov("config", "c", {}), ov("experiment", "e", {}), *look("u1"))
+    script("store", ov("param_store", "ps", {"s": "mine", "new": "new", "g": 5}), *look("u1"))
+    script("remove one id", ov("gate", "a", False), ov("gate", "a", False, id="u1"), rm("gate", "a", id="u1"), {"op": "gate", "user": "u1", "name": "a"}, {"op": "gate", "user": "u2", "name": "a"}, rm("gate", "a"), {"op": "gate", "user": "u1", "name": "a"})
+    script("remove without id", ov("gate", "a", False), ov("gate", "a", False, id="u1"), rm("gate", "a"), {"op": "gate", "user": "u1", "name": "a"}, {"op": "gate", "user": "u2", "name": "a"})
+    script("remove unknown", rm("gate", "a"), rm("config", "nope", id="x"), rm("experiment", "e"), rm("layer", "l"), *look("u1"))
+    script("remove all", ov("gate", "a", False), ov("config", "c", {"v": 1}, id="u1"), ov("experiment", "e", {"p": 1}), ov("layer", "l", {"p": 1}), ov("param_store", "ps", {"s": "mine"}), {"op": "remove_all_overrides"}, *look("u1"))
+    script("remove experiment group", {"op": "override_experiment_group", "name": "e", "group": "G2"}, rm("experiment", "e"), {"op": "experiment", "user": "u1", "name": "e"}, ov("config", "e", {"p": 1}), rm("experiment", "e"), {"op": "experiment", "user": "u1", "name": "e"}, {"op": "config", "user": "u1", "name": "e"}, rm("config", "e"), {"op": "experiment", "user": "u1", "name": "e"})
+    script("targeting gate of a bandit", ov("gate", "a", False), {"op": "experiment", "user": "u1", "name": "b"}, ov("gate", "a", True), {"op": "experiment", "user": "u1", "name": "b"})
+    script("client response", ov("gate", "a", False), ov("config", "c", {"v": "mine"}), ov("layer", "l", {"p": 80}), {"op": "gcir", "user": "u1", "hash": "none"}, {"op": "gcir", "user": "u1", "hash": "none", "include_local_overrides": True})
+    return s
+
+
 SETS = {
     "operators": operators,
     "patterns": patterns,
@@ -547,6 +627,7 @@ SETS = {
     "lookups_bare": lambda: lookups("corners_lookups_bare", {"environment": ""}, app_id=5),
     "units": units,
     "graph": graph,
+    "overrides": overrides,
 }
 
 
