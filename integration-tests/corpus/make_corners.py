@@ -520,7 +520,7 @@ def graph():
         "exp_empty": bandit(1),
     }
     s.specs["cmab_configs"] = bandits
-    s.plan["experiments"] += list(bandits)
+    s.plan["experiments"] += [n for n in bandits if n not in s.plan["experiments"]]
     s.plan["dynamic_configs"] += ["bandit_plain", "exp_x", "mapped_exp"]
     s.plan["experiment_groups"] = ["exp_x", "exp_y", "exp_bool", "exp_off", "cfg_delegates", "bandit_plain", "no_such", "spec 00", "spec 03", "rule 03", "rule 00", "mapped_exp"]
     s.layer("layer to bandit only", layer([rule("L", ["pub"], {"m": "l"}, configDelegate="bandit_1")], {"m": "d"}))
