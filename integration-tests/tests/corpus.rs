@@ -1,5 +1,11 @@
 //! The corpus itself: every file of every set can be read, and the record model loses nothing.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the checks are helpers of tests, and may fail like tests"
+)]
+
 use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::thread;

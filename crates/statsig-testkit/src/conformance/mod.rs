@@ -13,6 +13,7 @@
 //! | [`compare`] | walking two result files |
 //! | [`exceptions`] | the places where this project differs on purpose |
 //! | [`report`] | counts and differences |
+//! | [`suite`] | many sets at once, on all cores |
 //!
 //! # What is not compared
 //!
@@ -29,11 +30,13 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod set;
+pub mod suite;
 
 pub use compare::{Comparison, Kind, Kinds, compare};
 pub use exceptions::{Difference, Exception};
 pub use report::{Mismatch, Report, Tally};
 pub use set::SpecSet;
+pub use suite::{Outcome, Suite};
 
 use std::path::PathBuf;
 

@@ -43,7 +43,7 @@ impl SpecSet {
         let mut sets = Vec::new();
         for entry in std::fs::read_dir(corpus).map_err(unreadable)? {
             let set = Self::new(entry.map_err(unreadable)?.path());
-            if set.find("expected.jsonl").is_some() {
+            if set.exists() {
                 sets.push(set);
             }
         }
@@ -61,6 +61,20 @@ impl SpecSet {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Tells whether the folder holds a set: recorded results, at least.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.find("expected.jsonl").is_some()
+    }
+
+    /// The size of the recorded results on disk, in bytes: a measure of how long a set will take.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.find("expected.jsonl")
+            .and_then(|path| path.metadata().ok())
+            .map_or(0, |metadata| metadata.len())
     }
 
     /// Reads the config specs in the current form, as the bytes that a server would send.
