@@ -25,6 +25,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
             }
         }
         let (group, explored) = self.choose(cmab);
+        r.explored |= explored;
         r.passed = true;
         r.value = ConfigValue::At(group.value);
         r.rule_id = if explored { group.explore_id } else { group.id };

@@ -71,6 +71,7 @@ struct Nested {
     sampling_rate: u64,
     seen_analytical: bool,
     override_config_name: crate::ruleset::MaybeText,
+    overridden: bool,
     unsupported: bool,
     exposures: Vec<Exposed>,
 }
@@ -356,6 +357,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             sampling_rate: n.sampling_rate,
             seen_analytical: n.seen_analytical,
             override_config_name: n.override_config_name,
+            overridden: n.overridden,
             unsupported: n.unsupported,
             exposures: Vec::new(),
         };
@@ -371,14 +373,27 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         if self.depth > MAX_DEPTH { Err(Abort::TooDeep) } else { Ok(()) }
     }
 
-    /// Evaluates a bandit's targeting gate, which is exposed whatever its rule.
+    /// Evaluates a bandit's targeting gate, which is exposed whatever its rule; one that nests too
+    /// deep is closed.
     pub(super) fn targeting_gate(&mut self, r: &mut Outcome, gate: GateRef) -> Result<bool, Abort> {
-        let nested = self.nested(gate)?;
-        r.seen_analytical |= nested.seen_analytical;
-        if nested.override_config_name.get().is_some() {
-            r.override_config_name = nested.override_config_name;
-        }
-        let (passed, rule_id) = if nested.unsupported { (false, Text::EMPTY) } else { (nested.passed, nested.rule_id) };
+        let (depth, frames, from) = (self.depth, self.frames, self.exposures.len());
+        let (passed, rule_id) = match self.nested(gate) {
+            Ok(nested) => {
+                r.seen_analytical |= nested.seen_analytical;
+                r.overridden |= nested.overridden;
+                r.unsupported |= nested.unsupported;
+                if nested.override_config_name.get().is_some() {
+                    r.override_config_name = nested.override_config_name;
+                }
+                if nested.unsupported { (false, Text::EMPTY) } else { (nested.passed, nested.rule_id) }
+            }
+            Err(Abort::Exhausted) => return Err(Abort::Exhausted),
+            Err(Abort::TooDeep) => {
+                (self.depth, self.frames) = (depth, frames);
+                self.exposures.truncate(from);
+                (false, Text::EMPTY)
+            }
+        };
         if !gate.is_segment {
             self.expose(gate.name, rule_id, passed);
         }

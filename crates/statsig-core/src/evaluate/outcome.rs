@@ -75,6 +75,10 @@ pub(crate) struct Outcome {
     /// A nested gate without sampling rate took part.
     pub(crate) seen_analytical: bool,
     pub(crate) unsupported: bool,
+    /// A bandit chose a group in order to learn; its rule ID has the suffix already.
+    pub(crate) explored: bool,
+    /// The rule ID of a merging layer gets the suffix of a bandit that one of its rules asked.
+    pub(crate) explore_suffix: bool,
     /// Of merging layers: which rule each parameter came from.
     pub(crate) parameter_rules: Option<Box<[(Box<str>, Text)]>>,
     /// Where this outcome's exposures begin in the evaluator's list.
@@ -102,6 +106,8 @@ impl Outcome {
             forward_all_exposures: false,
             seen_analytical: false,
             unsupported: false,
+            explored: false,
+            explore_suffix: false,
             parameter_rules: None,
             exposures_from,
         }

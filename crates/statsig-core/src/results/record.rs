@@ -28,6 +28,8 @@ pub(crate) struct Record {
     pub(super) reason: Reason,
     /// Of nested gates; `None` unless the evaluation recorded them.
     exposures: Option<Box<[Exposed]>>,
+    /// A rule ID that is not in the specs: see [`Outcome::explore_suffix`].
+    suffixed_rule_id: Option<Box<str>>,
 }
 
 impl Record {
@@ -60,6 +62,7 @@ impl Record {
             outcome,
             reason: if rule.is_some() { Reason::Recognized } else { Reason::Unrecognized },
             exposures: None,
+            suffixed_rule_id: None,
         }
     }
 
@@ -81,8 +84,10 @@ impl Record {
             Some(spec) => Name::Known(spec.name),
             None => Name::Other(name.into()),
         };
+        let suffixed_rule_id =
+            outcome.explore_suffix.then(|| format!("{}:explore", ruleset.str(outcome.rule_id)).into_boxed_str());
         let exposures = RECORD.then(|| evaluator.exposures.into_boxed_slice());
-        Self { snapshot: Arc::clone(context.snapshot), name, outcome, reason, exposures }
+        Self { snapshot: Arc::clone(context.snapshot), name, outcome, reason, exposures, suffixed_rule_id }
     }
 
     pub(super) fn ruleset(&self) -> &Ruleset {
@@ -97,7 +102,10 @@ impl Record {
     }
 
     pub(super) fn rule_id(&self) -> &str {
-        self.ruleset().str(self.outcome.rule_id)
+        match &self.suffixed_rule_id {
+            Some(rule_id) => rule_id,
+            None => self.ruleset().str(self.outcome.rule_id),
+        }
     }
 
     pub(super) fn id_type(&self) -> &str {

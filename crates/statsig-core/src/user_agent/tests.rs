@@ -319,7 +319,7 @@ fn field_names() {
         ("browser", None),
     ];
     for (name, expected) in table {
-        assert_eq!(UserAgentPart::from_name(name), expected, "{name}");
+        assert_eq!(UserAgentPart::from_field(&name.to_lowercase()), expected, "{name}");
     }
 }
 

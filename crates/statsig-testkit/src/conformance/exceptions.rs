@@ -1,0 +1,120 @@
+//! The places where this project differs from the recorded results on purpose.
+
+use serde_json::Value;
+
+use super::compare::Kind;
+
+/// One documented difference: which fields it excuses, and why.
+///
+/// An exception that excuses nothing in a run over the whole corpus has outlived its reason; see
+/// [`unused`].
+#[derive(Debug, Clone, Copy)]
+pub struct Exception {
+    /// A short name, unique among the exceptions of a run.
+    pub name: &'static str,
+    /// Why the difference is wanted, for whoever reads the list.
+    pub reason: &'static str,
+    /// Tells whether a difference is one of those meant.
+    pub applies: fn(&Difference<'_>) -> bool,
+}
+
+/// A field that differs, with everything an [`Exception`] may ask about.
+#[derive(Debug, Clone, Copy)]
+pub struct Difference<'a> {
+    /// The set.
+    pub set: &'a str,
+    /// The kind of the record.
+    pub kind: Kind,
+    /// The field, as differences are printed: `rule_id`, `params[color].rule_id`, …
+    pub field: &'a str,
+    /// The recorded result.
+    pub expected_record: &'a Value,
+    /// The result that is being checked; nothing if it is missing altogether.
+    pub actual_record: Option<&'a Value>,
+    /// What the field should hold; nothing if it should not be there.
+    pub expected: Option<&'a Value>,
+    /// What it holds; nothing if it is missing.
+    pub actual: Option<&'a Value>,
+}
+
+impl Difference<'_> {
+    /// A text field of the recorded result; `""` if there is none.
+    #[must_use]
+    pub fn recorded(&self, field: &str) -> &str {
+        text(Some(self.expected_record), field)
+    }
+
+    /// A text field of the result that is being checked; `""` if there is none.
+    #[must_use]
+    pub fn found(&self, field: &str) -> &str {
+        text(self.actual_record, field)
+    }
+}
+
+fn text<'a>(record: Option<&'a Value>, field: &str) -> &'a str {
+    record
+        .and_then(|record| record.get(field)?.as_str())
+        .unwrap_or_default()
+}
+
+/// The exceptions among these that excused nothing.
+///
+/// Worth asking only after the whole corpus was compared: a single set need not use them all.
+#[must_use]
+pub fn unused<'a>(exceptions: &'a [Exception], report: &super::Report) -> Vec<&'a Exception> {
+    exceptions
+        .iter()
+        .filter(|exception| !report.exceptions().contains_key(exception.name))
+        .collect()
+}
+
+/// Every documented difference between this project and the official server core.
+pub const DOCUMENTED: &[Exception] = &[
+    Exception {
+        name: "unsupported evaluations are neutral",
+        reason: "after a condition or operator that it does not know, the reference returns what \
+                 happened to be in its state; here the gate is off, the value empty and the rule \
+                 ID blank",
+        applies: neutral_when_unsupported,
+    },
+    Exception {
+        name: "arrays of parameter stores keep their numbers",
+        reason: "the binding that recorded the corpus turns every number at an array's top level \
+                 into 0 unless it was written as a 64-bit integer",
+        applies: recorded_array_lost_numbers,
+    },
+];
+
+fn neutral_when_unsupported(difference: &Difference<'_>) -> bool {
+    let unsupported = |reason: &str| reason.split(':').next() == Some("Unsupported");
+    if !unsupported(difference.recorded("reason")) || !unsupported(difference.found("reason")) {
+        return false;
+    }
+    match (difference.field, difference.actual) {
+        ("value", Some(Value::Bool(value))) => !value,
+        ("value", Some(Value::Object(value))) => value.is_empty(),
+        ("rule_id", Some(Value::String(rule))) => rule.is_empty(),
+        ("rule_passed", Some(Value::Bool(passed))) => !passed,
+        // The parameters of a value that is not there have no exposures.
+        (field, None) => field.starts_with("params["),
+        _ => false,
+    }
+}
+
+fn recorded_array_lost_numbers(difference: &Difference<'_>) -> bool {
+    let (Some(Value::Array(expected)), Some(Value::Array(actual))) =
+        (difference.expected, difference.actual)
+    else {
+        return false;
+    };
+    let as_recorded = |actual: &Value| match actual {
+        Value::Number(number) if !number.is_i64() => Value::from(0),
+        other => other.clone(),
+    };
+    difference.kind == Kind::Param
+        && expected.len() == actual.len()
+        && expected
+            .iter()
+            .zip(actual)
+            .all(|(expected, actual)| super::equality::same(expected, &as_recorded(actual)))
+}

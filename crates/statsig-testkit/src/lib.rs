@@ -1,0 +1,10 @@
+//! Tools that check an evaluation engine against recorded results.
+//!
+//! The project keeps a corpus: config specs, users, a plan of what to evaluate, and what the
+//! official Statsig server core answered. [`conformance`] reads that corpus, and compares an
+//! engine's own answers with it, field by field.
+//!
+//! It is a library, so that anyone who builds on the engine (a binding, a fork, a service that
+//! speaks the same protocol) can hold their own build against the same corpus.
+
+pub mod conformance;

@@ -1,0 +1,15 @@
+//! What the tests of the whole workspace share: where their data lies.
+
+use std::path::PathBuf;
+
+/// The folder of recorded sets.
+#[must_use]
+pub fn corpus() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "corpus"].iter().collect()
+}
+
+/// One of the hand-made tables of facts.
+#[must_use]
+pub fn data(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "data", name].iter().collect()
+}
