@@ -38,10 +38,12 @@ impl EvaluationSettings {
         Self::default()
     }
 
-    /// The environment tier of users that bring none of their own, for instance `staging`.
+    /// The environment tier of users that bring none of their own, for instance `staging`; an
+    /// empty one counts as none.
     #[must_use]
     pub fn with_environment(mut self, tier: impl AsRef<str>) -> Self {
-        self.environment.insert("tier", Attribute::String(tier.as_ref().into()));
+        let tier = tier.as_ref();
+        self.environment = (!tier.is_empty()).then(|| ("tier", Attribute::String(tier.into()))).into_iter().collect();
         self
     }
 

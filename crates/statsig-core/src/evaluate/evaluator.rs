@@ -409,20 +409,26 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         }
     }
 
-    /// The group of the user in an experiment, by a check of its own.
+    /// The group of the user in an experiment, by a check of its own with levels of its own; none
+    /// if that check fails.
     pub(super) fn experiment_group(&mut self, experiment: Text) -> Result<Option<Text>, Abort> {
         if let Some((_, group)) = self.groups.iter().find(|(name, _)| *name == experiment) {
             return Ok(*group);
         }
-        let from = self.exposures.len();
+        let (depth, frames, from) = (self.depth, self.frames, self.exposures.len());
         let mut r = Outcome::new(self.position());
-        self.descend()?;
         let call = Call::by_name(self.ruleset, self.ruleset.str(experiment), Kind::Experiment);
-        self.evaluate(&mut r, call)?;
-        self.depth -= 1;
+        self.depth = 0;
+        let recognition = self.evaluate(&mut r, call);
+        (self.depth, self.frames) = (depth, frames);
         // They belong to the experiment's own exposure.
         self.exposures.truncate(from);
-        let group = if r.unsupported { None } else { r.group_name.get() };
+        let group = match recognition {
+            Err(Abort::Exhausted) => return Err(Abort::Exhausted),
+            Err(Abort::TooDeep) => None,
+            Ok(_) if r.unsupported => None,
+            Ok(_) => r.group_name.get(),
+        };
         self.groups.push((experiment, group));
         Ok(group)
     }

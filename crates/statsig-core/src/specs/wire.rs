@@ -290,7 +290,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for TextOf<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ItemVisitor<'a>(PhantomData<&'a ()>);
         fn json<'a, E>(value: &serde_json::Value) -> Result<TextOf<'a>, E> {
-            Ok(TextOf(CowStr(Cow::Owned(value.to_string()))))
+            Ok(TextOf(CowStr(Cow::Owned(crate::value::json_text(value)))))
         }
         impl<'de: 'a, 'a> Visitor<'de> for ItemVisitor<'a> {
             type Value = TextOf<'a>;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
+use super::json_text::json_text;
 use super::text_buffer::TextBuffer;
 use super::timestamp::parse_user_time;
 
@@ -132,8 +133,9 @@ impl From<Value> for Attribute {
                 _ => Self::Null,
             },
             Value::String(text) => Self::String(text.into()),
-            Value::Array(json) => {
-                let text = serde_json::to_string(&json).unwrap_or_default().into_boxed_str();
+            Value::Array(_) => {
+                let text = json_text(&value).into_boxed_str();
+                let Value::Array(json) = value else { return Self::Null };
                 let items = json.iter().map(item_text).collect();
                 Self::Array(Arc::new(ArrayAttribute { json, text, items }))
             }
@@ -147,7 +149,7 @@ fn item_text(item: &Value) -> Option<SmolStr> {
     match item {
         Value::Null | Value::Object(_) => None,
         Value::String(text) => Some(text.into()),
-        Value::Array(_) => serde_json::to_string(item).ok().map(Into::into),
+        Value::Array(_) => Some(json_text(item).into()),
         other => Attribute::from(other.clone()).text(&mut TextBuffer::new()).map(Into::into),
     }
 }

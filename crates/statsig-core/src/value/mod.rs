@@ -4,11 +4,13 @@
 //! boolean, time, array or object facet, each computed when an operator asks for it, on the stack.
 
 mod attribute;
+mod json_text;
 mod lowercase;
 mod text_buffer;
 mod timestamp;
 
 pub(crate) use attribute::{ArrayAttribute, Attribute, parse_float};
-pub(crate) use lowercase::{Lowered, lower};
+pub(crate) use json_text::json_text;
+pub(crate) use lowercase::lower;
 pub(crate) use text_buffer::TextBuffer;
 pub(crate) use timestamp::{parse_target_time, parse_user_time};

@@ -1,6 +1,6 @@
 //! The `conformance` command: does this build answer like the official server core?
 
-use std::io::BufRead;
+use std::io::{BufRead, Cursor};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use statsig_testkit::conformance::exceptions::{DOCUMENTED, unused};
-use statsig_testkit::conformance::{Kind, Kinds, Outcome, Report, SpecSet, Suite, set};
+use statsig_testkit::conformance::{Kind, Kinds, Outcome, Report, SpecSet, Suite, run_set, set};
 
 /// Compares results with the recorded results of the official server core.
 ///
@@ -28,8 +28,10 @@ struct Arguments {
     #[arg(long = "set", value_name = "NAME", value_delimiter = ',')]
     sets: Vec<String>,
     /// A folder of results by another program: NAME.jsonl or NAME.jsonl.gz for each set
+    ///
+    /// Without it, this build evaluates the sets itself.
     #[arg(long, value_name = "DIR")]
-    results: PathBuf,
+    results: Option<PathBuf>,
     /// How many differences to print of each category
     #[arg(long, value_name = "N", default_value_t = 3)]
     shown: usize,
@@ -64,7 +66,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         .exceptions(DOCUMENTED)
         .shown(arguments.shown)
         .run(
-            |set| results_of(&arguments.results, set),
+            |set| results_of(arguments.results.as_deref(), set, kinds),
             |outcome| {
                 progress.set_message(outcome.set.clone());
                 progress.inc(1);
@@ -96,7 +98,12 @@ fn chosen_sets(arguments: &Arguments) -> Result<Vec<SpecSet>> {
     Ok(sets)
 }
 
-fn results_of(dir: &Path, set: &SpecSet) -> Result<Box<dyn BufRead + Send>> {
+fn results_of(dir: Option<&Path>, set: &SpecSet, kinds: Kinds) -> Result<Box<dyn BufRead + Send>> {
+    let Some(dir) = dir else {
+        let mut results = Vec::new();
+        run_set(set.dir(), kinds, &mut results)?;
+        return Ok(Box::new(Cursor::new(results)));
+    };
     let plain = dir.join(format!("{}.jsonl", set.name()));
     let path = if plain.exists() {
         plain

@@ -29,12 +29,14 @@ mod fields;
 pub mod plan;
 pub mod record;
 pub mod report;
+pub mod runner;
 pub mod set;
 pub mod suite;
 
 pub use compare::{Comparison, Kind, Kinds, compare};
 pub use exceptions::{Difference, Exception};
 pub use report::{Mismatch, Report, Tally};
+pub use runner::{Input, RunError, run_set};
 pub use set::SpecSet;
 pub use suite::{Outcome, Suite};
 

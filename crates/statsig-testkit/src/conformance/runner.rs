@@ -160,7 +160,7 @@ fn experiment_groups(statsig: &Statsig, name: &str) -> Record {
                     group_name: group.group_name.to_string(),
                     rule_id: group.rule_id.to_string(),
                     id_type: group.id_type.to_string(),
-                    return_value: object(group.return_value.to_json()),
+                    return_value: object(group.return_value.view().to_json()),
                 })
                 .collect(),
         },
