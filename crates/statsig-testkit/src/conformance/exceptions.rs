@@ -52,9 +52,7 @@ impl Difference<'_> {
 }
 
 fn text<'a>(record: Option<&'a Value>, field: &str) -> &'a str {
-    record
-        .and_then(|record| record.get(field)?.as_str())
-        .unwrap_or_default()
+    record.and_then(|record| record.get(field)?.as_str()).unwrap_or_default()
 }
 
 /// The exceptions among these that excused nothing.
@@ -62,10 +60,7 @@ fn text<'a>(record: Option<&'a Value>, field: &str) -> &'a str {
 /// Worth asking only after the whole corpus was compared: a single set need not use them all.
 #[must_use]
 pub fn unused<'a>(exceptions: &'a [Exception], report: &super::Report) -> Vec<&'a Exception> {
-    exceptions
-        .iter()
-        .filter(|exception| !report.exceptions().contains_key(exception.name))
-        .collect()
+    exceptions.iter().filter(|exception| !report.exceptions().contains_key(exception.name)).collect()
 }
 
 /// Every documented difference between this project and the official server core.
@@ -102,9 +97,7 @@ fn neutral_when_unsupported(difference: &Difference<'_>) -> bool {
 }
 
 fn recorded_array_lost_numbers(difference: &Difference<'_>) -> bool {
-    let (Some(Value::Array(expected)), Some(Value::Array(actual))) =
-        (difference.expected, difference.actual)
-    else {
+    let (Some(Value::Array(expected)), Some(Value::Array(actual))) = (difference.expected, difference.actual) else {
         return false;
     };
     let as_recorded = |actual: &Value| match actual {
@@ -113,8 +106,5 @@ fn recorded_array_lost_numbers(difference: &Difference<'_>) -> bool {
     };
     difference.kind == Kind::Param
         && expected.len() == actual.len()
-        && expected
-            .iter()
-            .zip(actual)
-            .all(|(expected, actual)| super::equality::same(expected, &as_recorded(actual)))
+        && expected.iter().zip(actual).all(|(expected, actual)| super::equality::same(expected, &as_recorded(actual)))
 }
