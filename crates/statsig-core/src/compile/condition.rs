@@ -41,12 +41,14 @@ impl Condition {
 
 impl<'a> Compiler<'a> {
     pub(super) fn read_conditions(&mut self, section: &'a RawValue) -> Result<(), Error> {
+        let problems = self.problems.mark();
         for_each_entry(
             section,
             self,
             |compiler| {
                 compiler.conditions.clear();
                 compiler.condition_ids.clear();
+                compiler.problems.rewind(problems);
             },
             |compiler, id, condition: WireCondition<'a>| {
                 let id = id.unwrap_or_default();
@@ -265,12 +267,14 @@ fn target_string<'t>(target: &'t WireTarget<'_>) -> &'t str {
     }
 }
 
+/// The target's number. "Not a number" compares like no number at all: never.
 fn target_float(target: &WireTarget<'_>) -> Option<f64> {
-    match target {
+    let float = match target {
         WireTarget::Number(text) => text.parse().ok(),
         WireTarget::String(text) => parse_float(text),
         _ => None,
-    }
+    };
+    float.filter(|float: &f64| !float.is_nan())
 }
 
 /// Components up to the first that is no number: nothing behind it can be reached.
@@ -331,5 +335,9 @@ fn target_time(target: &WireTarget<'_>) -> Option<i64> {
         WireTarget::String(text) => parse_target_time(text),
         _ => None,
     };
-    time.or_else(|| target_float(target).map(|float| float as i64))
+    time.or_else(|| match target {
+        // As an integer, "not a number" is 0.
+        WireTarget::String(text) => parse_float(text).map(|float| float as i64),
+        other => target_float(other).map(|float| float as i64),
+    })
 }

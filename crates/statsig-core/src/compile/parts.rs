@@ -20,10 +20,14 @@ impl<'a> Compiler<'a> {
         mut part: impl FnMut(&mut Self, &str, T) -> Result<(), String>,
     ) -> Result<(), Error> {
         let Some(raw) = section else { return Ok(()) };
+        let problems = self.problems.mark();
         for_each_entry(
             raw,
             self,
-            restart,
+            |compiler| {
+                compiler.problems.rewind(problems);
+                restart(compiler);
+            },
             |compiler, key, value| {
                 let key = key.unwrap_or_default();
                 if let Err(refusal) = part(compiler, &key, value) {

@@ -95,6 +95,17 @@ impl Problems {
         }
     }
 
+    /// How much was pushed so far, for [`Problems::rewind`].
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        (self.list.len(), self.omitted)
+    }
+
+    /// Forgets what was pushed since the mark.
+    pub(crate) fn rewind(&mut self, (listed, omitted): (usize, usize)) {
+        self.list.truncate(listed);
+        self.omitted = omitted;
+    }
+
     pub(crate) fn into_vec(mut self) -> Vec<Problem> {
         if self.omitted > 0 {
             self.list.push(Problem {
