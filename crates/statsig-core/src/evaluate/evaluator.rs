@@ -13,10 +13,14 @@ use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text
 
 /// Nested calls of any kind, delegates included; bounds the stack.
 const MAX_FRAMES: u32 = 160;
-/// Specs that one check may evaluate; bounds its time.
-const MAX_STEPS: u32 = 100_000;
-/// Exposures that one check may collect; bounds its memory.
+/// Specs that one check may evaluate; with the next, bounds its time.
+pub(crate) const MAX_STEPS: u32 = 100_000;
+/// Conditions that one check may look at, each as often as it does so.
+pub(crate) const MAX_CONDITIONS: u32 = 10_000_000;
+/// Exposures that one check may collect; with the next, bounds its memory. The rest is dropped.
 const MAX_EXPOSURES: usize = 65_536;
+/// Exposures that one check may copy in order to remember nested gates. The rest is dropped.
+const MAX_COPIES: usize = 1 << 20;
 
 /// Which table a name is looked up in, and which override applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +68,7 @@ impl<'n> Call<'n> {
 }
 
 /// What is kept of a nested gate.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Nested {
     passed: bool,
     rule_id: Text,
@@ -73,7 +77,13 @@ struct Nested {
     override_config_name: crate::ruleset::MaybeText,
     overridden: bool,
     unsupported: bool,
-    exposures: Vec<Exposed>,
+}
+
+/// A nested gate that was evaluated before.
+#[derive(Debug)]
+struct Remembered {
+    result: Nested,
+    exposures: Box<[Exposed]>,
 }
 
 /// One check. With `RECORD` it visits everything and collects exposures; without, it does only what
@@ -85,11 +95,17 @@ pub(crate) struct Evaluator<'a, const RECORD: bool> {
     depth: u32,
     frames: u32,
     steps: u32,
+    conditions: u32,
+    /// Exposures copied to or from `memo`.
+    copied: usize,
+    /// The first condition of a rule that fails may end it: see [`Spec::is_plain`]. Decided by the
+    /// spec that was asked for, because its limits depend on all that is visited below it.
+    plain: bool,
     now: Option<i64>,
     /// Results of nested gates by name; only where the specs need it.
-    memo: Option<Box<HashMap<Text, Nested>>>,
+    memo: Option<Box<HashMap<Text, Remembered>>>,
     /// Groups that `experiment_group` conditions asked for, by experiment.
-    groups: Vec<(Text, Option<Text>)>,
+    groups: Option<Box<HashMap<Text, Option<Text>>>>,
     #[cfg(feature = "user-agent")]
     pub(super) user_agent: Option<Option<crate::user_agent::UserAgent<'a>>>,
 }
@@ -103,9 +119,12 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             depth: 0,
             frames: 0,
             steps: 0,
+            conditions: 0,
+            copied: 0,
+            plain: false,
             now: None,
             memo: None,
-            groups: Vec::new(),
+            groups: None,
             #[cfg(feature = "user-agent")]
             user_agent: None,
         }
@@ -113,10 +132,11 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
 
     /// Evaluates a name for the application.
     pub(crate) fn run(&mut self, call: Call<'_>) -> Result<(Outcome, Recognition), Abort> {
-        let needs_memo = match self.ruleset.spec(call.spec) {
-            Some(spec) => spec.needs_memo,
-            None => !self.ruleset.mappings.is_empty() || !self.ruleset.cmabs.is_empty(),
+        let (plain, needs_memo) = match self.ruleset.spec(call.spec) {
+            Some(spec) => (spec.is_plain, spec.needs_memo),
+            None => (false, !self.ruleset.mappings.is_empty() || !self.ruleset.cmabs.is_empty()),
         };
+        self.plain = plain && !RECORD;
         if needs_memo {
             self.memo = Some(Box::default());
         }
@@ -200,7 +220,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     fn follow_rules(&mut self, r: &mut Outcome, spec: &'a Spec) -> Result<(), Abort> {
         let ruleset = self.ruleset;
         for rule in &ruleset.rules[spec.rules()] {
-            self.match_rule(r, rule, spec.is_plain)?;
+            self.match_rule(r, rule, self.plain)?;
             if r.unsupported {
                 return Ok(());
             }
@@ -248,6 +268,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     /// Sets `passed` to whether all conditions hold. `plain`: the first that does not may end it.
     pub(super) fn match_rule(&mut self, r: &mut Outcome, rule: &Rule, plain: bool) -> Result<(), Abort> {
         let ruleset = self.ruleset;
+        self.look_at(rule.conditions_len)?;
         let mut all = true;
         for &at in &ruleset.rule_conditions[rule.conditions()] {
             let Some(condition) = ruleset.conditions.get(at as usize) else {
@@ -257,13 +278,20 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             self.condition(r, condition)?;
             if !r.passed {
                 all = false;
-                if !RECORD && plain {
+                if plain {
                     break;
                 }
             }
         }
         r.passed = all;
         Ok(())
+    }
+
+    /// Counts conditions towards the limit.
+    #[inline]
+    pub(super) fn look_at(&mut self, conditions: u32) -> Result<(), Abort> {
+        self.conditions = self.conditions.saturating_add(conditions);
+        if self.conditions > MAX_CONDITIONS { Err(Abort::Exhausted) } else { Ok(()) }
     }
 
     /// Whether the user is within the rule's percentage.
@@ -341,17 +369,18 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     /// Evaluates a gate one level down; its exposures join the list.
     fn nested(&mut self, gate: GateRef) -> Result<Nested, Abort> {
         if let Some(known) = self.memo.as_ref().and_then(|memo| memo.get(&gate.name)) {
-            let known = known.clone();
-            self.exposures.extend_from_slice(&known.exposures);
-            self.exposures.truncate(MAX_EXPOSURES);
-            return Ok(known);
+            let room = (MAX_EXPOSURES - self.exposures.len()).min(MAX_COPIES - self.copied);
+            let exposures = &known.exposures[..known.exposures.len().min(room)];
+            self.exposures.extend_from_slice(exposures);
+            self.copied += exposures.len();
+            return Ok(known.result);
         }
         let from = self.position();
         let mut n = Outcome::new(from);
         self.descend()?;
         self.evaluate(&mut n, Call { name: self.ruleset.str(gate.name), kind: Kind::Gate, spec: gate.spec })?;
         self.depth -= 1;
-        let mut nested = Nested {
+        let result = Nested {
             passed: n.passed,
             rule_id: n.rule_id,
             sampling_rate: n.sampling_rate,
@@ -359,13 +388,14 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             override_config_name: n.override_config_name,
             overridden: n.overridden,
             unsupported: n.unsupported,
-            exposures: Vec::new(),
         };
         if let Some(memo) = self.memo.as_mut().filter(|_| !gate.name.is_empty()) {
-            nested.exposures = self.exposures.get(from as usize..).unwrap_or_default().to_vec();
-            memo.insert(gate.name, nested.clone());
+            let own = self.exposures.get(from as usize..).unwrap_or_default();
+            let exposures: Box<[Exposed]> = own[..own.len().min(MAX_COPIES - self.copied)].into();
+            self.copied += exposures.len();
+            memo.insert(gate.name, Remembered { result, exposures });
         }
-        Ok(nested)
+        Ok(result)
     }
 
     fn descend(&mut self) -> Result<(), Abort> {
@@ -412,7 +442,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     /// The group of the user in an experiment, by a check of its own with levels of its own; none
     /// if that check fails.
     pub(super) fn experiment_group(&mut self, experiment: Text) -> Result<Option<Text>, Abort> {
-        if let Some((_, group)) = self.groups.iter().find(|(name, _)| *name == experiment) {
+        if let Some(group) = self.groups.as_ref().and_then(|groups| groups.get(&experiment)) {
             return Ok(*group);
         }
         let (depth, frames, from) = (self.depth, self.frames, self.exposures.len());
@@ -429,7 +459,8 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             Ok(_) if r.unsupported => None,
             Ok(_) => r.group_name.get(),
         };
-        self.groups.push((experiment, group));
+        // The first answer counts: of an experiment that asks for its own group, the innermost.
+        self.groups.get_or_insert_default().entry(experiment).or_insert(group);
         Ok(group)
     }
 

@@ -18,7 +18,7 @@ mod outcome;
 mod user_value;
 
 pub use context::{EvaluationContext, EvaluationSettings};
-pub(crate) use evaluator::{Abort, Call, Evaluator, Kind, Recognition};
+pub(crate) use evaluator::{Abort, Call, Evaluator, Kind, MAX_CONDITIONS, MAX_STEPS, Recognition};
 pub(crate) use operator::evaluate_test;
 pub use outcome::SecondaryExposure;
 pub(crate) use outcome::{ConfigValue, Exposed, Outcome, Undelegated};

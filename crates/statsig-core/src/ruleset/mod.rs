@@ -174,8 +174,8 @@ pub(crate) struct Spec {
     pub(crate) has_shared_params: Option<bool>,
     pub(crate) forward_all_exposures: Option<bool>,
     pub(crate) merges_layers: bool,
-    /// Rules may be evaluated only as far as needed: nothing in reach of this spec can make an
-    /// evaluation unsupported or exceed the depth limit.
+    /// When this spec is asked for, rules may be evaluated only as far as needed, here and in all
+    /// that is in reach: nothing there can make the evaluation unsupported or exceed a limit.
     pub(crate) is_plain: bool,
     /// Nested results must be remembered: the gates in reach form a cycle, are nested too deep, or
     /// would be evaluated too often.

@@ -5,5 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail like tests")]
 
+mod buckets;
 mod compilation;
+mod evaluation;
+mod json;
 mod support;
+mod users;

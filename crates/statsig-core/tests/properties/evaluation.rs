@@ -1,0 +1,67 @@
+//! Evaluation: it always ends, never panics, and does not depend on whether it records.
+
+use proptest::prelude::*;
+use serde_json::json;
+use statsig_core::{Ruleset, StatsigUser};
+use statsig_testkit::generate::Style;
+use statsig_testkit::observe::without_exposures;
+
+use crate::support::{any_user, assert_same, document, everything, gates, snapshot};
+
+/// Compares the way that stops as soon as it can with the one that visits everything.
+fn assert_agreement(document: &str, user: &StatsigUser) {
+    let snapshot = snapshot(Ruleset::compile(document.as_bytes()).unwrap());
+    let quick = everything(&snapshot, user, false);
+    assert!(quick.iter().all(|observation| observation.exposures.is_empty()), "recorded without being asked to");
+    let recording = everything(&snapshot, user, true);
+    assert_same(&everything(&snapshot, user, true), &recording, "two evaluations of the same");
+    assert_same(&quick, &without_exposures(recording), "quick and recording");
+}
+
+proptest! {
+    #[test]
+    fn recording_changes_no_result(document in document(Style::Tame), user in any_user()) {
+        assert_agreement(&document, &user);
+    }
+
+    #[test]
+    fn any_document_that_compiles_can_be_evaluated(document in document(Style::Wild), user in any_user()) {
+        if Ruleset::compile(document.as_bytes()).is_ok() {
+            assert_agreement(&document, &user);
+        }
+    }
+}
+
+/// A gate half-way down a chain was followed only as far as its value needed, and so the depth that
+/// lies behind its other conditions went unnoticed, unless the evaluation recorded.
+#[test]
+fn depth_counts_behind_a_condition_that_failed() {
+    let names: Vec<String> = (0..=70).map(|at| format!("g{at}")).collect();
+    let mut conditions =
+        json!({"never": {"type": "user_field", "field": "x", "operator": "any", "targetValue": ["y"], "idType": ""}});
+    for name in &names {
+        conditions[name] = json!({"type": "pass_gate", "targetValue": name, "idType": ""});
+    }
+    let rules: Vec<Vec<&str>> = (0..=70)
+        .map(|at| match names.get(at + 1) {
+            Some(next) if at % 10 == 9 => vec!["never", next.as_str()],
+            Some(next) => vec![next.as_str()],
+            None => vec![],
+        })
+        .collect();
+    let specs: Vec<(&str, &[&str])> = names.iter().zip(&rules).map(|(name, rule)| (name.as_str(), &**rule)).collect();
+    let snapshot = snapshot(Ruleset::compile(gates(&specs, conditions).as_bytes()).unwrap());
+    let settings = statsig_core::EvaluationSettings::new();
+    let clock = statsig_core::FixedClock(0);
+    let user = StatsigUser::with_user_id("u");
+    let context = statsig_core::EvaluationContext::new(&snapshot, &user, &settings, &clock);
+    for (gate, reason) in [
+        ("g0", "Error:Statsig Evaluation Depth Exceeded"),
+        ("g5", "Error:Statsig Evaluation Depth Exceeded"),
+        ("g6", "Bootstrap:Recognized"),
+    ] {
+        for record in [true, false] {
+            assert_eq!(context.feature_gate(gate, record).details().reason(), reason, "{gate}, recording: {record}");
+        }
+    }
+}
