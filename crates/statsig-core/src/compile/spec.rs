@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::compiler::{Compiler, Section, path, place};
 use crate::error::Error;
-use crate::ruleset::{Entity, NO_INDEX, NO_RATE, Pass, Rule, Spec, Text, position};
+use crate::ruleset::{Entity, NO_INDEX, NO_RATE, Pass, Rule, Spec, position};
 use crate::specs::wire::{WireCondition, WireConditionRef, WireRule, WireSpec};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
 
@@ -239,7 +239,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn inline_condition(&mut self, spec: &str, wire: WireCondition<'a>, unsupported: &mut bool) -> u32 {
-        match self.condition(Text::EMPTY, spec, wire) {
+        match self.condition(None, spec, wire) {
             Ok(condition) => {
                 *unsupported |= condition.is_unsupported();
                 self.conditions.push(condition);

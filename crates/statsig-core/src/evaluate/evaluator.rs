@@ -16,7 +16,7 @@ const MAX_FRAMES: u32 = 160;
 /// Specs that one check may evaluate; with the next, bounds its time.
 pub(crate) const MAX_STEPS: u32 = 100_000;
 /// Conditions that one check may look at, each as often as it does so.
-pub(crate) const MAX_CONDITIONS: u32 = 10_000_000;
+pub(crate) const MAX_CONDITIONS: u32 = 2_000_000;
 /// Exposures that one check may collect; with the next, bounds its memory. The rest is dropped.
 const MAX_EXPOSURES: usize = 65_536;
 /// Exposures that one check may copy in order to remember nested gates. The rest is dropped.

@@ -395,6 +395,8 @@ pub(crate) struct Cmab {
     pub(crate) sample_rate: f64,
     pub(crate) targeting_gate: Option<GateRef>,
     pub(crate) groups: Box<[CmabGroup]>,
+    /// What was learned, once for each group's id, in the order of the groups.
+    pub(crate) weights: Box<[CmabWeights]>,
     /// Whether it has learned anything yet.
     pub(crate) has_weights: bool,
     #[allow(dead_code, reason = "read by the client response of the project")]
@@ -409,12 +411,15 @@ pub(crate) struct CmabGroup {
     /// `<id>:explore`.
     pub(crate) explore_id: Text,
     pub(crate) value: u32,
-    pub(crate) weights: Option<CmabWeights>,
+    /// Position in [`Cmab::weights`], or `NO_INDEX`.
+    pub(crate) weights: u32,
 }
 
 /// What was learned about an arm.
 #[derive(Debug, PartialEq)]
 pub(crate) struct CmabWeights {
+    /// The first group that they are about: position in [`Cmab::groups`].
+    pub(crate) group: u32,
     pub(crate) alpha: f64,
     pub(crate) intercept: f64,
     pub(crate) records: u64,
