@@ -171,9 +171,13 @@ impl Compiler<'_> {
     fn gate_leads_to(&self, gate: GateRef, edges: &mut Vec<Edge>, reach: &mut Reach) {
         if gate.spec != NO_INDEX {
             edges.push(Edge { to: gate.spec, is_gate: true });
-        } else if !self.mappings.is_empty() {
-            // A mapping may serve a name that has no spec.
-            reach.open_ended = true;
+            return;
         }
+        // Looking for a gate that is not there is a level like any other.
+        reach.gate_depth = reach.gate_depth.max(1);
+        reach.depth = reach.depth.max(1);
+        reach.cost = reach.cost.saturating_add(1);
+        // A mapping may serve a name that has no spec.
+        reach.open_ended |= !self.mappings.is_empty();
     }
 }
