@@ -4,6 +4,7 @@ pub mod adapters;
 mod compile;
 mod error;
 mod evaluate;
+pub mod explain;
 #[cfg(feature = "ip-country")]
 mod ip_country;
 pub mod json;
@@ -20,6 +21,7 @@ pub use adapters::*;
 pub use compile::CompileLimits;
 pub use error::{Error, ErrorKind};
 pub use evaluate::{EvaluationContext, EvaluationSettings, SecondaryExposure};
+pub use explain::Explanation;
 pub use json::{Json, JsonRef};
 pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};

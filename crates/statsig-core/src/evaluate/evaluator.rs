@@ -12,11 +12,11 @@ use crate::adapters::ExperimentOverride;
 use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text, well_known};
 
 /// Nested calls of any kind, delegates included; bounds the stack.
-const MAX_FRAMES: u32 = 160;
+pub(crate) const MAX_FRAMES: u32 = 160;
 /// Specs that one check may evaluate; bounds its time.
-const MAX_STEPS: u32 = 100_000;
+pub(crate) const MAX_STEPS: u32 = 100_000;
 /// Exposures that one check may collect; bounds its memory.
-const MAX_EXPOSURES: usize = 65_536;
+pub(crate) const MAX_EXPOSURES: usize = 65_536;
 
 /// Which table a name is looked up in, and which override applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,8 +17,9 @@ mod operator;
 mod outcome;
 mod user_value;
 
+pub(crate) use bandit::random;
 pub use context::{EvaluationContext, EvaluationSettings};
-pub(crate) use evaluator::{Abort, Call, Evaluator, Kind, Recognition};
+pub(crate) use evaluator::{Abort, Call, Evaluator, Kind, MAX_EXPOSURES, MAX_FRAMES, MAX_STEPS, Recognition};
 pub(crate) use operator::evaluate_test;
 pub use outcome::SecondaryExposure;
 pub(crate) use outcome::{ConfigValue, Exposed, Outcome, Undelegated};
