@@ -59,7 +59,7 @@ impl Statsig {
     ///   rule test (group Test): decides
     ///     pass user_field plan: "Pro" any ["pro", "team"]
     ///     pass user_bucket: bucket 236 of 1000 lt 500 (salt "exp-salt", userID "user-1")
-    ///     pass passes for 100 %
+    ///     pass percentage 100
     ///   secondary exposures: none"#
     /// );
     /// # Ok(())

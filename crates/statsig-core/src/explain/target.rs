@@ -10,6 +10,9 @@ use crate::ruleset::{EqualTarget, Ruleset, Test, Text, TextSet, VersionPart};
 /// Shorter secrets hide only targets that are equal to them, longer ones all that contain them.
 const TELLING: usize = 4;
 
+/// Items of a set that are sorted, so that the first of them can be shown.
+const SORTED: usize = 1_000;
+
 pub(super) fn observed(looked: &Looked<'_>) -> Observed {
     if looked.private {
         return Observed::Private;
@@ -34,7 +37,11 @@ pub(super) fn shown(ruleset: &Ruleset, test: &Test, looked: &Looked<'_>) -> Opti
         shown => shown,
     };
     let texts = |items: &[Text]| Shown::list(items.iter().map(|&item| text(ruleset.str(item))), items.len());
-    let set = |set: &TextSet| Shown::list(set.iter().map(text), set.len());
+    let set = |set: &TextSet| {
+        let mut items: Vec<&str> = set.iter().take(SORTED).collect();
+        items.sort_unstable();
+        Shown::list(items.into_iter().map(text), set.len())
+    };
     match test {
         Test::None | Test::Unsupported => None,
         Test::Number { target, .. } => target.map(number),

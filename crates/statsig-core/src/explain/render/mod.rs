@@ -91,10 +91,14 @@ impl Page {
     }
 
     /// The line about a spec inside another one, and what is inside it.
-    pub(super) fn inner_spec(&mut self, mut line: Line, trace: &SpecTrace) {
+    pub(super) fn inner_spec(&mut self, line: Line, trace: &SpecTrace) {
+        self.named_spec(line.plain(trace.kind.as_str()).plain(" "), trace);
+    }
+
+    /// The same where its kind is plain.
+    pub(super) fn named_spec(&mut self, line: Line, trace: &SpecTrace) {
         let depth = line.depth + 1;
-        line = line.plain(trace.kind.as_str()).plain(" ").name(&trace.name).plain(": ");
-        self.push(outcome(line, trace));
+        self.push(outcome(line.name(&trace.name).plain(": "), trace));
         self.spec(trace, depth);
     }
 

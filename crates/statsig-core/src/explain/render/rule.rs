@@ -5,7 +5,7 @@ use crate::explain::NODES;
 use crate::explain::lines::{Line, Role};
 use crate::explain::tree::{
     BucketTrace, CandidateOutcome, CandidateTrace, ConditionOutcome, ConditionTrace, Observed, PercentageTrace,
-    RuleOutcome, RuleTrace,
+    RuleOutcome, RuleTrace, SpecKind,
 };
 
 impl Page {
@@ -49,8 +49,8 @@ impl Page {
     }
 
     fn percentage(&mut self, percentage: &PercentageTrace, depth: usize) {
-        let line = verdict(Line::new(depth), percentage.passes).plain("passes for ");
-        let line = line.value(format!("{} %", percentage.percent));
+        let line = verdict(Line::new(depth), percentage.passes).plain("percentage ");
+        let line = line.value(percentage.percent.to_string());
         self.push(match (&percentage.bucket, percentage.passes_below) {
             (Some(found), Some(below)) => {
                 let line = bucket(line.plain(": "), found).plain(", passes below ").value(below.to_string());
@@ -95,7 +95,12 @@ impl Page {
             line = line.note(format!(" ({origin})"));
         }
         if let [only] = condition.asked.as_slice() {
-            self.inner_spec(line.plain(" "), only);
+            let line = line.plain(" ");
+            if only.kind == SpecKind::Gate {
+                self.named_spec(line, only)
+            } else {
+                self.inner_spec(line, only)
+            }
             return;
         }
         self.push(line);
