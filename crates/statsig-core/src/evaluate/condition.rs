@@ -45,14 +45,11 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
                 return Ok(());
             }
             // Only the gates themselves are exposed, not what is inside them.
-            if RECORD && self.exposures.len() > from + 1 {
-                let own = self.exposures.len() - 1;
-                if !gate.is_segment && !one.rule_id.is_empty() {
-                    self.exposures.swap(from, own);
-                    self.exposures.truncate(from + 1);
-                } else {
-                    self.exposures.truncate(from);
-                }
+            if RECORD && self.exposures.len() > from {
+                let is_exposed = !gate.is_segment && !one.rule_id.is_empty();
+                let own = if is_exposed { self.exposures.pop() } else { None };
+                self.exposures.truncate(from);
+                self.exposures.extend(own);
             }
             r.seen_analytical |= one.seen_analytical;
             if one.passed {
