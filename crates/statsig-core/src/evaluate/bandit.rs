@@ -28,7 +28,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
         r.explored |= explored;
         r.passed = true;
         r.value = ConfigValue::At(group.value);
-        r.rule_id = if explored { group.explore_id } else { group.id };
+        r.rule_id = group.id;
         r.group_name = Some(group.name).into();
         Ok(())
     }

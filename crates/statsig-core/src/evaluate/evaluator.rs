@@ -127,6 +127,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             outcome.passed = false;
             outcome.value = ConfigValue::None;
             outcome.rule_id = Text::EMPTY;
+            outcome.explored = false;
             outcome.group_name = crate::ruleset::MaybeText::NONE;
             outcome.parameter_rules = None;
         }

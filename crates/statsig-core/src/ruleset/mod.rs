@@ -406,8 +406,6 @@ pub(crate) struct Cmab {
 pub(crate) struct CmabGroup {
     pub(crate) name: Text,
     pub(crate) id: Text,
-    /// `<id>:explore`.
-    pub(crate) explore_id: Text,
     pub(crate) value: u32,
     pub(crate) weights: Option<CmabWeights>,
 }
