@@ -308,7 +308,7 @@ fn check(document: &Value, user: &Value, overridden: bool, seed: u64) -> Result<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn on_documents_of_the_current_form(document in document(), users in vec(user(), 1..4), overridden: bool, seed: u64) {

@@ -139,7 +139,8 @@ impl<'a> Walker<'a> {
             Err(Abort::TooDeep) => None,
             Ok(_) => r.group_name.filter(|_| !r.unsupported),
         };
-        self.groups.insert(experiment, group);
+        // Of an experiment that asks for its own group the innermost answer comes first, and stays.
+        self.groups.entry(experiment).or_insert(group);
         Ok(group)
     }
 
