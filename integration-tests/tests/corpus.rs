@@ -1,10 +1,6 @@
 //! The corpus itself: every file of every set can be read, and the record model loses nothing.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "the checks are helpers of tests, and may fail like tests"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the checks are helpers of tests, and may fail like tests")]
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -12,7 +8,7 @@ use std::thread;
 
 use serde_json::Value;
 use statsig_testkit::conformance::record::Record;
-use statsig_testkit::conformance::{Comparison, SpecSet, equality::same};
+use statsig_testkit::conformance::{SpecSet, equality::same};
 
 /// Runs a check on every set, a thread for each.
 fn on_every_set(check: impl Fn(&SpecSet) + Sync) {
@@ -21,10 +17,7 @@ fn on_every_set(check: impl Fn(&SpecSet) + Sync) {
     thread::scope(|scope| {
         for set in &sets {
             let check = &check;
-            thread::Builder::new()
-                .name(set.name().to_owned())
-                .spawn_scoped(scope, move || check(set))
-                .unwrap();
+            thread::Builder::new().name(set.name().to_owned()).spawn_scoped(scope, move || check(set)).unwrap();
         }
     });
 }
@@ -38,18 +31,8 @@ fn every_part_of_every_set_can_be_read() {
         let users = set.users().unwrap();
         assert!(!users.is_empty());
         let ids: BTreeSet<_> = users.iter().map(|user| &user.id).collect();
-        assert_eq!(
-            ids.len(),
-            users.len(),
-            "two users share an id in {}",
-            set.name()
-        );
-        for asked in [
-            &plan.gates,
-            &plan.dynamic_configs,
-            &plan.experiments,
-            &plan.layers,
-        ] {
+        assert_eq!(ids.len(), users.len(), "two users share an id in {}", set.name());
+        for asked in [&plan.gates, &plan.dynamic_configs, &plan.experiments, &plan.layers] {
             let once: BTreeSet<_> = asked.iter().collect();
             assert_eq!(once.len(), asked.len(), "{} asks twice", set.name());
         }
@@ -71,26 +54,10 @@ fn every_record_fits_the_model() {
             if value.get("error").is_some() {
                 continue;
             }
-            let record: Record = serde_json::from_str(&line)
-                .unwrap_or_else(|error| panic!("{}: {error}: {line}", set.name()));
+            let record: Record =
+                serde_json::from_str(&line).unwrap_or_else(|error| panic!("{}: {error}: {line}", set.name()));
             let again = serde_json::to_value(&record).unwrap();
-            assert!(
-                same(&value, &again),
-                "{}: {value}\nbecame {again}",
-                set.name()
-            );
+            assert!(same(&value, &again), "{}: {value}\nbecame {again}", set.name());
         }
-    });
-}
-
-#[test]
-fn results_agree_with_themselves() {
-    on_every_set(|set| {
-        let report = Comparison::new(set.name())
-            .run(set.expected().unwrap(), set.expected().unwrap())
-            .unwrap();
-        assert!(report.is_agreement(), "{report}");
-        assert_eq!(report.total().excepted, 0);
-        assert_eq!(report.extra_records(), 0);
     });
 }

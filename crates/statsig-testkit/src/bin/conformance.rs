@@ -50,28 +50,20 @@ fn main() -> ExitCode {
 
 /// Returns whether everything agrees.
 fn run(arguments: &Arguments) -> Result<bool> {
-    let kinds = if arguments.kinds.is_empty() {
-        Kinds::EVALUATION
-    } else {
-        arguments.kinds.iter().copied().collect()
-    };
+    let kinds = if arguments.kinds.is_empty() { Kinds::EVALUATION } else { arguments.kinds.iter().copied().collect() };
     let sets = chosen_sets(arguments)?;
     let whole_corpus = arguments.sets.is_empty() && kinds == Kinds::EVALUATION;
     let progress = ProgressBar::new(sets.len() as u64).with_style(
         ProgressStyle::with_template("{bar:30} {pos} of {len} sets, {elapsed}  {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let outcomes = Suite::new(sets)
-        .kinds(kinds)
-        .exceptions(DOCUMENTED)
-        .shown(arguments.shown)
-        .run(
-            |set| results_of(arguments.results.as_deref(), set, kinds),
-            |outcome| {
-                progress.set_message(outcome.set.clone());
-                progress.inc(1);
-            },
-        );
+    let outcomes = Suite::new(sets).kinds(kinds).exceptions(DOCUMENTED).shown(arguments.shown).run(
+        |set| results_of(arguments.results.as_deref(), set, kinds),
+        |outcome| {
+            progress.set_message(outcome.set.clone());
+            progress.inc(1);
+        },
+    );
     progress.finish_and_clear();
     summarise(outcomes, arguments.shown, whole_corpus)
 }
@@ -79,11 +71,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
 fn chosen_sets(arguments: &Arguments) -> Result<Vec<SpecSet>> {
     let corpus = &arguments.corpus;
     let single = SpecSet::new(corpus);
-    let mut sets = if single.exists() {
-        vec![single]
-    } else {
-        SpecSet::all_in(corpus).context("no corpus there")?
-    };
+    let mut sets = if single.exists() { vec![single] } else { SpecSet::all_in(corpus).context("no corpus there")? };
     for name in &arguments.sets {
         if sets.iter().all(|set| set.name() != name) {
             bail!("{} has no set named {name}", corpus.display());
@@ -105,20 +93,12 @@ fn results_of(dir: Option<&Path>, set: &SpecSet, kinds: Kinds) -> Result<Box<dyn
         return Ok(Box::new(Cursor::new(results)));
     };
     let plain = dir.join(format!("{}.jsonl", set.name()));
-    let path = if plain.exists() {
-        plain
-    } else {
-        dir.join(format!("{}.jsonl.gz", set.name()))
-    };
+    let path = if plain.exists() { plain } else { dir.join(format!("{}.jsonl.gz", set.name())) };
     Ok(set::open(&path)?)
 }
 
 /// Prints the outcomes of all sets and their sum.
-fn summarise(
-    outcomes: Vec<Outcome<anyhow::Error>>,
-    shown: usize,
-    whole_corpus: bool,
-) -> Result<bool> {
+fn summarise(outcomes: Vec<Outcome<anyhow::Error>>, shown: usize, whole_corpus: bool) -> Result<bool> {
     let mut sum = Report::default();
     let mut complete = true;
     for outcome in outcomes {

@@ -88,10 +88,7 @@ impl FromStr for Kind {
     type Err = UnknownKind;
 
     fn from_str(text: &str) -> Result<Self, UnknownKind> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.name() == text)
-            .ok_or_else(|| UnknownKind(text.to_owned()))
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| UnknownKind(text.to_owned()))
     }
 }
 
@@ -114,11 +111,7 @@ impl Kinds {
 
 impl FromIterator<Kind> for Kinds {
     fn from_iter<I: IntoIterator<Item = Kind>>(kinds: I) -> Self {
-        Self(
-            kinds
-                .into_iter()
-                .fold(0, |bits, kind| bits | 1 << kind as u16),
-        )
+        Self(kinds.into_iter().fold(0, |bits, kind| bits | 1 << kind as u16))
     }
 }
 
@@ -149,12 +142,7 @@ impl<'a> Comparison<'a> {
     /// Compares everything in the results of a set, without exceptions, and keeps the first three
     /// differences of each category.
     pub fn new(set: impl Into<String>) -> Self {
-        Self {
-            set: set.into(),
-            kinds: Kinds::ALL,
-            exceptions: &[],
-            shown: 3,
-        }
+        Self { set: set.into(), kinds: Kinds::ALL, exceptions: &[], shown: 3 }
     }
 
     /// Compares records of these kinds only.
@@ -195,10 +183,7 @@ impl<'a> Comparison<'a> {
             }
             Ok(())
         })?;
-        let mut checker = Checker {
-            comparison: self,
-            report: Report::default(),
-        };
+        let mut checker = Checker { comparison: self, report: Report::default() };
         for_each_line("expected", expected, |line, text| {
             let key: Key = parse("expected", line, &text)?;
             if !self.wants(key.kind) {
@@ -209,11 +194,7 @@ impl<'a> Comparison<'a> {
                 Some(text) => Some(parse("actual", 0, &text)?),
                 None => None,
             };
-            checker.compare(&Pair {
-                key: &key,
-                expected: &expected,
-                actual: actual.as_ref(),
-            });
+            checker.compare(&Pair { key: &key, expected: &expected, actual: actual.as_ref() });
             Ok(())
         })?;
         checker.report.extra(unused.len() as u64);
@@ -232,14 +213,8 @@ impl<'a> Comparison<'a> {
 /// # Errors
 ///
 /// As [`Comparison::run`].
-pub fn compare(
-    expected: impl BufRead,
-    actual: impl BufRead,
-    exceptions: &[Exception],
-) -> Result<Report, Error> {
-    Comparison::new("")
-        .exceptions(exceptions)
-        .run(expected, actual)
+pub fn compare(expected: impl BufRead, actual: impl BufRead, exceptions: &[Exception]) -> Result<Report, Error> {
+    Comparison::new("").exceptions(exceptions).run(expected, actual)
 }
 
 /// What makes a record the one it is.
@@ -360,11 +335,7 @@ fn for_each_line(
     Ok(())
 }
 
-fn parse<'t, T: Deserialize<'t>>(
-    side: &'static str,
-    line: usize,
-    text: &'t str,
-) -> Result<T, Error> {
+fn parse<'t, T: Deserialize<'t>>(side: &'static str, line: usize, text: &'t str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|source| Error::Record { side, line, source })
 }
 

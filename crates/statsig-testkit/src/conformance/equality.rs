@@ -30,13 +30,9 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 pub fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => same_number(a, b),
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter()
-                    .all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
         }
         (a, b) => a == b,
     }
@@ -52,16 +48,13 @@ fn same_number(a: &Number, b: &Number) -> bool {
     if a == b {
         return true;
     }
-    let both_exact_integers =
-        a.fract() == 0.0 && b.fract() == 0.0 && a.abs() < EXACT && b.abs() < EXACT;
+    let both_exact_integers = a.fract() == 0.0 && b.fract() == 0.0 && a.abs() < EXACT && b.abs() < EXACT;
     !both_exact_integers && (a - b).abs() <= TOLERANCE * a.abs().max(b.abs())
 }
 
 /// The number as an integer, if it was written as one that fits 64 bits.
 fn integer(n: &Number) -> Option<i128> {
-    n.as_i64()
-        .map(i128::from)
-        .or_else(|| n.as_u64().map(i128::from))
+    n.as_i64().map(i128::from).or_else(|| n.as_u64().map(i128::from))
 }
 
 #[cfg(test)]
@@ -102,10 +95,7 @@ mod tests {
 
     #[test]
     fn containers_compare_by_content() {
-        assert!(same(
-            &json!({"a": [1, {"b": null}]}),
-            &json!({"a": [1.0, {"b": null}]})
-        ));
+        assert!(same(&json!({"a": [1, {"b": null}]}), &json!({"a": [1.0, {"b": null}]})));
         assert!(!same(&json!([1, 2]), &json!([2, 1])));
         assert!(!same(&json!([1, 1]), &json!([1])));
         assert!(!same(&json!({"a": null}), &json!({})));

@@ -18,10 +18,7 @@ const FIELDS: [&str; 4] = ["value", "user", "secondaryExposures", "statsigMetada
 pub(super) fn script_events(checker: &mut Checker<'_>, pair: &Pair<'_>) {
     let expected = events_of(pair.expected);
     let actual = pair.actual.map_or(&[][..], events_of);
-    for (index, step) in align(&subjects(expected), &subjects(actual))
-        .into_iter()
-        .enumerate()
-    {
+    for (index, step) in align(&subjects(expected), &subjects(actual)).into_iter().enumerate() {
         let (Step::Both(e, _) | Step::Missing(e)) = step else {
             if let Step::Extra(a) = step {
                 let place = format_args!("events[+{a}]");
@@ -44,20 +41,11 @@ pub(super) fn script_events(checker: &mut Checker<'_>, pair: &Pair<'_>) {
 }
 
 fn events_of(record: &Value) -> &[Value] {
-    record
-        .get("events")
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    record.get("events").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Compares two events that are about the same.
-fn event(
-    checker: &mut Checker<'_>,
-    pair: &Pair<'_>,
-    index: usize,
-    expected: &Value,
-    actual: &Value,
-) {
+fn event(checker: &mut Checker<'_>, pair: &Pair<'_>, index: usize, expected: &Value, actual: &Value) {
     let empty_list = Value::Array(Vec::new());
     for field in FIELDS {
         let (mut e, mut a) = (expected.get(field), actual.get(field));
@@ -142,11 +130,7 @@ enum Step {
 
 /// Lines up two lists along their longest common subsequence.
 fn align<T: PartialEq>(expected: &[T], actual: &[T]) -> Vec<Step> {
-    let same_start = expected
-        .iter()
-        .zip(actual)
-        .take_while(|(e, a)| e == a)
-        .count();
+    let same_start = expected.iter().zip(actual).take_while(|(e, a)| e == a).count();
     let mut steps: Vec<Step> = (0..same_start).map(|i| Step::Both(i, i)).collect();
     let (rest_e, rest_a) = (&expected[same_start..], &actual[same_start..]);
     let (rows, columns) = (rest_e.len(), rest_a.len());

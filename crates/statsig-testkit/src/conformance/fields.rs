@@ -117,9 +117,7 @@ pub(super) fn gcir_record(checker: &mut Checker<'_>, pair: &Pair<'_>) {
 pub(super) fn script_results(checker: &mut Checker<'_>, pair: &Pair<'_>) {
     let results = pair.expected.get("results").and_then(Value::as_array);
     for (index, expected) in results.into_iter().flatten().enumerate() {
-        let actual = pair
-            .actual
-            .and_then(|record| record.get("results")?.get(index));
+        let actual = pair.actual.and_then(|record| record.get("results")?.get(index));
         let Some(fields) = expected.as_object() else {
             continue;
         };
@@ -149,34 +147,18 @@ fn evaluated(checker: &mut Checker<'_>, pair: &Pair<'_>, fields: &[Field]) {
         if let Some(expected) = pair.expected.get(field) {
             let actual = pair.actual.and_then(|record| record.get(field));
             let (expected, actual) = without_detail(field, Some(expected), actual);
-            checker.check(
-                pair,
-                category,
-                format_args!("{field}"),
-                expected.as_deref(),
-                actual.as_deref(),
-            );
+            checker.check(pair, category, format_args!("{field}"), expected.as_deref(), actual.as_deref());
         }
     }
 }
 
-fn client_response(
-    checker: &mut Checker<'_>,
-    pair: &Pair<'_>,
-    place: &str,
-    expected: &Value,
-    actual: Option<&Value>,
-) {
+fn client_response(checker: &mut Checker<'_>, pair: &Pair<'_>, place: &str, expected: &Value, actual: Option<&Value>) {
     let empty = Map::new();
     let expected = expected.as_object().unwrap_or(&empty);
     let actual = actual.and_then(Value::as_object).unwrap_or(&empty);
     for (section, label) in SECTIONS {
         let side = |response: &Map<String, Value>| {
-            response
-                .get(*section)
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default()
+            response.get(*section).and_then(Value::as_object).cloned().unwrap_or_default()
         };
         let place = format!("{place}.{section}");
         spec_section(checker, pair, &place, label, &side(expected), &side(actual));
@@ -246,15 +228,8 @@ pub(super) fn without_detail<'a>(
 /// The part of a reason that is compared: before the first colon, or before the second one where
 /// a local override answered.
 fn base_reason(reason: &str) -> &str {
-    let parts = if reason.starts_with("LocalOverride:") {
-        2
-    } else {
-        1
-    };
-    reason
-        .match_indices(':')
-        .nth(parts - 1)
-        .map_or(reason, |(end, _)| &reason[..end])
+    let parts = if reason.starts_with("LocalOverride:") { 2 } else { 1 };
+    reason.match_indices(':').nth(parts - 1).map_or(reason, |(end, _)| &reason[..end])
 }
 
 #[cfg(test)]

@@ -97,13 +97,11 @@ impl Report {
     /// All categories together.
     #[must_use]
     pub fn total(&self) -> Tally {
-        self.categories
-            .values()
-            .fold(Tally::default(), |sum, tally| Tally {
-                agreed: sum.agreed + tally.agreed,
-                excepted: sum.excepted + tally.excepted,
-                total: sum.total + tally.total,
-            })
+        self.categories.values().fold(Tally::default(), |sum, tally| Tally {
+            agreed: sum.agreed + tally.agreed,
+            excepted: sum.excepted + tally.excepted,
+            total: sum.total + tally.total,
+        })
     }
 
     /// Whether something was compared and nothing differs that should not.

@@ -11,9 +11,8 @@ use statsig::{FixedClock, InMemoryIdLists, Statsig, StatsigUser};
 
 use super::plan::{ParamRead, ParamType, Plan, User};
 use super::record::{
-    ConfigRecord, Evaluated, ExperimentGroup, ExperimentGroups, ExperimentGroupsRecord,
-    ExperimentRecord, GateRecord, LayerParam, LayerRecord, ListsRecord, ParamRecord, Record,
-    SecondaryExposure,
+    ConfigRecord, Evaluated, ExperimentGroup, ExperimentGroups, ExperimentGroupsRecord, ExperimentRecord, GateRecord,
+    LayerParam, LayerRecord, ListsRecord, ParamRecord, Record, SecondaryExposure,
 };
 use super::{Error, Kind, Kinds, SpecSet};
 
@@ -62,11 +61,7 @@ impl Input {
     ///
     /// As [`SpecSet::specs`], [`SpecSet::users`] and [`SpecSet::plan`].
     pub fn of(set: &SpecSet) -> Result<Self, Error> {
-        Ok(Self {
-            specs: set.specs()?,
-            users: set.users()?,
-            plan: set.plan()?,
-        })
+        Ok(Self { specs: set.specs()?, users: set.users()?, plan: set.plan()? })
     }
 
     /// Evaluates, and hands each record to `each` as soon as it is known.
@@ -176,15 +171,9 @@ struct AsUser<'a> {
 
 impl<'a> AsUser<'a> {
     fn new(statsig: &'a Statsig, user: &'a User) -> Result<Self, RunError> {
-        let parsed = serde_json::from_str(user.user.get()).map_err(|source| RunError::User {
-            user: user.id.clone(),
-            source,
-        })?;
-        Ok(Self {
-            statsig,
-            id: &user.id,
-            user: parsed,
-        })
+        let parsed =
+            serde_json::from_str(user.user.get()).map_err(|source| RunError::User { user: user.id.clone(), source })?;
+        Ok(Self { statsig, id: &user.id, user: parsed })
     }
 
     fn each_record<E>(
@@ -219,13 +208,7 @@ impl<'a> AsUser<'a> {
     fn gate(&self, name: &str) -> Record {
         let gate = self.statsig.get_feature_gate(&self.user, name);
         Record::Gate(GateRecord {
-            evaluated: self.evaluated(
-                name,
-                gate.rule_id(),
-                gate.id_type(),
-                gate.details(),
-                gate.secondary_exposures(),
-            ),
+            evaluated: self.evaluated(name, gate.rule_id(), gate.id_type(), gate.details(), gate.secondary_exposures()),
             value: gate.value(),
         })
     }
@@ -264,13 +247,8 @@ impl<'a> AsUser<'a> {
 
     fn layer(&self, name: &str) -> Record {
         let layer = self.statsig.get_layer(&self.user, name);
-        let evaluated = self.evaluated(
-            name,
-            layer.rule_id(),
-            layer.id_type(),
-            layer.details(),
-            layer.secondary_exposures(),
-        );
+        let evaluated =
+            self.evaluated(name, layer.rule_id(), layer.id_type(), layer.details(), layer.secondary_exposures());
         let value = object(layer.value().to_json());
         let params = value
             .keys()
@@ -335,9 +313,7 @@ impl<'a> AsUser<'a> {
     }
 }
 
-fn exposures<'e>(
-    seen: impl IntoIterator<Item = statsig::SecondaryExposure<'e>>,
-) -> Vec<SecondaryExposure> {
+fn exposures<'e>(seen: impl IntoIterator<Item = statsig::SecondaryExposure<'e>>) -> Vec<SecondaryExposure> {
     seen.into_iter()
         .map(|exposure| SecondaryExposure {
             gate: exposure.gate.to_owned(),

@@ -23,10 +23,9 @@ impl SpecSet {
     /// Names the set in a folder. Nothing is opened yet.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         let dir = dir.into();
-        let name = dir.file_name().map_or_else(
-            || dir.to_string_lossy().into_owned(),
-            |name| name.to_string_lossy().into_owned(),
-        );
+        let name = dir
+            .file_name()
+            .map_or_else(|| dir.to_string_lossy().into_owned(), |name| name.to_string_lossy().into_owned());
         Self { dir, name }
     }
 
@@ -36,10 +35,7 @@ impl SpecSet {
     ///
     /// [`Error::Io`] if the folder cannot be listed.
     pub fn all_in(corpus: &Path) -> Result<Vec<Self>, Error> {
-        let unreadable = |source| Error::Io {
-            path: corpus.to_owned(),
-            source,
-        };
+        let unreadable = |source| Error::Io { path: corpus.to_owned(), source };
         let mut sets = Vec::new();
         for entry in std::fs::read_dir(corpus).map_err(unreadable)? {
             let set = Self::new(entry.map_err(unreadable)?.path());
@@ -72,9 +68,7 @@ impl SpecSet {
     /// The size of the recorded results on disk, in bytes: a measure of how long a set will take.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.find("expected.jsonl")
-            .and_then(|path| path.metadata().ok())
-            .map_or(0, |metadata| metadata.len())
+        self.find("expected.jsonl").and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len())
     }
 
     /// Reads the config specs in the current form, as the bytes that a server would send.
@@ -123,17 +117,11 @@ impl SpecSet {
     }
 
     fn find(&self, part: &str) -> Option<PathBuf> {
-        [part.to_owned(), format!("{part}.gz")]
-            .into_iter()
-            .map(|name| self.dir.join(name))
-            .find(|path| path.is_file())
+        [part.to_owned(), format!("{part}.gz")].into_iter().map(|name| self.dir.join(name)).find(|path| path.is_file())
     }
 
     fn require(&self, part: &'static str) -> Result<PathBuf, Error> {
-        self.find(part).ok_or_else(|| Error::MissingPart {
-            dir: self.dir.clone(),
-            part,
-        })
+        self.find(part).ok_or_else(|| Error::MissingPart { dir: self.dir.clone(), part })
     }
 
     fn read(&self, part: &'static str) -> Result<Vec<u8>, Error> {
@@ -147,11 +135,7 @@ impl SpecSet {
 
     fn parse<T: DeserializeOwned>(&self, part: &'static str) -> Result<T, Error> {
         let path = self.require(part)?;
-        serde_json::from_slice(&self.read(part)?).map_err(|source| Error::Document {
-            path,
-            part,
-            source,
-        })
+        serde_json::from_slice(&self.read(part)?).map_err(|source| Error::Document { path, part, source })
     }
 }
 
@@ -161,10 +145,7 @@ impl SpecSet {
 ///
 /// [`Error::Io`] if it cannot be opened. Damage to a compressed file shows while reading.
 pub fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, Error> {
-    let file = File::open(path).map_err(|source| Error::Io {
-        path: path.to_owned(),
-        source,
-    })?;
+    let file = File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
     let compressed = path.extension().is_some_and(|extension| extension == "gz");
     Ok(if compressed {
         Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file)))

@@ -32,12 +32,7 @@ impl<'a> Suite<'a> {
     /// Takes these sets, every kind of record, and no exceptions.
     #[must_use]
     pub fn new(sets: Vec<SpecSet>) -> Self {
-        Self {
-            sets,
-            kinds: Kinds::ALL,
-            exceptions: &[],
-            shown: 3,
-        }
+        Self { sets, kinds: Kinds::ALL, exceptions: &[], shown: 3 }
     }
 
     /// Compares records of these kinds only.
@@ -80,28 +75,18 @@ impl<'a> Suite<'a> {
         let outcomes = Mutex::new(Vec::new());
         let work = || {
             while let Some(set) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let outcome = Outcome {
-                    set: set.name().to_owned(),
-                    report: self.compare(set, &results),
-                };
+                let outcome = Outcome { set: set.name().to_owned(), report: self.compare(set, &results) };
                 finished(&outcome);
-                outcomes
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner)
-                    .push(outcome);
+                outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(outcome);
             }
         };
-        let workers = thread::available_parallelism()
-            .map_or(1, NonZero::get)
-            .min(queue.len());
+        let workers = thread::available_parallelism().map_or(1, NonZero::get).min(queue.len());
         thread::scope(|scope| {
             for _ in 0..workers {
                 scope.spawn(work);
             }
         });
-        let mut outcomes = outcomes
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut outcomes = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         outcomes.sort_by(|a, b| a.set.cmp(&b.set));
         outcomes
     }

@@ -9,21 +9,14 @@ fn report(expected: &str, actual: &str) -> Report {
 }
 
 fn places(report: &Report) -> Vec<&str> {
-    report
-        .mismatches()
-        .iter()
-        .map(|mismatch| mismatch.place.as_str())
-        .collect()
+    report.mismatches().iter().map(|mismatch| mismatch.place.as_str()).collect()
 }
 
 #[test]
 fn equal_records_agree_in_any_order() {
     let config = r#"{"kind":"dynamic_config","user":"u","name":"c","value":{"a":1},"rule_id":"","id_type":"","reason":"Unrecognized","version":1}"#;
     let same_config = config.replace(r#"{"a":1}"#, r#"{"a":1.0}"#);
-    let report = report(
-        &format!("{GATE}\n{config}\n"),
-        &format!("{same_config}\n\n{}\n", GATE.replace(":detail", "")),
-    );
+    let report = report(&format!("{GATE}\n{config}\n"), &format!("{same_config}\n\n{}\n", GATE.replace(":detail", "")));
     assert!(report.is_agreement(), "{report}");
     assert_eq!(report.total().total, 13);
 }
@@ -36,10 +29,7 @@ fn every_field_that_differs_is_counted() {
         (r#""id_type":"userID""#, r#""id_type":"userid""#),
         ("Recognized:detail", "Unrecognized"),
         (r#""version":null"#, r#""version":1"#),
-        (
-            r#""secondary_exposures":[]"#,
-            r#""secondary_exposures":[1]"#,
-        ),
+        (r#""secondary_exposures":[]"#, r#""secondary_exposures":[1]"#),
         (r#","version":null"#, ""),
     ] {
         let report = report(GATE, &GATE.replace(field, changed));
@@ -70,29 +60,19 @@ fn what_failed_in_the_reference_is_passed_over() {
 #[test]
 fn only_chosen_kinds_are_compared() {
     let kinds = Kinds::from_iter([Kind::Layer]);
-    let report = Comparison::new("s")
-        .kinds(kinds)
-        .run(GATE.as_bytes(), &b""[..])
-        .unwrap();
+    let report = Comparison::new("s").kinds(kinds).run(GATE.as_bytes(), &b""[..]).unwrap();
     assert_eq!(report.total().total, 0);
     assert!(Kinds::EVALUATION.contains(Kind::Lists));
     assert!(!Kinds::EVALUATION.contains(Kind::Gcir));
     assert!(Kind::ALL.into_iter().all(|kind| Kinds::ALL.contains(kind)));
-    assert!(
-        Kind::ALL
-            .into_iter()
-            .all(|kind| kind.name().parse::<Kind>().unwrap() == kind)
-    );
+    assert!(Kind::ALL.into_iter().all(|kind| kind.name().parse::<Kind>().unwrap() == kind));
     assert!("gates".parse::<Kind>().is_err());
 }
 
 #[test]
 fn layer_parameters_are_compared_one_by_one() {
     let layer = r#"{"kind":"layer","user":"u","name":"l","value":{"a":1,"b":2},"rule_id":"r","reason":"Recognized","params":{"a":{"rule_id":"r","is_explicit":true},"b":null}}"#;
-    let found = report(
-        layer,
-        &layer.replace(r#""is_explicit":true"#, r#""is_explicit":false"#),
-    );
+    let found = report(layer, &layer.replace(r#""is_explicit":true"#, r#""is_explicit":false"#));
     assert_eq!(places(&found), [" layer u l .params[a].is_explicit"]);
 }
 
@@ -115,9 +95,7 @@ fn client_responses_are_compared_both_ways() {
 #[test]
 fn scripts_are_compared_call_by_call_and_event_by_event() {
     let script = r#"{"kind":"script","name":"s","results":[null,{"value":1,"reason":"Recognized:x"}],"events":[{"eventName":"a","value":null,"user":{"userID":"u"},"metadata":{"gate":"g","reason":"Recognized:x"},"secondaryExposures":[]},{"eventName":"b","value":2,"metadata":null}]}"#;
-    let equal = script
-        .replace(":x", "")
-        .replace(r#","secondaryExposures":[]"#, "");
+    let equal = script.replace(":x", "").replace(r#","secondaryExposures":[]"#, "");
     assert!(report(script, &equal).is_agreement());
     let wrong = r#"{"kind":"script","name":"s","results":[null,{"value":2,"reason":"Recognized"}],"events":[{"eventName":"b","value":3,"metadata":{"k":"v"}}]}"#;
     assert_eq!(
@@ -129,20 +107,15 @@ fn scripts_are_compared_call_by_call_and_event_by_event() {
             " script s .events[1].metadata.k",
         ]
     );
-    let events_only = Comparison::new("")
-        .kinds(Kinds::from_iter([Kind::Events]))
-        .run(script.as_bytes(), wrong.as_bytes())
-        .unwrap();
+    let events_only =
+        Comparison::new("").kinds(Kinds::from_iter([Kind::Events])).run(script.as_bytes(), wrong.as_bytes()).unwrap();
     assert_eq!(events_only.total().differing(), 3);
 }
 
 #[test]
 fn documented_exceptions_excuse_what_they_name_and_nothing_else() {
     let leak = GATE.replace("Recognized:detail", "Unsupported");
-    let neutral = leak.replace(
-        r#""value":true,"rule_id":"r""#,
-        r#""value":false,"rule_id":"""#,
-    );
+    let neutral = leak.replace(r#""value":true,"rule_id":"r""#, r#""value":false,"rule_id":"""#);
     let excused = report(&leak, &neutral);
     assert!(excused.is_agreement(), "{excused}");
     assert_eq!(excused.total().excepted, 2);
@@ -174,27 +147,7 @@ fn broken_lines_are_errors() {
     let unknown = br#"{"kind":"nonsense"}"#;
     let none: &[Exception] = &[];
     let failed = compare(&unknown[..], &b""[..], none).unwrap_err();
-    assert!(
-        matches!(
-            failed,
-            Error::Record {
-                side: "expected",
-                line: 1,
-                ..
-            }
-        ),
-        "{failed}"
-    );
+    assert!(matches!(failed, Error::Record { side: "expected", line: 1, .. }), "{failed}");
     let failed = compare(&b""[..], &b"\n{"[..], none).unwrap_err();
-    assert!(
-        matches!(
-            failed,
-            Error::Record {
-                side: "actual",
-                line: 2,
-                ..
-            }
-        ),
-        "{failed}"
-    );
+    assert!(matches!(failed, Error::Record { side: "actual", line: 2, .. }), "{failed}");
 }
