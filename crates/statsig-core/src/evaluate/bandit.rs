@@ -18,11 +18,11 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
             r.rule_id = well_known::PRESTART;
             return Ok(());
         }
-        if let Some(gate) = cmab.targeting_gate {
-            if !self.targeting_gate(r, gate)? {
-                r.rule_id = well_known::INLINE_TARGETING;
-                return Ok(());
-            }
+        if let Some(gate) = cmab.targeting_gate
+            && !self.targeting_gate(r, gate)?
+        {
+            r.rule_id = well_known::INLINE_TARGETING;
+            return Ok(());
         }
         let (group, explored) = self.choose(cmab);
         r.explored |= explored;
