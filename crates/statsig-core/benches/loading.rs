@@ -48,7 +48,14 @@ impl Random {
 
     fn uuid(&mut self) -> String {
         let (a, b) = (self.next(), self.next());
-        format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", a >> 32, a >> 16 & 0xffff, a & 0xffff, b >> 48, b & 0xffff_ffff_ffff)
+        format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            a >> 32,
+            a >> 16 & 0xffff,
+            a & 0xffff,
+            b >> 48,
+            b & 0xffff_ffff_ffff
+        )
     }
 
     fn id(&mut self) -> String {
@@ -67,7 +74,8 @@ fn document(size: usize) -> String {
         }
         let rules: Vec<Value> = (0..1 + random.next() % 6)
             .map(|_| {
-                let names: Vec<String> = (0..1 + random.next() % 2).map(|_| condition(&mut random, &mut conditions)).collect();
+                let names: Vec<String> =
+                    (0..1 + random.next() % 2).map(|_| condition(&mut random, &mut conditions)).collect();
                 rule(&mut random, &names, number % 4 == 3)
             })
             .collect();
@@ -114,13 +122,24 @@ fn rule(random: &mut Random, conditions: &[String], experiment: bool) -> Value {
 fn condition(random: &mut Random, conditions: &mut Vec<String>) -> String {
     let id = (random.next() >> 30).to_string();
     let (kind, field, operator, target) = match random.next() % 6 {
-        0 => ("user_field", json!("email"), "str_contains_any", json!([format!("@company{}.example", random.next() % 5000)])),
+        0 => (
+            "user_field",
+            json!("email"),
+            "str_contains_any",
+            json!([format!("@company{}.example", random.next() % 5000)]),
+        ),
         1 => ("user_field", json!("country"), "any", json!(["US", "CA", "GB", "DE"])),
-        2 => ("user_field", json!("appVersion"), "version_gte", json!(format!("{}.{}.0", random.next() % 9, random.next() % 30))),
+        2 => (
+            "user_field",
+            json!("appVersion"),
+            "version_gte",
+            json!(format!("{}.{}.0", random.next() % 9, random.next() % 30)),
+        ),
         3 => ("user_bucket", json!(null), "lt", json!(random.next() % 1000)),
         4 => ("pass_gate", json!(null), "any", json!(format!("feature_rollout_{}", (random.next() % 1000) * 4))),
         _ => {
-            let ids: Vec<String> = (0..random.next() % 40).map(|_| format!("user-{}", random.next() % 10_000_000)).collect();
+            let ids: Vec<String> =
+                (0..random.next() % 40).map(|_| format!("user-{}", random.next() % 10_000_000)).collect();
             ("unit_id", json!(null), "any", ids.into())
         }
     };

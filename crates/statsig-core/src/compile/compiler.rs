@@ -57,6 +57,8 @@ pub(super) struct Compiler<'a> {
     pub(super) conditions: Vec<Condition>,
     pub(super) condition_ids: HashMap<Text, u32>,
     pub(super) prefixes: Vec<HashPrefix>,
+    /// Prefixes of `user_bucket` conditions: those of an experiment's groups are the same.
+    bucket_prefixes: HashMap<String, u32>,
     unit_types: Vec<UnitType>,
     unit_ids: HashMap<Text, u32>,
     fields: Vec<UserField>,
@@ -90,6 +92,7 @@ impl<'a> Compiler<'a> {
             conditions: Vec::new(),
             condition_ids: HashMap::new(),
             prefixes: Vec::new(),
+            bucket_prefixes: HashMap::new(),
             unit_types: Vec::new(),
             unit_ids: HashMap::new(),
             fields: Vec::new(),
@@ -280,6 +283,17 @@ impl<'a> Compiler<'a> {
         let prefix = HashPrefix::new(text, &mut self.text);
         self.prefixes.push(prefix);
         position(self.prefixes.len() - 1)
+    }
+
+    /// The position of what is hashed before the unit ID of a `user_bucket` condition.
+    pub(super) fn bucket_prefix(&mut self, salt: &str) -> u32 {
+        let text = format!("{salt}.");
+        if let Some(&known) = self.bucket_prefixes.get(&text) {
+            return known;
+        }
+        let at = self.prefix(&text);
+        self.bucket_prefixes.insert(text, at);
+        at
     }
 
     /// The position of a list of names.
