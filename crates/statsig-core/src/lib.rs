@@ -25,6 +25,6 @@ pub use ip_country::preload as preload_ip_country;
 pub use json::{Json, JsonRef};
 pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};
-pub use snapshot::{Snapshot, SnapshotStore, UpdateOutcome};
+pub use snapshot::{Snapshot, SnapshotGuard, SnapshotStore, UpdateOutcome};
 pub use specs::{Problem, ProblemKind};
 pub use user::{StatsigUser, StatsigUserBuilder, UnitId};
