@@ -171,3 +171,60 @@ impl SnapshotStore {
         Ok(UpdateOutcome::Applied)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn update(time: u64, checksum: &str) -> SpecUpdate {
+        let document = format!(
+            r#"{{"has_updates":true,"time":{time},"checksum":"{checksum}","feature_gates":{{}},"dynamic_configs":{{}},"layer_configs":{{}},"condition_map":{{}}}}"#
+        );
+        SpecUpdate::new(document.into_bytes(), SpecSourceKind::Network, time + 1)
+    }
+
+    #[test]
+    fn only_newer_specs_replace_the_current_ones() {
+        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let limits = CompileLimits::default();
+        for (time, checksum, outcome, in_force) in [
+            (100, "a", UpdateOutcome::Applied, 100),
+            (99, "b", UpdateOutcome::Older, 100),
+            (100, "c", UpdateOutcome::Applied, 100),
+            (200, "c", UpdateOutcome::Unchanged, 100),
+            (200, "", UpdateOutcome::Applied, 200),
+            (200, "", UpdateOutcome::Applied, 200),
+        ] {
+            assert_eq!(store.apply(&update(time, checksum), &limits).unwrap(), outcome);
+            assert_eq!(store.load().ruleset().meta().time, in_force);
+        }
+        assert_eq!(store.load().received_at_ms(), 201);
+    }
+
+    #[test]
+    fn bad_documents_change_nothing() {
+        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let limits = CompileLimits::default();
+        let no_updates = SpecUpdate::new(br#"{"has_updates":false}"#.to_vec(), SpecSourceKind::Network, 1);
+        assert!(matches!(store.apply(&no_updates, &limits), Err(Error::NoUpdates)));
+        store.apply(&update(5, "a"), &limits).unwrap();
+        assert_eq!(store.apply(&no_updates, &limits).unwrap(), UpdateOutcome::Unchanged);
+        for document in ["", "[]", "{", "{\"has_updates\":true}", "null"] {
+            let bad = SpecUpdate::new(document.into(), SpecSourceKind::Network, 9);
+            assert!(store.apply(&bad, &limits).is_err(), "{document}");
+        }
+        let large = store.apply(&update(9, "z"), &limits.with_max_bytes(10));
+        assert!(matches!(large, Err(Error::TooLarge { limit: 10, .. })));
+        assert_eq!(store.load().ruleset().meta().time, 5);
+    }
+
+    #[test]
+    fn a_held_snapshot_outlives_an_update() {
+        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let limits = CompileLimits::default();
+        store.apply(&update(1, "a"), &limits).unwrap();
+        let held = store.load_full();
+        store.apply(&update(2, "b"), &limits).unwrap();
+        assert_eq!((held.ruleset().meta().time, store.load().ruleset().meta().time), (1, 2));
+    }
+}

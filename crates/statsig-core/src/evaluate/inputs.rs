@@ -3,9 +3,7 @@
 use super::context::EvaluationContext;
 use super::user_value::Seen;
 #[cfg(any(feature = "ip-country", feature = "user-agent"))]
-use crate::ruleset::FieldSlot;
-#[cfg(feature = "ip-country")]
-use crate::ruleset::TopField;
+use crate::ruleset::{FieldSlot, TopField};
 use crate::ruleset::{Input, Pass, Rule, Ruleset, Text};
 #[cfg(feature = "user-agent")]
 use crate::value::Attribute;
@@ -88,7 +86,7 @@ impl<'a> Inputs<'a> {
         }
         let ip = self.context.user_value(FieldSlot::First(TopField::Ip), "ip", None).map(|(value, _)| value);
         let country = Seen::of(ip).with_text(|ip| ip.and_then(crate::ip_country::country_of));
-        country.map_or(Seen::Missing, |country| Seen::Text(country))
+        country.map_or(Seen::Missing, Seen::Text)
     }
 
     #[cfg(not(feature = "ip-country"))]
