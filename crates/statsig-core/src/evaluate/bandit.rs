@@ -4,8 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::evaluator::{Abort, Evaluator};
 use super::outcome::{ConfigValue, Outcome};
-use super::user_value::Seen;
-use crate::ruleset::{Cmab, CmabGroup, CmabWeights, well_known};
+use crate::ruleset::{Categorical, Cmab, CmabGroup, CmabWeights, well_known};
 
 impl<const RECORD: bool> Evaluator<'_, RECORD> {
     pub(super) fn bandit(&mut self, r: &mut Outcome, cmab: &Cmab) -> Result<(), Abort> {
@@ -37,7 +36,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
     #[allow(clippy::cast_precision_loss)] // buckets and counts are small, or only weights
     fn choose<'c>(&self, cmab: &'c Cmab) -> (&'c CmabGroup, bool) {
         let groups = &cmab.groups;
-        let bucket = self.bucket(cmab.prefix, cmab.unit, 10_000);
+        let bucket = self.inputs.bucket(cmab.prefix, cmab.unit, 10_000);
         if !cmab.has_weights {
             // `floor(bucket / (10000 / n))`, in integers.
             let share = 10_000.0 / groups.len() as f64;
@@ -70,12 +69,11 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
             return None;
         }
         let ruleset = self.ruleset;
-        let seen =
-            |field: u32| Seen::text_of(ruleset.fields.get(field as usize).and_then(|f| self.context.user_field(f)));
+        let seen = |field: u32| self.inputs.user_field(field);
         let mut score = weights.intercept + weights.alpha;
-        for (field, by_value) in &weights.categorical {
+        for Categorical { field, weights } in &weights.categorical {
             score += seen(*field).with_text(|text| {
-                let known = by_value.iter().find(|(value, _)| text == Some(ruleset.str(*value)));
+                let known = weights.iter().find(|(value, _)| text == Some(ruleset.str(*value)));
                 known.map_or(0.0, |(_, weight)| *weight)
             });
         }
@@ -88,7 +86,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
     /// A random group, by weight.
     fn draw<'c>(&self, groups: &'c [CmabGroup], weight: impl Fn(&CmabGroup) -> f64) -> &'c CmabGroup {
         let total: f64 = groups.iter().map(&weight).sum();
-        let mut rest = random(self.context.seed) * total;
+        let mut rest = random(self.inputs.context.seed) * total;
         for group in groups {
             rest -= weight(group);
             if rest < 0.0 {

@@ -130,9 +130,9 @@ impl<'a> Walker<'a> {
             seen
         };
         let mut score = weights.intercept + weights.alpha;
-        for (field, by_value) in &weights.categorical {
-            score += seen(*field).with_text(|text| {
-                let known = by_value.iter().find(|(value, _)| text == Some(self.ruleset.str(*value)));
+        for known in &weights.categorical {
+            score += seen(known.field).with_text(|text| {
+                let known = known.weights.iter().find(|(value, _)| text == Some(self.ruleset.str(*value)));
                 known.map_or(0.0, |(_, weight)| *weight)
             });
         }

@@ -1,7 +1,5 @@
 //! Conditions.
 
-use std::borrow::Cow;
-
 use super::target;
 use super::tree::{BucketTrace, ConditionOutcome, ConditionTrace, Observed, SpecTrace};
 use super::walk::{State, Walker};
@@ -161,15 +159,15 @@ impl<'a> Walker<'a> {
             Input::UnitId { unit } => {
                 let name = self.ruleset.unit_types.get(unit as usize).map(|unit| self.text(unit.name));
                 told.field = name.or_else(|| told.field.take());
-                Seen::text_of(self.unit(unit)).into()
+                Seen::of(self.unit(unit)).into()
             }
-            Input::TargetApp => Looked::from(Seen::text_of(self.ruleset.app.as_ref())).with_origin("app of the specs"),
+            Input::TargetApp => Looked::from(Seen::of(self.ruleset.app.as_ref())).with_origin("app of the specs"),
             Input::ExperimentGroup { experiment } => {
                 let group = match experiment.get() {
                     Some(experiment) => self.experiment_group(experiment, told)?,
                     None => None,
                 };
-                group.map_or(Seen::Missing, |group| Seen::Text(Cow::Borrowed(self.ruleset.str(group)))).into()
+                group.map_or(Seen::Missing, |group| Seen::Text(self.ruleset.str(group))).into()
             }
             Input::Public | Input::Gate { .. } | Input::AnyGate { .. } | Input::Nothing | Input::Unsupported => {
                 Seen::Missing.into()

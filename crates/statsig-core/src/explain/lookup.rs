@@ -1,7 +1,5 @@
 //! Where conditions find a user's values, and whether those are private.
 
-use std::borrow::Cow;
-
 use super::condition::Looked;
 use super::walk::Walker;
 use crate::evaluate::Seen;
@@ -12,16 +10,16 @@ impl<'a> Walker<'a> {
     pub(super) fn field(&self, field: u32) -> (Seen<'a>, bool) {
         let Some(field) = self.ruleset.fields.get(field as usize) else { return (Seen::Missing, false) };
         let (exact, lower) = (self.ruleset.str(field.exact), self.ruleset.str(field.lower));
-        match self.context.user_value(field.slot, exact, lower) {
-            Some((value, private)) => (Seen::Attribute(value), private),
+        match self.context.user_value(field.slot, exact, Some(lower)) {
+            Some((value, private)) => (Seen::of(Some(value)), private),
             None => (Seen::Missing, false),
         }
     }
 
     /// A top-level field under its canonical name, for what is derived from it.
     fn top(&self, field: TopField, exact: &str, lower: &str) -> (Option<String>, bool) {
-        match self.context.user_value(FieldSlot::First(field), exact, lower) {
-            Some((value, private)) => (Seen::Attribute(value).with_text(|text| text.map(str::to_owned)), private),
+        match self.context.user_value(FieldSlot::First(field), exact, Some(lower)) {
+            Some((value, private)) => (Seen::of(Some(value)).with_text(|text| text.map(str::to_owned)), private),
             None => (None, false),
         }
     }
@@ -33,7 +31,7 @@ impl<'a> Walker<'a> {
         }
         let (ip, private) = self.top(TopField::Ip, "ip", "ip");
         let country = ip.as_deref().and_then(country_of);
-        let seen = country.map_or(Seen::Missing, |country| Seen::Text(Cow::Borrowed(country)));
+        let seen = country.map_or(Seen::Missing, Seen::Text);
         Looked::from((seen, private)).with_origin("country of the IP address")
     }
 
@@ -44,8 +42,7 @@ impl<'a> Walker<'a> {
             return found;
         }
         let (agent, private) = self.top(TopField::UserAgent, "userAgent", "useragent");
-        let text = agent.as_deref().and_then(|agent| user_agent_part(agent, part));
-        let seen = text.map_or(Seen::Missing, |text| Seen::Text(Cow::Owned(text)));
+        let seen = agent.map_or(Seen::Missing, |agent| user_agent_part(&agent, part));
         Looked::from((seen, private)).with_origin("user agent")
     }
 
@@ -54,14 +51,14 @@ impl<'a> Walker<'a> {
         let (exact, lower) = (self.ruleset.str(exact), self.ruleset.str(lower));
         let (user, settings): (&'a _, &'a _) = (self.context.user, self.context.settings);
         if let Some(value) = user.data().environment.get(exact) {
-            return Looked::from(Seen::Attribute(value)).with_origin("environment of the user");
+            return Looked::from(Seen::of(Some(value))).with_origin("environment of the user");
         }
         if !settings.environment.is_empty() {
             let value = settings.environment.get(exact).or_else(|| settings.environment.get(lower));
-            return Looked::from(Seen::text_of(value)).with_origin("environment of the SDK");
+            return Looked::from(Seen::of(value)).with_origin("environment of the SDK");
         }
         let tier = self.ruleset.meta.default_environment.as_deref().filter(|_| exact == "tier" || lower == "tier");
-        let seen = tier.map_or(Seen::Missing, |tier| Seen::Text(Cow::Borrowed(tier)));
+        let seen = tier.map_or(Seen::Missing, Seen::Text);
         Looked::from(seen).with_origin("default environment of the project")
     }
 }
@@ -77,11 +74,11 @@ fn country_of(_ip: &str) -> Option<&'static str> {
 }
 
 #[cfg(feature = "user-agent")]
-fn user_agent_part(agent: &str, part: UserAgentPart) -> Option<String> {
-    crate::user_agent::field(agent, part).map(|text| text.to_string())
+fn user_agent_part(agent: &str, part: UserAgentPart) -> Seen<'static> {
+    crate::user_agent::field(agent, part).map_or(Seen::Missing, |text| Seen::Built((&*text).into()))
 }
 
 #[cfg(not(feature = "user-agent"))]
-fn user_agent_part(_agent: &str, _part: UserAgentPart) -> Option<String> {
-    None
+fn user_agent_part(_agent: &str, _part: UserAgentPart) -> Seen<'static> {
+    Seen::Missing
 }

@@ -5,7 +5,8 @@ use super::condition::Looked;
 use super::shown::{Shown, cut};
 use super::tree::Observed;
 use crate::evaluate::Seen;
-use crate::ruleset::{EqualTarget, Ruleset, Test, Text, TextSet, VersionPart};
+use crate::ruleset::{EqualTarget, Ruleset, Test, Text, TextSet};
+use crate::value::VersionPart;
 
 /// Shorter secrets hide only targets that are equal to them, longer ones all that contain them.
 const TELLING: usize = 4;
@@ -48,6 +49,11 @@ pub(super) fn shown(ruleset: &Ruleset, test: &Test, looked: &Looked<'_>) -> Opti
         Test::Version { target, .. } => target.as_deref().map(|parts| value(&version(parts))),
         Test::InSet { set: items, .. } | Test::InSetExact { set: items, .. } | Test::Array { items, .. } => {
             items.as_ref().map(set)
+        }
+        Test::InBuckets { buckets, .. } => {
+            let is_in = |bucket: &usize| buckets[bucket / 64] >> (bucket % 64) & 1 == 1;
+            let total = buckets.iter().map(|bits| bits.count_ones() as usize).sum();
+            Some(Shown::list((0..64 * buckets.len()).filter(is_in).map(|bucket| bucket.to_string()), total))
         }
         Test::Affix { pieces, .. } => Some(texts(pieces)),
         Test::Matches(pattern) => pattern.as_ref().map(|pattern| value(&pattern.source)),

@@ -20,7 +20,7 @@ use std::ops::Range;
 pub(crate) use hash_prefix::HashPrefix;
 pub use list::{ExperimentGroup, ExperimentGroups};
 pub(crate) use name_index::NameIndex;
-pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Pattern, Test, TimeOp, VersionOp, VersionPart};
+pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Pattern, Test, TimeOp, VersionOp};
 pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
 pub(crate) use text_set::TextSet;
 
@@ -209,6 +209,8 @@ pub(crate) struct Rule {
     pub(crate) pass_percentage: f32,
     pub(crate) value_is_false: bool,
     pub(crate) is_experiment_group: bool,
+    /// It has no condition but public ones.
+    pub(crate) matches_everybody: bool,
 }
 
 impl Rule {
@@ -417,7 +419,14 @@ pub(crate) struct CmabWeights {
     pub(crate) intercept: f64,
     pub(crate) records: u64,
     pub(crate) numerical: Box<[(u32, f64)]>,
-    pub(crate) categorical: Box<[(u32, Box<[(Text, f64)]>)]>,
+    pub(crate) categorical: Box<[Categorical]>,
+}
+
+/// What a bandit has learned about the values of one field.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Categorical {
+    pub(crate) field: u32,
+    pub(crate) weights: Box<[(Text, f64)]>,
 }
 
 /// A parameter store.
@@ -550,7 +559,7 @@ impl Ruleset {
 
     #[inline]
     pub(crate) fn find(&self, names: &NameIndex, name: &str) -> Option<u32> {
-        names.find(name, |at| self.str(self.specs[at as usize].name))
+        names.find(name, |at| self.text.bytes(self.specs[at as usize].name))
     }
 
     pub(crate) fn find_mapping(&self, name: &str) -> Option<u32> {
