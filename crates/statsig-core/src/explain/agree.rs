@@ -1,8 +1,9 @@
 //! What the walk comes to, in the form in which the evaluator's result is compared with it.
 
+use super::state::State;
 use super::tree::SpecKind;
 use super::verdict::{Conclusion, ExposedGate, ExposureTrace, PARAMETERS, ParameterTrace, Verdict};
-use super::walk::{State, Walker};
+use super::walk::Walker;
 use crate::evaluate::{Abort, DEPTH_ERROR, Exposed, Recognition};
 use crate::json::JsonRef;
 

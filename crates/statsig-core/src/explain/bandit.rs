@@ -1,7 +1,8 @@
 //! Contextual bandits.
 
+use super::state::State;
 use super::tree::{ArmTrace, BanditChoice, BanditTrace, Score, SpecTrace};
-use super::walk::{State, Walker};
+use super::walk::Walker;
 use crate::evaluate::{Abort, ConfigValue, Exposed, Seen, random};
 use crate::ruleset::{Cmab, CmabGroup, CmabWeights, GateRef, Text, well_known};
 

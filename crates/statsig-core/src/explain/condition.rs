@@ -1,8 +1,9 @@
 //! Conditions.
 
+use super::state::State;
 use super::target;
-use super::tree::{BucketTrace, ConditionOutcome, ConditionTrace, Observed, SpecTrace};
-use super::walk::{State, Walker};
+use super::tree::{BucketTrace, ConditionOutcome, ConditionTrace, SpecTrace};
+use super::walk::Walker;
 use crate::evaluate::{Abort, Call, Exposed, Kind, Seen, evaluate_test};
 use crate::ruleset::{Condition, GateRef, Input, Test, Text};
 
@@ -211,11 +212,5 @@ impl<'a> From<Seen<'a>> for Looked<'a> {
 impl<'a> From<(Seen<'a>, bool)> for Looked<'a> {
     fn from((seen, private): (Seen<'a>, bool)) -> Self {
         Self { seen, private, origin: None }
-    }
-}
-
-impl Default for Observed {
-    fn default() -> Self {
-        Self::Missing
     }
 }

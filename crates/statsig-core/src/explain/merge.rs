@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use super::state::{State, room};
 use super::tree::{RuleOutcome, RuleTrace, SpecOutcome, SpecTrace};
-use super::walk::{State, Walker, attach, finalize, room};
+use super::walk::{Walker, attach};
 use crate::evaluate::{Abort, ConfigValue, Exposed};
 use crate::json::{Json, JsonRef, encode_object};
 use crate::ruleset::{Rule, Ruleset, Spec, Text, well_known};
@@ -91,7 +92,7 @@ impl<'a> Walker<'a> {
         r.is_experiment_active = spec.is_active.unwrap_or(false);
         r.exposures = merged.all;
         r.undelegated = Some(merged.own);
-        finalize(r);
+        r.finalize();
         Ok(())
     }
 

@@ -25,6 +25,7 @@ mod merge;
 mod render;
 mod rules;
 mod shown;
+mod state;
 mod target;
 mod tree;
 mod verdict;
@@ -46,7 +47,8 @@ pub use verdict::{ExposedGate, ExposureTrace, ParameterTrace, Verdict};
 
 use crate::adapters::FixedClock;
 use crate::evaluate::{Call, EvaluationContext, Kind};
-use walk::{State, Walker};
+use state::State;
+use walk::Walker;
 
 /// Specs inside each other that are shown.
 const LEVELS: usize = 24;

@@ -3,11 +3,12 @@
 use sha2::{Digest, Sha256};
 
 use super::shown::{Shown, cut};
+use super::state::State;
 use super::tree::{
     BucketTrace, CandidateOutcome, CandidateTrace, ConditionOutcome, ConditionTrace, OverrideTrace, PercentageTrace,
     RuleOutcome, RuleTrace, SpecTrace,
 };
-use super::walk::{State, Walker};
+use super::walk::Walker;
 use crate::adapters::ExperimentOverride;
 use crate::evaluate::{Abort, Call, ConfigValue, Kind, Recognition};
 use crate::json::Json;

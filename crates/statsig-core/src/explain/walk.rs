@@ -9,49 +9,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::shown::Shown;
+use super::state::State;
 use super::tree::{Cut, RuleOutcome, RuleTrace, SpecKind, SpecOutcome, SpecTrace};
 use super::{LEVELS, NODES};
 use crate::evaluate::{
-    Abort, Call, ConfigValue, EvaluationContext, Exposed, Kind, MAX_DEPTH, MAX_EXPOSURES, MAX_FRAMES, MAX_STEPS,
-    Recognition,
+    Abort, Call, ConfigValue, EvaluationContext, Kind, MAX_DEPTH, MAX_FRAMES, MAX_STEPS, Recognition,
 };
 use crate::ruleset::{MaybeText, NO_INDEX, Rule, Ruleset, Spec, Text, well_known};
-
-/// The result that an evaluation builds; delegates and mapped configs write into the same one.
-#[derive(Debug, Clone, Default)]
-pub(super) struct State {
-    pub(super) passed: bool,
-    pub(super) value: ConfigValue,
-    pub(super) rule_id: Option<Text>,
-    pub(super) explored: bool,
-    pub(super) group_name: Option<Text>,
-    pub(super) id_type: Option<Text>,
-    pub(super) version: Option<u32>,
-    pub(super) is_experiment_group: bool,
-    pub(super) is_experiment_active: bool,
-    /// Position in [`Ruleset::name_lists`].
-    pub(super) explicit_parameters: Option<u32>,
-    /// Position in [`Ruleset::specs`].
-    pub(super) delegate: Option<u32>,
-    pub(super) exposures: Vec<Exposed>,
-    pub(super) undelegated: Option<Vec<Exposed>>,
-    pub(super) overridden: bool,
-    pub(super) override_config: Option<Text>,
-    pub(super) unsupported: bool,
-    /// Of merging layers: which rule each parameter came from.
-    pub(super) parameter_rules: Option<Vec<(String, Text)>>,
-}
-
-impl State {
-    pub(super) fn expose(&mut self, exposures: &[Exposed]) {
-        let fit = room(&self.exposures, exposures);
-        self.exposures.extend_from_slice(fit);
-    }
-
-    pub(super) fn rule(&self) -> Text {
-        self.rule_id.unwrap_or(Text::EMPTY)
-    }
-}
 
 /// What is kept of a gate that another one asked.
 #[derive(Debug)]
@@ -255,7 +219,7 @@ impl<'a> Walker<'a> {
         r.value = ConfigValue::At(spec.default_value);
         r.passed = self.is_true(spec.default_value);
         r.rule_id = Some(if spec.enabled { well_known::DEFAULT } else { well_known::DISABLED });
-        finalize(r);
+        r.finalize();
         Ok(())
     }
 
@@ -271,7 +235,7 @@ impl<'a> Walker<'a> {
         }
         if self.delegate(r, rule, told)? {
             told.outcome = RuleOutcome::Delegated;
-            finalize(r);
+            r.finalize();
             return Ok(Next::End);
         }
         if self.passes(rule, Some(spec), told) {
@@ -287,7 +251,7 @@ impl<'a> Walker<'a> {
         r.group_name = rule.group_name.get();
         r.is_experiment_group = rule.is_experiment_group;
         r.is_experiment_active = spec.is_active.unwrap_or(false);
-        finalize(r);
+        r.finalize();
         Ok(Next::End)
     }
 
@@ -348,23 +312,11 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// As many of `more` as still fit into `list`.
-pub(super) fn room<'e>(list: &[Exposed], more: &'e [Exposed]) -> &'e [Exposed] {
-    &more[..more.len().min(MAX_EXPOSURES.saturating_sub(list.len()))]
-}
-
 pub(super) fn attach(trace: &mut SpecTrace, rule: RuleTrace, shown: bool) {
     if shown {
         trace.rules.push(rule);
     } else {
         trace.rules_left_out += 1;
-    }
-}
-
-/// The end of a spec's evaluation, as far as it concerns the result.
-pub(super) fn finalize(r: &mut State) {
-    if r.undelegated.is_none() && !r.exposures.is_empty() {
-        r.undelegated = Some(r.exposures.clone());
     }
 }
 

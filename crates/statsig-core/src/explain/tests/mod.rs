@@ -1,6 +1,7 @@
 //! Explanations of hand-made projects.
 
 mod bounds;
+mod composites;
 mod privacy;
 mod trees;
 
@@ -91,4 +92,16 @@ fn rule_with(id: &str, conditions: &[&str], value: Value, more: Value) -> Value 
         rule[name] = value.clone();
     }
     rule
+}
+
+fn user() -> StatsigUser {
+    StatsigUser::builder().user_id("user-1").email("ada@corp.example").build()
+}
+
+/// Compares line by line, so that a difference is found at once.
+#[track_caller]
+fn says(explanation: &crate::Explanation, expected: &str) {
+    let text = explanation.to_string();
+    let expected: Vec<&str> = expected.trim_matches('\n').lines().collect();
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected, "\n{text}");
 }

@@ -181,7 +181,6 @@ pub struct CandidateTrace {
     pub config: Option<Box<SpecTrace>>,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde calls it so
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
