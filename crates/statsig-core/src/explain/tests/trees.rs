@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{NOW, Project, rule, rule_with, says, user};
 use crate::adapters::FixedClock;
