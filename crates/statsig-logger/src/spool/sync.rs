@@ -1,0 +1,155 @@
+//! Durability: fsync of the active segment, of acknowledgements and of folders.
+
+use super::error::SpoolError;
+use super::format::{RECORD_HEADER_LEN, RecordHeader};
+use super::inner::{Inner, Lease, LimboRecord, OWN};
+use super::options::FsyncPolicy;
+use super::segment::{EntryState, SegmentKey};
+
+impl Inner {
+    pub(super) fn sync(&mut self) -> Result<(), SpoolError> {
+        self.check_usable()?;
+        let records = self.sync_records();
+        let acks = self.persist_acks(true);
+        let dirs = self.sync_dirs();
+        records.and(acks).and(dirs)
+    }
+
+    /// Makes all accepted batches durable.
+    pub(super) fn sync_records(&mut self) -> Result<(), SpoolError> {
+        self.rehome_limbo()?;
+        self.sync_active()?;
+        self.sync_sealed()
+    }
+
+    /// Syncs the active segment if the policy asks for it now.
+    pub(super) fn sync_if_due(&mut self) -> Result<(), SpoolError> {
+        let unsynced = self
+            .writer
+            .as_ref()
+            .map_or(0, |writer| writer.len - writer.synced_len);
+        let due = match self.options.fsync {
+            FsyncPolicy::Never => false,
+            FsyncPolicy::EveryBatch => true,
+            FsyncPolicy::Interval { every, bytes } => {
+                unsynced >= bytes.max(1) || (unsynced > 0 && self.interval_passed(every))
+            }
+        };
+        if due { self.sync_active() } else { Ok(()) }
+    }
+
+    /// Says whether an interval has passed since the last fsync. A clock that jumped back counts.
+    pub(super) fn interval_passed(&self, every: std::time::Duration) -> bool {
+        self.clock
+            .now_ms()
+            .checked_sub(self.last_sync_ms)
+            .is_none_or(|passed| u128::from(passed) >= every.as_millis())
+    }
+
+    /// Syncs the active segment. After a failure its data is moved, or reported as not durable.
+    pub(super) fn sync_active(&mut self) -> Result<(), SpoolError> {
+        self.last_sync_ms = self.clock.now_ms();
+        let Some(key) = self.active() else {
+            return Ok(());
+        };
+        let Some(writer) = self.writer.as_mut() else {
+            return Ok(());
+        };
+        if writer.synced_len == writer.len {
+            return Ok(());
+        }
+        let Err(error) = writer.file.sync() else {
+            writer.synced_len = writer.len;
+            writer.tail.clear();
+            return Ok(());
+        };
+        self.stats.failed_syncs += 1;
+        let path = self
+            .segment(key)
+            .map_or_else(|| self.own_dir(), |segment| segment.path.clone());
+        if self.syncs() {
+            self.abandon_unsynced(key);
+            // Moved and synced is as good as synced.
+            self.rehome_limbo()
+        } else {
+            self.seal();
+            if let Some(segment) = self.segment_mut(key) {
+                segment.unsynced = false;
+                segment.tainted = true;
+            }
+            Err(SpoolError::sync(&path, error))
+        }
+    }
+
+    /// Seals the active segment and takes what is not synced out of it into memory.
+    fn abandon_unsynced(&mut self, key: SegmentKey) {
+        let Some(writer) = self.writer.take() else {
+            return;
+        };
+        self.reader = None;
+        let Some(segment) = self.segment_mut(key) else {
+            return;
+        };
+        let taken = segment.split_off(writer.synced_len);
+        segment.held = true;
+        let salt = segment.salt;
+        self.holding = true;
+        for (_, entry) in taken {
+            if entry.state == EntryState::Settled {
+                continue;
+            }
+            let start = u64::from(entry.offset) - writer.synced_len;
+            let start = usize::try_from(start).unwrap_or(usize::MAX);
+            let body_len = usize::try_from(entry.body_len).unwrap_or(usize::MAX);
+            let copy = writer.tail.get(start..).unwrap_or_default();
+            let header = copy
+                .first_chunk::<RECORD_HEADER_LEN>()
+                .and_then(|bytes| RecordHeader::decode(bytes, salt));
+            let body = copy
+                .get(RECORD_HEADER_LEN..)
+                .and_then(|rest| rest.get(..body_len));
+            // The copy is what was written, so both are there.
+            let (Some(header), Some(body)) = (header, body) else {
+                continue;
+            };
+            let in_flight = entry.state == EntryState::InFlight;
+            if in_flight {
+                self.leases.insert(header.id, Lease::Limbo);
+            }
+            self.limbo.push(LimboRecord {
+                header,
+                body: body.to_vec(),
+                attempts: entry.attempts,
+                in_flight,
+            });
+        }
+    }
+
+    /// Syncs segments that were sealed without (policy `Never`), and reports those that failed.
+    fn sync_sealed(&mut self) -> Result<(), SpoolError> {
+        for key in self.segment_keys() {
+            if key.instance != OWN {
+                continue;
+            }
+            let Some(segment) = self.segment_mut(key) else {
+                continue;
+            };
+            let path = segment.path.clone();
+            if segment.unsynced {
+                segment.unsynced = false;
+                let synced = self.fs.open(&path).and_then(|mut file| file.sync());
+                if let Err(error) = synced {
+                    self.stats.failed_syncs += 1;
+                    if let Some(segment) = self.segment_mut(key) {
+                        segment.tainted = true;
+                    }
+                    return Err(SpoolError::sync(&path, error));
+                }
+            } else if segment.tainted && segment.has_open() {
+                let error = std::io::Error::other("an earlier fsync of it failed");
+                return Err(SpoolError::sync(&path, error));
+            }
+        }
+        Ok(())
+    }
+}
