@@ -1,6 +1,6 @@
 //! Taking over what dead processes left.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::error::SpoolError;
 use super::inner::{Inner, Instance, lock_path};
-use super::recovery::{Scan, ScanEnd, Unscannable, read_acks, scan_segment};
+use super::recovery::{Acks, Scan, ScanEnd, Unscannable, read_acks, scan_segment};
 use super::segment::{Entry, EntryState, Segment, SegmentKey, segment_path, segment_seq};
 
 /// Beginning of the name of an adopted folder; the name of the instance follows.
@@ -35,6 +35,13 @@ impl Inner {
             .collect();
         // By age, as the names are UUIDv7.
         names.sort_unstable();
+        if !names.is_empty() {
+            // What is durable must not be moved to a folder that is not.
+            self.fs.sync_dir(&key_dir).map_err(|error| {
+                self.stats.failed_syncs += 1;
+                SpoolError::sync(&key_dir, error)
+            })?;
+        }
         let mut result = Ok(());
         for name in &names {
             result = result.and(self.adopt(name));
@@ -102,6 +109,8 @@ impl Inner {
             .map_err(|error| SpoolError::io("adopt", from, error))?;
         self.dirty_dirs.insert(self.own_dir());
         self.dirty_dirs.insert(self.key_dir.clone());
+        // Its process may have died before it had synced the names of its files.
+        self.dirty_dirs.insert(to.clone());
         self.stats.adopted_instances += 1;
         self.read_instance(to)
     }
@@ -127,38 +136,53 @@ impl Inner {
         };
         self.instances.insert(instance, content);
 
-        // Settled or seen: a batch that had to be moved may be in two segments.
+        // Settled or seen.
         let mut known = HashSet::new();
-        let mut acks = BTreeMap::new();
-        for &(seq, _) in &seqs {
-            let path = segment_path(&dir, seq).with_extension("ack");
-            match read_acks(&*self.fs, &path, &mut known) {
-                Ok(read) => {
-                    acks.insert(seq, read);
+        let mut scans = Vec::with_capacity(seqs.len());
+        for (seq, len) in seqs {
+            let path = segment_path(&dir, seq);
+            let acks = match read_acks(&*self.fs, &path.with_extension("ack"), &mut known) {
+                Ok(acks) => acks,
+                Err(_) => {
+                    self.stats.read_errors += 1;
+                    Acks::default()
                 }
-                Err(_) => self.stats.read_errors += 1,
+            };
+            let scan = scan_segment(&*self.fs, &path);
+            scans.push((seq, len, path, acks, scan));
+        }
+        // A batch may be in two segments, if it had to be moved after a failed fsync. Only the
+        // later one is known to be good.
+        let mut open = BTreeSet::new();
+        for (seq, _, _, acks, scan) in scans.iter().rev() {
+            for found in scan.iter().flat_map(|scan| scan.records.iter().rev()) {
+                let last = known.insert(found.header.id);
+                if last && !acks.offsets.contains(&found.offset) {
+                    open.insert((*seq, found.offset));
+                }
             }
         }
-        let last = seqs.last().map(|&(seq, _)| seq);
-        for (seq, len) in seqs {
+        let last = scans.last().map(|&(seq, ..)| seq);
+        for (seq, len, path, acks, scan) in scans {
             let key = SegmentKey { instance, seq };
-            let path = segment_path(&dir, seq);
-            match scan_segment(&*self.fs, &path) {
+            match scan {
                 Ok(scan) => {
-                    let settled = acks.remove(&seq).unwrap_or_default();
-                    let ack_len = settled.len;
                     let mut segment = self.index(&scan, path, last == Some(seq), len);
-                    segment.ack_len = ack_len;
+                    segment.ack_len = acks.len;
+                    // Nobody knows how far its process had synced it.
+                    segment.unsynced = true;
                     for found in &scan.records {
-                        let first = known.insert(found.header.id);
-                        let open = first && !settled.offsets.contains(&found.offset);
+                        let open = open.contains(&(seq, found.offset));
                         self.recover(&mut segment, found.offset, &found.header, open);
                     }
-                    self.insert_segment(key, segment);
+                    if let Some(content) = self.instances.get_mut(&instance) {
+                        content.segments.insert(seq, segment);
+                    }
                 }
                 Err(problem) => self.set_aside(key, &path, len, problem),
             }
         }
+        self.remove_spent(instance);
         self.remove_drained_instance(instance);
         Ok(())
     }
@@ -211,14 +235,14 @@ impl Inner {
         });
     }
 
-    fn insert_segment(&mut self, key: SegmentKey, segment: Segment) {
-        let spent = segment.is_spent();
-        if let Some(content) = self.instances.get_mut(&key.instance) {
-            content.segments.insert(key.seq, segment);
-        }
-        if spent {
-            // What cannot be deleted now is swept later.
-            let _ = self.remove_segment(key);
+    /// Deletes the segments of an instance in which nothing is open.
+    fn remove_spent(&mut self, instance: u32) {
+        for key in self.segment_keys() {
+            let spent = self.segment(key).is_some_and(Segment::is_spent);
+            if key.instance == instance && spent {
+                // What cannot be deleted now is swept later.
+                let _ = self.remove_segment(key);
+            }
         }
     }
 

@@ -214,8 +214,11 @@ impl Inner {
             Lease::Limbo => {
                 let at = self.limbo.iter().position(|record| record.header.id == id);
                 let record = at.map(|at| self.limbo.remove(at));
-                let events = record.map_or(0, |record| record.header.event_count);
-                (events, Ok(Settled::Kept))
+                let events = record.as_ref().map_or(0, |r| r.header.event_count);
+                let written = record.map_or(Ok(()), |r| {
+                    self.settle_copy(r.origin, r.offset, id, outcome.code())
+                });
+                (events, written.map(|()| Settled::Kept))
             }
             Lease::Evicted { events, .. } => (events, Ok(Settled::Evicted)),
         };
@@ -264,6 +267,25 @@ impl Inner {
         // Without its id: another record of the same batch may still be wanted. A note that cannot
         // be written is tried again later.
         let _ = self.settle(key, index, Uuid::nil(), OUTCOME_DROPPED);
+    }
+
+    /// Notes that the bytes at an offset, which are no longer indexed, need no delivery.
+    pub(super) fn settle_copy(
+        &mut self,
+        key: SegmentKey,
+        offset: u32,
+        id: Uuid,
+        outcome: u8,
+    ) -> Result<(), SpoolError> {
+        let Some(segment) = self.segment_mut(key) else {
+            return Ok(());
+        };
+        segment.push_ack(Ack {
+            offset,
+            id,
+            outcome,
+        });
+        self.write_acks(key)
     }
 
     /// Notes that a record needs no delivery, and deletes the segment if it was the last.

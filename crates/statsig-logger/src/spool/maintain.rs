@@ -16,7 +16,8 @@ impl Inner {
         let rehomed = self.rehome_limbo();
         let synced = match self.options.fsync {
             FsyncPolicy::Interval { every, .. } if self.interval_passed(every) => self.sync(),
-            // Nothing waits, except for what failed before.
+            // For what was adopted, or failed before.
+            FsyncPolicy::EveryBatch => self.sync(),
             _ => self.persist_acks(self.syncs()),
         };
         let adopted = if passed(now, self.last_adoption_ms, ADOPTION_INTERVAL_MS) {

@@ -56,9 +56,9 @@ pub(super) struct Segment {
     pub(super) ack_len: u64,
     /// Acknowledgements that are not written yet.
     pub(super) backlog: Vec<u8>,
-    /// Sealed without an fsync (policy `Never`).
+    /// May have been left without an fsync: under policy `Never`, or by a process that died.
     pub(super) unsynced: bool,
-    /// An fsync failed and the data stayed here (policy `Never`).
+    /// An fsync failed and the data stayed here: policy `Never`, or an adopted segment.
     pub(super) tainted: bool,
     /// Holds the only bytes on disk of records that wait in memory for a new place.
     pub(super) held: bool,

@@ -132,7 +132,8 @@ impl Spool {
     /// Forces everything to the disk, whatever the policy.
     ///
     /// When it returns `Ok`, every batch accepted before survives a power failure, and so does
-    /// every acknowledgement unless the policy is `Never`.
+    /// every acknowledgement unless the policy is `Never`. What was adopted is synced too, but if an
+    /// fsync of it had failed in the process that died, nobody can know.
     ///
     /// # Errors
     /// [`SpoolError::SyncFailed`] and other I/O errors if some batches are not durable.

@@ -2,7 +2,7 @@
 
 use super::error::SpoolError;
 use super::format::{RECORD_HEADER_LEN, RecordHeader};
-use super::inner::{Inner, Lease, LimboRecord, OWN};
+use super::inner::{Inner, Lease, LimboRecord};
 use super::options::FsyncPolicy;
 use super::segment::{EntryState, SegmentKey};
 
@@ -121,23 +121,24 @@ impl Inner {
                 body: body.to_vec(),
                 attempts: entry.attempts,
                 in_flight,
+                origin: key,
+                offset: entry.offset,
             });
         }
     }
 
-    /// Syncs segments that were sealed without (policy `Never`), and reports those that failed.
+    /// Syncs segments that were sealed without or left by others, and reports those that failed.
     fn sync_sealed(&mut self) -> Result<(), SpoolError> {
         for key in self.segment_keys() {
-            if key.instance != OWN {
-                continue;
-            }
             let Some(segment) = self.segment_mut(key) else {
                 continue;
             };
             let path = segment.path.clone();
             if segment.unsynced {
                 segment.unsynced = false;
-                let synced = self.fs.open(&path).and_then(|mut file| file.sync());
+                let acks = (segment.ack_len > 0).then(|| segment.ack_path.clone());
+                let mut paths = std::iter::once(&path).chain(&acks);
+                let synced = paths.try_for_each(|path| self.fs.open(path)?.sync());
                 if let Err(error) = synced {
                     self.stats.failed_syncs += 1;
                     if let Some(segment) = self.segment_mut(key) {

@@ -1,7 +1,9 @@
 //! Appending: segments, records, and the byte bound before them.
 
 use super::error::SpoolError;
-use super::format::{KIND_BATCH, RecordHeader, SEGMENT_HEADER_LEN, SegmentHeader, body_sum};
+use super::format::{
+    KIND_BATCH, OUTCOME_DROPPED, RecordHeader, SEGMENT_HEADER_LEN, SegmentHeader, body_sum,
+};
 use super::inner::{Inner, Lease, OWN, Writer};
 use super::options::FsyncPolicy;
 use super::record::{Durability, Receipt, SpoolRecord};
@@ -294,8 +296,17 @@ impl Inner {
                 self.leases.insert(id, Lease::Entry { key, index });
             }
         }
-        self.limbo.clear();
+        let moved: Vec<_> = self.limbo.drain(..).map(|r| (r.origin, r.offset)).collect();
         self.release_held();
+        for (origin, offset) in moved {
+            // Where the copy left behind could not be cut off. Without its id: the batch is wanted.
+            let left = self
+                .segment(origin)
+                .is_some_and(|segment| segment.disk_len > u64::from(offset));
+            if left {
+                let _ = self.settle_copy(origin, offset, uuid::Uuid::nil(), OUTCOME_DROPPED);
+            }
+        }
         Ok(())
     }
 
