@@ -3,6 +3,9 @@
 //! Whatever fails: no panic, an error that says whether to try again, balanced accounts, every
 //! accepted batch delivered, and the spool back to work once the disk is.
 
+// The helpers of a test may assert like the test itself.
+#![allow(clippy::expect_used, clippy::panic, clippy::use_debug)]
+
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -168,9 +171,8 @@ fn live_through(policy: FsyncPolicy, op: FsOp, fault: Fault, skip: u32, times: u
                 _ => AckOutcome::Delivered,
             };
             // Replacements that cannot be made durable leave the batch in flight.
-            if process.spool.ack(batch.id, outcome).is_ok() {
-                settled.insert(batch.id);
-            } else if process.spool.release(batch.id).is_err() {
+            let acked = process.spool.ack(batch.id, outcome).is_ok();
+            if acked || process.spool.release(batch.id).is_err() {
                 settled.insert(batch.id);
             }
         }

@@ -235,10 +235,12 @@ impl Inner {
         while let Some(dir) = self.dirty_dirs.first().cloned() {
             match self.fs.sync_dir(&dir) {
                 Ok(()) => {}
-                // The spool's parent may not be ours to open, and a drained folder may be gone.
+                // A drained folder may be gone.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // The parent of the spool may not be ours to open.
                 Err(error)
-                    if Some(&dir) == optional.as_ref()
-                        || error.kind() == io::ErrorKind::NotFound => {}
+                    if error.kind() == io::ErrorKind::PermissionDenied
+                        && Some(&dir) == optional.as_ref() => {}
                 Err(error) => {
                     self.stats.failed_syncs += 1;
                     return Err(SpoolError::sync(&dir, error));
