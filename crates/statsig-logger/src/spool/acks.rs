@@ -63,23 +63,33 @@ impl Inner {
     /// Syncs the open acknowledgement file.
     pub(super) fn sync_acks(&mut self) -> Result<(), SpoolError> {
         let keeps_copy = self.syncs();
-        let Some(writer) = self.ack_writer.as_mut() else {
+        let Some(mut writer) = self.ack_writer.take() else {
             return Ok(());
         };
         if keeps_copy && writer.unsynced.is_empty() {
+            self.ack_writer = Some(writer);
             return Ok(());
         }
         let Err(error) = writer.file.sync() else {
             writer.unsynced.clear();
+            self.ack_writer = Some(writer);
             return Ok(());
         };
         self.stats.failed_syncs += 1;
-        let key = writer.key;
-        let path = self
-            .segment(key)
-            .map_or_else(|| self.own_dir(), |segment| segment.ack_path.clone());
-        // They are written once more, behind the bytes that may be lost.
-        self.close_acks();
+        let (path, ack_len) = self.segment(writer.key).map_or_else(
+            || (self.own_dir(), 0),
+            |segment| (segment.ack_path.clone(), segment.ack_len),
+        );
+        // Written afresh they are dirty again, so that the next fsync is not about lost pages.
+        let base = ack_len.saturating_sub(writer.unsynced.len() as u64);
+        let rewritten = writer
+            .file
+            .truncate(base)
+            .and_then(|()| writer.file.append(&writer.unsynced));
+        self.ack_writer = Some(writer);
+        if rewritten.is_err() {
+            self.close_acks();
+        }
         Err(SpoolError::sync(&path, error))
     }
 

@@ -142,8 +142,10 @@ impl Inner {
             scratch: Vec::new(),
             stats: SpoolStats::default(),
         };
-        // Neither is a reason not to start: what fails here is counted and tried again.
-        let _ = inner.adopt_orphans();
+        // Neither is a reason not to start: what fails here is tried again.
+        if inner.adopt_orphans().is_err() {
+            inner.stats.read_errors += 1;
+        }
         let _ = inner.make_room(0);
         Ok(inner)
     }

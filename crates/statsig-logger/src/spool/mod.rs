@@ -155,6 +155,7 @@ mod error;
 mod format;
 mod fs;
 mod inner;
+mod limbo;
 mod maintain;
 mod options;
 mod record;

@@ -1,10 +1,8 @@
 //! Durability: fsync of the active segment, of acknowledgements and of folders.
 
 use super::error::SpoolError;
-use super::format::{RECORD_HEADER_LEN, RecordHeader};
-use super::inner::{Inner, Lease, LimboRecord};
+use super::inner::Inner;
 use super::options::FsyncPolicy;
-use super::segment::{EntryState, SegmentKey};
 
 impl Inner {
     pub(super) fn sync(&mut self) -> Result<(), SpoolError> {
@@ -78,52 +76,6 @@ impl Inner {
                 segment.tainted = true;
             }
             Err(SpoolError::sync(&path, error))
-        }
-    }
-
-    /// Seals the active segment and takes what is not synced out of it into memory.
-    fn abandon_unsynced(&mut self, key: SegmentKey) {
-        let Some(writer) = self.writer.take() else {
-            return;
-        };
-        self.reader = None;
-        let Some(segment) = self.segment_mut(key) else {
-            return;
-        };
-        let taken = segment.split_off(writer.synced_len);
-        segment.held = true;
-        let salt = segment.salt;
-        self.holding = true;
-        for (_, entry) in taken {
-            if entry.state == EntryState::Settled {
-                continue;
-            }
-            let start = u64::from(entry.offset) - writer.synced_len;
-            let start = usize::try_from(start).unwrap_or(usize::MAX);
-            let body_len = usize::try_from(entry.body_len).unwrap_or(usize::MAX);
-            let copy = writer.tail.get(start..).unwrap_or_default();
-            let header = copy
-                .first_chunk::<RECORD_HEADER_LEN>()
-                .and_then(|bytes| RecordHeader::decode(bytes, salt));
-            let body = copy
-                .get(RECORD_HEADER_LEN..)
-                .and_then(|rest| rest.get(..body_len));
-            // The copy is what was written, so both are there.
-            let (Some(header), Some(body)) = (header, body) else {
-                continue;
-            };
-            let in_flight = entry.state == EntryState::InFlight;
-            if in_flight {
-                self.leases.insert(header.id, Lease::Limbo);
-            }
-            self.limbo.push(LimboRecord {
-                header,
-                body: body.to_vec(),
-                attempts: entry.attempts,
-                in_flight,
-                origin: key,
-                offset: entry.offset,
-            });
         }
     }
 
