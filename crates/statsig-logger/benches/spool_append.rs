@@ -56,23 +56,23 @@ fn bench(bencher: Bencher<'_, '_>, len: usize, fsync: FsyncPolicy) {
         .bench_local(|| append(&spool, black_box(&body)));
 }
 
-#[divan::bench(args = BODIES)]
+#[divan::bench(args = BODIES, sample_count = 5000)]
 fn never(bencher: Bencher<'_, '_>, len: usize) {
     bench(bencher, len, FsyncPolicy::Never);
 }
 
-#[divan::bench(args = BODIES)]
+#[divan::bench(args = BODIES, sample_count = 5000)]
 fn interval(bencher: Bencher<'_, '_>, len: usize) {
     bench(bencher, len, FsyncPolicy::default());
 }
 
-#[divan::bench(args = BODIES)]
+#[divan::bench(args = BODIES, sample_count = 300)]
 fn every_batch(bencher: Bencher<'_, '_>, len: usize) {
     bench(bencher, len, FsyncPolicy::EveryBatch);
 }
 
 /// Append, hand out, acknowledge.
-#[divan::bench(args = BODIES)]
+#[divan::bench(args = BODIES, sample_count = 5000)]
 fn round_trip_interval(bencher: Bencher<'_, '_>, len: usize) {
     let (_folder, spool) = open(FsyncPolicy::default());
     let body = vec![0xA5; len];

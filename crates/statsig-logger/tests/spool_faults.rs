@@ -519,3 +519,71 @@ fn a_spent_segment_that_was_left_behind_does_not_hide_the_next() {
     let expected: BTreeSet<Uuid> = [id(5), id(6)].into();
     assert_eq!(next.drain("spent"), expected);
 }
+
+#[test]
+fn a_refused_batch_does_not_turn_up_after_a_restart() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    process.append(0).expect("append");
+    // All bytes reach the file, and the call fails all the same.
+    let all = Fault::TornWrite(usize::MAX);
+    process.faults.inject(FsOp::Append, all, 0, 1);
+    process.append(1).expect_err("refused");
+    process.append(2).expect("append");
+    process.fs.kill();
+    let next = rig.open();
+    assert_eq!(next.spool.stats().truncated_tails, 0);
+    let expected: BTreeSet<Uuid> = [id(0), id(2)].into();
+    assert_eq!(next.drain("refused"), expected);
+}
+
+#[test]
+fn a_record_dropped_as_damaged_is_not_found_again() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    process.append(0).expect("append");
+    process.append(1).expect("append");
+    let files = rig.disk.files();
+    let log = files.iter().find(|f| f.ends_with(".log")).expect("a log");
+    rig.disk
+        .tamper(log.as_ref(), |bytes| bytes[32 + 48 + 10] ^= 1)
+        .expect("tamper");
+    let batch = process.spool.next_batch().expect("next").expect("a batch");
+    assert_eq!(batch.id, id(1));
+    assert_eq!(process.spool.stats().dropped.corrupt.batches, 1);
+    process.fs.kill();
+    let next = rig.open();
+    assert_eq!(next.spool.stats().recovered.batches, 1);
+    let expected: BTreeSet<Uuid> = [id(1)].into();
+    assert_eq!(next.drain("damaged"), expected);
+}
+
+#[test]
+fn acknowledgements_outlive_a_deletion_that_is_not_durable() {
+    let rig = Rig::new(FsyncPolicy::EveryBatch);
+    let process = rig.open();
+    // Five fit a segment, so that the sixth seals the first.
+    for n in 0..6 {
+        process.append(n).expect("append");
+    }
+    for n in 0..5 {
+        let batch = process.spool.next_batch().expect("next").expect("a batch");
+        assert_eq!(batch.id, id(n));
+        if n == 4 {
+            process.faults.break_down(FsOp::SyncDir, Fault::IO_ERROR);
+        }
+        process
+            .spool
+            .ack(batch.id, AckOutcome::Delivered)
+            .expect("noted and synced before");
+    }
+    let files = rig.disk.files();
+    assert!(files.iter().any(|f| f.ends_with("01.ack")));
+    assert!(!files.iter().any(|f| f.ends_with("01.log")));
+    // The deletion of the segment is undone.
+    rig.disk.power_failure(&mut |_| 0);
+    let next = rig.open();
+    let expected: BTreeSet<Uuid> = [id(5)].into();
+    assert_eq!(next.drain("deletion"), expected);
+    assert_eq!(next.spool.stats().adopted_instances, 1);
+}
