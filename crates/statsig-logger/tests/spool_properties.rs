@@ -91,6 +91,7 @@ fn faulty() -> impl Strategy<Value = Op> {
         FsOp::Create,
         FsOp::RemoveFile,
         FsOp::Truncate,
+        FsOp::Rewrite,
         FsOp::Rename,
     ]);
     prop_oneof![

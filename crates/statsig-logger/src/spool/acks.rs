@@ -80,12 +80,9 @@ impl Inner {
             || (self.own_dir(), 0),
             |segment| (segment.ack_path.clone(), segment.ack_len),
         );
-        // Written afresh they are dirty again, so that the next fsync is not about lost pages.
+        // Written once more they are dirty again, so the next fsync is about them.
         let base = ack_len.saturating_sub(writer.unsynced.len() as u64);
-        let rewritten = writer
-            .file
-            .truncate(base)
-            .and_then(|()| writer.file.append(&writer.unsynced));
+        let rewritten = writer.file.rewrite(base, &writer.unsynced);
         self.ack_writer = Some(writer);
         if rewritten.is_err() {
             self.close_acks();

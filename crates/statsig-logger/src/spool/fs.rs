@@ -29,6 +29,12 @@ pub trait SpoolFile: Send {
     /// What the file system says.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
+    /// Writes over bytes that are there, so that the next fsync takes them to the disk again.
+    ///
+    /// # Errors
+    /// What the file system says; some of the bytes may have been written then.
+    fn rewrite(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
     /// Reads into `buf` from an offset; returns the bytes read, fewer than asked for at the end.
     ///
     /// # Errors
@@ -251,6 +257,11 @@ impl SpoolFile for OsFile {
     // Not opened in append mode: on Windows that would take the right to truncate.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.seek(SeekFrom::End(0))?;
+        self.0.write_all(bytes)
+    }
+
+    fn rewrite(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.seek(SeekFrom::Start(offset))?;
         self.0.write_all(bytes)
     }
 

@@ -35,6 +35,8 @@ pub enum FsOp {
     Exists,
     /// [`SpoolFile::append`].
     Append,
+    /// [`SpoolFile::rewrite`].
+    Rewrite,
     /// [`SpoolFile::read_at`].
     Read,
     /// [`SpoolFile::truncate`].
@@ -47,7 +49,7 @@ pub enum FsOp {
 
 impl FsOp {
     /// Every operation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::EnsureDir,
         Self::MakePrivate,
         Self::SyncDir,
@@ -60,6 +62,7 @@ impl FsOp {
         Self::Lock,
         Self::Exists,
         Self::Append,
+        Self::Rewrite,
         Self::Read,
         Self::Truncate,
         Self::Sync,
@@ -268,6 +271,11 @@ impl SpoolFile for FaultyFile {
                 Err(fault.error())
             }
         }
+    }
+
+    fn rewrite(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.check(FsOp::Rewrite)?;
+        self.below.rewrite(offset, bytes)
     }
 
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {

@@ -277,6 +277,23 @@ impl MemContent {
         });
     }
 
+    /// Writes over bytes, which makes them dirty again, also if an fsync had lost them.
+    pub(super) fn rewrite(&mut self, start: usize, bytes: &[u8]) {
+        let end = start.saturating_add(bytes.len());
+        if self.data.len() < end {
+            self.data.resize(end, 0);
+        }
+        if let Some(target) = self.data.get_mut(start..end) {
+            target.copy_from_slice(bytes);
+        }
+        let lost = std::mem::take(&mut self.lost);
+        for range in lost {
+            self.lost.push(range.start..range.end.min(start));
+            self.lost.push(range.start.max(end)..range.end);
+        }
+        self.lost.retain(|range| range.start < range.end);
+    }
+
     fn lose_power(&mut self, random: Randomness<'_>) {
         let synced = self.durable.len();
         if self.data.len() > synced {

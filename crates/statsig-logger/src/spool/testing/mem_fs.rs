@@ -188,6 +188,11 @@ impl SpoolFile for MemFile {
         self.with(|file| file.data.extend_from_slice(bytes))
     }
 
+    fn rewrite(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        self.with(|file| file.rewrite(start, bytes))
+    }
+
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         self.with(|file| {
             let start = usize::try_from(offset).unwrap_or(usize::MAX);
