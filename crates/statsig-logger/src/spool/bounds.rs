@@ -116,21 +116,26 @@ impl Inner {
 
     /// Deletes the folder of an adopted instance without segments.
     pub(super) fn remove_drained_instance(&mut self, instance: u32) {
-        let drained = instance != OWN
-            && self
-                .instances
-                .get(&instance)
-                .is_some_and(|content| content.segments.is_empty());
-        if drained && let Some(content) = self.instances.remove(&instance) {
-            // Fails if something is in it that is not ours to delete.
-            self.clear_acks(&content.dir);
-            let _ = self.fs.remove_dir(&content.dir);
-            self.dirty_dirs.remove(&content.dir);
+        let Some(content) = self.instances.get(&instance) else {
+            return;
+        };
+        let dir = content.dir.clone();
+        // What is not ours to delete keeps the folder.
+        if instance != OWN && content.segments.is_empty() && self.clear_acks(&dir).is_ok() {
+            let _ = self.fs.remove_dir(&dir);
+            self.dirty_dirs.remove(&dir);
+            self.instances.remove(&instance);
         }
     }
 
-    /// Deletes acknowledgement files whose segments are gone.
-    pub(super) fn clear_acks(&self, dir: &std::path::Path) {
+    /// Deletes acknowledgement files whose segments are gone for good.
+    ///
+    /// # Errors
+    /// If the deletion of the segments cannot be synced; then nothing is deleted.
+    pub(super) fn clear_acks(&mut self, dir: &std::path::Path) -> Result<(), SpoolError> {
+        if self.syncs() && self.dirty_dirs.contains(dir) {
+            self.sync_dirs()?;
+        }
         let items = self.fs.list(dir).unwrap_or_default();
         for item in &items {
             let Some(stem) = item.name.strip_suffix(".ack") else {
@@ -142,6 +147,7 @@ impl Inner {
                 let _ = self.fs.remove_file(&dir.join(&item.name));
             }
         }
+        Ok(())
     }
 
     /// Says whether a batch of this creation time is over the age limit. The future is young.

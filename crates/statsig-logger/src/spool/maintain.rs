@@ -58,6 +58,10 @@ impl Inner {
                 result = result.and(self.remove_segment(key));
             }
         }
+        let instances: Vec<u32> = self.instances.keys().copied().collect();
+        for instance in instances {
+            self.remove_drained_instance(instance);
+        }
         result
     }
 
@@ -78,9 +82,8 @@ impl Inner {
         let empty = self.instances.values().all(|i| i.segments.is_empty());
         if empty {
             let dir = self.own_dir();
-            self.clear_acks(&dir);
             // Fails if something is in it that is not ours to delete; then it stays an orphan.
-            if self.fs.remove_dir(&dir).is_ok() {
+            if self.clear_acks(&dir).is_ok() && self.fs.remove_dir(&dir).is_ok() {
                 let _ = self.fs.remove_file(&self.lock_path());
             }
         }
