@@ -215,9 +215,10 @@ impl Inner {
                 let at = self.limbo.iter().position(|record| record.header.id == id);
                 let record = at.map(|at| self.limbo.remove(at));
                 let events = record.as_ref().map_or(0, |r| r.header.event_count);
-                let written = record.map_or(Ok(()), |r| {
-                    self.settle_copy(r.origin, r.offset, id, outcome.code())
-                });
+                let mut written = Ok(());
+                for (copy, offset) in record.into_iter().flat_map(|r| r.copies) {
+                    written = written.and(self.settle_copy(copy, offset, id, outcome.code()));
+                }
                 (events, written.map(|()| Settled::Kept))
             }
             Lease::Evicted { events, .. } => (events, Ok(Settled::Evicted)),

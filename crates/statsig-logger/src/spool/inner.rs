@@ -50,9 +50,8 @@ pub(super) struct LimboRecord {
     pub(super) body: Vec<u8>,
     pub(super) attempts: u16,
     pub(super) in_flight: bool,
-    /// Where it was written first, and may still be.
-    pub(super) origin: SegmentKey,
-    pub(super) offset: u32,
+    /// Where it was written, and may still be.
+    pub(super) copies: Vec<(SegmentKey, u32)>,
 }
 
 /// Where a batch in flight belongs.

@@ -51,8 +51,7 @@ impl Inner {
                 body: body.to_vec(),
                 attempts: entry.attempts,
                 in_flight,
-                origin: key,
-                offset: entry.offset,
+                copies: vec![(key, entry.offset)],
             });
         }
     }
@@ -71,6 +70,36 @@ impl Inner {
             return Ok(());
         };
         let salt = self.segment(key).map_or(0, |segment| segment.salt);
+        let (bytes, entries) = self.encode_limbo(salt);
+        if let Err(error) = self.write_synced(key, &bytes) {
+            self.abandon_rehoming(key, &entries);
+            return Err(error);
+        }
+        for (id, entry) in entries {
+            let Some(segment) = self.segment_mut(key) else {
+                break;
+            };
+            let index = segment.push(entry);
+            if entry.state == EntryState::InFlight {
+                self.leases.insert(id, Lease::Entry { key, index });
+            }
+        }
+        let moved: Vec<_> = self.limbo.drain(..).flat_map(|r| r.copies).collect();
+        self.release_held();
+        for (copy, offset) in moved {
+            // Where it could not be cut off. Without its id: the batch is wanted.
+            let left = self
+                .segment(copy)
+                .is_some_and(|segment| segment.disk_len > u64::from(offset));
+            if left {
+                let _ = self.settle_copy(copy, offset, Uuid::nil(), OUTCOME_DROPPED);
+            }
+        }
+        Ok(())
+    }
+
+    /// Encodes what waits, for the start of a segment of this salt, with its future entries.
+    fn encode_limbo(&self, salt: u32) -> (Vec<u8>, Vec<(Uuid, Entry)>) {
         let mut bytes = Vec::new();
         let mut entries = Vec::with_capacity(self.limbo.len());
         for record in &self.limbo {
@@ -92,35 +121,26 @@ impl Inner {
             };
             entries.push((record.header.id, entry));
         }
-        if let Err(error) = self.write_synced(key, &bytes) {
-            if let Some(mut writer) = self.writer.take() {
-                // In case it cannot be deleted: no second copy of what is settled meanwhile.
-                let _ = writer.file.truncate(SEGMENT_HEADER_LEN as u64);
-            }
-            let _ = self.remove_segment(key);
-            return Err(error);
-        }
-        for (id, entry) in entries {
-            let Some(segment) = self.segment_mut(key) else {
-                break;
-            };
-            let index = segment.push(entry);
-            if entry.state == EntryState::InFlight {
-                self.leases.insert(id, Lease::Entry { key, index });
-            }
-        }
-        let moved: Vec<_> = self.limbo.drain(..).map(|r| (r.origin, r.offset)).collect();
-        self.release_held();
-        for (origin, offset) in moved {
-            // Where the copy left behind could not be cut off. Without its id: the batch is wanted.
-            let left = self
-                .segment(origin)
-                .is_some_and(|segment| segment.disk_len > u64::from(offset));
-            if left {
-                let _ = self.settle_copy(origin, offset, Uuid::nil(), OUTCOME_DROPPED);
+        (bytes, entries)
+    }
+
+    /// Deletes a segment that could not be synced either, or notes what may be left in it.
+    fn abandon_rehoming(&mut self, key: SegmentKey, entries: &[(Uuid, Entry)]) {
+        let header_len = SEGMENT_HEADER_LEN as u64;
+        let cut = self
+            .writer
+            .take()
+            .is_some_and(|mut writer| writer.file.truncate(header_len).is_ok());
+        let _ = self.remove_segment(key);
+        if let Some(segment) = self.segment_mut(key) {
+            if cut {
+                segment.disk_len = header_len;
+            } else {
+                for (record, (_, entry)) in self.limbo.iter_mut().zip(entries) {
+                    record.copies.push((key, entry.offset));
+                }
             }
         }
-        Ok(())
     }
 
     /// Writes bytes at the start of the active segment and syncs the file.
