@@ -190,7 +190,7 @@ fn drain(dir: &Path, only_ours: bool) -> Result<Vec<u32>, TestCaseError> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 400,
+        cases: 150,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
