@@ -446,9 +446,9 @@ proptest! {
 }
 
 proptest! {
-    // Several faults at once can be made to repeat an acknowledged batch, if there are enough of
-    // them: some five in a row, once in 100,000 histories. A fixed seed keeps that out of the daily
-    // run; change it, and the number of cases, to search.
+    // Searches over 100,000 histories have found coincidences of up to five faults that repeated an
+    // acknowledged batch. Those are mended; the fixed seed keeps the next one out of the daily run.
+    // Change it, and the number of cases, to search.
     #![proptest_config(config(RngSeed::Fixed(0x5347_4556)))]
 
     #[test]
