@@ -13,45 +13,24 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use statsig_logger::spool::testing::{Fault, FaultyFs, FsOp, ManualClock, MemDisk, MemFs};
-use statsig_logger::spool::{
-    AckOutcome, Encoding, FsyncPolicy, Spool, SpoolOptions, SpoolRecord, SpooledBatch,
-};
+use statsig_logger::spool::{AckOutcome, Encoding, FsyncPolicy, Spool, SpoolOptions, SpoolRecord, SpooledBatch};
 use uuid::Uuid;
 
 const NOW: u64 = 1_790_000_000_000;
 
 #[derive(Debug, Clone)]
 enum Op {
-    Append {
-        len: usize,
-        in_flight: bool,
-    },
+    Append { len: usize, in_flight: bool },
     Next,
-    Ack {
-        pick: usize,
-        outcome: AckOutcome,
-    },
-    Release {
-        pick: usize,
-    },
+    Ack { pick: usize, outcome: AckOutcome },
+    Release { pick: usize },
     Sync,
-    Maintain {
-        after_ms: u64,
-    },
+    Maintain { after_ms: u64 },
     Close,
     Kill,
-    PowerFailure {
-        seed: u64,
-    },
-    FailSyncs {
-        count: u32,
-    },
-    Inject {
-        op: FsOp,
-        fault: Fault,
-        skip: u32,
-        times: u32,
-    },
+    PowerFailure { seed: u64 },
+    FailSyncs { count: u32 },
+    Inject { op: FsOp, fault: Fault, skip: u32, times: u32 },
     Heal,
 }
 
@@ -107,10 +86,8 @@ fn policy() -> impl Strategy<Value = FsyncPolicy> {
     prop_oneof![
         Just(FsyncPolicy::Never),
         Just(FsyncPolicy::EveryBatch),
-        (0_u64..500, 0_u64..1500).prop_map(|(ms, bytes)| FsyncPolicy::Interval {
-            every: Duration::from_millis(ms),
-            bytes,
-        }),
+        (0_u64..500, 0_u64..1500)
+            .prop_map(|(ms, bytes)| FsyncPolicy::Interval { every: Duration::from_millis(ms), bytes }),
     ]
 }
 
@@ -216,9 +193,7 @@ impl World {
                 let mut state = *seed;
                 self.disk.power_failure(&mut |below| {
                     // A linear congruential generator; its upper bits are good enough.
-                    state = state
-                        .wrapping_mul(6_364_136_223_846_793_005)
-                        .wrapping_add(1_442_695_040_888_963_407);
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     (state >> 33) % below.max(1)
                 });
                 self.forget_what_was_not_durable();
@@ -228,12 +203,7 @@ impl World {
                 self.unreliable = true;
                 self.disk.fail_syncs(*count);
             }
-            Op::Inject {
-                op,
-                fault,
-                skip,
-                times,
-            } => {
+            Op::Inject { op, fault, skip, times } => {
                 self.unreliable = true;
                 self.faults.inject(*op, *fault, *skip, *times);
             }
@@ -263,11 +233,7 @@ impl World {
             attempts: 0,
             body: &body,
         };
-        let appended = if in_flight {
-            self.spool.append_in_flight(&record)
-        } else {
-            self.spool.append(&record)
-        };
+        let appended = if in_flight { self.spool.append_in_flight(&record) } else { self.spool.append(&record) };
         let kept = match appended {
             Ok(receipt) if receipt.is_durable() => Promise::Durable,
             Ok(_) => Promise::Kept,
@@ -276,13 +242,7 @@ impl World {
         if in_flight && kept > Promise::None {
             self.in_flight.push(id);
         }
-        let known = Known {
-            body,
-            kept,
-            settled: None,
-            ever_settled: false,
-            adopted: false,
-        };
+        let known = Known { body, kept, settled: None, ever_settled: false, adopted: false };
         self.batches.insert(id, known);
     }
 
@@ -374,10 +334,8 @@ impl World {
         self.in_flight.clear();
 
         let mut seen = BTreeSet::new();
-        while let Some(batch) = self
-            .spool
-            .next_batch()
-            .map_err(|error| TestCaseError::fail(format!("a disk that works: {error}")))?
+        while let Some(batch) =
+            self.spool.next_batch().map_err(|error| TestCaseError::fail(format!("a disk that works: {error}")))?
         {
             self.check_handed_out(&batch, false)?;
             prop_assert!(seen.insert(batch.id), "handed out twice");
@@ -404,11 +362,7 @@ impl World {
     }
 }
 
-fn open(
-    disk: &MemDisk,
-    clock: &Arc<ManualClock>,
-    options: &SpoolOptions,
-) -> (Spool, Arc<MemFs>, Arc<FaultyFs>) {
+fn open(disk: &MemDisk, clock: &Arc<ManualClock>, options: &SpoolOptions) -> (Spool, Arc<MemFs>, Arc<FaultyFs>) {
     let fs = Arc::new(disk.process());
     let faults = Arc::new(FaultyFs::new(fs.clone()));
     let spool = Spool::open(options.clone(), faults.clone(), clock.clone()).expect("open");
@@ -425,12 +379,7 @@ fn check(policy: FsyncPolicy, ops: &[Op]) -> Result<(), TestCaseError> {
 }
 
 fn config(rng_seed: RngSeed) -> ProptestConfig {
-    ProptestConfig {
-        cases: 1500,
-        failure_persistence: None,
-        rng_seed,
-        ..ProptestConfig::default()
-    }
+    ProptestConfig { cases: 1500, failure_persistence: None, rng_seed, ..ProptestConfig::default() }
 }
 
 proptest! {

@@ -20,7 +20,7 @@ mod plain;
 mod user_value;
 
 pub use context::{EvaluationContext, EvaluationSettings};
-pub(crate) use evaluator::{Abort, Call, Evaluator, Kind, Recognition};
+pub(crate) use evaluator::{Abort, Call, Evaluator, Kind, MAX_CONDITIONS, MAX_STEPS, Recognition};
 pub(crate) use inputs::Inputs;
 pub(crate) use operator::evaluate_test;
 pub use outcome::SecondaryExposure;

@@ -83,10 +83,13 @@ where
         return Ok(());
     }
     restart(state);
-    walk::<&RawValue>(section, &mut |name: Option<CowStr<'a>>, raw: &'a RawValue| match serde_json::from_str(raw.get())
-    {
-        Ok(value) => entry(state, name, value),
-        Err(error) => skipped(state, Entry { name: name.as_deref(), raw: raw.get() }, error),
+    let mut index = 0;
+    walk::<&RawValue>(section, &mut |name: Option<CowStr<'a>>, raw: &'a RawValue| {
+        match serde_json::from_str(raw.get()) {
+            Ok(value) => entry(state, name, value),
+            Err(error) => skipped(state, Entry { name: name.as_deref(), index, raw: raw.get() }, error),
+        }
+        index += 1;
     })
 }
 
@@ -94,6 +97,8 @@ where
 pub(crate) struct Entry<'e> {
     /// Its key, in an object section.
     pub(crate) name: Option<&'e str>,
+    /// Its place among the entries.
+    pub(crate) index: usize,
     /// Its text.
     pub(crate) raw: &'e str,
 }
