@@ -46,8 +46,13 @@ Examples:
     statsig eval --conformance integration-tests/corpus/strings --out results.jsonl
 
 Fields of a JSON result:
-  line (of the user), user_id, kind (gate, dynamic_config, experiment, layer, parameter_store), name, value,
-  rule_id, id_type, group_name, allocated_experiment (of layers), reason, version.";
+  line, user_id       the user: the number of its line, its user ID
+  kind, name          gate, dynamic_config, experiment, layer or parameter_store, and which one
+  value               true or false for a gate, an object for everything else
+  rule_id, id_type    the rule that decided, and the kind of ID by which it does
+  group_name          of experiments and layers
+  allocated_experiment  of layers: the experiment that the user is in
+  reason, version     Recognized, Unrecognized, Unsupported or Error:...; the version of the rules";
 
 /// Evaluates gates, configs, experiments, layers and parameter stores for many users
 ///
@@ -59,6 +64,8 @@ Fields of a JSON result:
 /// ends the run, unless --keep-going says otherwise; what was written until then stands.
 #[derive(Debug, Args)]
 #[command(
+    override_usage = "statsig eval --specs <FILE> <--users <FILE>|--user <JSON>> <--all|NAMES> [OPTIONS]\n       \
+                      statsig eval --conformance <DIR> --out <FILE>",
     after_help = EXIT_CODES,
     after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
     group = ArgGroup::new("who").args(["users", "user", "conformance"]).required(true),

@@ -20,6 +20,8 @@ pub use adapters::*;
 pub use compile::CompileLimits;
 pub use error::{Error, ErrorKind};
 pub use evaluate::{EvaluationContext, EvaluationSettings, SecondaryExposure};
+#[cfg(feature = "ip-country")]
+pub use ip_country::preload as preload_ip_country;
 pub use json::{Json, JsonRef};
 pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};

@@ -61,7 +61,11 @@ pub(super) struct Asked<'a> {
 
 /// Everything to evaluate, in order and without repetition.
 #[derive(Debug)]
-pub(super) struct Questions(Vec<Question>);
+pub(super) struct Questions {
+    list: Vec<Question>,
+    /// Those whose name the project does not have.
+    unknown: Vec<Question>,
+}
 
 impl Questions {
     /// The names as given, and with `all` those that the project lists after them.
@@ -79,32 +83,38 @@ impl Questions {
             (Kind::ParameterStore, asked.stores, listed(&|| statsig.get_parameter_store_list())),
         ];
         let mut seen = HashSet::new();
-        let mut questions = Vec::new();
-        for (kind, given, listed) in kinds {
-            for name in given.iter().cloned().chain(listed) {
+        let mut list = Vec::new();
+        for (kind, given, names) in kinds {
+            for name in given.iter().cloned().chain(names) {
                 let question = Question { kind, name };
                 if seen.insert(question.clone()) {
-                    questions.push(question);
+                    list.push(question);
                 }
             }
         }
-        Self(questions)
+        let nobody = StatsigUser::new();
+        let unknown = list.iter().filter(|question| !is_known(statsig, question, &nobody)).cloned().collect();
+        Self { list, unknown }
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
     /// All of them, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Question> {
-        self.0.iter()
+        self.list.iter()
+    }
+
+    /// Whether the project has every name.
+    pub(super) fn all_known(&self) -> bool {
+        self.unknown.is_empty()
     }
 
     /// Warns of each name that the project does not have, and says what may have been meant.
     pub(super) fn warn_of_unknown(&self, statsig: &Statsig, warnings: Warnings) {
-        let nobody = StatsigUser::new();
-        for question in self.iter().filter(|question| !is_known(statsig, question, &nobody)) {
+        for question in &self.unknown {
             let Question { kind, name } = question;
             let meant = suggestion(statsig, question).map(|meant| format!("; {meant}")).unwrap_or_default();
             warnings.warn(&format!("the project has no {} `{name}`{meant}", kind.short()));

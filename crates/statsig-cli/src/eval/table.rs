@@ -25,7 +25,6 @@ pub(super) struct Layout {
     rule: usize,
     /// 0: there is no such column, as nothing that is asked has groups.
     group: usize,
-    reason: usize,
 }
 
 impl Layout {
@@ -42,16 +41,18 @@ impl Layout {
             let user_id = users::parse(line).ok().and_then(|user| user.user_id());
             columns(&label(user_id.as_deref(), number, line))
         });
-        let user = labels.max().unwrap_or(0).clamp(4, 4.max(width / 6).min(36));
+        let wide = width >= 140;
+        let user = labels.max().unwrap_or(0).clamp(4, if wide { 36 } else { 12 });
         let kind = questions.iter().map(|question| question.kind.short().len()).max().unwrap_or(0).max(4);
         let name = questions.iter().map(|question| columns(&question.name)).max().unwrap_or(0).clamp(4, 32);
-        let group = group_width(questions, statsig);
-        let reason = "Unrecognized".len();
+        let group = group_width(questions, statsig).min(if wide { 24 } else { 12 });
+        let reason = if questions.all_known() { "Recognized" } else { "Unrecognized" }.len();
         let gaps = GAP * if group > 0 { 6 } else { 5 };
         let rest = width.saturating_sub(user + kind + name + group + reason + gaps);
-        let rule = (rest / 3).clamp(8, 24);
+        // The value comes first; a whole rule ID is a luxury.
+        let rule = rest.saturating_sub(40).clamp(8, 24);
         let value = rest.saturating_sub(rule).max(12);
-        Self { paint: Paint { styled }, user, kind, name, value, rule, group, reason }
+        Self { paint: Paint { styled }, user, kind, name, value, rule, group }
     }
 
     /// The names of the columns.
@@ -91,7 +92,8 @@ impl Layout {
     }
 
     fn line(&self, cells: [(&str, Style); 7]) -> String {
-        let widths = [self.user, self.kind, self.name, self.value, self.rule, self.group, self.reason];
+        // Nothing comes after the reason, so that it is never cut.
+        let widths = [self.user, self.kind, self.name, self.value, self.rule, self.group, columns(cells[6].0)];
         let mut line = String::with_capacity(160);
         for ((cell, style), width) in cells.into_iter().zip(widths).filter(|&(_, width)| width > 0) {
             if !line.is_empty() {
@@ -140,5 +142,5 @@ fn group_width(questions: &Questions, statsig: &Statsig) -> usize {
         Kind::Layer => statsig.get_experiment_list().iter().map(|experiment| groups_of(experiment)).max(),
         Kind::Gate | Kind::DynamicConfig | Kind::ParameterStore => None,
     });
-    widths.max().map_or(0, |widest| widest.clamp("GROUP".len(), 20))
+    widths.max().map_or(0, |widest| widest.max("GROUP".len()))
 }

@@ -4,8 +4,7 @@ use serde_json::value::RawValue;
 
 use super::compiler::Compiler;
 use crate::error::Error;
-use crate::ruleset::{
-    Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, Parameter, ParameterStoreSpec, Text, position,
+use crate::ruleset::{Categorical, Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, Parameter, ParameterStoreSpec, Text, position,
 };
 use crate::specs::wire::{WireCmab, WireCmabWeights, WireMapping, WireParam, WireParamStore, WireRule};
 use crate::specs::{Entry, for_each_entry};
@@ -131,7 +130,7 @@ impl<'a> Compiler<'a> {
             .iter()
             .map(|(field, weights)| {
                 let weights = weights.0.iter().map(|(value, weight)| (self.text.intern(value), *weight)).collect();
-                (self.field(field), weights)
+                Categorical { field: self.field(field), weights }
             })
             .collect();
         CmabWeights { alpha: wire.alpha, intercept: wire.intercept, records: wire.records, numerical, categorical }

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use super::evaluator::{Abort, Evaluator};
 use super::outcome::{ConfigValue, Outcome};
 use super::user_value::Seen;
-use crate::ruleset::{Cmab, CmabGroup, CmabWeights, well_known};
+use crate::ruleset::{Categorical, Cmab, CmabGroup, CmabWeights, well_known};
 
 impl<const RECORD: bool> Evaluator<'_, RECORD> {
     pub(super) fn bandit(&mut self, r: &mut Outcome, cmab: &Cmab) -> Result<(), Abort> {
@@ -73,9 +73,9 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
         let seen =
             |field: u32| Seen::text_of(ruleset.fields.get(field as usize).and_then(|f| self.context.user_field(f)));
         let mut score = weights.intercept + weights.alpha;
-        for (field, by_value) in &weights.categorical {
+        for Categorical { field, weights } in &weights.categorical {
             score += seen(*field).with_text(|text| {
-                let known = by_value.iter().find(|(value, _)| text == Some(ruleset.str(*value)));
+                let known = weights.iter().find(|(value, _)| text == Some(ruleset.str(*value)));
                 known.map_or(0.0, |(_, weight)| *weight)
             });
         }

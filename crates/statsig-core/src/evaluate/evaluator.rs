@@ -87,7 +87,7 @@ pub(crate) struct Evaluator<'a, const RECORD: bool> {
     steps: u32,
     now: Option<i64>,
     /// Results of nested gates by name; only where the specs need it.
-    memo: Option<Box<HashMap<Text, Nested>>>,
+    memo: Option<HashMap<Text, Nested>>,
     /// Groups that `experiment_group` conditions asked for, by experiment.
     groups: Vec<(Text, Option<Text>)>,
     #[cfg(feature = "user-agent")]
@@ -118,7 +118,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             None => !self.ruleset.mappings.is_empty() || !self.ruleset.cmabs.is_empty(),
         };
         if needs_memo {
-            self.memo = Some(Box::default());
+            self.memo = Some(HashMap::new());
         }
         let mut outcome = Outcome::new(0);
         let recognition = self.evaluate(&mut outcome, call)?;
@@ -158,10 +158,10 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
                 Some(spec) => ruleset.mappings.get(spec.mapping as usize),
                 None => ruleset.find_mapping(call.name).and_then(|at| ruleset.mappings.get(at as usize)),
             };
-            if let Some(mapping) = mapping {
-                if self.mapped(r, mapping, spec, call.kind)? {
-                    return Ok(Recognition::Recognized);
-                }
+            if let Some(mapping) = mapping
+                && self.mapped(r, mapping, spec, call.kind)?
+            {
+                return Ok(Recognition::Recognized);
             }
         }
         if call.kind == Kind::Experiment && !ruleset.cmabs.is_empty() {

@@ -51,6 +51,9 @@ pub(crate) enum Undelegated {
     Own(Vec<Exposed>),
 }
 
+/// Which rule each parameter of a merging layer came from.
+pub(crate) type ParameterRules = Box<[(Box<str>, Text)]>;
+
 /// What one evaluation has found so far; delegates and mapped configs write into the same one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outcome {
@@ -80,7 +83,7 @@ pub(crate) struct Outcome {
     /// The rule ID of a merging layer gets the suffix of a bandit that one of its rules asked.
     pub(crate) explore_suffix: bool,
     /// Of merging layers: which rule each parameter came from.
-    pub(crate) parameter_rules: Option<Box<[(Box<str>, Text)]>>,
+    pub(crate) parameter_rules: Option<ParameterRules>,
     /// Where this outcome's exposures begin in the evaluator's list.
     pub(crate) exposures_from: u32,
 }

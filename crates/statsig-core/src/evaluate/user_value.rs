@@ -106,10 +106,10 @@ impl<'a> EvaluationContext<'a> {
     /// The value, and whether it is a private attribute.
     pub(crate) fn user_value(&self, slot: FieldSlot, exact: &str, lower: &str) -> Option<(&'a Attribute, bool)> {
         let user: &'a _ = self.user;
-        if let FieldSlot::First(field) = slot {
-            if let Some(value) = user.field(field).filter(|value| value.has_text()) {
-                return Some((value, false));
-            }
+        if let FieldSlot::First(field) = slot
+            && let Some(value) = user.field(field).filter(|value| value.has_text())
+        {
+            return Some((value, false));
         }
         let data = user.data();
         let settings: &'a _ = self.settings;

@@ -421,7 +421,14 @@ pub(crate) struct CmabWeights {
     pub(crate) intercept: f64,
     pub(crate) records: u64,
     pub(crate) numerical: Box<[(u32, f64)]>,
-    pub(crate) categorical: Box<[(u32, Box<[(Text, f64)]>)]>,
+    pub(crate) categorical: Box<[Categorical]>,
+}
+
+/// What a bandit has learned about the values of one field.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Categorical {
+    pub(crate) field: u32,
+    pub(crate) weights: Box<[(Text, f64)]>,
 }
 
 /// A parameter store.

@@ -79,7 +79,8 @@ impl TextSet {
     }
 
     /// Bytes on the heap.
-    pub(crate) fn size(&self) -> usize {
+    #[cfg(test)]
+    fn size(&self) -> usize {
         self.data.len() + 4 * self.starts.len()
     }
 }

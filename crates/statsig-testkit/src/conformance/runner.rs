@@ -114,7 +114,7 @@ fn build(specs: &[u8], plan: &Plan) -> Result<Statsig, RunError> {
         lists.apply(name, lines);
     }
     let mut builder = Statsig::builder()
-        .bootstrap(specs.to_vec())
+        .bootstrap(specs)
         .id_lists(Arc::new(lists))
         .record_secondary_exposures(true)
         .clock(Arc::new(FixedClock(NOW)));
@@ -162,6 +162,9 @@ fn experiment_groups(statsig: &Statsig, name: &str) -> Record {
     })
 }
 
+/// One of the engine's calls, for the name that is asked for.
+type Evaluate<'a> = fn(&AsUser<'a>, &str) -> Record;
+
 /// The engine, asked for one user.
 struct AsUser<'a> {
     statsig: &'a Statsig,
@@ -182,7 +185,7 @@ impl<'a> AsUser<'a> {
         kinds: Kinds,
         each: &mut impl FnMut(&Record) -> Result<(), E>,
     ) -> Result<(), E> {
-        let evaluations: [(Kind, &[String], fn(&Self, &str) -> Record); 4] = [
+        let evaluations: [(Kind, &[String], Evaluate<'_>); 4] = [
             (Kind::Gate, &plan.gates, Self::gate),
             (Kind::DynamicConfig, &plan.dynamic_configs, Self::config),
             (Kind::Experiment, &plan.experiments, Self::experiment),
