@@ -44,22 +44,33 @@ enum Fault {
 pub(crate) struct Failure {
     fault: Fault,
     error: anyhow::Error,
+    hint: Option<String>,
 }
 
 impl Failure {
     /// The command line asks for something that does not go together.
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self { fault: Fault::Usage, error: error.into() }
+        Self { fault: Fault::Usage, error: error.into(), hint: None }
     }
 
     /// Something that was to be read is missing or malformed.
     pub(crate) fn input(error: impl Into<anyhow::Error>) -> Self {
-        Self { fault: Fault::Input, error: error.into() }
+        Self { fault: Fault::Input, error: error.into(), hint: None }
     }
 
     /// The results cannot be written.
     pub(crate) fn output(error: impl Into<anyhow::Error>) -> Self {
-        Self { fault: Fault::Output, error: error.into() }
+        Self { fault: Fault::Output, error: error.into(), hint: None }
+    }
+
+    /// Adds what to do about it.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 
     /// Whether the output's reader has gone away.

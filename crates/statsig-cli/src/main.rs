@@ -47,6 +47,10 @@ fn main() -> ExitCode {
 
 fn report(failure: &Failure) {
     let style = text::ERROR;
+    let mut stderr = anstream::stderr();
     // There is nowhere left to complain to when standard error is closed.
-    let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {failure}");
+    let _ = writeln!(stderr, "{style}error:{style:#} {failure}");
+    if let Some(hint) = failure.hint() {
+        let _ = writeln!(stderr, "  hint: {hint}");
+    }
 }

@@ -55,7 +55,8 @@ struct Part {
     text: Vec<u8>,
     users: u64,
     rows: u64,
-    rejected: Vec<Rejected>,
+    /// With their line numbers.
+    rejected: Vec<(u64, Rejected)>,
 }
 
 /// A chunk on its way to a worker, and where its result is awaited.
@@ -82,17 +83,19 @@ pub(super) fn run(
     output.write(evaluation.rows.header().as_bytes())?;
     let mut sum = Evaluated::default();
     for promise in start(&evaluation, first, users) {
-        let part = promise?.recv().map_err(|_| Failure::input(anyhow!("a worker thread ended before its time")))?;
+        let part = promise?.recv().map_err(|_| {
+            Failure::input(anyhow!("a worker thread panicked: please report this, with the specs if you can"))
+        })?;
         let separator = if sum.rows > 0 || part.rows == 0 { 0 } else { evaluation.rows.separator().len() };
         sum.users += part.users;
         sum.rows += part.rows;
         sum.rejected += part.rejected.len() as u64;
         progress.aside(|| output.write(part.text.get(separator..).unwrap_or_default()))?;
         progress.set_users(sum.users);
-        for Rejected { line, message } in part.rejected {
-            let message = format!("{}:{line}: {message}", evaluation.source);
+        for (line, Rejected { column, message }) in part.rejected {
+            let message = format!("{}:{line}:{column}: {message}", evaluation.source);
             if !evaluation.keep_going {
-                return Err(Failure::input(anyhow!("{message}; --keep-going skips such lines")));
+                return Err(Failure::input(anyhow!(message)).with_hint("--keep-going skips lines that are no user"));
             }
             progress.aside(|| warnings.warn(&format!("skipped {message}")));
         }
@@ -158,8 +161,8 @@ impl Evaluation {
                     let person = Person { line: number, label: &label, user_id: user_id.as_deref(), user: &user };
                     self.user(person, &mut part);
                 }
-                Err(message) => {
-                    part.rejected.push(Rejected { line: number, message });
+                Err(rejected) => {
+                    part.rejected.push((number, rejected));
                     if !self.keep_going {
                         break;
                     }

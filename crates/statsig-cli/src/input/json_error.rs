@@ -53,8 +53,15 @@ pub(crate) fn message(error: &serde_json::Error) -> String {
 
 /// An object or array that stands open.
 enum Open {
-    Object { key: Option<String>, in_key: bool },
-    Array { index: usize },
+    /// `next` is the key whose colon has not come yet.
+    Object {
+        key: Option<String>,
+        next: Option<String>,
+        in_key: bool,
+    },
+    Array {
+        index: usize,
+    },
 }
 
 /// The path of what stands open at a byte offset; sloppy about everything but brackets and strings.
@@ -63,19 +70,23 @@ fn path_at(text: &[u8], offset: usize) -> String {
     let mut at = 0;
     while at < offset {
         match text[at] {
-            b'{' => open.push(Open::Object { key: None, in_key: true }),
+            b'{' => open.push(Open::Object { key: None, next: None, in_key: true }),
             b'[' => open.push(Open::Array { index: 0 }),
             b'}' | b']' => drop(open.pop()),
             b',' => match open.last_mut() {
-                Some(Open::Object { in_key, .. }) => *in_key = true,
+                Some(Open::Object { key, in_key, .. }) => (*key, *in_key) = (None, true),
                 Some(Open::Array { index }) => *index += 1,
                 None => {}
             },
+            b':' => {
+                if let Some(Open::Object { key, next: next @ Some(_), in_key }) = open.last_mut() {
+                    (*key, *in_key) = (next.take(), false);
+                }
+            }
             b'"' => {
                 let end = end_of_string(text, at + 1).min(offset);
-                if let Some(Open::Object { key, in_key: in_key @ true }) = open.last_mut() {
-                    *key = Some(String::from_utf8_lossy(&text[at + 1..end]).into_owned());
-                    *in_key = false;
+                if let Some(Open::Object { next, in_key: true, .. }) = open.last_mut() {
+                    *next = Some(String::from_utf8_lossy(&text[at + 1..end]).into_owned());
                 }
                 at = end;
             }
@@ -135,9 +146,14 @@ mod tests {
 
     #[test]
     fn broken_tops_and_ends_have_a_place() {
-        for (text, line, path) in
-            [("", 1, ""), ("]", 1, ""), ("{\"a\": [", 1, "a[0]"), ("{\n\n\"a", 3, "a"), ("[1,\n2,,3]", 2, "[2]")]
-        {
+        for (text, line, path) in [
+            ("", 1, ""),
+            ("]", 1, ""),
+            ("{\"a\": [", 1, "a[0]"),
+            ("{\n\n\"a", 3, ""),
+            ("{\"a\": 1, \"b\" 2}", 1, ""),
+            ("[1,\n2,,3]", 2, "[2]"),
+        ] {
             let found = place(text);
             assert_eq!((found.line, found.path.as_str()), (line, path), "{text:?}");
         }

@@ -10,7 +10,7 @@ use super::{name_of, read};
 use crate::failure::Failure;
 
 /// What to do about a document that is something else.
-const EXPECTED: &str = "expected is the document that Statsig's `download_config_specs` sends to server SDKs";
+const EXPECTED: &str = "a config specs document is what Statsig's `download_config_specs` sends to server SDKs";
 
 /// Reads the document, decompressed; its size is bounded as compilation bounds it.
 pub(crate) fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -21,22 +21,26 @@ pub(crate) fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Says why a document was refused, where in it, and what to do.
 pub(crate) fn refused(path: &Path, document: &[u8], error: &statsig_core::Error) -> Failure {
     let name = name_of(path);
-    Failure::input(match error {
-        statsig_core::Error::Malformed(source) => match Place::of(document, source) {
-            Some(place) => anyhow!("{name}: {place}: {}; {EXPECTED}", message(source)),
-            None => anyhow!("{name}: {}; {EXPECTED}", message(source)),
-        },
+    let (message, hint) = match error {
+        statsig_core::Error::Malformed(source) => (
+            match Place::of(document, source) {
+                Some(place) => format!("{place}: {}", message(source)),
+                None => message(source),
+            },
+            EXPECTED,
+        ),
         statsig_core::Error::MalformedSection { section, source } => {
-            anyhow!("{name}: at `{section}`: {}; {EXPECTED}", message(source))
+            (format!("at `{section}`: {}", message(source)), EXPECTED)
         }
-        statsig_core::Error::MissingKey { key } => anyhow!("{name}: the key `{key}` is missing; {EXPECTED}"),
-        statsig_core::Error::NotUtf8(source) => anyhow!(
-            "{name} is neither JSON nor gzip: invalid UTF-8 at byte {}; decompress it first",
-            source.valid_up_to()
+        statsig_core::Error::MissingKey { key } => (format!("the key `{key}` is missing"), EXPECTED),
+        statsig_core::Error::NotUtf8(source) => (
+            format!("neither JSON nor gzip: invalid UTF-8 at byte {}", source.valid_up_to()),
+            "decompress it first if it is compressed in another way",
         ),
         statsig_core::Error::NoUpdates => {
-            anyhow!("{name} says `has_updates: false` and holds no specs; download it without `sinceTime`")
+            ("it says `has_updates: false` and holds no specs".to_owned(), "download it without `sinceTime`")
         }
-        other => anyhow!("{name}: {other}"),
-    })
+        other => (other.to_string(), EXPECTED),
+    };
+    Failure::input(anyhow!("{name}: {message}")).with_hint(hint)
 }

@@ -102,35 +102,42 @@ impl UserLines {
     }
 }
 
+/// A line that is no user.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Rejected {
+    /// Where in the line, from 1, in bytes.
+    pub(crate) column: usize,
+    /// What is wrong; never shows a value, as it might be a private one.
+    pub(crate) message: String,
+}
+
 /// Reads a user.
 ///
 /// # Errors
-/// What is wrong, with the column and the path; never a value, as it might be a private one.
-pub(crate) fn parse(line: &[u8]) -> Result<StatsigUser, String> {
-    serde_json::from_slice(line).map_err(|error| explain(line, &error))
+/// What is wrong with the line, and where.
+pub(crate) fn parse(line: &[u8]) -> Result<StatsigUser, Rejected> {
+    serde_json::from_slice(line).map_err(|error| reject(line, &error))
 }
 
 /// The slow second look at a line that is no user.
-fn explain(line: &[u8], error: &serde_json::Error) -> String {
-    let column = error.column();
-    if !error.is_data() {
-        let hint = if line.first() == Some(&b'[') { "; expected is one JSON object a line, not an array" } else { "" };
-        return format!("column {column}: {}{hint}", json_error::message(error));
-    }
-    let mut deserializer = serde_json::Deserializer::from_slice(line);
-    let path = match serde_path_to_error::deserialize::<_, StatsigUser>(&mut deserializer) {
-        Err(error) => error.path().to_string(),
-        Ok(_) => String::new(),
+fn reject(line: &[u8], error: &serde_json::Error) -> Rejected {
+    let message = json_error::message(error);
+    let message = match (error.is_data(), line.first()) {
+        (false, Some(b'[')) => format!("{message}; expected is one JSON object a line, not an array"),
+        (false, _) => message,
+        (true, _) if message.starts_with("duplicate field") => message,
+        (true, _) => match path_of_error(line).as_str() {
+            "" | "." => "expected a JSON object, such as {\"userID\": \"u-1\"}".to_owned(),
+            path => format!("`{path}`: expected an object"),
+        },
     };
-    match path.as_str() {
-        "" | "." => {
-            let message = json_error::message(error);
-            let what =
-                if message.starts_with("duplicate field") { message } else { "expected a JSON object".to_owned() };
-            format!("column {column}: {what}, such as {{\"userID\": \"u-1\"}}")
-        }
-        path => format!("column {column}, at `{path}`: expected an object"),
-    }
+    Rejected { column: error.column(), message }
+}
+
+fn path_of_error(line: &[u8]) -> String {
+    let mut deserializer = serde_json::Deserializer::from_slice(line);
+    let user = serde_path_to_error::deserialize::<_, StatsigUser>(&mut deserializer);
+    user.map_or_else(|error| error.path().to_string(), |_| String::new())
 }
 
 /// What to call a user in a table: the user ID, else a custom ID.
@@ -148,15 +155,6 @@ pub(crate) fn label(user_id: Option<&str>, line: &[u8]) -> Option<String> {
     let ids: CustomIds = serde_json::from_slice(line).ok()?;
     let (_, id) = ids.custom_ids?.into_iter().next()?;
     Some(id.as_str().map_or_else(|| id.to_string(), str::to_owned))
-}
-
-/// A line that is no user.
-#[derive(Debug)]
-pub(crate) struct Rejected {
-    /// The line's number, from 1.
-    pub(crate) line: u64,
-    /// What is wrong with it.
-    pub(crate) message: String,
 }
 
 #[cfg(test)]
@@ -192,17 +190,16 @@ mod tests {
 
     #[test]
     fn errors_say_where_but_never_show_values() {
-        for (line, message) in [
-            (r#"{"userID": "u" "email": 1}"#, "column 16: expected `,` or `}`"),
-            (
-                r#"[{"userID": "u"},"#,
-                "column 17: EOF while parsing a value; expected is one JSON object a line, not an array",
-            ),
-            (r#""u-1""#, r#"column 5: expected a JSON object, such as {"userID": "u-1"}"#),
-            (r#"{"custom": "secret"}"#, "column 19, at `custom`: expected an object"),
-            (r#"{"privateAttributes": "secret"}"#, "column 30, at `privateAttributes`: expected an object"),
+        for (line, column, message) in [
+            (r#"{"userID": "u" "email": 1}"#, 16, "expected `,` or `}`"),
+            (r#"{"userID": "u", "userId": "v"}"#, 24, "duplicate field `userID`"),
+            (r#"[{"userID": "u"},"#, 17, "EOF while parsing a value; expected is one JSON object a line, not an array"),
+            (r#""u-1""#, 5, r#"expected a JSON object, such as {"userID": "u-1"}"#),
+            (r#"{"custom": "secret"}"#, 19, "`custom`: expected an object"),
+            (r#"{"privateAttributes": "secret"}"#, 30, "`privateAttributes`: expected an object"),
         ] {
-            assert_eq!(parse(line.as_bytes()).unwrap_err(), message);
+            let rejected = parse(line.as_bytes()).unwrap_err();
+            assert_eq!((rejected.column, rejected.message.as_str()), (column, message), "{line}");
         }
     }
 
