@@ -2,14 +2,14 @@
 //!
 //! Users come in as a stream, results go out as a stream in the same order; what is in memory does
 //! not depend on how many there are. In between, worker threads evaluate chunks of users:
-//! [`pipeline`] orders them, [`questions`] says what is asked, [`answer`] asks it, [`rows`] and
+//! [`pipeline`] orders them, [`answer`] asks what [`crate::questions`] lists, [`rows`] and
 //! [`table`] write it down, [`progress`] tells how far it is.
 
 mod answer;
 mod conformance;
 mod pipeline;
 mod progress;
-mod questions;
+
 mod rows;
 mod table;
 
@@ -25,10 +25,10 @@ use crate::failure::{EXIT_CODES, Ending, Failure};
 use crate::input::users::{Chunk, UserLines};
 use crate::input::{inflate, name_of, open};
 use crate::output::Output;
+use crate::questions::{Asked, Questions};
 use crate::text;
 use pipeline::{Evaluated, Evaluation};
 use progress::Progress;
-use questions::{Asked, Questions};
 use rows::Rows;
 use table::Layout;
 

@@ -8,6 +8,7 @@
 //! | [`args`] | the command line, what it shares between subcommands |
 //! | [`eval`] | `statsig eval`: many users, many names, as a stream |
 //! | [`specs`] | `statsig specs`: what is in a document |
+//! | [`questions`] | what is asked of a project, and names that it does not have |
 //! | [`input`] | opening files, reading specs and users, saying where they are wrong |
 //! | [`output`] | standard output or a file, and who closed it |
 //! | [`failure`] | how the command ends |
@@ -18,6 +19,7 @@ mod eval;
 mod failure;
 mod input;
 mod output;
+mod questions;
 mod specs;
 mod text;
 

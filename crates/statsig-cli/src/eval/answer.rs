@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as JsonValue};
 use statsig::{EvaluationDetails, JsonRef, Reason, Statsig, StatsigUser};
 
-use super::questions::{Kind, Question};
+use crate::questions::{Kind, Question};
 
 /// Whom an answer is about.
 #[derive(Debug, Clone, Copy)]

@@ -22,13 +22,13 @@ use statsig::Statsig;
 
 use super::answer::{Person, ask};
 use super::progress::Progress;
-use super::questions::Questions;
 use super::rows::Rows;
 use super::table::label;
 use crate::args::Warnings;
 use crate::failure::Failure;
 use crate::input::users::{Chunk, Rejected, UserLines, parse};
 use crate::output::Output;
+use crate::questions::Questions;
 
 /// What the workers share.
 pub(super) struct Evaluation {

@@ -7,8 +7,8 @@ use anstyle::Style;
 use statsig::Statsig;
 
 use super::answer::{Answer, Value};
-use super::questions::{Kind, Questions};
 use crate::input::users::{self, Chunk};
+use crate::questions::{Kind, Questions};
 use crate::text::{self, Paint, columns, push_cell};
 
 /// Blanks between columns.

@@ -25,7 +25,9 @@ impl Place {
             Some(breaks) => text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n').nth(breaks)?.0 + 1,
         };
         let offset = (start + column).min(text.len());
-        Some(Self { line, column, path: path_at(text, offset), excerpt: excerpt(text, offset) })
+        // A wrong character stands before the offset, and opens or closes nothing.
+        let parsed = offset - usize::from(error.is_syntax() && offset > 0);
+        Some(Self { line, column, path: path_at(text, parsed), excerpt: excerpt(text, offset) })
     }
 }
 

@@ -1,4 +1,5 @@
-//! What is asked of each user.
+//! What is asked of a project, for each user: kinds, names, and what may have been meant by a name that
+//! the project does not have.
 
 use std::collections::HashSet;
 
@@ -10,7 +11,7 @@ use crate::args::Warnings;
 /// What kind of answer is wanted: which call of the SDK is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Gate,
     DynamicConfig,
     Experiment,
@@ -20,7 +21,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The word in tables, and the option that asks for it.
-    pub(super) const fn short(self) -> &'static str {
+    pub(crate) const fn short(self) -> &'static str {
         match self {
             Self::Gate => "gate",
             Self::DynamicConfig => "config",
@@ -43,25 +44,25 @@ impl Kind {
 
 /// One thing to evaluate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Question {
-    pub(super) kind: Kind,
-    pub(super) name: String,
+pub(crate) struct Question {
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
 }
 
 /// The names on the command line.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
-    pub(super) gates: &'a [String],
-    pub(super) configs: &'a [String],
-    pub(super) experiments: &'a [String],
-    pub(super) layers: &'a [String],
-    pub(super) stores: &'a [String],
-    pub(super) all: bool,
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked<'a> {
+    pub(crate) gates: &'a [String],
+    pub(crate) configs: &'a [String],
+    pub(crate) experiments: &'a [String],
+    pub(crate) layers: &'a [String],
+    pub(crate) stores: &'a [String],
+    pub(crate) all: bool,
 }
 
 /// Everything to evaluate, in order and without repetition.
 #[derive(Debug)]
-pub(super) struct Questions {
+pub(crate) struct Questions {
     list: Vec<Question>,
     /// Those whose name the project does not have.
     unknown: Vec<Question>,
@@ -69,7 +70,7 @@ pub(super) struct Questions {
 
 impl Questions {
     /// The names as given, and with `all` those that the project lists after them.
-    pub(super) fn new(statsig: &Statsig, asked: &Asked<'_>) -> Self {
+    pub(crate) fn new(statsig: &Statsig, asked: &Asked<'_>) -> Self {
         let listed = |list: &dyn Fn() -> Vec<String>| if asked.all { list() } else { Vec::new() };
         let kinds = [
             (Kind::Gate, asked.gates, listed(&|| statsig.get_feature_gate_list())),
@@ -98,22 +99,22 @@ impl Questions {
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
 
     /// All of them, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Question> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Question> {
         self.list.iter()
     }
 
     /// Whether the project has every name.
-    pub(super) fn all_known(&self) -> bool {
+    pub(crate) fn all_known(&self) -> bool {
         self.unknown.is_empty()
     }
 
     /// Warns of each name that the project does not have, and says what may have been meant.
-    pub(super) fn warn_of_unknown(&self, statsig: &Statsig, warnings: Warnings) {
+    pub(crate) fn warn_of_unknown(&self, statsig: &Statsig, warnings: Warnings) {
         for question in &self.unknown {
             let Question { kind, name } = question;
             let meant = suggestion(statsig, question).map(|meant| format!("; {meant}")).unwrap_or_default();
