@@ -90,7 +90,12 @@ pub(super) fn run(
         sum.users += part.users;
         sum.rows += part.rows;
         sum.rejected += part.rejected.len() as u64;
-        progress.aside(|| output.write(part.text.get(separator..).unwrap_or_default()))?;
+        let text = part.text.get(separator..).unwrap_or_default();
+        if output.is_terminal() {
+            progress.aside(|| output.write(text))?;
+        } else {
+            output.write(text)?;
+        }
         progress.set_users(sum.users);
         for (line, Rejected { column, message }) in part.rejected {
             let message = format!("{}:{line}:{column}: {message}", evaluation.source);

@@ -37,12 +37,16 @@ impl Layout {
         statsig: &Statsig,
         first: Option<&Chunk>,
     ) -> Self {
-        let labels = first.into_iter().flat_map(Chunk::lines).take(100).map(|(number, line)| {
+        const LOOKED_AT: usize = 100;
+        let labels = first.into_iter().flat_map(Chunk::lines).take(LOOKED_AT).map(|(number, line)| {
             let user_id = users::parse(line).ok().and_then(|user| user.user_id());
             columns(&label(user_id.as_deref(), number, line))
         });
+        let (seen, user) = labels.fold((0, 0), |(seen, widest), label| (seen + 1, label.max(widest)));
+        // Of many users the later ones tend to have longer IDs.
+        let user = if seen == LOOKED_AT { user + 3 } else { user };
         let wide = width >= 140;
-        let user = labels.max().unwrap_or(0).clamp(4, if wide { 36 } else { 12 });
+        let user = user.clamp(4, if wide { 36 } else { 12 });
         let kind = questions.iter().map(|question| question.kind.short().len()).max().unwrap_or(0).max(4);
         let name = questions.iter().map(|question| columns(&question.name)).max().unwrap_or(0).clamp(4, 32);
         let group = group_width(questions, statsig).min(if wide { 24 } else { 12 });
