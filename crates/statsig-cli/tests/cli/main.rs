@@ -1,5 +1,7 @@
 //! The command as people and scripts use it: the real binary over the example project.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests assert as tests do")]
+
 mod errors;
 mod eval;
 mod specs;
