@@ -29,7 +29,8 @@ fn main() {
     println!("{:<38}{:>10}{:>12}{:>16}{:>16}", "", "ns", "x SHA-256", "instructions", "without SHA");
     for (at, (name, _)) in SCENARIOS.iter().enumerate() {
         let counted = instructions(at);
-        let (total, plain) = counted.map_or(("-".into(), "-".into()), |(total, plain)| (total.to_string(), plain.to_string()));
+        let (total, plain) =
+            counted.map_or(("-".into(), "-".into()), |(total, plain)| (total.to_string(), plain.to_string()));
         println!("{name:<38}{:>10.1}{:>12.2}{total:>16}{plain:>16}", times[at], times[at] / sha);
     }
     if instructions(0).is_none() {

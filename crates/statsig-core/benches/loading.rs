@@ -27,7 +27,7 @@ fn main() {
         best = best.min(start.elapsed().as_secs_f64());
         held = (ALLOCATOR.current_usage() - before) as f64;
         peak = (ALLOCATOR.peak_usage() - before) as f64;
-        assert!(ruleset.problems().is_empty());
+        assert!(ruleset.problems().is_empty(), "{:?}", &ruleset.problems()[..1]);
     }
     println!("document       {:8.1} MB", size / 1e6);
     println!("load           {:8.0} MB/s", size / 1e6 / best);
@@ -48,7 +48,14 @@ impl Random {
 
     fn uuid(&mut self) -> String {
         let (a, b) = (self.next(), self.next());
-        format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", a >> 32, a >> 16 & 0xffff, a & 0xffff, b >> 48, b & 0xffff_ffff_ffff)
+        format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            a >> 32,
+            a >> 16 & 0xffff,
+            a & 0xffff,
+            b >> 48,
+            b & 0xffff_ffff_ffff
+        )
     }
 
     fn id(&mut self) -> String {
@@ -61,13 +68,14 @@ fn document(size: usize) -> String {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let (mut gates, mut configs, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
     let mut written = 0;
-    for number in 0.. {
+    for number in 0_u64.. {
         if written >= size {
             break;
         }
         let rules: Vec<Value> = (0..1 + random.next() % 6)
             .map(|_| {
-                let names: Vec<String> = (0..1 + random.next() % 2).map(|_| condition(&mut random, &mut conditions)).collect();
+                let names: Vec<String> =
+                    (0..1 + random.next() % 2).map(|_| condition(&mut random, &mut conditions, number)).collect();
                 rule(&mut random, &names, number % 4 == 3)
             })
             .collect();
@@ -104,23 +112,41 @@ fn rule(random: &mut Random, conditions: &[String], experiment: bool) -> Value {
     } else {
         json!(true)
     };
+    let percentage = [0, 10, 50, 100][(random.next() % 4) as usize];
     json!({
-        "name": id, "passPercentage": [0, 10, 50, 100][(random.next() % 4) as usize], "conditions": conditions, "returnValue": value,
+        "name": id, "passPercentage": percentage, "conditions": conditions, "returnValue": value,
         "id": id, "salt": random.uuid(), "isDeviceBased": false, "idType": "userID",
         "groupName": if experiment { json!("Test") } else { json!(null) }, "isExperimentGroup": experiment,
     })
 }
 
-fn condition(random: &mut Random, conditions: &mut Vec<String>) -> String {
+/// `number`: gates refer to earlier ones only, so that there are no cycles.
+fn condition(random: &mut Random, conditions: &mut Vec<String>, number: u64) -> String {
     let id = (random.next() >> 30).to_string();
     let (kind, field, operator, target) = match random.next() % 6 {
-        0 => ("user_field", json!("email"), "str_contains_any", json!([format!("@company{}.example", random.next() % 5000)])),
+        0 => (
+            "user_field",
+            json!("email"),
+            "str_contains_any",
+            json!([format!("@company{}.example", random.next() % 5000)]),
+        ),
         1 => ("user_field", json!("country"), "any", json!(["US", "CA", "GB", "DE"])),
-        2 => ("user_field", json!("appVersion"), "version_gte", json!(format!("{}.{}.0", random.next() % 9, random.next() % 30))),
+        2 => (
+            "user_field",
+            json!("appVersion"),
+            "version_gte",
+            json!(format!("{}.{}.0", random.next() % 9, random.next() % 30)),
+        ),
         3 => ("user_bucket", json!(null), "lt", json!(random.next() % 1000)),
-        4 => ("pass_gate", json!(null), "any", json!(format!("feature_rollout_{}", (random.next() % 1000) * 4))),
+        4 => (
+            "pass_gate",
+            json!(null),
+            "any",
+            json!(format!("feature_rollout_{}", random.next() % (number / 40 + 1) * 4)),
+        ),
         _ => {
-            let ids: Vec<String> = (0..random.next() % 40).map(|_| format!("user-{}", random.next() % 10_000_000)).collect();
+            let ids: Vec<String> =
+                (0..random.next() % 40).map(|_| format!("user-{}", random.next() % 10_000_000)).collect();
             ("unit_id", json!(null), "any", ids.into())
         }
     };

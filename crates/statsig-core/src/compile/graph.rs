@@ -102,7 +102,7 @@ impl Compiler<'_> {
         for (spec, reach) in self.specs.iter_mut().zip(&reaches) {
             let deep = reach.depth > MAX_DEPTH;
             spec.needs_memo = reach.cyclic || deep || reach.open_ended || reach.cost > MEMO_ABOVE;
-            spec.is_plain = !(reach.cyclic || deep || reach.open_ended || reach.delicate);
+            spec.is_plain = !(spec.needs_memo || reach.delicate);
         }
         self.report(cycles, &reaches);
     }

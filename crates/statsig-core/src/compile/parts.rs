@@ -4,7 +4,8 @@ use serde_json::value::RawValue;
 
 use super::compiler::Compiler;
 use crate::error::Error;
-use crate::ruleset::{Categorical, Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, Parameter, ParameterStoreSpec, Text, position,
+use crate::ruleset::{
+    Categorical, Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, Parameter, ParameterStoreSpec, Text, position,
 };
 use crate::specs::wire::{WireCmab, WireCmabWeights, WireMapping, WireParam, WireParamStore, WireRule};
 use crate::specs::{Entry, for_each_entry};

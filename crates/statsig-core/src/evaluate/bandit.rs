@@ -37,7 +37,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
     #[allow(clippy::cast_precision_loss)] // buckets and counts are small, or only weights
     fn choose<'c>(&self, cmab: &'c Cmab) -> (&'c CmabGroup, bool) {
         let groups = &cmab.groups;
-        let bucket = self.bucket(cmab.prefix, cmab.unit, 10_000);
+        let bucket = self.inputs.bucket(cmab.prefix, cmab.unit, 10_000);
         if !cmab.has_weights {
             // `floor(bucket / (10000 / n))`, in integers.
             let share = 10_000.0 / groups.len() as f64;
@@ -70,8 +70,9 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
             return None;
         }
         let ruleset = self.ruleset;
-        let seen =
-            |field: u32| Seen::text_of(ruleset.fields.get(field as usize).and_then(|f| self.context.user_field(f)));
+        let seen = |field: u32| {
+            ruleset.fields.get(field as usize).map_or(Seen::Missing, |field| self.inputs.context.user_field(field))
+        };
         let mut score = weights.intercept + weights.alpha;
         for Categorical { field, weights } in &weights.categorical {
             score += seen(*field).with_text(|text| {
@@ -101,7 +102,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
     /// Uniform in `0.0..1.0`: from the context's seed, or from the hasher keys of the process.
     #[allow(clippy::cast_precision_loss)] // 53 bits are exact
     fn random(&self) -> f64 {
-        let bits = match self.context.seed {
+        let bits = match self.inputs.context.seed {
             Some(seed) => foldhash::quality::FixedState::with_seed(seed).hash_one(seed),
             None => RandomState::new().hash_one(0_u8),
         };

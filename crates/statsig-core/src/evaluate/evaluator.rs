@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::MAX_DEPTH;
 use super::context::EvaluationContext;
+use super::inputs::Inputs;
 use super::outcome::{ConfigValue, Exposed, Outcome, Undelegated};
-use super::user_value::Seen;
 use crate::adapters::ExperimentOverride;
 use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text, well_known};
 
@@ -79,40 +79,40 @@ struct Nested {
 /// One check. With `RECORD` it visits everything and collects exposures; without, it does only what
 /// the value needs.
 pub(crate) struct Evaluator<'a, const RECORD: bool> {
-    pub(super) context: EvaluationContext<'a>,
+    pub(super) inputs: Inputs<'a>,
     pub(super) ruleset: &'a Ruleset,
     pub(crate) exposures: Vec<Exposed>,
     depth: u32,
     frames: u32,
     steps: u32,
-    now: Option<i64>,
     /// Results of nested gates by name; only where the specs need it.
     memo: Option<HashMap<Text, Nested>>,
     /// Groups that `experiment_group` conditions asked for, by experiment.
     groups: Vec<(Text, Option<Text>)>,
-    #[cfg(feature = "user-agent")]
-    pub(super) user_agent: Option<Option<crate::user_agent::UserAgent<'a>>>,
 }
 
 impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     pub(crate) fn new(context: EvaluationContext<'a>) -> Self {
         Self {
-            context,
+            inputs: Inputs::new(context),
             ruleset: context.snapshot.ruleset(),
             exposures: Vec::new(),
             depth: 0,
             frames: 0,
             steps: 0,
-            now: None,
             memo: None,
             groups: Vec::new(),
-            #[cfg(feature = "user-agent")]
-            user_agent: None,
         }
     }
 
-    /// Evaluates a name for the application.
-    pub(crate) fn run(&mut self, call: Call<'_>) -> Result<(Outcome, Recognition), Abort> {
+    /// The value of a gate whose rules have the last word.
+    pub(super) fn value_of(&mut self, spec: &Spec) -> bool {
+        let mut r = Outcome::new(0);
+        self.follow_rules(&mut r, spec).is_ok() && r.passed
+    }
+
+    /// Evaluates a name for the application, into an outcome that is new.
+    pub(crate) fn run(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
         let needs_memo = match self.ruleset.spec(call.spec) {
             Some(spec) => spec.needs_memo,
             None => !self.ruleset.mappings.is_empty() || !self.ruleset.cmabs.is_empty(),
@@ -120,17 +120,16 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         if needs_memo {
             self.memo = Some(HashMap::new());
         }
-        let mut outcome = Outcome::new(0);
-        let recognition = self.evaluate(&mut outcome, call)?;
-        if outcome.unsupported {
-            // What was found so far must not leak: decision and reference differ here on purpose.
-            outcome.passed = false;
-            outcome.value = ConfigValue::None;
-            outcome.rule_id = Text::EMPTY;
-            outcome.group_name = crate::ruleset::MaybeText::NONE;
-            outcome.parameter_rules = None;
+        let recognition = self.evaluate(r, call)?;
+        if r.unsupported {
+            // What was found so far must not leak: we differ from the reference here on purpose.
+            r.passed = false;
+            r.value = ConfigValue::None;
+            r.rule_id = Text::EMPTY;
+            r.group_name = crate::ruleset::MaybeText::NONE;
+            r.parameter_rules = None;
         }
-        Ok((outcome, recognition))
+        Ok(recognition)
     }
 
     pub(super) fn evaluate(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
@@ -148,7 +147,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     }
 
     fn evaluate_spec(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
-        if self.context.overrides.is_some() && self.overridden(r, call) {
+        if self.inputs.context.overrides.is_some() && self.overridden(r, call) {
             return Ok(Recognition::Recognized);
         }
         let ruleset = self.ruleset;
@@ -197,12 +196,17 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     }
 
     /// The first rule whose conditions hold decides.
-    fn follow_rules(&mut self, r: &mut Outcome, spec: &'a Spec) -> Result<(), Abort> {
+    pub(super) fn follow_rules(&mut self, r: &mut Outcome, spec: &Spec) -> Result<(), Abort> {
         let ruleset = self.ruleset;
+        let plain = self.goes_plain(spec);
         for rule in &ruleset.rules[spec.rules()] {
-            self.match_rule(r, rule, spec.is_plain)?;
-            if r.unsupported {
-                return Ok(());
+            if plain {
+                r.passed = self.inputs.plain_rule(rule);
+            } else {
+                self.match_rule(r, rule)?;
+                if r.unsupported {
+                    return Ok(());
+                }
             }
             if !r.passed {
                 continue;
@@ -211,7 +215,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
                 self.finalize(r, spec, None);
                 return Ok(());
             }
-            if self.passes(rule) {
+            if self.inputs.passes(rule) {
                 r.value = ConfigValue::At(rule.value);
                 r.passed = !rule.value_is_false;
             } else {
@@ -245,8 +249,13 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         crate::ruleset::position(self.exposures.len())
     }
 
-    /// Sets `passed` to whether all conditions hold. `plain`: the first that does not may end it.
-    pub(super) fn match_rule(&mut self, r: &mut Outcome, rule: &Rule, plain: bool) -> Result<(), Abort> {
+    /// Whether only the value of `spec` is wanted, and may be found the short way.
+    fn goes_plain(&self, spec: &Spec) -> bool {
+        !RECORD && spec.is_plain && self.inputs.context.overrides.is_none()
+    }
+
+    /// Sets `passed` to whether all conditions hold.
+    pub(super) fn match_rule(&mut self, r: &mut Outcome, rule: &Rule) -> Result<(), Abort> {
         let ruleset = self.ruleset;
         let mut all = true;
         for &at in &ruleset.rule_conditions[rule.conditions()] {
@@ -255,43 +264,10 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
                 return Ok(());
             };
             self.condition(r, condition)?;
-            if !r.passed {
-                all = false;
-                if !RECORD && plain {
-                    break;
-                }
-            }
+            all &= r.passed;
         }
         r.passed = all;
         Ok(())
-    }
-
-    /// Whether the user is within the rule's percentage.
-    #[inline]
-    pub(super) fn passes(&self, rule: &Rule) -> bool {
-        match rule.pass {
-            Pass::Nobody => false,
-            Pass::Everybody => true,
-            Pass::Below { threshold, prefix } => self.bucket(prefix, rule.unit, 10_000) < u64::from(threshold),
-        }
-    }
-
-    /// The user's bucket: the hash of prefix and unit ID, modulo `buckets`.
-    #[inline]
-    pub(super) fn bucket(&self, prefix: u32, unit: u32, buckets: u64) -> u64 {
-        let Some(prefix) = self.ruleset.prefixes.get(prefix as usize) else { return 0 };
-        self.unit_id(unit).with_text(|id| prefix.hash(&self.ruleset.text, id.unwrap_or_default())) % buckets
-    }
-
-    pub(super) fn unit_id(&self, unit: u32) -> Seen<'a> {
-        let Some(unit) = self.ruleset.unit_types.get(unit as usize) else { return Seen::Missing };
-        let (exact, lower) = (self.ruleset.str(unit.name), self.ruleset.str(unit.lower));
-        Seen::text_of(self.context.user.unit(unit.is_user_id, exact, lower))
-    }
-
-    /// Milliseconds since 1970; the same throughout the evaluation.
-    pub(super) fn now(&mut self) -> i64 {
-        *self.now.get_or_insert_with(|| self.context.clock.now_ms())
     }
 
     /// Evaluates the experiment that a rule delegates to; false if there is none.
@@ -449,12 +425,12 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     ) -> Result<bool, Abort> {
         let ruleset = self.ruleset;
         for candidate in &mapping.candidates {
-            if candidate.start_time > self.now() {
+            if candidate.start_time > self.inputs.now() {
                 continue;
             }
             let Some(rule) = ruleset.rules.get(candidate.rule as usize) else { continue };
             let (depth, frames) = (self.depth, self.frames);
-            let matched = match self.match_rule(r, rule, false) {
+            let matched = match self.match_rule(r, rule) {
                 Err(Abort::Exhausted) => return Err(Abort::Exhausted),
                 Err(Abort::TooDeep) => {
                     (self.depth, self.frames) = (depth, frames);
@@ -484,9 +460,9 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
 
     /// Like [`Self::passes`], hashed with the salt of the spec that may be replaced.
     fn passes_for(&self, rule: &Rule, original: Option<&Spec>) -> bool {
-        let Pass::Below { threshold, .. } = rule.pass else { return self.passes(rule) };
+        let Pass::Below { threshold, .. } = rule.pass else { return self.inputs.passes(rule) };
         let ruleset = self.ruleset;
-        self.unit_id(rule.unit).with_text(|id| {
+        self.inputs.unit_id(rule.unit).with_text(|id| {
             let mut hash = Sha256::new();
             hash.update(original.map_or("", |spec| ruleset.str(spec.salt)));
             hash.update(".");
@@ -500,8 +476,8 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
 
     /// Asks the override adapter.
     fn overridden(&mut self, r: &mut Outcome, call: Call<'_>) -> bool {
-        let Some(overrides) = self.context.overrides else { return false };
-        let user = self.context.user;
+        let Some(overrides) = self.inputs.context.overrides else { return false };
+        let user = self.inputs.context.user;
         match call.kind {
             Kind::Gate => match overrides.gate(call.name, user) {
                 Some(value) => r.passed = value,

@@ -12,13 +12,16 @@ mod bandit;
 mod condition;
 mod context;
 mod evaluator;
+mod inputs;
 mod layer;
 mod operator;
 mod outcome;
+mod plain;
 mod user_value;
 
 pub use context::{EvaluationContext, EvaluationSettings};
 pub(crate) use evaluator::{Abort, Call, Evaluator, Kind, Recognition};
+pub(crate) use inputs::Inputs;
 pub(crate) use operator::evaluate_test;
 pub use outcome::SecondaryExposure;
 pub(crate) use outcome::{ConfigValue, Exposed, Outcome, Undelegated};

@@ -7,11 +7,8 @@ use serde_json::{Map, Value};
 
 use super::user_value::Seen;
 use crate::adapters::{IdListLookup, id_hash};
-use crate::compile::version_parts;
-use crate::ruleset::{
-    Affix, ArrayTest, EqualTarget, NumberOp, Ruleset, Test, Text, TextSet, TimeOp, VersionOp, VersionPart,
-};
-use crate::value::{ArrayAttribute, Attribute, TextBuffer, lower};
+use crate::ruleset::{Affix, ArrayTest, EqualTarget, NumberOp, Ruleset, Test, Text, TextSet, TimeOp, VersionOp};
+use crate::value::{ArrayAttribute, Attribute, TextBuffer, VersionPart, lower, version_parts};
 
 /// Times below this are seconds, others milliseconds.
 const SECONDS_BELOW: u64 = 10_000_000_000;
@@ -37,9 +34,17 @@ pub(crate) fn evaluate_test(
             .as_ref()
             .is_some_and(|target| seen.with_text(|text| text.is_some_and(|text| compare_versions(*op, text, target)))),
         Test::InSet { set, negated } => {
-            let found = set
-                .as_ref()
-                .is_some_and(|set| seen.with_text(|text| set.contains(lower(text.unwrap_or_default()).as_str())));
+            set.as_ref().is_some_and(|set| seen.with_text(|text| set.contains_lower(text.unwrap_or_default())))
+                != *negated
+        }
+        Test::InBuckets { buckets, negated } => {
+            let found = match seen {
+                Seen::Number(bucket) => {
+                    let bucket = bucket.unsigned_abs() as usize;
+                    buckets.get(bucket / 64).is_some_and(|bits| bits >> (bucket % 64) & 1 == 1)
+                }
+                _ => false,
+            };
             found != *negated
         }
         Test::InSetExact { set, negated } => {

@@ -70,14 +70,13 @@ impl Record {
         let mut evaluator = Evaluator::<RECORD>::new(context);
         let ruleset = context.snapshot.ruleset();
         let call = Call::by_name(ruleset, name, kind);
-        let (outcome, reason) = match evaluator.run(call) {
-            Ok((outcome, recognition)) => {
-                let reason = reason_of(&outcome, recognition);
-                (outcome, reason)
-            }
+        let mut outcome = Outcome::new(0);
+        let reason = match evaluator.run(&mut outcome, call) {
+            Ok(recognition) => reason_of(&outcome, recognition),
             Err(Abort::TooDeep | Abort::Exhausted) => {
                 evaluator.exposures.clear();
-                (Outcome::new(0), Reason::DepthExceeded)
+                outcome = Outcome::new(0);
+                Reason::DepthExceeded
             }
         };
         let name = match ruleset.spec(call.spec) {

@@ -54,7 +54,6 @@ impl HashPrefix {
             absorb(&mut state, &mut block, tail, unit)
         };
         block[used] = 0x80;
-        block[used + 1..].fill(0);
         if used >= BLOCK - 8 {
             compress256(&mut state, std::slice::from_ref(&block));
             block = [0; BLOCK];
@@ -80,6 +79,7 @@ fn absorb(state: &mut [u32; 8], block: &mut [u8; BLOCK], tail: &[u8], unit: &[u8
             }
         }
     }
+    block[used..].fill(0);
     used
 }
 

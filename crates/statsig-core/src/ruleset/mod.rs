@@ -20,7 +20,7 @@ use std::ops::Range;
 pub(crate) use hash_prefix::HashPrefix;
 pub use list::{ExperimentGroup, ExperimentGroups};
 pub(crate) use name_index::NameIndex;
-pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Pattern, Test, TimeOp, VersionOp, VersionPart};
+pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Pattern, Test, TimeOp, VersionOp};
 pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
 pub(crate) use text_set::TextSet;
 
@@ -211,6 +211,8 @@ pub(crate) struct Rule {
     pub(crate) pass_percentage: f32,
     pub(crate) value_is_false: bool,
     pub(crate) is_experiment_group: bool,
+    /// It has no condition but public ones.
+    pub(crate) matches_everybody: bool,
 }
 
 impl Rule {
@@ -561,7 +563,7 @@ impl Ruleset {
 
     #[inline]
     pub(crate) fn find(&self, names: &NameIndex, name: &str) -> Option<u32> {
-        names.find(name, |at| self.str(self.specs[at as usize].name))
+        names.find(name, |at| self.text.bytes(self.specs[at as usize].name))
     }
 
     pub(crate) fn find_mapping(&self, name: &str) -> Option<u32> {

@@ -89,6 +89,9 @@ pub(crate) struct WireSpec<'a> {
     pub(crate) target_app_ids: Option<Vec<CowStr<'a>>>,
     #[serde(borrow, default)]
     pub(crate) fields_used: Option<Vec<CowStr<'a>>>,
+    /// Of no use yet, but a wrong type fails the spec.
+    #[serde(rename = "checksum", borrow, default)]
+    pub(crate) _checksum: Option<CowStr<'a>>,
 }
 
 /// A rule of a spec.
