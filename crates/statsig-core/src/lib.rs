@@ -1,6 +1,6 @@
 //! Statsig-compatible config specs, compiled and evaluated locally, without I/O.
 //!
-//! This crate is the engine under the [`statsig`](https://docs.rs/statsig) client: applications
+//! This crate is the engine under the `statsig` client: applications
 //! use that one. It takes the bytes of a project's config specs, compiles them into an immutable
 //! [`Ruleset`], and evaluates gates, dynamic configs, experiments, layers and parameter stores for
 //! a [`StatsigUser`], exactly as the official server SDKs do.

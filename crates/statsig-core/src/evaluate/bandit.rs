@@ -70,9 +70,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
             return None;
         }
         let ruleset = self.ruleset;
-        let seen = |field: u32| {
-            ruleset.fields.get(field as usize).map_or(Seen::Missing, |field| self.inputs.context.user_field(field))
-        };
+        let seen = |field: u32| self.inputs.user_field(field);
         let mut score = weights.intercept + weights.alpha;
         for Categorical { field, weights } in &weights.categorical {
             score += seen(*field).with_text(|text| {

@@ -31,11 +31,16 @@ impl<'a> Inputs<'a> {
         }
     }
 
+    /// The value of a user field.
+    #[inline]
+    pub(crate) fn user_field(&self, field: u32) -> Seen<'a> {
+        self.ruleset.fields.get(field as usize).map_or(Seen::Missing, |field| self.context.user_field(field))
+    }
+
     /// The value that a condition's operator is applied to.
     pub(crate) fn look_up(&mut self, input: &Input) -> Seen<'a> {
         let ruleset = self.ruleset;
-        let field =
-            |at: u32| ruleset.fields.get(at as usize).map_or(Seen::Missing, |field| self.context.user_field(field));
+        let field = |at: u32| self.user_field(at);
         match *input {
             Input::UserField { field: at } => field(at),
             Input::IpBased { field: at, is_country } => match field(at) {

@@ -114,11 +114,13 @@ fn compare_versions(op: VersionOp, value: &str, target: &[VersionPart]) -> bool 
 fn has_affix(ruleset: &Ruleset, affix: Affix, pieces: &[Text], text: &str) -> bool {
     let text = lower(text);
     let text = text.as_str();
-    pieces.iter().map(|&piece| ruleset.str(piece)).any(|piece| match affix {
-        Affix::Starts => text.starts_with(piece),
-        Affix::Ends => text.ends_with(piece),
-        Affix::Contains => text.contains(piece),
-    })
+    let bytes = |piece: Text| ruleset.text.bytes(piece);
+    match affix {
+        // Both sides are whole characters, so that bytes tell as much.
+        Affix::Starts => pieces.iter().any(|&piece| text.as_bytes().starts_with(bytes(piece))),
+        Affix::Ends => pieces.iter().any(|&piece| text.as_bytes().ends_with(bytes(piece))),
+        Affix::Contains => pieces.iter().any(|&piece| text.contains(ruleset.str(piece))),
+    }
 }
 
 fn compare_times(op: TimeOp, value: i64, target: i64) -> bool {

@@ -50,7 +50,11 @@ impl Inputs<'_> {
                     any
                 }
                 input => {
-                    let seen = self.look_up(input);
+                    let seen = match *input {
+                        // Most conditions; worth a call less.
+                        Input::UserField { field } => self.user_field(field),
+                        _ => self.look_up(input),
+                    };
                     evaluate_test(ruleset, &condition.test, &seen, self.context.id_lists)
                 }
             };
