@@ -25,7 +25,7 @@ pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well
 pub(crate) use text_set::TextSet;
 
 use crate::json::JsonRef;
-use crate::specs::Problem;
+use crate::specs::{Format, Problem};
 use crate::value::Attribute;
 
 /// Stands for "no index" in a `u32` field.
@@ -72,6 +72,8 @@ pub struct Ruleset {
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct RulesetMeta {
+    /// The document's shape.
+    pub format: Format,
     /// When the project last changed, in milliseconds since 1970 (`lcut`).
     pub time: u64,
     /// The server's checksum of the document, if it sent one.
