@@ -51,6 +51,7 @@ pub mod adapters;
 mod compile;
 mod error;
 mod evaluate;
+pub mod explain;
 #[cfg(feature = "ip-country")]
 mod ip_country;
 pub mod json;
@@ -67,6 +68,7 @@ pub use adapters::*;
 pub use compile::CompileLimits;
 pub use error::{Error, ErrorKind};
 pub use evaluate::{EvaluationContext, EvaluationSettings, SecondaryExposure};
+pub use explain::Explanation;
 #[cfg(feature = "ip-country")]
 pub use ip_country::preload as preload_ip_country;
 pub use json::{Json, JsonRef};

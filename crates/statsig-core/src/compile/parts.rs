@@ -119,7 +119,6 @@ impl<'a> Compiler<'a> {
             groups.push(CmabGroup {
                 name: self.text.intern(&group.name),
                 id: self.text.intern(&group.id),
-                explore_id: self.text.intern(&format!("{}:explore", &*group.id)),
                 value: self.value(group.parameter_values)?,
                 weights: learned,
             });

@@ -12,13 +12,13 @@ use crate::adapters::ExperimentOverride;
 use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text, well_known};
 
 /// Nested calls of any kind, delegates included; bounds the stack.
-const MAX_FRAMES: u32 = 160;
+pub(crate) const MAX_FRAMES: u32 = 160;
 /// Specs that one check may evaluate; with the next, bounds its time.
 pub(crate) const MAX_STEPS: u32 = 100_000;
 /// Conditions that one check may look at, each as often as it does so.
 pub(crate) const MAX_CONDITIONS: u32 = 2_000_000;
 /// Exposures that one check may collect; with the next, bounds its memory. The rest is dropped.
-const MAX_EXPOSURES: usize = 65_536;
+pub(crate) const MAX_EXPOSURES: usize = 65_536;
 /// Exposures that one check may copy in order to remember nested gates. The rest is dropped.
 const MAX_COPIES: usize = 1 << 20;
 
@@ -147,6 +147,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             r.passed = false;
             r.value = ConfigValue::None;
             r.rule_id = Text::EMPTY;
+            r.explored = false;
             r.group_name = crate::ruleset::MaybeText::NONE;
             r.parameter_rules = None;
         }

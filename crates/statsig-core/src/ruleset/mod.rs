@@ -412,8 +412,6 @@ pub(crate) struct Cmab {
 pub(crate) struct CmabGroup {
     pub(crate) name: Text,
     pub(crate) id: Text,
-    /// `<id>:explore`.
-    pub(crate) explore_id: Text,
     pub(crate) value: u32,
     /// Position in [`Cmab::weights`], or `NO_INDEX`.
     pub(crate) weights: u32,
