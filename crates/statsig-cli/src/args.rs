@@ -11,7 +11,7 @@ use statsig::{FixedClock, InMemoryIdLists, Statsig};
 
 use crate::failure::{EXIT_CODES, Failure};
 use crate::input::name_of;
-use crate::{eval, input, specs, text};
+use crate::{eval, explain, input, specs, text};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -34,6 +34,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Eval(Box<eval::Eval>),
+    Explain(explain::Explain),
     Specs(specs::Specs),
 }
 

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`args`] | the command line, what it shares between subcommands |
 //! | [`eval`] | `statsig eval`: many users, many names, as a stream |
+//! | [`explain`] | `statsig explain`: one user, one name, step by step |
 //! | [`specs`] | `statsig specs`: what is in a document |
 //! | [`questions`] | what is asked of a project, and names that it does not have |
 //! | [`input`] | opening files, reading specs and users, saying where they are wrong |
@@ -16,6 +17,7 @@
 
 mod args;
 mod eval;
+mod explain;
 mod failure;
 mod input;
 mod output;
@@ -34,6 +36,7 @@ use crate::failure::Failure;
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Eval(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::Specs(command) => command.run(),
     };
     match done {

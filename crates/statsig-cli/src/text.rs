@@ -13,6 +13,10 @@ pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 /// Something that is on.
 pub(crate) const ON: Style = AnsiColor::Green.on_default();
+/// Something that is off.
+pub(crate) const OFF: Style = AnsiColor::Red.on_default();
+/// A value among words.
+pub(crate) const VALUE: Style = AnsiColor::Cyan.on_default();
 /// Something that matters less.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 /// A heading.

@@ -4,6 +4,7 @@
 
 mod errors;
 mod eval;
+mod explain;
 mod specs;
 mod streams;
 
@@ -90,7 +91,7 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> String {
 fn help_has_examples_and_exit_codes() {
     let top = run(["--help"]).clean();
     assert!(top.contains("Exit codes:") && top.contains("eval") && top.contains("specs"), "{top}");
-    for command in ["eval", "specs"] {
+    for command in ["eval", "explain", "specs"] {
         let help = run([command, "--help"]).clean();
         assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{help}");
         let short = run([command, "-h"]).clean();
