@@ -75,5 +75,5 @@ pub use json::{Json, JsonRef};
 pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};
 pub use snapshot::{Snapshot, SnapshotGuard, SnapshotStore, UpdateOutcome};
-pub use specs::{Problem, ProblemKind};
+pub use specs::{Format as SpecsFormat, Problem, ProblemKind};
 pub use user::{StatsigUser, StatsigUserBuilder, UnitId};

@@ -52,3 +52,8 @@ pub use statsig_core::{
     JsonRef, Layer, LayerParameter, OverrideAdapter, Problem, ProblemKind, Reason, RulesetMeta, RulesetSize,
     SecondaryExposure, Snapshot, SpecSourceKind, StatsigUser, StatsigUserBuilder, UnitId, UpdateOutcome, id_hash,
 };
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

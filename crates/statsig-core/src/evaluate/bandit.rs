@@ -45,13 +45,17 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
             return (&groups[at.min(groups.len() - 1)], true);
         }
         if (bucket as f64) < cmab.sample_rate * 10_000.0 {
-            let weight =
-                |group: &CmabGroup| group.weights.as_ref().map_or(1.0, |known| 1.0 / (known.records as f64 + 1.0));
+            let weight = |group: &CmabGroup| {
+                cmab.weights.get(group.weights as usize).map_or(1.0, |w| 1.0 / (w.records as f64 + 1.0))
+            };
             return (self.draw(groups, weight), true);
         }
+        // Of equal scores the first counts, so that only the first group of an id can be the best.
         let mut best: Option<(f64, &CmabGroup)> = None;
-        for group in groups {
-            let Some(score) = group.weights.as_ref().and_then(|weights| self.score(weights)) else { continue };
+        for weights in &cmab.weights {
+            let (Some(score), Some(group)) = (self.score(weights), groups.get(weights.group as usize)) else {
+                continue;
+            };
             let better = best.is_none_or(|(top, _)| if cmab.higher_is_better { score > top } else { score < top });
             if better {
                 best = Some((score, group));

@@ -75,13 +75,14 @@ impl<'a> Walker<'a> {
         let bucket = self.bucket(cmab.prefix, cmab.unit, 10_000);
         let number = bucket.bucket as f64;
         told.bucket = Some(bucket);
-        let weight = |group: &CmabGroup| match &group.weights {
+        let weight = |group: &CmabGroup| match cmab.weights.get(group.weights as usize) {
             _ if !cmab.has_weights => None,
             Some(known) => Some(1.0 / (known.records as f64 + 1.0)),
             None => Some(1.0),
         };
+        let known: Vec<Option<(f64, bool)>> = cmab.weights.iter().map(|weights| self.score(weights)).collect();
         let scores: Vec<Option<(f64, bool)>> =
-            groups.iter().map(|group| group.weights.as_ref().and_then(|weights| self.score(weights))).collect();
+            groups.iter().map(|group| known.get(group.weights as usize).copied().flatten()).collect();
         let chosen;
         (told.choice, chosen) = if !cmab.has_weights {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a position
