@@ -7,7 +7,7 @@ use allocation_counter::measure;
 use statsig_core::StatsigUser;
 
 #[path = "../benches/fixtures/mod.rs"]
-#[allow(dead_code, reason = "the benchmarks use the rest")]
+#[allow(dead_code, clippy::expect_used, reason = "the benchmarks use the rest; a broken fixture ends the test")]
 mod fixtures;
 
 use fixtures::Bench;
