@@ -144,7 +144,7 @@ TIMES = ["2023-11-14T22:13:19Z", "2023-11-14t22:13:19z", "2023-11-14 22:13:19Z",
 TIME_TARGETS = ["2023-11-14T22:13:19.000Z", "2023-11-14T22:13:19.999999999999Z", "2023-11-14T22:13:19.Z", "2023-11-14T22:13:19+00:00", "2023-11-14T22:13:19-05:30", "2023-11-14T22:13:19+23:59",
                 "2023-11-14T22:13:19+24:00", "2023-11-14T22:13:19−05:00", "2023-11-14T22:13:19+0530", "2023-11-14T22:13:19 +05:30", "2016-12-31T23:59:60.5Z", "2016-12-31T23:59:61Z", "2023-11-14   22:13:19+00:00"]
 ARRAYS = [[], [None], [""], ["a"], ["A"], ["a", "b"], ["b", "a"], ["a", "a"], [1], [1.0], ["1"], ["1.0"], [True], ["true"], [0], [False], [1, "1"], [[1]], ["[1]"], [{}], [{"a": 1}], [1e21], [9007199254740993],
-          ["9007199254740992"], [-0.0], ["-0"], [1.5], ["0.0000001"], [1e-7], ["a", 1], [2**64], ["18446744073709552000"], ["ς"], ["Σ"], ["İ"], ["ß"], ["null"], ["abc"], ["é"], ["NaN"], ["ﬁ"], ["🎉"], [["a", None]], ["a\"b"]]
+          ["9007199254740992"], [-0.0], ["-0"], [1.5], ["0.0000001"], [1e-7], ["a", 1], [2**64], ["18446744073709552000"], ["ς"], ["Σ"], ["İ"], ["ß"], ["null"], ["abc"], ["é"], ["NaN"], ["ﬁ"], ["🎉"], [["a", None]], ["a\"b"], [{"b": 1, "a": 2}], [[{"b": 1, "a": 2}]], [[{"a": 2, "b": 1}]]]
 OBJECTS = [{}, {"a": 1}, {"a": 1.0}, {"a": "1"}, {"a": None}, {"a": "null"}, {"a": True}, {"A": 1}, {"a": [1]}, {"a": "[1]"}, {"a": {}}, {"a": {"b": 1}}, {"a": 1, "b": 2}, {"b": 2, "a": 1}, {"abc": True}, {"ABC": True},
            {"1": True}, {"": True}, {"a": [1.0]}, {"a": 1e21}, {"null": 1}, {"true": 1}]
 BARE = [True, False, None]
@@ -624,7 +624,7 @@ SETS = {
     "patterns": patterns,
     "lookups": lambda: lookups(default_environment="staging", app_id="app-1"),
     "lookups_options": lambda: lookups("corners_lookups_options", {"environment": "Production", "global_custom_fields": {"plan": "global-plan", "Region": "EU", "region": "eu", "level": "3", "userID": "g", "user_id": "g_", "country": "GX", "os_name": "mine", "ip": "1.1.1.1"}}, app_id=["app-1"]),
-    "lookups_bare": lambda: lookups("corners_lookups_bare", {"environment": ""}, app_id=5),
+    "lookups_bare": lambda: lookups("corners_lookups_bare", app_id=5),
     "units": units,
     "graph": graph,
     "overrides": overrides,

@@ -1,4 +1,7 @@
-//! What the tests of the whole workspace share: where their data lies.
+//! What the tests of the whole workspace share: where their data lies, and a way to put small
+//! projects together.
+
+pub mod project;
 
 use std::path::PathBuf;
 

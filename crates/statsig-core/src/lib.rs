@@ -1,9 +1,57 @@
 //! Statsig-compatible config specs, compiled and evaluated locally, without I/O.
+//!
+//! This crate is the engine under the `statsig` client: applications
+//! use that one. It takes the bytes of a project's config specs, compiles them into an immutable
+//! [`Ruleset`], and evaluates gates, dynamic configs, experiments, layers and parameter stores for
+//! a [`StatsigUser`], exactly as the official server SDKs do.
+//!
+//! It opens no socket or file, starts no thread, and reads no clock: what it needs from outside
+//! comes through the small traits of [`adapters`].
+//!
+//! ```
+//! use std::sync::Arc;
+//! use statsig_core::{EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SpecSourceKind, StatsigUser};
+//!
+//! # fn main() -> Result<(), statsig_core::Error> {
+//! let ruleset = Ruleset::compile(br#"{
+//!     "has_updates": true, "time": 1700000000000, "dynamic_configs": {}, "layer_configs": {},
+//!     "condition_map": {"1": {"type": "user_field", "field": "email", "operator": "str_ends_with_any",
+//!                             "targetValue": ["@corp.example"], "idType": "userID"}},
+//!     "feature_gates": {"beta": {"type": "feature_gate", "entity": "feature_gate", "salt": "s",
+//!         "enabled": true, "defaultValue": false, "idType": "userID", "rules": [{"name": "staff",
+//!         "id": "staff", "passPercentage": 100, "conditions": ["1"], "returnValue": true, "idType": "userID"}]}}
+//! }"#)?;
+//! let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 0));
+//! let user = StatsigUser::builder().user_id("u-1").email("Ada@Corp.Example").build();
+//! let (settings, clock) = (EvaluationSettings::new(), FixedClock(0));
+//!
+//! let context = EvaluationContext::new(&snapshot, &user, &settings, &clock);
+//! assert!(context.check_gate("beta"));
+//! assert_eq!(context.feature_gate("beta", false).rule_id(), "staff");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`adapters`] | the traits between evaluation and the rest of the world |
+//! | [`results`] | what an evaluation gives, with typed getters |
+//! | [`json`] | config values, packed and read in place |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `user-agent` | yes | browser and operating system from the user's `userAgent` |
+//! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
 
 pub mod adapters;
 mod compile;
 mod error;
 mod evaluate;
+pub mod explain;
 #[cfg(feature = "ip-country")]
 mod ip_country;
 pub mod json;
@@ -20,9 +68,12 @@ pub use adapters::*;
 pub use compile::CompileLimits;
 pub use error::{Error, ErrorKind};
 pub use evaluate::{EvaluationContext, EvaluationSettings, SecondaryExposure};
+pub use explain::Explanation;
+#[cfg(feature = "ip-country")]
+pub use ip_country::preload as preload_ip_country;
 pub use json::{Json, JsonRef};
 pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};
-pub use snapshot::{Snapshot, SnapshotStore, UpdateOutcome};
-pub use specs::{Problem, ProblemKind};
+pub use snapshot::{Snapshot, SnapshotGuard, SnapshotStore, UpdateOutcome};
+pub use specs::{Format as SpecsFormat, Problem, ProblemKind};
 pub use user::{StatsigUser, StatsigUserBuilder, UnitId};

@@ -1,6 +1,8 @@
 //! A ruleset with its origin, and the place where the current one is kept.
 
+use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -10,9 +12,20 @@ use crate::error::Error;
 use crate::ruleset::Ruleset;
 
 /// A state of the specs: a ruleset, where it came from, and when.
-#[derive(Debug, PartialEq)]
+///
+/// Results keep the snapshot alive that they were read from, by its reference count. So that
+/// threads which read the same specs do not fight over one count, the [`SnapshotStore`] hands out
+/// several snapshots that share their content: cloning the `Arc` of one touches a cache line that
+/// few others touch.
+#[derive(Debug, Clone)]
+#[repr(align(128))] // a cache line, and the neighbour that processors fetch with it
 pub struct Snapshot {
-    pub(crate) ruleset: Ruleset,
+    content: Arc<Content>,
+}
+
+#[derive(Debug)]
+struct Content {
+    ruleset: Ruleset,
     source: SpecSourceKind,
     received_at_ms: u64,
 }
@@ -21,7 +34,7 @@ impl Snapshot {
     /// Wraps a ruleset; `received_at_ms` is in milliseconds since 1970.
     #[must_use]
     pub fn new(ruleset: Ruleset, source: SpecSourceKind, received_at_ms: u64) -> Self {
-        Self { ruleset, source, received_at_ms }
+        Self { content: Arc::new(Content { ruleset, source, received_at_ms }) }
     }
 
     /// A project without specs, for the time before the first load.
@@ -31,21 +44,63 @@ impl Snapshot {
     }
 
     /// The ruleset.
+    #[inline]
     #[must_use]
     pub fn ruleset(&self) -> &Ruleset {
-        &self.ruleset
+        &self.content.ruleset
     }
 
     /// Where the specs came from.
     #[must_use]
     pub fn source(&self) -> &SpecSourceKind {
-        &self.source
+        &self.content.source
     }
 
     /// When the specs were received, in milliseconds since 1970; 0 if never.
     #[must_use]
     pub fn received_at_ms(&self) -> u64 {
-        self.received_at_ms
+        self.content.received_at_ms
+    }
+}
+
+/// How many snapshots share the current content; threads are spread over them.
+const LANES: usize = 16;
+
+thread_local! {
+    static LANE: usize = {
+        static NEXT: AtomicUsize = const { AtomicUsize::new(0) };
+        NEXT.fetch_add(1, Ordering::Relaxed) % LANES
+    };
+}
+
+/// The same content, once for each lane.
+#[derive(Debug)]
+struct Lanes([Arc<Snapshot>; LANES]);
+
+impl Lanes {
+    fn new(snapshot: &Snapshot) -> Self {
+        Self(std::array::from_fn(|_| Arc::new(snapshot.clone())))
+    }
+
+    #[inline]
+    fn own(&self) -> &Arc<Snapshot> {
+        // A thread that is ending may have no lane any more.
+        &self.0[LANE.try_with(|lane| *lane).unwrap_or(0)]
+    }
+}
+
+/// The current snapshot, borrowed from a [`SnapshotStore`] for a short while.
+#[derive(Debug)]
+pub struct SnapshotGuard {
+    lanes: Guard<Arc<Lanes>>,
+}
+
+impl Deref for SnapshotGuard {
+    type Target = Arc<Snapshot>;
+
+    #[inline]
+    fn deref(&self) -> &Arc<Snapshot> {
+        self.lanes.own()
     }
 }
 
@@ -63,11 +118,11 @@ pub enum UpdateOutcome {
 
 /// Holds the current [`Snapshot`] and replaces it as a whole.
 ///
-/// Readers take no lock and never wait for a writer; each keeps the snapshot it has for as long as
+/// Readers take no lock, write to no memory that others read, and never wait for a writer; each keeps the snapshot it has for as long as
 /// it likes. Compiling happens in [`SnapshotStore::apply`], on the caller's thread.
 #[derive(Debug)]
 pub struct SnapshotStore {
-    current: ArcSwap<Snapshot>,
+    current: ArcSwap<Lanes>,
     /// Orders writers, so that the comparison with the current specs holds until the swap.
     writer: std::sync::Mutex<()>,
 }
@@ -76,19 +131,19 @@ impl SnapshotStore {
     /// A store that serves `snapshot` until the first update.
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Self {
-        Self { current: ArcSwap::from_pointee(snapshot), writer: std::sync::Mutex::new(()) }
+        Self { current: ArcSwap::from_pointee(Lanes::new(&snapshot)), writer: std::sync::Mutex::new(()) }
     }
 
     /// The current snapshot, for a short while: costs no shared write in the common case.
     #[must_use]
-    pub fn load(&self) -> Guard<Arc<Snapshot>> {
-        self.current.load()
+    pub fn load(&self) -> SnapshotGuard {
+        SnapshotGuard { lanes: self.current.load() }
     }
 
     /// The current snapshot, to keep.
     #[must_use]
     pub fn load_full(&self) -> Arc<Snapshot> {
-        self.current.load_full()
+        Arc::clone(&self.load())
     }
 
     /// Compiles a document and puts it in force, unless it is older than what is there.
@@ -101,7 +156,7 @@ impl SnapshotStore {
             other => other?,
         };
         let _writer = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let current = self.current.load();
+        let current = self.load();
         if current.source().has_values() {
             let (old, new) = (current.ruleset().meta(), ruleset.meta());
             if old.time > 0 && old.time > new.time {
@@ -111,7 +166,65 @@ impl SnapshotStore {
                 return Ok(UpdateOutcome::Unchanged);
             }
         }
-        self.current.store(Arc::new(Snapshot::new(ruleset, update.source.clone(), update.received_at_ms)));
+        let snapshot = Snapshot::new(ruleset, update.source.clone(), update.received_at_ms);
+        self.current.store(Arc::new(Lanes::new(&snapshot)));
         Ok(UpdateOutcome::Applied)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn update(time: u64, checksum: &str) -> SpecUpdate {
+        let document = format!(
+            r#"{{"has_updates":true,"time":{time},"checksum":"{checksum}","feature_gates":{{}},"dynamic_configs":{{}},"layer_configs":{{}},"condition_map":{{}}}}"#
+        );
+        SpecUpdate::new(document.into_bytes(), SpecSourceKind::Network, time + 1)
+    }
+
+    #[test]
+    fn only_newer_specs_replace_the_current_ones() {
+        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let limits = CompileLimits::default();
+        for (time, checksum, outcome, in_force) in [
+            (100, "a", UpdateOutcome::Applied, 100),
+            (99, "b", UpdateOutcome::Older, 100),
+            (100, "c", UpdateOutcome::Applied, 100),
+            (200, "c", UpdateOutcome::Unchanged, 100),
+            (200, "", UpdateOutcome::Applied, 200),
+            (200, "", UpdateOutcome::Applied, 200),
+        ] {
+            assert_eq!(store.apply(&update(time, checksum), &limits).unwrap(), outcome);
+            assert_eq!(store.load().ruleset().meta().time, in_force);
+        }
+        assert_eq!(store.load().received_at_ms(), 201);
+    }
+
+    #[test]
+    fn bad_documents_change_nothing() {
+        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let limits = CompileLimits::default();
+        let no_updates = SpecUpdate::new(br#"{"has_updates":false}"#.to_vec(), SpecSourceKind::Network, 1);
+        assert!(matches!(store.apply(&no_updates, &limits), Err(Error::NoUpdates)));
+        store.apply(&update(5, "a"), &limits).unwrap();
+        assert_eq!(store.apply(&no_updates, &limits).unwrap(), UpdateOutcome::Unchanged);
+        for document in ["", "[]", "{", "{\"has_updates\":true}", "null"] {
+            let bad = SpecUpdate::new(document.into(), SpecSourceKind::Network, 9);
+            assert!(store.apply(&bad, &limits).is_err(), "{document}");
+        }
+        let large = store.apply(&update(9, "z"), &limits.with_max_bytes(10));
+        assert!(matches!(large, Err(Error::TooLarge { limit: 10, .. })));
+        assert_eq!(store.load().ruleset().meta().time, 5);
+    }
+
+    #[test]
+    fn a_held_snapshot_outlives_an_update() {
+        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let limits = CompileLimits::default();
+        store.apply(&update(1, "a"), &limits).unwrap();
+        let held = store.load_full();
+        store.apply(&update(2, "b"), &limits).unwrap();
+        assert_eq!((held.ruleset().meta().time, store.load().ruleset().meta().time), (1, 2));
     }
 }

@@ -1,7 +1,5 @@
 //! The state of a compilation, and its order.
 
-use std::collections::HashMap;
-
 use serde_json::value::RawValue;
 
 use crate::error::Error;
@@ -14,6 +12,9 @@ use crate::specs::wire::{Entries, WireDocument};
 use crate::specs::{CowStr, Format, ProblemKind, Problems};
 use crate::value::Attribute;
 use serde::de::DeserializeSeed;
+
+/// A map for the many look-ups of a compilation; keyed at random, like the standard one.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Places of the values that need no storage of their own.
 pub(super) mod place {
@@ -57,6 +58,8 @@ pub(super) struct Compiler<'a> {
     pub(super) conditions: Vec<Condition>,
     pub(super) condition_ids: HashMap<Text, u32>,
     pub(super) prefixes: Vec<HashPrefix>,
+    /// Prefixes of `user_bucket` conditions: those of an experiment's groups are the same.
+    bucket_prefixes: HashMap<String, u32>,
     unit_types: Vec<UnitType>,
     unit_ids: HashMap<Text, u32>,
     fields: Vec<UserField>,
@@ -81,24 +84,25 @@ impl<'a> Compiler<'a> {
             format,
             text: TextPoolBuilder::default(),
             json,
-            values: HashMap::new(),
+            values: HashMap::default(),
             specs: Vec::new(),
             sections: [Vec::new(), Vec::new(), Vec::new()],
             rules: Vec::new(),
             rule_conditions: Vec::new(),
             delegates: Vec::new(),
             conditions: Vec::new(),
-            condition_ids: HashMap::new(),
+            condition_ids: HashMap::default(),
             prefixes: Vec::new(),
+            bucket_prefixes: HashMap::default(),
             unit_types: Vec::new(),
-            unit_ids: HashMap::new(),
+            unit_ids: HashMap::default(),
             fields: Vec::new(),
-            field_ids: HashMap::new(),
+            field_ids: HashMap::default(),
             name_lists: Vec::new(),
             cmabs: Vec::new(),
             stores: Vec::new(),
             mappings: Vec::new(),
-            override_rules: HashMap::new(),
+            override_rules: HashMap::default(),
             problems: Problems::default(),
         }
     }
@@ -117,6 +121,7 @@ impl<'a> Compiler<'a> {
         self.read_stores(wire.param_stores)?;
         let experiment_layers = self.read_experiment_layers(&wire)?;
         let meta = RulesetMeta {
+            format: self.format,
             time: wire.time.unwrap_or_default(),
             checksum: wire.checksum.map(into_string).filter(|checksum| !checksum.is_empty()),
             company_id: wire.company_id.map(into_string),
@@ -133,7 +138,7 @@ impl<'a> Compiler<'a> {
     }
 
     pub(super) fn finish(mut self, meta: RulesetMeta, experiment_layers: Vec<(Text, Text)>) -> Ruleset {
-        self.values = HashMap::new();
+        self.values = HashMap::default();
         let [gates, configs, layers] = std::mem::take(&mut self.sections).map(|list| self.index_specs(&list));
         let cmab_names = self.index(self.cmabs.iter().map(|cmab| cmab.name));
         let store_names = self.index(self.stores.iter().map(|store| store.name));
@@ -280,6 +285,17 @@ impl<'a> Compiler<'a> {
         let prefix = HashPrefix::new(text, &mut self.text);
         self.prefixes.push(prefix);
         position(self.prefixes.len() - 1)
+    }
+
+    /// The position of what is hashed before the unit ID of a `user_bucket` condition.
+    pub(super) fn bucket_prefix(&mut self, salt: &str) -> u32 {
+        let text = format!("{salt}.");
+        if let Some(&known) = self.bucket_prefixes.get(&text) {
+            return known;
+        }
+        let at = self.prefix(&text);
+        self.bucket_prefixes.insert(text, at);
+        at
     }
 
     /// The position of a list of names.

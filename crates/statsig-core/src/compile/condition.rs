@@ -10,11 +10,11 @@ use super::compiler::{Compiler, path};
 use crate::error::Error;
 use crate::ruleset::{
     Affix, ArrayTest, Condition, EqualTarget, GateRef, Input, NO_INDEX, NumberOp, Pattern, Test, Text, TextSet, TimeOp,
-    UserAgentPart, VersionOp, VersionPart, position,
+    UserAgentPart, VersionOp, position,
 };
 use crate::specs::wire::{WireCondition, WireTarget};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
-use crate::value::{parse_float, parse_target_time};
+use crate::value::{VersionPart, parse_float, parse_target_time, version_parts};
 
 impl Condition {
     /// The gates that the condition asks.
@@ -107,6 +107,10 @@ impl<'a> Compiler<'a> {
         let test = match (&input, wire.operator.as_deref()) {
             (Input::Public | Input::Gate { .. } | Input::AnyGate { .. } | Input::Unsupported, _) => Test::None,
             (_, None) => Test::Unsupported,
+            (Input::UserBucket { .. }, Some(operator @ ("any" | "none"))) => Test::InBuckets {
+                buckets: buckets(&lower_set(&wire.target_value).unwrap_or_default()),
+                negated: operator == "none",
+            },
             (_, Some(operator)) => self.test(label, operator, wire.target_value),
         };
         let condition = Condition { id: id.unwrap_or(Text::EMPTY), input, test, type_name, operator, field_name };
@@ -155,7 +159,7 @@ impl<'a> Compiler<'a> {
                 lower: self.text.intern(&field.to_lowercase()),
             }),
             "current_time" => Input::CurrentTime,
-            "user_bucket" => Input::UserBucket { prefix: self.prefix(&format!("{salt}.")), unit: self.unit(id_type) },
+            "user_bucket" => Input::UserBucket { prefix: self.bucket_prefix(salt), unit: self.unit(id_type) },
             "unit_id" => Input::UnitId { unit: self.unit(id_type) },
             "target_app" => Input::TargetApp,
             "experiment_group" => Input::ExperimentGroup { experiment: self.text.intern_opt(field) },
@@ -299,20 +303,13 @@ fn target_version(target: &WireTarget<'_>) -> Option<Box<[VersionPart]>> {
     Some(parts.into_boxed_slice())
 }
 
-/// The numbers of a version: what stands before the first `-`, split at dots.
-pub(crate) fn version_parts(text: &str) -> impl Iterator<Item = VersionPart> {
-    let release = text.split_once('-').map_or(text, |(release, _)| release);
-    release.split('.').map(version_part)
-}
-
-#[inline]
-fn version_part(part: &str) -> VersionPart {
-    let part = part.trim();
-    // Nearly every component is a short run of digits.
-    if part.len() <= 9 && !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(part.bytes().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0')).into());
+/// Which of the 1,000 buckets a set names, a bit each.
+fn buckets(set: &TextSet) -> Box<[u64; 16]> {
+    let mut bits = Box::new([0; 16]);
+    for bucket in (0..1_000_usize).filter(|bucket| set.contains(&bucket.to_string())) {
+        bits[bucket / 64] |= 1 << (bucket % 64);
     }
-    part.parse().ok()
+    bits
 }
 
 fn lower_set(target: &WireTarget<'_>) -> Option<TextSet> {
@@ -321,7 +318,11 @@ fn lower_set(target: &WireTarget<'_>) -> Option<TextSet> {
             let items: Vec<Cow<'_, str>> = items.iter().map(|item| lowered(item)).collect();
             Some(TextSet::new(items.iter().map(AsRef::as_ref)))
         }
-        WireTarget::Object(members) => Some(TextSet::new(members.iter().map(|(key, _)| &**key))),
+        // Keys are compared as written: with an upper-case letter they equal no lower-case text.
+        WireTarget::Object(members) => {
+            let keys = members.iter().map(|(key, _)| &**key);
+            Some(TextSet::new(keys.filter(|key| !key.bytes().any(|byte| byte.is_ascii_uppercase()))))
+        }
         _ => None,
     }
 }

@@ -106,7 +106,7 @@ impl Compiler<'_> {
             let deep = reach.depth > MAX_DEPTH;
             let costly = reach.cost > u64::from(MAX_STEPS) || reach.conditions > u64::from(MAX_CONDITIONS);
             spec.needs_memo = reach.cyclic || deep || reach.open_ended || reach.cost > MEMO_ABOVE;
-            spec.is_plain = !(reach.cyclic || deep || costly || reach.open_ended || reach.delicate);
+            spec.is_plain = !(spec.needs_memo || costly || reach.delicate);
         }
         self.report(cycles, &reaches);
     }

@@ -15,7 +15,6 @@ mod parts;
 mod spec;
 
 use compiler::Compiler;
-pub(crate) use condition::version_parts;
 
 use crate::error::Error;
 use crate::ruleset::{Ruleset, RulesetMeta};

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 use super::compiler::Compiler;
 use crate::error::Error;
 use crate::ruleset::{
-    Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, NO_INDEX, Parameter, ParameterStoreSpec, Text, position,
+    Categorical, Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, NO_INDEX, Parameter, ParameterStoreSpec,
+    Text, position,
 };
 use crate::specs::wire::{WireCmab, WireCmabWeights, WireMapping, WireParam, WireParamStore, WireRule};
 use crate::specs::{CowStr, Entry, for_each_entry};
@@ -118,7 +119,6 @@ impl<'a> Compiler<'a> {
             groups.push(CmabGroup {
                 name: self.text.intern(&group.name),
                 id: self.text.intern(&group.id),
-                explore_id: self.text.intern(&format!("{}:explore", &*group.id)),
                 value: self.value(group.parameter_values)?,
                 weights: learned,
             });
@@ -149,7 +149,7 @@ impl<'a> Compiler<'a> {
             .iter()
             .map(|(field, weights)| {
                 let weights = weights.0.iter().map(|(value, weight)| (self.text.intern(value), *weight)).collect();
-                (self.field(field), weights)
+                Categorical { field: self.field(field), weights }
             })
             .collect();
         CmabWeights {

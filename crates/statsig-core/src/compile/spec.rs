@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::compiler::{Compiler, Section, path, place};
 use crate::error::Error;
-use crate::ruleset::{Entity, NO_INDEX, NO_RATE, Pass, Rule, Spec, position};
+use crate::ruleset::{Entity, Input, NO_INDEX, NO_RATE, Pass, Rule, Spec, position};
 use crate::specs::wire::{WireCondition, WireConditionRef, WireRule, WireSpec};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
 
@@ -189,6 +189,9 @@ impl<'a> Compiler<'a> {
             pass_percentage: pass_percentage as f32,
             value_is_false: value == place::FALSE,
             is_experiment_group: wire.is_experiment_group == Some(true),
+            matches_everybody: self.rule_conditions[conditions_start as usize..]
+                .iter()
+                .all(|&at| self.conditions.get(at as usize).is_some_and(|condition| condition.input == Input::Public)),
         };
         if let Some(delegate) = &wire.config_delegate {
             let delegate = self.text.intern(delegate);

@@ -4,8 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::evaluator::{Abort, Evaluator};
 use super::outcome::{ConfigValue, Outcome};
-use super::user_value::Seen;
-use crate::ruleset::{Cmab, CmabGroup, CmabWeights, well_known};
+use crate::ruleset::{Categorical, Cmab, CmabGroup, CmabWeights, well_known};
 
 impl<const RECORD: bool> Evaluator<'_, RECORD> {
     pub(super) fn bandit(&mut self, r: &mut Outcome, cmab: &Cmab) -> Result<(), Abort> {
@@ -28,7 +27,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
         r.explored |= explored;
         r.passed = true;
         r.value = ConfigValue::At(group.value);
-        r.rule_id = if explored { group.explore_id } else { group.id };
+        r.rule_id = group.id;
         r.group_name = Some(group.name).into();
         Ok(())
     }
@@ -37,7 +36,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
     #[allow(clippy::cast_precision_loss)] // buckets and counts are small, or only weights
     fn choose<'c>(&self, cmab: &'c Cmab) -> (&'c CmabGroup, bool) {
         let groups = &cmab.groups;
-        let bucket = self.bucket(cmab.prefix, cmab.unit, 10_000);
+        let bucket = self.inputs.bucket(cmab.prefix, cmab.unit, 10_000);
         if !cmab.has_weights {
             // `floor(bucket / (10000 / n))`, in integers.
             let share = 10_000.0 / groups.len() as f64;
@@ -74,12 +73,11 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
             return None;
         }
         let ruleset = self.ruleset;
-        let seen =
-            |field: u32| Seen::text_of(ruleset.fields.get(field as usize).and_then(|f| self.context.user_field(f)));
+        let seen = |field: u32| self.inputs.user_field(field);
         let mut score = weights.intercept + weights.alpha;
-        for (field, by_value) in &weights.categorical {
+        for Categorical { field, weights } in &weights.categorical {
             score += seen(*field).with_text(|text| {
-                let known = by_value.iter().find(|(value, _)| text == Some(ruleset.str(*value)));
+                let known = weights.iter().find(|(value, _)| text == Some(ruleset.str(*value)));
                 known.map_or(0.0, |(_, weight)| *weight)
             });
         }
@@ -92,7 +90,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
     /// A random group, by weight.
     fn draw<'c>(&self, groups: &'c [CmabGroup], weight: impl Fn(&CmabGroup) -> f64) -> &'c CmabGroup {
         let total: f64 = groups.iter().map(&weight).sum();
-        let mut rest = self.random() * total;
+        let mut rest = random(self.inputs.context.seed) * total;
         for group in groups {
             rest -= weight(group);
             if rest < 0.0 {
@@ -101,14 +99,14 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
         }
         &groups[groups.len() - 1]
     }
+}
 
-    /// Uniform in `0.0..1.0`: from the context's seed, or from the hasher keys of the process.
-    #[allow(clippy::cast_precision_loss)] // 53 bits are exact
-    fn random(&self) -> f64 {
-        let bits = match self.context.seed {
-            Some(seed) => foldhash::quality::FixedState::with_seed(seed).hash_one(seed),
-            None => RandomState::new().hash_one(0_u8),
-        };
-        (bits >> 11) as f64 / (1_u64 << 53) as f64
-    }
+/// Uniform in `0.0..1.0`: from a seed, or from the hasher keys of the process.
+#[allow(clippy::cast_precision_loss)] // 53 bits are exact
+pub(crate) fn random(seed: Option<u64>) -> f64 {
+    let bits = match seed {
+        Some(seed) => foldhash::quality::FixedState::with_seed(seed).hash_one(seed),
+        None => RandomState::new().hash_one(0_u8),
+    };
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }

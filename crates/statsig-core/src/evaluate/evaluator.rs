@@ -6,19 +6,19 @@ use sha2::{Digest, Sha256};
 
 use super::MAX_DEPTH;
 use super::context::EvaluationContext;
+use super::inputs::Inputs;
 use super::outcome::{ConfigValue, Exposed, Outcome, Undelegated};
-use super::user_value::Seen;
 use crate::adapters::ExperimentOverride;
 use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text, well_known};
 
 /// Nested calls of any kind, delegates included; bounds the stack.
-const MAX_FRAMES: u32 = 160;
+pub(crate) const MAX_FRAMES: u32 = 160;
 /// Specs that one check may evaluate; with the next, bounds its time.
 pub(crate) const MAX_STEPS: u32 = 100_000;
 /// Conditions that one check may look at, each as often as it does so.
 pub(crate) const MAX_CONDITIONS: u32 = 2_000_000;
 /// Exposures that one check may collect; with the next, bounds its memory. The rest is dropped.
-const MAX_EXPOSURES: usize = 65_536;
+pub(crate) const MAX_EXPOSURES: usize = 65_536;
 /// Exposures that one check may copy in order to remember nested gates. The rest is dropped.
 const MAX_COPIES: usize = 1 << 20;
 
@@ -89,7 +89,7 @@ struct Remembered {
 /// One check. With `RECORD` it visits everything and collects exposures; without, it does only what
 /// the value needs.
 pub(crate) struct Evaluator<'a, const RECORD: bool> {
-    pub(super) context: EvaluationContext<'a>,
+    pub(super) inputs: Inputs<'a>,
     pub(super) ruleset: &'a Ruleset,
     pub(crate) exposures: Vec<Exposed>,
     depth: u32,
@@ -98,22 +98,19 @@ pub(crate) struct Evaluator<'a, const RECORD: bool> {
     conditions: u32,
     /// Exposures copied to or from `memo`.
     copied: usize,
-    /// The first condition of a rule that fails may end it: see [`Spec::is_plain`]. Decided by the
-    /// spec that was asked for, because its limits depend on all that is visited below it.
+    /// Rules may be followed the short way: see [`Spec::is_plain`]. Decided by the spec that was
+    /// asked for, because its limits depend on all that is visited below it.
     plain: bool,
-    now: Option<i64>,
     /// Results of nested gates by name; only where the specs need it.
-    memo: Option<Box<HashMap<Text, Remembered>>>,
+    memo: Option<HashMap<Text, Remembered>>,
     /// Groups that `experiment_group` conditions asked for, by experiment.
-    groups: Option<Box<HashMap<Text, Option<Text>>>>,
-    #[cfg(feature = "user-agent")]
-    pub(super) user_agent: Option<Option<crate::user_agent::UserAgent<'a>>>,
+    groups: Option<HashMap<Text, Option<Text>>>,
 }
 
 impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     pub(crate) fn new(context: EvaluationContext<'a>) -> Self {
         Self {
-            context,
+            inputs: Inputs::new(context),
             ruleset: context.snapshot.ruleset(),
             exposures: Vec::new(),
             depth: 0,
@@ -122,35 +119,39 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             conditions: 0,
             copied: 0,
             plain: false,
-            now: None,
             memo: None,
             groups: None,
-            #[cfg(feature = "user-agent")]
-            user_agent: None,
         }
     }
 
-    /// Evaluates a name for the application.
-    pub(crate) fn run(&mut self, call: Call<'_>) -> Result<(Outcome, Recognition), Abort> {
+    /// The value of a gate whose rules have the last word.
+    pub(super) fn value_of(&mut self, spec: &Spec) -> bool {
+        let mut r = Outcome::new(0);
+        self.plain = true;
+        self.follow_rules(&mut r, spec).is_ok() && r.passed
+    }
+
+    /// Evaluates a name for the application, into an outcome that is new.
+    pub(crate) fn run(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
         let (plain, needs_memo) = match self.ruleset.spec(call.spec) {
             Some(spec) => (spec.is_plain, spec.needs_memo),
             None => (false, !self.ruleset.mappings.is_empty() || !self.ruleset.cmabs.is_empty()),
         };
-        self.plain = plain && !RECORD;
+        self.plain = plain && !RECORD && self.inputs.context.overrides.is_none();
         if needs_memo {
-            self.memo = Some(Box::default());
+            self.memo = Some(HashMap::new());
         }
-        let mut outcome = Outcome::new(0);
-        let recognition = self.evaluate(&mut outcome, call)?;
-        if outcome.unsupported {
-            // What was found so far must not leak: decision and reference differ here on purpose.
-            outcome.passed = false;
-            outcome.value = ConfigValue::None;
-            outcome.rule_id = Text::EMPTY;
-            outcome.group_name = crate::ruleset::MaybeText::NONE;
-            outcome.parameter_rules = None;
+        let recognition = self.evaluate(r, call)?;
+        if r.unsupported {
+            // What was found so far must not leak: we differ from the reference here on purpose.
+            r.passed = false;
+            r.value = ConfigValue::None;
+            r.rule_id = Text::EMPTY;
+            r.explored = false;
+            r.group_name = crate::ruleset::MaybeText::NONE;
+            r.parameter_rules = None;
         }
-        Ok((outcome, recognition))
+        Ok(recognition)
     }
 
     pub(super) fn evaluate(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
@@ -168,7 +169,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     }
 
     fn evaluate_spec(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
-        if self.context.overrides.is_some() && self.overridden(r, call) {
+        if self.inputs.context.overrides.is_some() && self.overridden(r, call) {
             return Ok(Recognition::Recognized);
         }
         let ruleset = self.ruleset;
@@ -178,10 +179,10 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
                 Some(spec) => ruleset.mappings.get(spec.mapping as usize),
                 None => ruleset.find_mapping(call.name).and_then(|at| ruleset.mappings.get(at as usize)),
             };
-            if let Some(mapping) = mapping {
-                if self.mapped(r, mapping, spec, call.kind)? {
-                    return Ok(Recognition::Recognized);
-                }
+            if let Some(mapping) = mapping
+                && self.mapped(r, mapping, spec, call.kind)?
+            {
+                return Ok(Recognition::Recognized);
             }
         }
         if call.kind == Kind::Experiment && !ruleset.cmabs.is_empty() {
@@ -217,12 +218,16 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     }
 
     /// The first rule whose conditions hold decides.
-    fn follow_rules(&mut self, r: &mut Outcome, spec: &'a Spec) -> Result<(), Abort> {
+    pub(super) fn follow_rules(&mut self, r: &mut Outcome, spec: &Spec) -> Result<(), Abort> {
         let ruleset = self.ruleset;
         for rule in &ruleset.rules[spec.rules()] {
-            self.match_rule(r, rule, self.plain)?;
-            if r.unsupported {
-                return Ok(());
+            if self.plain {
+                r.passed = self.inputs.plain_rule(rule);
+            } else {
+                self.match_rule(r, rule)?;
+                if r.unsupported {
+                    return Ok(());
+                }
             }
             if !r.passed {
                 continue;
@@ -231,7 +236,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
                 self.finalize(r, spec, None);
                 return Ok(());
             }
-            if self.passes(rule) {
+            if self.inputs.passes(rule) {
                 r.value = ConfigValue::At(rule.value);
                 r.passed = !rule.value_is_false;
             } else {
@@ -265,8 +270,8 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         crate::ruleset::position(self.exposures.len())
     }
 
-    /// Sets `passed` to whether all conditions hold. `plain`: the first that does not may end it.
-    pub(super) fn match_rule(&mut self, r: &mut Outcome, rule: &Rule, plain: bool) -> Result<(), Abort> {
+    /// Sets `passed` to whether all conditions hold.
+    pub(super) fn match_rule(&mut self, r: &mut Outcome, rule: &Rule) -> Result<(), Abort> {
         let ruleset = self.ruleset;
         self.look_at(rule.conditions_len)?;
         let mut all = true;
@@ -276,12 +281,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
                 return Ok(());
             };
             self.condition(r, condition)?;
-            if !r.passed {
-                all = false;
-                if plain {
-                    break;
-                }
-            }
+            all &= r.passed;
         }
         r.passed = all;
         Ok(())
@@ -292,34 +292,6 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     pub(super) fn look_at(&mut self, conditions: u32) -> Result<(), Abort> {
         self.conditions = self.conditions.saturating_add(conditions);
         if self.conditions > MAX_CONDITIONS { Err(Abort::Exhausted) } else { Ok(()) }
-    }
-
-    /// Whether the user is within the rule's percentage.
-    #[inline]
-    pub(super) fn passes(&self, rule: &Rule) -> bool {
-        match rule.pass {
-            Pass::Nobody => false,
-            Pass::Everybody => true,
-            Pass::Below { threshold, prefix } => self.bucket(prefix, rule.unit, 10_000) < u64::from(threshold),
-        }
-    }
-
-    /// The user's bucket: the hash of prefix and unit ID, modulo `buckets`.
-    #[inline]
-    pub(super) fn bucket(&self, prefix: u32, unit: u32, buckets: u64) -> u64 {
-        let Some(prefix) = self.ruleset.prefixes.get(prefix as usize) else { return 0 };
-        self.unit_id(unit).with_text(|id| prefix.hash(&self.ruleset.text, id.unwrap_or_default())) % buckets
-    }
-
-    pub(super) fn unit_id(&self, unit: u32) -> Seen<'a> {
-        let Some(unit) = self.ruleset.unit_types.get(unit as usize) else { return Seen::Missing };
-        let (exact, lower) = (self.ruleset.str(unit.name), self.ruleset.str(unit.lower));
-        Seen::text_of(self.context.user.unit(unit.is_user_id, exact, lower))
-    }
-
-    /// Milliseconds since 1970; the same throughout the evaluation.
-    pub(super) fn now(&mut self) -> i64 {
-        *self.now.get_or_insert_with(|| self.context.clock.now_ms())
     }
 
     /// Evaluates the experiment that a rule delegates to; false if there is none.
@@ -480,12 +452,12 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     ) -> Result<bool, Abort> {
         let ruleset = self.ruleset;
         for candidate in &mapping.candidates {
-            if candidate.start_time > self.now() {
+            if candidate.start_time > self.inputs.now() {
                 continue;
             }
             let Some(rule) = ruleset.rules.get(candidate.rule as usize) else { continue };
             let (depth, frames) = (self.depth, self.frames);
-            let matched = match self.match_rule(r, rule, false) {
+            let matched = match self.match_rule(r, rule) {
                 Err(Abort::Exhausted) => return Err(Abort::Exhausted),
                 Err(Abort::TooDeep) => {
                     (self.depth, self.frames) = (depth, frames);
@@ -515,9 +487,9 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
 
     /// Like [`Self::passes`], hashed with the salt of the spec that may be replaced.
     fn passes_for(&self, rule: &Rule, original: Option<&Spec>) -> bool {
-        let Pass::Below { threshold, .. } = rule.pass else { return self.passes(rule) };
+        let Pass::Below { threshold, .. } = rule.pass else { return self.inputs.passes(rule) };
         let ruleset = self.ruleset;
-        self.unit_id(rule.unit).with_text(|id| {
+        self.inputs.unit_id(rule.unit).with_text(|id| {
             let mut hash = Sha256::new();
             hash.update(original.map_or("", |spec| ruleset.str(spec.salt)));
             hash.update(".");
@@ -531,8 +503,8 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
 
     /// Asks the override adapter.
     fn overridden(&mut self, r: &mut Outcome, call: Call<'_>) -> bool {
-        let Some(overrides) = self.context.overrides else { return false };
-        let user = self.context.user;
+        let Some(overrides) = self.inputs.context.overrides else { return false };
+        let user = self.inputs.context.user;
         match call.kind {
             Kind::Gate => match overrides.gate(call.name, user) {
                 Some(value) => r.passed = value,

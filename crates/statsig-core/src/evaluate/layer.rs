@@ -38,7 +38,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             explicit_parameters: NO_INDEX,
         };
         for rule in &ruleset.rules[spec.rules()] {
-            self.match_rule(r, rule, false)?;
+            self.match_rule(r, rule)?;
             // All that was collected since the last rule now belongs to the layer itself. From
             // here on `exposures_from` marks what a skipped delegate would leave behind.
             own_exposures.extend_from_slice(self.exposures.get(r.exposures_from as usize..).unwrap_or_default());
@@ -48,7 +48,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
                 r.undelegated = Undelegated::Own(own_exposures);
                 return Ok(());
             }
-            if !r.passed || !self.passes(rule) {
+            if !r.passed || !self.inputs.passes(rule) {
                 continue;
             }
             if rule.delegate != NO_INDEX && self.delegate(r, rule)? {
@@ -75,7 +75,6 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         r.exposures_from = start;
         parts.push(Part { value: ConfigValue::At(spec.default_value), rule_id: well_known::DEFAULT });
         merge(ruleset, r, &parts);
-        r.explore_suffix = r.explored;
         r.passed = decision.passed;
         r.delegate = decision.delegate;
         r.group_name = decision.group_name;

@@ -7,11 +7,8 @@ use serde_json::{Map, Value};
 
 use super::user_value::Seen;
 use crate::adapters::{IdListLookup, id_hash};
-use crate::compile::version_parts;
-use crate::ruleset::{
-    Affix, ArrayTest, EqualTarget, NumberOp, Ruleset, Test, Text, TextSet, TimeOp, VersionOp, VersionPart,
-};
-use crate::value::{ArrayAttribute, Attribute, TextBuffer, lower};
+use crate::ruleset::{Affix, ArrayTest, EqualTarget, NumberOp, Ruleset, Test, Text, TextSet, TimeOp, VersionOp};
+use crate::value::{ArrayAttribute, Attribute, TextBuffer, VersionPart, lower, version_parts};
 
 /// Times below this are seconds, others milliseconds.
 const SECONDS_BELOW: u64 = 10_000_000_000;
@@ -37,9 +34,17 @@ pub(crate) fn evaluate_test(
             .as_ref()
             .is_some_and(|target| seen.with_text(|text| text.is_some_and(|text| compare_versions(*op, text, target)))),
         Test::InSet { set, negated } => {
-            let found = set
-                .as_ref()
-                .is_some_and(|set| seen.with_text(|text| set.contains(lower(text.unwrap_or_default()).as_str())));
+            set.as_ref().is_some_and(|set| seen.with_text(|text| set.contains_lower(text.unwrap_or_default())))
+                != *negated
+        }
+        Test::InBuckets { buckets, negated } => {
+            let found = match seen {
+                Seen::Number(bucket) => {
+                    let bucket = bucket.unsigned_abs() as usize;
+                    buckets.get(bucket / 64).is_some_and(|bits| bits >> (bucket % 64) & 1 == 1)
+                }
+                _ => false,
+            };
             found != *negated
         }
         Test::InSetExact { set, negated } => {
@@ -109,11 +114,13 @@ fn compare_versions(op: VersionOp, value: &str, target: &[VersionPart]) -> bool 
 fn has_affix(ruleset: &Ruleset, affix: Affix, pieces: &[Text], text: &str) -> bool {
     let text = lower(text);
     let text = text.as_str();
-    pieces.iter().map(|&piece| ruleset.str(piece)).any(|piece| match affix {
-        Affix::Starts => text.starts_with(piece),
-        Affix::Ends => text.ends_with(piece),
-        Affix::Contains => text.contains(piece),
-    })
+    let bytes = |piece: Text| ruleset.text.bytes(piece);
+    match affix {
+        // Both sides are whole characters, so that bytes tell as much.
+        Affix::Starts => pieces.iter().any(|&piece| text.as_bytes().starts_with(bytes(piece))),
+        Affix::Ends => pieces.iter().any(|&piece| text.as_bytes().ends_with(bytes(piece))),
+        Affix::Contains => pieces.iter().any(|&piece| text.contains(ruleset.str(piece))),
+    }
 }
 
 fn compare_times(op: TimeOp, value: i64, target: i64) -> bool {

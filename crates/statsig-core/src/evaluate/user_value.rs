@@ -1,7 +1,5 @@
 //! What a condition sees, and where on the user it is found.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use super::context::EvaluationContext;
@@ -13,7 +11,7 @@ use crate::value::{ArrayAttribute, Attribute, TextBuffer, parse_float, parse_use
 pub(crate) enum Seen<'a> {
     Missing,
     Attribute(&'a Attribute),
-    Text(Cow<'a, str>),
+    Text(&'a str),
     /// A text that was put together for the occasion.
     #[cfg(feature = "user-agent")]
     Built(smol_str::SmolStr),
@@ -24,15 +22,27 @@ pub(crate) enum Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    pub(crate) fn text_of(value: Option<&'a Attribute>) -> Self {
-        value.map_or(Self::Missing, Self::Attribute)
+    /// What an attribute looks like to an operator.
+    #[inline]
+    pub(crate) fn of(value: Option<&'a Attribute>) -> Self {
+        match value {
+            None => Self::Missing,
+            Some(Attribute::String(text)) => Self::Text(text),
+            Some(other) => Self::Attribute(other),
+        }
     }
 
     /// Calls `f` with the text facet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with_text<R>(&self, f: impl FnOnce(Option<&str>) -> R) -> R {
+        if let Self::Text(text) = self {
+            return f(Some(text));
+        }
+        self.with_rare_text(f)
+    }
+
+    fn with_rare_text<R>(&self, f: impl FnOnce(Option<&str>) -> R) -> R {
         match self {
-            Self::Attribute(Attribute::String(text)) => f(Some(text)),
             Self::Text(text) => f(Some(text)),
             #[cfg(feature = "user-agent")]
             Self::Built(text) => f(Some(text)),
@@ -98,18 +108,35 @@ impl<'a> EvaluationContext<'a> {
     /// Looks a field up as `docs/protocol/evaluation.md#user` orders: top-level, custom, global
     /// custom, private, aliases.
     #[inline]
-    pub(super) fn user_field(&self, field: &UserField) -> Option<&'a Attribute> {
-        let text = &self.snapshot.ruleset;
-        self.user_value(field.slot, text.str(field.exact), text.str(field.lower)).map(|(value, _)| value)
+    pub(crate) fn user_field(&self, field: &UserField) -> Seen<'a> {
+        if let FieldSlot::First(top) = field.slot
+            && let Some(Attribute::String(text)) = self.user.field(top)
+        {
+            // By far the most common case.
+            let text = text.as_str();
+            if !text.is_empty() {
+                return Seen::Text(text);
+            }
+        }
+        let ruleset = self.snapshot.ruleset();
+        let exact = ruleset.str(field.exact);
+        let lower = (field.lower != field.exact).then(|| ruleset.str(field.lower));
+        Seen::of(self.user_value(field.slot, exact, lower).map(|(value, _)| value))
     }
 
-    /// The value, and whether it is a private attribute.
-    pub(crate) fn user_value(&self, slot: FieldSlot, exact: &str, lower: &str) -> Option<(&'a Attribute, bool)> {
+    /// The value of a field, and whether it is a private attribute. `lower`: the lower-case name, if
+    /// it differs.
+    pub(crate) fn user_value(
+        &self,
+        slot: FieldSlot,
+        exact: &str,
+        lower: Option<&str>,
+    ) -> Option<(&'a Attribute, bool)> {
         let user: &'a _ = self.user;
-        if let FieldSlot::First(field) = slot {
-            if let Some(value) = user.field(field).filter(|value| value.has_text()) {
-                return Some((value, false));
-            }
+        if let FieldSlot::First(field) = slot
+            && let Some(value) = user.field(field).filter(|value| value.has_text())
+        {
+            return Some((value, false));
         }
         let data = user.data();
         let settings: &'a _ = self.settings;
@@ -118,8 +145,7 @@ impl<'a> EvaluationContext<'a> {
                 continue;
             }
             // Any present value ends the search, even `null`.
-            let found = map.get(exact).or_else(|| if exact == lower { None } else { map.get(lower) });
-            if let Some(value) = found {
+            if let Some(value) = map.get(exact).or_else(|| map.get(lower?)) {
                 return Some((value, private));
             }
         }

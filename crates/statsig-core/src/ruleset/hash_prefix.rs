@@ -39,6 +39,13 @@ impl HashPrefix {
         Self { state, compressed: super::position(whole), tail: pool.intern(&text[whole..]) }
     }
 
+    /// The salt, for explanations; of one that fills whole blocks only what follows them, after `…`.
+    pub(crate) fn salt(&self, pool: &TextPool) -> String {
+        let tail = pool.get(self.tail);
+        let salt = tail.strip_suffix('.').unwrap_or(tail);
+        if self.compressed == 0 { salt.to_owned() } else { format!("…{salt}") }
+    }
+
     /// First eight bytes, big-endian, of SHA-256 over the prefix followed by `unit`.
     #[inline]
     pub(crate) fn hash(&self, pool: &TextPool, unit: &str) -> u64 {
@@ -54,7 +61,6 @@ impl HashPrefix {
             absorb(&mut state, &mut block, tail, unit)
         };
         block[used] = 0x80;
-        block[used + 1..].fill(0);
         if used >= BLOCK - 8 {
             compress256(&mut state, std::slice::from_ref(&block));
             block = [0; BLOCK];
@@ -80,6 +86,7 @@ fn absorb(state: &mut [u32; 8], block: &mut [u8; BLOCK], tail: &[u8], unit: &[u8
             }
         }
     }
+    block[used..].fill(0);
     used
 }
 

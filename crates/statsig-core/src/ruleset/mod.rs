@@ -20,12 +20,12 @@ use std::ops::Range;
 pub(crate) use hash_prefix::HashPrefix;
 pub use list::{ExperimentGroup, ExperimentGroups};
 pub(crate) use name_index::NameIndex;
-pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Pattern, Test, TimeOp, VersionOp, VersionPart};
+pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Pattern, Test, TimeOp, VersionOp};
 pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
 pub(crate) use text_set::TextSet;
 
 use crate::json::JsonRef;
-use crate::specs::Problem;
+use crate::specs::{Format, Problem};
 use crate::value::Attribute;
 
 /// Stands for "no index" in a `u32` field.
@@ -35,7 +35,7 @@ pub(crate) const NO_RATE: u64 = u64::MAX;
 
 /// A compiled project.
 ///
-/// Made by [`crate::compile`] from the bytes of a document; read by an
+/// Made by [`Ruleset::compile`] from the bytes of a document; read by an
 /// [`EvaluationContext`](crate::EvaluationContext). Two rulesets are equal when they were compiled
 /// from documents that say the same in the same order.
 #[derive(Debug, PartialEq)]
@@ -72,6 +72,8 @@ pub struct Ruleset {
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct RulesetMeta {
+    /// The document's shape.
+    pub format: Format,
     /// When the project last changed, in milliseconds since 1970 (`lcut`).
     pub time: u64,
     /// The server's checksum of the document, if it sent one.
@@ -209,6 +211,8 @@ pub(crate) struct Rule {
     pub(crate) pass_percentage: f32,
     pub(crate) value_is_false: bool,
     pub(crate) is_experiment_group: bool,
+    /// It has no condition but public ones.
+    pub(crate) matches_everybody: bool,
 }
 
 impl Rule {
@@ -408,8 +412,6 @@ pub(crate) struct Cmab {
 pub(crate) struct CmabGroup {
     pub(crate) name: Text,
     pub(crate) id: Text,
-    /// `<id>:explore`.
-    pub(crate) explore_id: Text,
     pub(crate) value: u32,
     /// Position in [`Cmab::weights`], or `NO_INDEX`.
     pub(crate) weights: u32,
@@ -424,7 +426,14 @@ pub(crate) struct CmabWeights {
     pub(crate) intercept: f64,
     pub(crate) records: u64,
     pub(crate) numerical: Box<[(u32, f64)]>,
-    pub(crate) categorical: Box<[(u32, Box<[(Text, f64)]>)]>,
+    pub(crate) categorical: Box<[Categorical]>,
+}
+
+/// What a bandit has learned about the values of one field.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Categorical {
+    pub(crate) field: u32,
+    pub(crate) weights: Box<[(Text, f64)]>,
 }
 
 /// A parameter store.
@@ -557,7 +566,7 @@ impl Ruleset {
 
     #[inline]
     pub(crate) fn find(&self, names: &NameIndex, name: &str) -> Option<u32> {
-        names.find(name, |at| self.str(self.specs[at as usize].name))
+        names.find(name, |at| self.text.bytes(self.specs[at as usize].name))
     }
 
     pub(crate) fn find_mapping(&self, name: &str) -> Option<u32> {

@@ -59,14 +59,19 @@ impl NameIndex {
 
     /// The position of `name`, where `name_of` tells the name at a position.
     #[inline]
-    pub(crate) fn find<'a>(&self, name: &str, name_of: impl Fn(u32) -> &'a str) -> Option<u32> {
+    pub(crate) fn find<'a, N: AsRef<[u8]> + ?Sized + 'a>(
+        &self,
+        name: &str,
+        name_of: impl Fn(u32) -> &'a N,
+    ) -> Option<u32> {
         let (low, tag) = hash(name);
         let bucket = low as usize & self.starts.len().checked_sub(2)?;
         let entries = self.entries.get(self.starts[bucket] as usize..self.starts[bucket + 1] as usize)?;
         // Sorted by tag: names that were chosen to share a bucket do not make it slow.
         let first = if entries.len() > SCANNED { entries.partition_point(|entry| entry.tag < tag) } else { 0 };
         let mut same = entries[first..].iter().take_while(|entry| entry.tag <= tag);
-        same.find(|entry| entry.tag == tag && name_of(entry.target) == name).map(|entry| entry.target)
+        same.find(|entry| entry.tag == tag && name_of(entry.target).as_ref() == name.as_bytes())
+            .map(|entry| entry.target)
     }
 
     /// All positions, in an order of the index's own.
@@ -90,9 +95,9 @@ mod tests {
             let names: Vec<String> = (0..size).map(|i| format!("gate_{i}")).collect();
             let index = NameIndex::new(names.iter().map(String::as_str).zip(0..));
             for (i, name) in (0..).zip(&names) {
-                assert_eq!(index.find(name, |at| &names[at as usize]), Some(i));
+                assert_eq!(index.find(name, |at| names[at as usize].as_str()), Some(i));
             }
-            assert_eq!(index.find("absent", |at| &names[at as usize]), None);
+            assert_eq!(index.find("absent", |at| names[at as usize].as_str()), None);
             assert_eq!(index.len(), size as usize);
         }
     }

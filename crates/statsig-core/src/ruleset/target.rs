@@ -6,6 +6,7 @@ use fancy_regex::Regex;
 
 use super::text::Text;
 use super::text_set::TextSet;
+use crate::value::VersionPart;
 
 /// A comparison of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +53,6 @@ pub(crate) enum ArrayTest {
     NotAll,
 }
 
-/// A component of a version; `None` where the text is no number.
-pub(crate) type VersionPart = Option<i128>;
-
 /// An operator with its target.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Test {
@@ -71,6 +69,11 @@ pub(crate) enum Test {
     /// Membership after lower-casing. `None`: the target is no collection.
     InSet {
         set: Option<TextSet>,
+        negated: bool,
+    },
+    /// Membership of a bucket below 1,000, a bit each.
+    InBuckets {
+        buckets: Box<[u64; 16]>,
         negated: bool,
     },
     InSetExact {

@@ -76,6 +76,12 @@ impl TextPool {
         self.bytes.get(text.start as usize..(text.start + text.len) as usize).unwrap_or_default()
     }
 
+    /// The text's bytes; saves looking for the borders of characters.
+    #[inline]
+    pub(crate) fn bytes(&self, text: Text) -> &[u8] {
+        self.bytes.as_bytes().get(text.start as usize..(text.start + text.len) as usize).unwrap_or_default()
+    }
+
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()
     }

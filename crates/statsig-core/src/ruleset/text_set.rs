@@ -8,6 +8,7 @@
 use std::hash::BuildHasher;
 
 use super::text::position;
+use crate::value::lower;
 
 /// An immutable set of strings.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -73,13 +74,24 @@ impl TextSet {
         Items { data: bucket }.any(|item| item == text)
     }
 
+    /// Whether the lower case of `text` is in the set, whose strings must not have upper-case ASCII
+    /// letters. Allocates only for long or non-ASCII text.
+    #[inline]
+    pub(crate) fn contains_lower(&self, text: &str) -> bool {
+        if self.starts.is_empty() && text.is_ascii() {
+            return Items { data: &self.data }.any(|item| item.eq_ignore_ascii_case(text.as_bytes()));
+        }
+        self.contains(lower(text).as_str())
+    }
+
     /// The strings, in an order of the set's own.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         Items { data: &self.data }.map(|item| std::str::from_utf8(item).unwrap_or_default())
     }
 
     /// Bytes on the heap.
-    pub(crate) fn size(&self) -> usize {
+    #[cfg(test)]
+    fn size(&self) -> usize {
         self.data.len() + 4 * self.starts.len()
     }
 }
@@ -132,6 +144,16 @@ mod tests {
             assert!(items.iter().all(|item| set.contains(item)), "size {size}");
             assert!(!set.contains("user-x@example.com") && !set.contains(""));
             assert_eq!(set.iter().count(), size);
+        }
+    }
+
+    #[test]
+    fn lower_case_is_found_in_small_and_large_sets() {
+        for size in [3, 300] {
+            let items: Vec<String> = (0..size).map(|i| format!("user-{i}é")).chain(["plain".to_owned()]).collect();
+            let set = TextSet::new(items.iter().map(String::as_str));
+            assert!(set.contains_lower("USER-2É") && set.contains_lower("PLAIN") && set.contains_lower("plain"));
+            assert!(!set.contains_lower("USER-2") && !set.contains_lower("PLAI") && !set.contains_lower(""));
         }
     }
 

@@ -8,13 +8,25 @@ use std::marker::PhantomData;
 use super::wire::{CowStr, WireDocument};
 use crate::error::Error;
 
-/// The two shapes of config specs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Lists of specs with inline conditions.
+/// The two shapes of config specs; told apart by shape alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// The older one: lists of specs with inline conditions.
     V1,
-    /// Maps of specs, and a shared map of conditions.
+    /// The current one: maps of specs, and a shared map of conditions.
+    #[default]
     V2,
+}
+
+impl Format {
+    /// A short name: `v1` or `v2`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+        }
+    }
 }
 
 /// A document whose top level was read; sections are still text.

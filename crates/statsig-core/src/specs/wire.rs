@@ -89,8 +89,9 @@ pub(crate) struct WireSpec<'a> {
     pub(crate) target_app_ids: Option<Vec<CowStr<'a>>>,
     #[serde(borrow, default)]
     pub(crate) fields_used: Option<Vec<CowStr<'a>>>,
-    #[serde(borrow, default)]
-    pub(crate) checksum: Option<CowStr<'a>>,
+    /// Of no use yet, but a wrong type fails the spec.
+    #[serde(rename = "checksum", borrow, default)]
+    pub(crate) _checksum: Option<CowStr<'a>>,
 }
 
 /// A rule of a spec.
@@ -409,10 +410,11 @@ pub(crate) struct WireParamStore<'a> {
 /// A parameter of a store; which fields are present tells what it refers to.
 #[derive(Debug, serde::Deserialize)]
 pub(crate) struct WireParam<'a> {
-    #[serde(borrow)]
-    pub(crate) ref_type: CowStr<'a>,
-    #[serde(borrow)]
-    pub(crate) param_type: CowStr<'a>,
+    /// Required, like `param_type`; neither is of use, since the fields tell the kind.
+    #[serde(rename = "ref_type", borrow)]
+    pub(crate) _ref_type: CowStr<'a>,
+    #[serde(rename = "param_type", borrow)]
+    pub(crate) _param_type: CowStr<'a>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) value: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -467,8 +469,6 @@ pub(crate) struct WireDocument<'a> {
     pub(crate) checksum: Option<CowStr<'a>>,
     #[serde(borrow, default)]
     pub(crate) company_id: Option<CowStr<'a>>,
-    #[serde(borrow, default)]
-    pub(crate) response_format: Option<CowStr<'a>>,
     #[serde(borrow, default)]
     pub(crate) feature_gates: Option<&'a RawValue>,
     #[serde(borrow, default)]

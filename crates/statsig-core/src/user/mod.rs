@@ -89,13 +89,11 @@ impl StatsigUser {
     }
 
     /// Starts building a user.
-    #[must_use]
     pub fn builder() -> StatsigUserBuilder {
         StatsigUserBuilder::default()
     }
 
     /// Starts building a user like this one.
-    #[must_use]
     pub fn to_builder(&self) -> StatsigUserBuilder {
         StatsigUserBuilder::from_data(UserData::clone(&self.data))
     }

@@ -8,9 +8,11 @@ mod json_text;
 mod lowercase;
 mod text_buffer;
 mod timestamp;
+mod version;
 
 pub(crate) use attribute::{ArrayAttribute, Attribute, parse_float};
 pub(crate) use json_text::json_text;
 pub(crate) use lowercase::lower;
 pub(crate) use text_buffer::TextBuffer;
 pub(crate) use timestamp::{parse_target_time, parse_user_time};
+pub(crate) use version::{VersionPart, version_parts};

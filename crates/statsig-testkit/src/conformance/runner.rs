@@ -64,6 +64,15 @@ impl Input {
         Ok(Self { specs: set.specs()?, users: set.users()?, plan: set.plan()? })
     }
 
+    /// A client over these specs, with the options and ID lists of the plan.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Build`].
+    pub fn client(&self) -> Result<Statsig, RunError> {
+        build(&self.specs, &self.plan)
+    }
+
     /// Evaluates, and hands each record to `each` as soon as it is known.
     ///
     /// Client-initialize responses, scripts and events are not evaluated, whatever `kinds` says.
@@ -76,7 +85,7 @@ impl Input {
         kinds: Kinds,
         mut each: impl FnMut(&Record) -> Result<(), E>,
     ) -> Result<(), E> {
-        let statsig = build(&self.specs, &self.plan)?;
+        let statsig = self.client()?;
         if kinds.contains(Kind::Lists) {
             each(&lists(&statsig))?;
         }
@@ -114,7 +123,7 @@ fn build(specs: &[u8], plan: &Plan) -> Result<Statsig, RunError> {
         lists.apply(name, lines);
     }
     let mut builder = Statsig::builder()
-        .bootstrap(specs.to_vec())
+        .bootstrap(specs)
         .id_lists(Arc::new(lists))
         .record_secondary_exposures(true)
         .clock(Arc::new(FixedClock(NOW)));
@@ -162,6 +171,9 @@ fn experiment_groups(statsig: &Statsig, name: &str) -> Record {
     })
 }
 
+/// One of the engine's calls, for the name that is asked for.
+type Evaluate<'a> = fn(&AsUser<'a>, &str) -> Record;
+
 /// The engine, asked for one user.
 struct AsUser<'a> {
     statsig: &'a Statsig,
@@ -182,7 +194,7 @@ impl<'a> AsUser<'a> {
         kinds: Kinds,
         each: &mut impl FnMut(&Record) -> Result<(), E>,
     ) -> Result<(), E> {
-        let evaluations: [(Kind, &[String], fn(&Self, &str) -> Record); 4] = [
+        let evaluations: [(Kind, &[String], Evaluate<'_>); 4] = [
             (Kind::Gate, &plan.gates, Self::gate),
             (Kind::DynamicConfig, &plan.dynamic_configs, Self::config),
             (Kind::Experiment, &plan.experiments, Self::experiment),

@@ -1,0 +1,171 @@
+//! What conditions look at: the user, the settings, the time, buckets.
+
+use super::context::EvaluationContext;
+use super::user_value::Seen;
+#[cfg(any(feature = "ip-country", feature = "user-agent"))]
+use crate::ruleset::{FieldSlot, TopField};
+use crate::ruleset::{Input, Pass, Rule, Ruleset, Text};
+#[cfg(feature = "user-agent")]
+use crate::value::Attribute;
+
+/// Looks values up for conditions, and remembers those that are dear.
+pub(crate) struct Inputs<'a> {
+    pub(crate) context: EvaluationContext<'a>,
+    pub(crate) ruleset: &'a Ruleset,
+    now: Option<i64>,
+    /// The bucket that was computed last, by prefix and unit.
+    last_bucket: Option<((u32, u32), u64)>,
+    #[cfg(feature = "user-agent")]
+    user_agent: Option<Option<crate::user_agent::UserAgent<'a>>>,
+}
+
+impl<'a> Inputs<'a> {
+    pub(crate) fn new(context: EvaluationContext<'a>) -> Self {
+        Self {
+            context,
+            ruleset: context.snapshot.ruleset(),
+            now: None,
+            last_bucket: None,
+            #[cfg(feature = "user-agent")]
+            user_agent: None,
+        }
+    }
+
+    /// The value of a user field.
+    #[inline]
+    pub(crate) fn user_field(&self, field: u32) -> Seen<'a> {
+        self.ruleset.fields.get(field as usize).map_or(Seen::Missing, |field| self.context.user_field(field))
+    }
+
+    /// The value that a condition's operator is applied to.
+    pub(crate) fn look_up(&mut self, input: &Input) -> Seen<'a> {
+        let ruleset = self.ruleset;
+        let field = |at: u32| self.user_field(at);
+        match *input {
+            Input::UserField { field: at } => field(at),
+            Input::IpBased { field: at, is_country } => match field(at) {
+                Seen::Missing if is_country => self.country(),
+                seen => seen,
+            },
+            Input::UaBased { field: at, part } => match (field(at), part) {
+                (Seen::Missing, Some(part)) => self.user_agent_part(part),
+                (seen, _) => seen,
+            },
+            Input::Environment { exact, lower } => self.environment(exact, lower),
+            Input::CurrentTime => Seen::Time(self.now()),
+            Input::UserBucket { prefix, unit } => Seen::Number(self.user_bucket(prefix, unit).cast_signed()),
+            Input::UnitId { unit } => self.unit_id(unit),
+            Input::TargetApp => Seen::of(ruleset.app.as_ref()),
+            // These are not values, or asked for by the caller.
+            Input::Public
+            | Input::Gate { .. }
+            | Input::AnyGate { .. }
+            | Input::ExperimentGroup { .. }
+            | Input::Nothing
+            | Input::Unsupported => Seen::Missing,
+        }
+    }
+
+    /// The user's own environment first, then that of the SDK, then the project's default tier.
+    fn environment(&self, exact: Text, lower: Text) -> Seen<'a> {
+        let ruleset = self.ruleset;
+        let (exact, lower) = (ruleset.str(exact), ruleset.str(lower));
+        let user: &'a _ = self.context.user;
+        if let Some(value) = user.data().environment.get(exact) {
+            return Seen::of(Some(value));
+        }
+        let settings: &'a _ = self.context.settings;
+        if !settings.environment.is_empty() {
+            return Seen::of(settings.environment.get(exact).or_else(|| settings.environment.get(lower)));
+        }
+        match &ruleset.meta.default_environment {
+            Some(tier) if exact == "tier" || lower == "tier" => Seen::Text(tier),
+            _ => Seen::Missing,
+        }
+    }
+
+    #[cfg(feature = "ip-country")]
+    fn country(&self) -> Seen<'a> {
+        if self.context.settings.without_ip_country {
+            return Seen::Missing;
+        }
+        let ip = self.context.user_value(FieldSlot::First(TopField::Ip), "ip", None).map(|(value, _)| value);
+        let country = Seen::of(ip).with_text(|ip| ip.and_then(crate::ip_country::country_of));
+        country.map_or(Seen::Missing, Seen::Text)
+    }
+
+    #[cfg(not(feature = "ip-country"))]
+    fn country(&self) -> Seen<'a> {
+        Seen::Missing
+    }
+
+    #[cfg(feature = "user-agent")]
+    fn user_agent_part(&mut self, part: crate::ruleset::UserAgentPart) -> Seen<'a> {
+        use crate::user_agent::{self, FieldText};
+        if self.context.settings.without_user_agent {
+            return Seen::Missing;
+        }
+        let slot = FieldSlot::First(TopField::UserAgent);
+        let Some((value, _)) = self.context.user_value(slot, "userAgent", Some("useragent")) else {
+            return Seen::Missing;
+        };
+        if let Attribute::String(text) = value {
+            let parsed = *self.user_agent.get_or_insert_with(|| user_agent::parse(text));
+            return match parsed.map(|agent| agent.field(part)) {
+                Some(FieldText::Borrowed(text)) => Seen::Text(text),
+                Some(FieldText::Built(text)) => Seen::Built(text),
+                None => Seen::Missing,
+            };
+        }
+        Seen::Attribute(value).with_text(|text| match text.and_then(|text| user_agent::field(text, part)) {
+            Some(text) => Seen::Built((&*text).into()),
+            None => Seen::Missing,
+        })
+    }
+
+    #[cfg(not(feature = "user-agent"))]
+    fn user_agent_part(&mut self, _part: crate::ruleset::UserAgentPart) -> Seen<'a> {
+        Seen::Missing
+    }
+
+    /// Whether the user is within the rule's percentage.
+    #[inline]
+    pub(crate) fn passes(&self, rule: &Rule) -> bool {
+        match rule.pass {
+            Pass::Nobody => false,
+            Pass::Everybody => true,
+            Pass::Below { threshold, prefix } => self.bucket(prefix, rule.unit, 10_000) < u64::from(threshold),
+        }
+    }
+
+    /// The user's bucket of a `user_bucket` condition. The groups of an experiment ask for the same
+    /// one in turn.
+    pub(crate) fn user_bucket(&mut self, prefix: u32, unit: u32) -> u64 {
+        if let Some((key, bucket)) = self.last_bucket
+            && key == (prefix, unit)
+        {
+            return bucket;
+        }
+        let bucket = self.bucket(prefix, unit, 1_000);
+        self.last_bucket = Some(((prefix, unit), bucket));
+        bucket
+    }
+
+    /// The user's bucket: the hash of prefix and unit ID, modulo `buckets`.
+    #[inline]
+    pub(crate) fn bucket(&self, prefix: u32, unit: u32, buckets: u64) -> u64 {
+        let Some(prefix) = self.ruleset.prefixes.get(prefix as usize) else { return 0 };
+        self.unit_id(unit).with_text(|id| prefix.hash(&self.ruleset.text, id.unwrap_or_default())) % buckets
+    }
+
+    pub(crate) fn unit_id(&self, unit: u32) -> Seen<'a> {
+        let Some(unit) = self.ruleset.unit_types.get(unit as usize) else { return Seen::Missing };
+        let (exact, lower) = (self.ruleset.str(unit.name), self.ruleset.str(unit.lower));
+        Seen::of(self.context.user.unit(unit.is_user_id, exact, lower))
+    }
+
+    /// Milliseconds since 1970; the same throughout the evaluation.
+    pub(crate) fn now(&mut self) -> i64 {
+        *self.now.get_or_insert_with(|| self.context.clock.now_ms())
+    }
+}
