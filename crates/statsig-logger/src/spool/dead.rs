@@ -1,0 +1,122 @@
+//! `dead/`: batches that the server refuses, kept for inspection within a byte bound.
+//!
+//! Each is a segment of its own with one record, so the tools that read segments read these. The
+//! folder is shared by the processes of a key: files are written whole and renamed into place, and
+//! their names begin with a time, so that the oldest is the first.
+
+use std::io;
+
+use super::error::SpoolError;
+use super::format::{KIND_BATCH, RecordHeader, SegmentHeader, body_sum};
+use super::inner::Inner;
+use super::record::SpooledBatch;
+use super::segment::SegmentKey;
+
+/// Name of the folder.
+pub(super) const DIR: &str = "dead";
+
+impl Inner {
+    pub(super) fn write_dead(&mut self, batch: &SpooledBatch) -> Result<(), SpoolError> {
+        let header = RecordHeader {
+            id: batch.id,
+            created_ms: batch.created_ms,
+            event_count: batch.event_count,
+            body_len: u32::try_from(batch.body.len()).unwrap_or(u32::MAX),
+            body_sum: body_sum(&batch.body),
+            attempts: batch.attempts,
+            encoding: batch.encoding.code(),
+            kind: KIND_BATCH,
+        };
+        let created_ms = self.clock.now_ms();
+        let salt = batch.id.as_u64_pair().1 as u32;
+        let mut bytes = SegmentHeader { created_ms, salt }.encode().to_vec();
+        bytes.extend_from_slice(&header.encode(salt));
+        bytes.extend_from_slice(&batch.body);
+
+        self.prepare_dead(bytes.len() as u64)?;
+        let dir = self.dead_dir();
+        let path = dir.join(format!("{:013}-{}.log", batch.created_ms, batch.id));
+        let temporary = path.with_extension("tmp");
+        // An earlier attempt may have left its beginning.
+        let _ = self.fs.remove_file(&temporary);
+        let written = self.fs.create(&temporary).and_then(|mut file| {
+            file.append(&bytes)?;
+            if self.syncs() {
+                file.sync()?;
+            }
+            Ok(())
+        });
+        let renamed = written.and_then(|()| self.fs.rename(&temporary, &path));
+        if let Err(error) = renamed {
+            let _ = self.fs.remove_file(&temporary);
+            return Err(self.write_error("write", &temporary, error));
+        }
+        self.dirty_dirs.insert(dir);
+        if self.syncs() {
+            self.sync_dirs()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Moves a segment with a damaged header to `dead/`.
+    pub(super) fn quarantine(
+        &mut self,
+        path: &std::path::Path,
+        len: u64,
+        key: SegmentKey,
+    ) -> Result<(), SpoolError> {
+        self.prepare_dead(len)?;
+        let name = format!(
+            "{:013}-corrupt-{}-{}-{}.log",
+            self.clock.now_ms(),
+            self.name,
+            key.instance,
+            key.seq
+        );
+        let target = self.dead_dir().join(name);
+        self.fs
+            .rename(path, &target)
+            .map_err(|error| SpoolError::io("move", path, error))
+    }
+
+    /// Makes room for a file in `dead/`, creating the folder if needed.
+    fn prepare_dead(&mut self, needed: u64) -> Result<(), SpoolError> {
+        let bound = self.options.dead_max_bytes;
+        let dir = self.dead_dir();
+        if needed > bound {
+            let error = io::Error::new(io::ErrorKind::FileTooLarge, "over `dead_max_bytes`");
+            return Err(SpoolError::io("write to", &dir, error));
+        }
+        self.fs
+            .ensure_dir(&dir)
+            .and_then(|()| self.fs.make_private(&dir))
+            .map_err(|error| SpoolError::io("create", &dir, error))?;
+        self.dirty_dirs.insert(self.key_dir.clone());
+        let mut items = self
+            .fs
+            .list(&dir)
+            .map_err(|error| SpoolError::io("list", &dir, error))?;
+        items.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut total: u64 = items.iter().map(|item| item.len).sum();
+        for item in items {
+            if total.saturating_add(needed) <= bound {
+                break;
+            }
+            let path = dir.join(&item.name);
+            match self.fs.remove_file(&path) {
+                Ok(()) => {}
+                // Another process of this key was faster.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(SpoolError::io("delete", &path, error)),
+            }
+            total -= item.len;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of a file in `dead/` beyond the body of its batch.
+#[cfg(test)]
+pub(super) const OVERHEAD: usize =
+    super::format::SEGMENT_HEADER_LEN + super::format::RECORD_HEADER_LEN;

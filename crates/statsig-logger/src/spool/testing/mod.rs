@@ -1,0 +1,45 @@
+//! Disks that misbehave on command, for tests of the spool and of what uses it.
+//!
+//! [`MemDisk`] is a disk in memory that knows which bytes an fsync has made durable: processes on
+//! it can be killed, and its power can be cut. [`FaultyFs`] wraps any file system and lets chosen
+//! operations fail. [`ManualClock`] stands still until it is moved.
+
+mod faulty_fs;
+mod mem_disk;
+mod mem_fs;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use faulty_fs::{Fault, FaultyFs, FsOp};
+pub use mem_disk::{MemDisk, Randomness};
+pub use mem_fs::MemFs;
+
+use super::SpoolClock;
+
+/// Clock that a test sets.
+#[derive(Debug)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    /// Returns a clock that shows this time, in ms since the epoch.
+    #[must_use]
+    pub fn new(now_ms: u64) -> Self {
+        Self(AtomicU64::new(now_ms))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Sets the clock, backward if need be.
+    pub fn set(&self, now_ms: u64) {
+        self.0.store(now_ms, Ordering::SeqCst);
+    }
+}
+
+impl SpoolClock for ManualClock {
+    fn now_ms(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,293 @@
+//! Recovery from folders with any content, on the real file system.
+//!
+//! Segments that were written properly are cut, flipped, filled with noise and mixed with files of
+//! pure noise. Nothing may panic, start may not fail, and what is handed out is intact.
+
+// The helpers of a test may assert like the test itself.
+#![allow(clippy::expect_used, clippy::panic, clippy::use_debug)]
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use statsig_logger::spool::testing::ManualClock;
+use statsig_logger::spool::{
+    AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolOptions, SpoolRecord,
+};
+use uuid::Uuid;
+
+const NOW: u64 = 1_790_000_000_000;
+const KEY_HASH: &str = "0123456789abcdef";
+const BATCHES: u32 = 24;
+
+/// What is done to a file.
+#[derive(Debug, Clone)]
+enum Damage {
+    Truncate {
+        at: usize,
+    },
+    Flip {
+        at: usize,
+        bit: u8,
+    },
+    Overwrite {
+        at: usize,
+        bytes: Vec<u8>,
+    },
+    Append {
+        bytes: Vec<u8>,
+    },
+    Zero {
+        from: usize,
+    },
+    Delete,
+    /// Takes the content of another file.
+    CopyFrom {
+        file: usize,
+    },
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let bytes = || prop::collection::vec(any::<u8>(), 1..200);
+    prop_oneof![
+        3 => any::<usize>().prop_map(|at| Damage::Truncate { at }),
+        6 => (any::<usize>(), 0_u8..8).prop_map(|(at, bit)| Damage::Flip { at, bit }),
+        2 => (any::<usize>(), bytes()).prop_map(|(at, bytes)| Damage::Overwrite { at, bytes }),
+        2 => bytes().prop_map(|bytes| Damage::Append { bytes }),
+        1 => any::<usize>().prop_map(|from| Damage::Zero { from }),
+        1 => Just(Damage::Delete),
+        1 => any::<usize>().prop_map(|file| Damage::CopyFrom { file }),
+    ]
+}
+
+impl Damage {
+    fn apply(&self, path: &Path, files: &[std::path::PathBuf]) {
+        let Ok(mut bytes) = fs::read(path) else {
+            return;
+        };
+        let len = bytes.len().max(1);
+        match self {
+            Self::Truncate { at } => bytes.truncate(at % len),
+            Self::Flip { at, bit } => {
+                if let Some(byte) = bytes.get_mut(at % len) {
+                    *byte ^= 1 << bit;
+                }
+            }
+            Self::Overwrite { at, bytes: noise } => {
+                let at = at % len;
+                for (target, source) in bytes.iter_mut().skip(at).zip(noise) {
+                    *target = *source;
+                }
+            }
+            Self::Append { bytes: noise } => bytes.extend_from_slice(noise),
+            Self::Zero { from } => {
+                let from = from % len;
+                bytes.iter_mut().skip(from).for_each(|byte| *byte = 0);
+            }
+            Self::Delete => {
+                fs::remove_file(path).expect("remove");
+                return;
+            }
+            Self::CopyFrom { file } => {
+                bytes = fs::read(&files[file % files.len()]).unwrap_or_default();
+            }
+        }
+        fs::write(path, bytes).expect("write");
+    }
+}
+
+fn options(dir: &Path) -> SpoolOptions {
+    let mut options = SpoolOptions::new(dir, KEY_HASH);
+    options.segment_bytes = 1024;
+    options.max_bytes = 1 << 20;
+    options.fsync = FsyncPolicy::Never;
+    options
+}
+
+fn open(dir: &Path) -> Spool {
+    let clock = Arc::new(ManualClock::new(NOW));
+    Spool::open(options(dir), Arc::new(OsFs), clock).expect("open")
+}
+
+fn id(n: u32) -> Uuid {
+    Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | u128::from(n))
+}
+
+fn body(n: u32) -> Vec<u8> {
+    (0..90 + n).map(|i| (i * 31 + n) as u8).collect()
+}
+
+/// Leaves what a process leaves that ends with batches pending and some acknowledged.
+fn write_some(dir: &Path) {
+    let spool = open(dir);
+    for n in 0..BATCHES {
+        let body = body(n);
+        let record = SpoolRecord {
+            id: id(n),
+            created_ms: NOW,
+            event_count: n,
+            encoding: Encoding::Zstd,
+            attempts: 0,
+            body: &body,
+        };
+        spool.append(&record).expect("append");
+    }
+    // Every other one, so that no segment goes.
+    for n in 0..BATCHES {
+        let batch = spool.next_batch().expect("next").expect("a batch");
+        if n % 2 == 0 {
+            spool.ack(batch.id, AckOutcome::Delivered).expect("ack");
+        }
+    }
+    spool.close().expect("close");
+}
+
+fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    let mut open = vec![dir.to_path_buf()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).expect("read_dir") {
+            let path = entry.expect("entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Drains a damaged spool; returns the numbers of the batches handed out.
+fn drain(dir: &Path, only_ours: bool) -> Result<Vec<u32>, TestCaseError> {
+    let spool = open(dir);
+    let mut seen = Vec::new();
+    while let Some(batch) = spool
+        .next_batch()
+        .map_err(|error| TestCaseError::fail(error.to_string()))?
+    {
+        if only_ours {
+            let n = batch.event_count;
+            prop_assert_eq!(batch.id, id(n));
+            prop_assert_eq!(&batch.body, &body(n));
+            seen.push(n);
+        }
+        spool
+            .ack(batch.id, AckOutcome::Delivered)
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
+    }
+    let stats = spool.stats();
+    let (came, became) = stats.balance();
+    prop_assert_eq!(came, became);
+    prop_assert_eq!(stats.pending.batches, 0);
+    spool
+        .close()
+        .map_err(|error| TestCaseError::fail(error.to_string()))?;
+    Ok(seen)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn damage_never_yields_a_wrong_batch(
+        damages in prop::collection::vec((any::<usize>(), damage()), 1..6),
+    ) {
+        let folder = tempfile::tempdir().expect("tempdir");
+        write_some(folder.path());
+        let files = files(folder.path());
+        for (file, damage) in &damages {
+            damage.apply(&files[file % files.len()], &files);
+        }
+        let seen = drain(folder.path(), true)?;
+        // Damage to acknowledgements may repeat a batch, in another process, but never in one.
+        let mut unique = seen.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        prop_assert_eq!(unique.len(), seen.len());
+        prop_assert_eq!(drain(folder.path(), true)?, Vec::<u32>::new());
+    }
+
+    #[test]
+    fn a_flip_costs_at_most_the_rest_of_its_segment(at in any::<usize>(), bit in 0_u8..8) {
+        let folder = tempfile::tempdir().expect("tempdir");
+        write_some(folder.path());
+        let logs: Vec<_> = files(folder.path())
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|e| e == "log"))
+            .collect();
+        Damage::Flip { at, bit }.apply(&logs[at % logs.len()], &logs);
+        let seen = drain(folder.path(), true)?;
+        let pending = BATCHES as usize / 2;
+        // At most 6 records of 138 bytes fit a segment of 1 KiB, every other one is pending.
+        prop_assert!(seen.len() + 4 > pending, "{} of {pending}", seen.len());
+    }
+
+    #[test]
+    fn noise_is_survived(
+        noise in prop::collection::vec(
+            (0_u64..4, any::<bool>(), prop::collection::vec(any::<u8>(), 0..3000)),
+            1..6,
+        ),
+        with_magic in any::<bool>(),
+    ) {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let instance = folder.path().join(KEY_HASH).join(id(1).to_string());
+        fs::create_dir_all(&instance).expect("create");
+        for (seq, is_log, mut bytes) in noise {
+            if with_magic && is_log && bytes.len() >= 32 {
+                // A header that is right, so that the noise is taken for records.
+                bytes[..32].fill(0);
+                bytes[..4].copy_from_slice(b"SGEV");
+                bytes[4] = 1;
+                let sum = crc32c::crc32c(&bytes[..28]);
+                bytes[28..32].copy_from_slice(&sum.to_le_bytes());
+            }
+            let extension = if is_log { "log" } else { "ack" };
+            fs::write(instance.join(format!("seg-{seq:020}.{extension}")), bytes).expect("write");
+        }
+        drain(folder.path(), false)?;
+        drain(folder.path(), false)?;
+    }
+}
+
+#[test]
+fn strange_names_are_left_alone() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    write_some(folder.path());
+    let key_dir = folder.path().join(KEY_HASH);
+    fs::write(key_dir.join("README"), "not ours").expect("write");
+    fs::create_dir(key_dir.join("not-an-instance")).expect("create");
+    fs::write(
+        key_dir.join("not-an-instance/seg-00000000000000000001.log"),
+        "x",
+    )
+    .expect("write");
+    fs::write(key_dir.join(format!("{}.lock", id(9))), "").expect("write");
+    let instance = fs::read_dir(&key_dir)
+        .expect("read_dir")
+        .map(|entry| entry.expect("entry").path())
+        .find(|path| path.is_dir() && !path.ends_with("not-an-instance"))
+        .expect("an instance");
+    fs::create_dir(instance.join("seg-00000000000000000099.log")).expect("a folder");
+    fs::write(instance.join("seg-1.log"), "too short a name").expect("write");
+
+    let seen = drain(folder.path(), true).expect("drain");
+    assert_eq!(seen.len(), BATCHES as usize / 2);
+    assert!(key_dir.join("README").exists());
+    assert!(
+        key_dir
+            .join("not-an-instance/seg-00000000000000000001.log")
+            .exists()
+    );
+    assert!(
+        !key_dir.join(format!("{}.lock", id(9))).exists(),
+        "a lone lock"
+    );
+}
