@@ -1,9 +1,24 @@
 //! Exposures and custom events for Statsig-compatible SDKs.
 //!
+//! What happens to an exposure, from the check to the server:
+//!
+//! | step | here |
+//! | --- | --- |
+//! | logged a moment ago? | [`ExposureDedupe`], by [`ExposureKey`] |
+//! | sampled by the project? | [`ExposureSampler`] |
+//! | delivered | an [`EventSink`](statsig_core::EventSink): implemented elsewhere |
+//!
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `spool` | [`spool`]: batches on disk, kept across outages, restarts and `kill -9` |
 //! | `testing` | in-memory disk and fault injection for tests (with `spool`) |
 
+mod dedupe;
+mod exposure_key;
+mod sampling;
 #[cfg(feature = "spool")]
 pub mod spool;
+
+pub use dedupe::ExposureDedupe;
+pub use exposure_key::{ExposureKey, ExposureKind, ExposureParts, exposure_hash};
+pub use sampling::{ExposureSampler, SamplingInput, SamplingMark, SamplingMode};

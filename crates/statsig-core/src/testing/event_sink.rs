@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::adapters::{BatchEncoding, Delivery, EventBatch, EventSink};
+use crate::adapters::{BatchEncoding, EventBatch, EventSink};
 
 /// Time that the contract gives to `flush` and `close`.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -158,7 +158,7 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
-    use crate::adapters::NoopSink;
+    use crate::adapters::{Delivery, NoopSink};
 
     /// Runs a future that never waits for anything but itself.
     fn run<T>(future: impl Future<Output = T>) -> T {
