@@ -6,19 +6,23 @@
 //! | --- | --- |
 //! | logged a moment ago? | [`ExposureDedupe`], by [`ExposureKey`] |
 //! | sampled by the project? | [`ExposureSampler`] |
-//! | delivered | an [`EventSink`](statsig_core::EventSink): implemented elsewhere |
+//! | delivered | an [`EventSink`](statsig_core::EventSink): [`JsonlFileSink`] here, others elsewhere |
 //!
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `spool` | [`spool`]: batches on disk, kept across outages, restarts and `kill -9` |
 //! | `testing` | in-memory disk and fault injection for tests (with `spool`) |
 
+mod body;
 mod dedupe;
 mod exposure_key;
+mod jsonl_sink;
 mod sampling;
 #[cfg(feature = "spool")]
 pub mod spool;
 
+pub use body::BodyError;
 pub use dedupe::ExposureDedupe;
 pub use exposure_key::{ExposureKey, ExposureKind, ExposureParts, exposure_hash};
+pub use jsonl_sink::{JsonlError, JsonlFileSink};
 pub use sampling::{ExposureSampler, SamplingInput, SamplingMark, SamplingMode};
