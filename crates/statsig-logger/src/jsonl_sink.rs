@@ -104,8 +104,7 @@ impl JsonlFileSink {
             let path = path.clone();
             move |source| JsonlError::Io { action, path, source }
         };
-        let mut file =
-            OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(failed("open"))?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(failed("open"))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(JsonlError::InUse { path }),
@@ -122,9 +121,7 @@ impl JsonlFileSink {
         work: impl FnOnce(&mut Lines) -> Result<T, JsonlError> + Send + 'static,
     ) -> Result<T, JsonlError> {
         let lines = Arc::clone(&self.lines);
-        let done = tokio::task::spawn_blocking(move || {
-            work(&mut lines.lock().unwrap_or_else(PoisonError::into_inner))
-        });
+        let done = tokio::task::spawn_blocking(move || work(&mut lines.lock().unwrap_or_else(PoisonError::into_inner)));
         done.await.unwrap_or_else(|_| Err(JsonlError::Abandoned { path: self.path.clone() }))
     }
 }

@@ -140,7 +140,12 @@ fn metadata_as_the_protocol_has_it() {
 
 #[test]
 fn modes_by_name() {
-    for (name, mode) in [("on", SamplingMode::On), ("shadow", SamplingMode::Shadow), ("none", SamplingMode::Off), ("ON", SamplingMode::Off)] {
+    for (name, mode) in [
+        ("on", SamplingMode::On),
+        ("shadow", SamplingMode::Shadow),
+        ("none", SamplingMode::Off),
+        ("ON", SamplingMode::Off),
+    ] {
         assert_eq!(SamplingMode::from_name(name), mode);
     }
 }

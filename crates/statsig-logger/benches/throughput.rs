@@ -1,0 +1,82 @@
+//! How many distinct exposures pass through queue, encoding and compression in a second.
+//!
+//! One thread logs as fast as the queue has room; the sink takes everything. All of it runs on the
+//! cores that the process has: pin it to one (`taskset -c 0`) for the figure per core.
+//!
+//! `taskset -c 0 cargo bench -p statsig-logger --bench throughput`
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use statsig_core::{FixedClock, NoopSink};
+use statsig_logger::{EventPipeline, PipelineOptions, QueuedEvent};
+
+const EVENTS: u64 = 2_000_000;
+
+/// As much to write as a gate exposure of a user with a few attributes.
+struct Exposure {
+    time: u64,
+    user: u64,
+    gate: &'static str,
+}
+
+impl QueuedEvent for Exposure {
+    fn is_exposure(&self) -> bool {
+        true
+    }
+
+    fn cost_bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) {
+        // Writing to memory does not fail.
+        let _ = write!(
+            out,
+            concat!(
+                r#"{{"eventName":"statsig::gate_exposure","value":null,"metadata":{{"gate":"{}","gateValue":"true","#,
+                r#""ruleID":"4uO1mYjrPB3tKfVZbAyjyA","reason":"Network:Recognized","lcut":"1700000000000","#,
+                r#""receivedAt":"1700000000123"}},"statsigMetadata":{{}},"user":{{"userID":"user-{}","#,
+                r#""email":"user-{}@example.com","country":"NZ","statsigEnvironment":{{"tier":"production"}}}},"#,
+                r#""time":{},"secondaryExposures":[]}}"#
+            ),
+            self.gate, self.user, self.user, self.time
+        );
+    }
+}
+
+fn main() {
+    for (level, batch_events) in [(6, 500), (6, 2_000), (1, 500), (0, 500)] {
+        run(level, batch_events);
+    }
+}
+
+fn run(level: u32, batch_events: usize) {
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() else {
+        return;
+    };
+    let mut options = PipelineOptions::default();
+    options.compression_level = level;
+    options.batch_events = batch_events;
+    let room = options.queue_events as u64 / 2;
+    let clock = Arc::new(FixedClock(1_700_000_000_000));
+    let pipeline = EventPipeline::start(options, Arc::new(NoopSink), clock, runtime.handle());
+    let begin = Instant::now();
+    for user in 0..EVENTS {
+        pipeline.log(Exposure { time: 1_700_000_000_000 + user / 500, user, gate: "new_checkout_flow" });
+        // A stand-in for the rest of the application: it does not outrun the pipeline for ever.
+        if user % 10_000 == 0 {
+            while pipeline.stats().pending > room {
+                std::thread::yield_now();
+            }
+        }
+    }
+    let report = runtime.block_on(pipeline.shutdown(Duration::from_secs(60)));
+    let took = begin.elapsed().as_secs_f64();
+    let stats = pipeline.stats();
+    let lost = stats.dropped.total() + report.failed;
+    let per_second = stats.delivered as f64 / took;
+    let line = format!("gzip {level}, {batch_events} a batch: {per_second:.0} exposures/s, {lost} lost\n");
+    let _ = std::io::stdout().write_all(line.as_bytes());
+}
