@@ -69,7 +69,8 @@ mod tests {
             std::io::Write::write_all(&mut encoder, &vec![b' '; 1 << 20]).unwrap();
             encoder.finish().unwrap()
         };
-        let rows: [(EventBatch, fn(&BodyError) -> bool); 5] = [
+        type Expected = fn(&BodyError) -> bool;
+        let rows: [(EventBatch, Expected); 5] = [
             (batch(b"[]", BatchEncoding::Identity, 3), |error| matches!(error, BodyError::Length)),
             (batch(&bomb, BatchEncoding::Gzip, 10), |error| matches!(error, BodyError::Length)),
             (batch(&bomb, BatchEncoding::Gzip, usize::MAX), |error| matches!(error, BodyError::Length)),

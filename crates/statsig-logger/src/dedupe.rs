@@ -104,7 +104,7 @@ impl ExposureDedupe {
     pub fn is_first(&self, key: ExposureKey, now_ms: u64) -> bool {
         let hash = key.bits();
         let word = self.word(hash, now_ms);
-        let index = (hash >> 48 | hash << 16) as usize & (self.buckets.len() - 1);
+        let index = hash.rotate_left(16) as usize & (self.buckets.len() - 1);
         let Some(bucket) = self.buckets.get(index) else { return true };
         for _ in 0..RACES {
             let found = std::array::from_fn(|way| bucket.0[way].load(Ordering::Relaxed));

@@ -130,7 +130,7 @@ proptest! {
         for (serial, later) in steps {
             now_ms += later;
             let hash = foldhash_of(serial);
-            let window = (u128::from(now_ms) + (u128::from(hash as u32) * u128::from(window_ms) >> 32)) / u128::from(window_ms);
+            let window = (u128::from(now_ms) + ((u128::from(hash as u32) * u128::from(window_ms)) >> 32)) / u128::from(window_ms);
             let window = u64::try_from(window).unwrap();
             let first = seen.insert(hash, window) != Some(window);
             prop_assert_eq!(dedupe.is_first(ExposureKey::from_bits(hash), now_ms), first);
