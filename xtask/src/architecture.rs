@@ -35,6 +35,8 @@ pub(crate) const ARROWS: &[Arrows] = &[
             "statsig-logger",
             "statsig-store-redis",
             "statsig-forward-proxy",
+            // For `statsig eval --conformance`: anyone with the command can check it against recorded results.
+            "statsig-testkit",
         ],
     },
     Arrows {

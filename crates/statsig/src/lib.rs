@@ -39,6 +39,7 @@
 mod builder;
 mod client;
 mod error;
+pub mod explain;
 mod parameter_store;
 
 pub use builder::{StatsigBuilder, SystemClock};
@@ -47,7 +48,12 @@ pub use error::{Error, Misconfiguration};
 pub use parameter_store::ParameterStore;
 pub use statsig_core::{
     Clock, CompileLimits, DynamicConfig, Entity, EvaluationDetails, Experiment, ExperimentGroup, ExperimentGroups,
-    ExperimentOverride, FeatureGate, FixedClock, Getters, IdHash, IdListLookup, InMemoryIdLists, Json, JsonRef, Layer,
-    LayerParameter, OverrideAdapter, Problem, ProblemKind, Reason, RulesetMeta, RulesetSize, SecondaryExposure,
-    Snapshot, SpecSourceKind, StatsigUser, StatsigUserBuilder, UnitId, UpdateOutcome, id_hash,
+    ExperimentOverride, Explanation, FeatureGate, FixedClock, Getters, IdHash, IdListLookup, InMemoryIdLists, Json,
+    JsonRef, Layer, LayerParameter, OverrideAdapter, Problem, ProblemKind, Reason, RulesetMeta, RulesetSize,
+    SecondaryExposure, Snapshot, SpecSourceKind, StatsigUser, StatsigUserBuilder, UnitId, UpdateOutcome, id_hash,
 };
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -121,6 +121,7 @@ impl<'a> Compiler<'a> {
         self.read_stores(wire.param_stores)?;
         let experiment_layers = self.read_experiment_layers(&wire)?;
         let meta = RulesetMeta {
+            format: self.format,
             time: wire.time.unwrap_or_default(),
             checksum: wire.checksum.map(into_string).filter(|checksum| !checksum.is_empty()),
             company_id: wire.company_id.map(into_string),

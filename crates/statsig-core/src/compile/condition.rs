@@ -41,17 +41,19 @@ impl Condition {
 
 impl<'a> Compiler<'a> {
     pub(super) fn read_conditions(&mut self, section: &'a RawValue) -> Result<(), Error> {
+        let problems = self.problems.mark();
         for_each_entry(
             section,
             self,
             |compiler| {
                 compiler.conditions.clear();
                 compiler.condition_ids.clear();
+                compiler.problems.rewind(problems);
             },
             |compiler, id, condition: WireCondition<'a>| {
                 let id = id.unwrap_or_default();
                 let key = compiler.text.intern(&id);
-                match compiler.condition(key, &id, condition) {
+                match compiler.condition(Some(key), &id, condition) {
                     Ok(condition) => {
                         compiler.condition_ids.insert(key, position(compiler.conditions.len()));
                         compiler.conditions.push(condition);
@@ -72,8 +74,13 @@ impl<'a> Compiler<'a> {
         .map_err(|source| Error::MalformedSection { section: "condition_map", source })
     }
 
-    /// Compiles one condition; `label` names it in problems.
-    pub(super) fn condition(&mut self, id: Text, label: &str, wire: WireCondition<'a>) -> Result<Condition, String> {
+    /// Compiles one condition; `label` names it in problems. `id`: of a shared one.
+    pub(super) fn condition(
+        &mut self,
+        id: Option<Text>,
+        label: &str,
+        wire: WireCondition<'a>,
+    ) -> Result<Condition, String> {
         let v1 = self.format == Format::V1;
         let written = wire.condition_type.as_deref().ok_or("the required field `type` is missing")?;
         let id_type = match &wire.id_type {
@@ -91,6 +98,7 @@ impl<'a> Compiler<'a> {
         let field_name = self.text.intern_opt(field);
         let input = self.input(
             &condition_type,
+            id.is_none(),
             field,
             id_type,
             wire.additional_values.salt.as_deref().unwrap_or(""),
@@ -105,7 +113,7 @@ impl<'a> Compiler<'a> {
             },
             (_, Some(operator)) => self.test(label, operator, wire.target_value),
         };
-        let condition = Condition { id, input, test, type_name, operator, field_name };
+        let condition = Condition { id: id.unwrap_or(Text::EMPTY), input, test, type_name, operator, field_name };
         if condition.is_unsupported() {
             let operator = wire.operator.as_deref().unwrap_or("none");
             self.problems.push(
@@ -122,12 +130,15 @@ impl<'a> Compiler<'a> {
     fn input(
         &mut self,
         condition_type: &str,
+        is_inline: bool,
         field: Option<&str>,
         id_type: &str,
         salt: &str,
         target: &WireTarget<'_>,
     ) -> Input {
-        let multi = self.format == Format::V1;
+        // Only inline: a shared one, with as many gates as rules that name it, would take the square
+        // of the document's size to follow.
+        let multi = is_inline && self.format == Format::V1;
         match condition_type {
             "public" => Input::Public,
             "pass_gate" => Input::Gate { gate: self.gate_ref(target_string(target)), expected: true },
@@ -269,12 +280,14 @@ fn target_string<'t>(target: &'t WireTarget<'_>) -> &'t str {
     }
 }
 
+/// The target's number. "Not a number" compares like no number at all: never.
 fn target_float(target: &WireTarget<'_>) -> Option<f64> {
-    match target {
+    let float = match target {
         WireTarget::Number(text) => text.parse().ok(),
         WireTarget::String(text) => parse_float(text),
         _ => None,
-    }
+    };
+    float.filter(|float: &f64| !float.is_nan())
 }
 
 /// Components up to the first that is no number: nothing behind it can be reached.
@@ -332,5 +345,9 @@ fn target_time(target: &WireTarget<'_>) -> Option<i64> {
         WireTarget::String(text) => parse_target_time(text),
         _ => None,
     };
-    time.or_else(|| target_float(target).map(|float| float as i64))
+    time.or_else(|| match target {
+        // As an integer, "not a number" is 0.
+        WireTarget::String(text) => parse_float(text).map(|float| float as i64),
+        other => target_float(other).map(|float| float as i64),
+    })
 }

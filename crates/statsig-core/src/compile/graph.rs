@@ -6,8 +6,8 @@
 //! stack: chains can be as long as the document.
 
 use super::compiler::Compiler;
-use crate::evaluate::MAX_DEPTH;
-use crate::ruleset::{Input, NO_INDEX};
+use crate::evaluate::{MAX_CONDITIONS, MAX_DEPTH, MAX_STEPS};
+use crate::ruleset::{GateRef, Input, NO_INDEX};
 use crate::specs::ProblemKind;
 
 /// Above this many nested evaluations a spec remembers results.
@@ -22,6 +22,8 @@ struct Reach {
     depth: u32,
     /// Evaluations that one of this spec may take, itself included.
     cost: u64,
+    /// Conditions that these look at.
+    conditions: u64,
     /// It is in a cycle, or reaches one.
     cyclic: bool,
     /// Something in reach can make the evaluation unsupported.
@@ -81,6 +83,7 @@ impl Compiler<'_> {
                             reach.gate_depth.max(below.gate_depth.saturating_add(u32::from(edge.is_gate)));
                         reach.depth = reach.depth.max(below.depth.saturating_add(1));
                         reach.cost = reach.cost.saturating_add(below.cost);
+                        reach.conditions = reach.conditions.saturating_add(below.conditions);
                         reach.cyclic |= below.cyclic;
                         reach.delicate |= below.delicate;
                         reach.open_ended |= below.open_ended;
@@ -101,8 +104,9 @@ impl Compiler<'_> {
         }
         for (spec, reach) in self.specs.iter_mut().zip(&reaches) {
             let deep = reach.depth > MAX_DEPTH;
+            let costly = reach.cost > u64::from(MAX_STEPS) || reach.conditions > u64::from(MAX_CONDITIONS);
             spec.needs_memo = reach.cyclic || deep || reach.open_ended || reach.cost > MEMO_ABOVE;
-            spec.is_plain = !(spec.needs_memo || reach.delicate);
+            spec.is_plain = !(spec.needs_memo || costly || reach.delicate);
         }
         self.report(cycles, &reaches);
     }
@@ -142,6 +146,10 @@ impl Compiler<'_> {
                 edges.push(Edge { to: rule.delegate, is_gate: false });
             }
         }
+        // A bandit of the same name is asked in the spec's stead.
+        if let Some(gate) = self.cmabs.get(spec.cmab as usize).and_then(|cmab| cmab.targeting_gate) {
+            self.gate_leads_to(gate, &mut edges, &mut reach);
+        }
         Visit { spec: at, edges, next: 0, reach }
     }
 
@@ -153,14 +161,23 @@ impl Compiler<'_> {
             };
             reach.delicate |= condition.is_unsupported();
             reach.open_ended |= matches!(condition.input, Input::ExperimentGroup { .. });
-            for gate in condition.gates() {
-                if gate.spec != NO_INDEX {
-                    edges.push(Edge { to: gate.spec, is_gate: true });
-                } else if !self.mappings.is_empty() {
-                    // A mapping may serve a name that has no spec.
-                    reach.open_ended = true;
-                }
+            reach.conditions = reach.conditions.saturating_add(1 + condition.gates().len() as u64);
+            for &gate in condition.gates() {
+                self.gate_leads_to(gate, edges, reach);
             }
         }
+    }
+
+    fn gate_leads_to(&self, gate: GateRef, edges: &mut Vec<Edge>, reach: &mut Reach) {
+        if gate.spec != NO_INDEX {
+            edges.push(Edge { to: gate.spec, is_gate: true });
+            return;
+        }
+        // Looking for a gate that is not there is a level like any other.
+        reach.gate_depth = reach.gate_depth.max(1);
+        reach.depth = reach.depth.max(1);
+        reach.cost = reach.cost.saturating_add(1);
+        // A mapping may serve a name that has no spec.
+        reach.open_ended |= !self.mappings.is_empty();
     }
 }

@@ -1,14 +1,17 @@
 //! Contextual bandits, parameter stores, config mappings.
 
+use std::collections::HashMap;
+
 use serde_json::value::RawValue;
 
 use super::compiler::Compiler;
 use crate::error::Error;
 use crate::ruleset::{
-    Categorical, Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, Parameter, ParameterStoreSpec, Text, position,
+    Categorical, Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, NO_INDEX, Parameter, ParameterStoreSpec,
+    Text, position,
 };
 use crate::specs::wire::{WireCmab, WireCmabWeights, WireMapping, WireParam, WireParamStore, WireRule};
-use crate::specs::{Entry, for_each_entry};
+use crate::specs::{CowStr, Entry, for_each_entry};
 
 impl<'a> Compiler<'a> {
     /// Walks a section of parts; bad ones are reported and left out.
@@ -20,10 +23,14 @@ impl<'a> Compiler<'a> {
         mut part: impl FnMut(&mut Self, &str, T) -> Result<(), String>,
     ) -> Result<(), Error> {
         let Some(raw) = section else { return Ok(()) };
+        let problems = self.problems.mark();
         for_each_entry(
             raw,
             self,
-            restart,
+            |compiler| {
+                compiler.problems.rewind(problems);
+                restart(compiler);
+            },
             |compiler, key, value| {
                 let key = key.unwrap_or_default();
                 if let Err(refusal) = part(compiler, &key, value) {
@@ -93,15 +100,25 @@ impl<'a> Compiler<'a> {
 
     fn cmab(&mut self, name: &str, wire: WireCmab<'a>) -> Result<Cmab, serde_json::Error> {
         let has_weights = wire.config.is_some();
-        let weights = wire.config.map(|config| config.0).unwrap_or_default();
+        // Of weights with the same group's id the last count.
+        let wire_weights: HashMap<CowStr<'_>, WireCmabWeights<'a>> =
+            wire.config.map(|config| config.0).unwrap_or_default().into_iter().collect();
+        let mut weights = Vec::new();
+        let mut weights_by_id = HashMap::new();
         let mut groups = Vec::with_capacity(wire.groups.len());
         for group in wire.groups {
-            let learned =
-                weights.iter().rev().find(|(id, _)| *id == group.id).map(|(_, weights)| self.weights(weights));
+            let learned = match (weights_by_id.get(&group.id), wire_weights.get(&group.id)) {
+                (Some(&known), _) => known,
+                (None, Some(learned)) => {
+                    weights.push(self.weights(learned, groups.len()));
+                    position(weights.len() - 1)
+                }
+                (None, None) => NO_INDEX,
+            };
+            weights_by_id.insert(group.id.clone(), learned);
             groups.push(CmabGroup {
                 name: self.text.intern(&group.name),
                 id: self.text.intern(&group.id),
-                explore_id: self.text.intern(&format!("{}:explore", &*group.id)),
                 value: self.value(group.parameter_values)?,
                 weights: learned,
             });
@@ -118,12 +135,13 @@ impl<'a> Compiler<'a> {
             sample_rate: wire.sample_rate,
             targeting_gate: wire.targeting_gate_name.as_deref().map(|gate| self.gate_ref(gate)),
             groups: groups.into_boxed_slice(),
+            weights: weights.into_boxed_slice(),
             has_weights,
             target_apps: self.name_list(wire.target_app_ids),
         })
     }
 
-    fn weights(&mut self, wire: &WireCmabWeights<'a>) -> CmabWeights {
+    fn weights(&mut self, wire: &WireCmabWeights<'a>, group: usize) -> CmabWeights {
         let numerical = wire.weights_numerical.0.iter().map(|(field, weight)| (self.field(field), *weight)).collect();
         let categorical = wire
             .weights_categorical
@@ -134,7 +152,14 @@ impl<'a> Compiler<'a> {
                 Categorical { field: self.field(field), weights }
             })
             .collect();
-        CmabWeights { alpha: wire.alpha, intercept: wire.intercept, records: wire.records, numerical, categorical }
+        CmabWeights {
+            group: position(group),
+            alpha: wire.alpha,
+            intercept: wire.intercept,
+            records: wire.records,
+            numerical,
+            categorical,
+        }
     }
 
     pub(super) fn read_stores(&mut self, section: Option<&'a RawValue>) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::compiler::{Compiler, Section, path, place};
 use crate::error::Error;
-use crate::ruleset::{Entity, Input, NO_INDEX, NO_RATE, Pass, Rule, Spec, Text, position};
+use crate::ruleset::{Entity, Input, NO_INDEX, NO_RATE, Pass, Rule, Spec, position};
 use crate::specs::wire::{WireCondition, WireConditionRef, WireRule, WireSpec};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
 
@@ -24,6 +24,7 @@ impl<'a> Compiler<'a> {
             self.rule_conditions.len(),
             self.conditions.len(),
             self.delegates.len(),
+            self.problems.mark(),
         );
         for_each_entry(
             raw,
@@ -34,12 +35,16 @@ impl<'a> Compiler<'a> {
                 compiler.rule_conditions.truncate(mark.2);
                 compiler.conditions.truncate(mark.3);
                 compiler.delegates.truncate(mark.4);
+                compiler.problems.rewind(mark.5);
                 compiler.sections[which as usize].clear();
             },
             |compiler, name, spec: WireSpec<'a>| compiler.read_spec(which, name, spec),
             |compiler, entry, error| {
-                let name = entry.name.map(str::to_owned).or_else(|| name_in(entry.raw));
-                compiler.problems.push(ProblemKind::SpecSkipped, || path(which.name(), name.as_deref()), error);
+                let place = || match entry.name.map(str::to_owned).or_else(|| name_in(entry.raw)) {
+                    Some(name) => path(which.name(), Some(&name)),
+                    None => format!("{}[{}]", which.name(), entry.index),
+                };
+                compiler.problems.push(ProblemKind::SpecSkipped, place, error);
             },
         )
         .map_err(|source| Error::MalformedSection { section: which.name(), source })
@@ -50,7 +55,7 @@ impl<'a> Compiler<'a> {
             self.problems.push(ProblemKind::SpecSkipped, || which.name().to_owned(), missing("name"));
             return;
         };
-        let (rules, conditions) = (self.rules.len(), self.rule_conditions.len());
+        let (rules, conditions, delegates) = (self.rules.len(), self.rule_conditions.len(), self.delegates.len());
         match self.spec(&name, wire) {
             Ok(spec) => {
                 self.sections[which as usize].push(position(self.specs.len()));
@@ -59,7 +64,7 @@ impl<'a> Compiler<'a> {
             Err(refusal) => {
                 self.rules.truncate(rules);
                 self.rule_conditions.truncate(conditions);
-                self.delegates.retain(|&(rule, _)| (rule as usize) < rules);
+                self.delegates.truncate(delegates);
                 self.problems.push(ProblemKind::SpecSkipped, || path(which.name(), Some(&name)), refusal);
             }
         }
@@ -237,7 +242,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn inline_condition(&mut self, spec: &str, wire: WireCondition<'a>, unsupported: &mut bool) -> u32 {
-        match self.condition(Text::EMPTY, spec, wire) {
+        match self.condition(None, spec, wire) {
             Ok(condition) => {
                 *unsupported |= condition.is_unsupported();
                 self.conditions.push(condition);

@@ -4,7 +4,6 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::evaluator::{Abort, Evaluator};
 use super::outcome::{ConfigValue, Outcome};
-use super::user_value::Seen;
 use crate::ruleset::{Categorical, Cmab, CmabGroup, CmabWeights, well_known};
 
 impl<const RECORD: bool> Evaluator<'_, RECORD> {
@@ -28,7 +27,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
         r.explored |= explored;
         r.passed = true;
         r.value = ConfigValue::At(group.value);
-        r.rule_id = if explored { group.explore_id } else { group.id };
+        r.rule_id = group.id;
         r.group_name = Some(group.name).into();
         Ok(())
     }
@@ -46,13 +45,17 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
             return (&groups[at.min(groups.len() - 1)], true);
         }
         if (bucket as f64) < cmab.sample_rate * 10_000.0 {
-            let weight =
-                |group: &CmabGroup| group.weights.as_ref().map_or(1.0, |known| 1.0 / (known.records as f64 + 1.0));
+            let weight = |group: &CmabGroup| {
+                cmab.weights.get(group.weights as usize).map_or(1.0, |w| 1.0 / (w.records as f64 + 1.0))
+            };
             return (self.draw(groups, weight), true);
         }
+        // Of equal scores the first counts, so that only the first group of an id can be the best.
         let mut best: Option<(f64, &CmabGroup)> = None;
-        for group in groups {
-            let Some(score) = group.weights.as_ref().and_then(|weights| self.score(weights)) else { continue };
+        for weights in &cmab.weights {
+            let (Some(score), Some(group)) = (self.score(weights), groups.get(weights.group as usize)) else {
+                continue;
+            };
             let better = best.is_none_or(|(top, _)| if cmab.higher_is_better { score > top } else { score < top });
             if better {
                 best = Some((score, group));
@@ -87,7 +90,7 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
     /// A random group, by weight.
     fn draw<'c>(&self, groups: &'c [CmabGroup], weight: impl Fn(&CmabGroup) -> f64) -> &'c CmabGroup {
         let total: f64 = groups.iter().map(&weight).sum();
-        let mut rest = self.random() * total;
+        let mut rest = random(self.inputs.context.seed) * total;
         for group in groups {
             rest -= weight(group);
             if rest < 0.0 {
@@ -96,14 +99,14 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
         }
         &groups[groups.len() - 1]
     }
+}
 
-    /// Uniform in `0.0..1.0`: from the context's seed, or from the hasher keys of the process.
-    #[allow(clippy::cast_precision_loss)] // 53 bits are exact
-    fn random(&self) -> f64 {
-        let bits = match self.inputs.context.seed {
-            Some(seed) => foldhash::quality::FixedState::with_seed(seed).hash_one(seed),
-            None => RandomState::new().hash_one(0_u8),
-        };
-        (bits >> 11) as f64 / (1_u64 << 53) as f64
-    }
+/// Uniform in `0.0..1.0`: from a seed, or from the hasher keys of the process.
+#[allow(clippy::cast_precision_loss)] // 53 bits are exact
+pub(crate) fn random(seed: Option<u64>) -> f64 {
+    let bits = match seed {
+        Some(seed) => foldhash::quality::FixedState::with_seed(seed).hash_one(seed),
+        None => RandomState::new().hash_one(0_u8),
+    };
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -40,6 +40,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
 
     /// Several gates, of which one must be as expected; the first that is ends it.
     fn any_gate(&mut self, r: &mut Outcome, gates: &[crate::ruleset::GateRef], expected: bool) -> Result<(), Abort> {
+        self.look_at(crate::ruleset::position(gates.len()))?;
         let mut any = false;
         for gate in gates {
             let from = self.exposures.len();

@@ -12,11 +12,15 @@ use crate::adapters::ExperimentOverride;
 use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text, well_known};
 
 /// Nested calls of any kind, delegates included; bounds the stack.
-const MAX_FRAMES: u32 = 160;
-/// Specs that one check may evaluate; bounds its time.
-const MAX_STEPS: u32 = 100_000;
-/// Exposures that one check may collect; bounds its memory.
-const MAX_EXPOSURES: usize = 65_536;
+pub(crate) const MAX_FRAMES: u32 = 160;
+/// Specs that one check may evaluate; with the next, bounds its time.
+pub(crate) const MAX_STEPS: u32 = 100_000;
+/// Conditions that one check may look at, each as often as it does so.
+pub(crate) const MAX_CONDITIONS: u32 = 2_000_000;
+/// Exposures that one check may collect; with the next, bounds its memory. The rest is dropped.
+pub(crate) const MAX_EXPOSURES: usize = 65_536;
+/// Exposures that one check may copy in order to remember nested gates. The rest is dropped.
+const MAX_COPIES: usize = 1 << 20;
 
 /// Which table a name is looked up in, and which override applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +68,7 @@ impl<'n> Call<'n> {
 }
 
 /// What is kept of a nested gate.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Nested {
     passed: bool,
     rule_id: Text,
@@ -73,7 +77,13 @@ struct Nested {
     override_config_name: crate::ruleset::MaybeText,
     overridden: bool,
     unsupported: bool,
-    exposures: Vec<Exposed>,
+}
+
+/// A nested gate that was evaluated before.
+#[derive(Debug)]
+struct Remembered {
+    result: Nested,
+    exposures: Box<[Exposed]>,
 }
 
 /// One check. With `RECORD` it visits everything and collects exposures; without, it does only what
@@ -85,10 +95,16 @@ pub(crate) struct Evaluator<'a, const RECORD: bool> {
     depth: u32,
     frames: u32,
     steps: u32,
+    conditions: u32,
+    /// Exposures copied to or from `memo`.
+    copied: usize,
+    /// Rules may be followed the short way: see [`Spec::is_plain`]. Decided by the spec that was
+    /// asked for, because its limits depend on all that is visited below it.
+    plain: bool,
     /// Results of nested gates by name; only where the specs need it.
-    memo: Option<HashMap<Text, Nested>>,
+    memo: Option<HashMap<Text, Remembered>>,
     /// Groups that `experiment_group` conditions asked for, by experiment.
-    groups: Vec<(Text, Option<Text>)>,
+    groups: Option<HashMap<Text, Option<Text>>>,
 }
 
 impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
@@ -100,23 +116,28 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             depth: 0,
             frames: 0,
             steps: 0,
+            conditions: 0,
+            copied: 0,
+            plain: false,
             memo: None,
-            groups: Vec::new(),
+            groups: None,
         }
     }
 
     /// The value of a gate whose rules have the last word.
     pub(super) fn value_of(&mut self, spec: &Spec) -> bool {
         let mut r = Outcome::new(0);
+        self.plain = true;
         self.follow_rules(&mut r, spec).is_ok() && r.passed
     }
 
     /// Evaluates a name for the application, into an outcome that is new.
     pub(crate) fn run(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
-        let needs_memo = match self.ruleset.spec(call.spec) {
-            Some(spec) => spec.needs_memo,
-            None => !self.ruleset.mappings.is_empty() || !self.ruleset.cmabs.is_empty(),
+        let (plain, needs_memo) = match self.ruleset.spec(call.spec) {
+            Some(spec) => (spec.is_plain, spec.needs_memo),
+            None => (false, !self.ruleset.mappings.is_empty() || !self.ruleset.cmabs.is_empty()),
         };
+        self.plain = plain && !RECORD && self.inputs.context.overrides.is_none();
         if needs_memo {
             self.memo = Some(HashMap::new());
         }
@@ -126,6 +147,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             r.passed = false;
             r.value = ConfigValue::None;
             r.rule_id = Text::EMPTY;
+            r.explored = false;
             r.group_name = crate::ruleset::MaybeText::NONE;
             r.parameter_rules = None;
         }
@@ -198,9 +220,8 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     /// The first rule whose conditions hold decides.
     pub(super) fn follow_rules(&mut self, r: &mut Outcome, spec: &Spec) -> Result<(), Abort> {
         let ruleset = self.ruleset;
-        let plain = self.goes_plain(spec);
         for rule in &ruleset.rules[spec.rules()] {
-            if plain {
+            if self.plain {
                 r.passed = self.inputs.plain_rule(rule);
             } else {
                 self.match_rule(r, rule)?;
@@ -249,14 +270,10 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         crate::ruleset::position(self.exposures.len())
     }
 
-    /// Whether only the value of `spec` is wanted, and may be found the short way.
-    fn goes_plain(&self, spec: &Spec) -> bool {
-        !RECORD && spec.is_plain && self.inputs.context.overrides.is_none()
-    }
-
     /// Sets `passed` to whether all conditions hold.
     pub(super) fn match_rule(&mut self, r: &mut Outcome, rule: &Rule) -> Result<(), Abort> {
         let ruleset = self.ruleset;
+        self.look_at(rule.conditions_len)?;
         let mut all = true;
         for &at in &ruleset.rule_conditions[rule.conditions()] {
             let Some(condition) = ruleset.conditions.get(at as usize) else {
@@ -268,6 +285,13 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         }
         r.passed = all;
         Ok(())
+    }
+
+    /// Counts conditions towards the limit.
+    #[inline]
+    pub(super) fn look_at(&mut self, conditions: u32) -> Result<(), Abort> {
+        self.conditions = self.conditions.saturating_add(conditions);
+        if self.conditions > MAX_CONDITIONS { Err(Abort::Exhausted) } else { Ok(()) }
     }
 
     /// Evaluates the experiment that a rule delegates to; false if there is none.
@@ -317,17 +341,18 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     /// Evaluates a gate one level down; its exposures join the list.
     fn nested(&mut self, gate: GateRef) -> Result<Nested, Abort> {
         if let Some(known) = self.memo.as_ref().and_then(|memo| memo.get(&gate.name)) {
-            let known = known.clone();
-            self.exposures.extend_from_slice(&known.exposures);
-            self.exposures.truncate(MAX_EXPOSURES);
-            return Ok(known);
+            let room = (MAX_EXPOSURES - self.exposures.len()).min(MAX_COPIES - self.copied);
+            let exposures = &known.exposures[..known.exposures.len().min(room)];
+            self.exposures.extend_from_slice(exposures);
+            self.copied += exposures.len();
+            return Ok(known.result);
         }
         let from = self.position();
         let mut n = Outcome::new(from);
         self.descend()?;
         self.evaluate(&mut n, Call { name: self.ruleset.str(gate.name), kind: Kind::Gate, spec: gate.spec })?;
         self.depth -= 1;
-        let mut nested = Nested {
+        let result = Nested {
             passed: n.passed,
             rule_id: n.rule_id,
             sampling_rate: n.sampling_rate,
@@ -335,13 +360,14 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             override_config_name: n.override_config_name,
             overridden: n.overridden,
             unsupported: n.unsupported,
-            exposures: Vec::new(),
         };
         if let Some(memo) = self.memo.as_mut().filter(|_| !gate.name.is_empty()) {
-            nested.exposures = self.exposures.get(from as usize..).unwrap_or_default().to_vec();
-            memo.insert(gate.name, nested.clone());
+            let own = self.exposures.get(from as usize..).unwrap_or_default();
+            let exposures: Box<[Exposed]> = own[..own.len().min(MAX_COPIES - self.copied)].into();
+            self.copied += exposures.len();
+            memo.insert(gate.name, Remembered { result, exposures });
         }
-        Ok(nested)
+        Ok(result)
     }
 
     fn descend(&mut self) -> Result<(), Abort> {
@@ -388,7 +414,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     /// The group of the user in an experiment, by a check of its own with levels of its own; none
     /// if that check fails.
     pub(super) fn experiment_group(&mut self, experiment: Text) -> Result<Option<Text>, Abort> {
-        if let Some((_, group)) = self.groups.iter().find(|(name, _)| *name == experiment) {
+        if let Some(group) = self.groups.as_ref().and_then(|groups| groups.get(&experiment)) {
             return Ok(*group);
         }
         let (depth, frames, from) = (self.depth, self.frames, self.exposures.len());
@@ -405,7 +431,8 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             Ok(_) if r.unsupported => None,
             Ok(_) => r.group_name.get(),
         };
-        self.groups.push((experiment, group));
+        // The first answer counts: of an experiment that asks for its own group, the innermost.
+        self.groups.get_or_insert_default().entry(experiment).or_insert(group);
         Ok(group)
     }
 

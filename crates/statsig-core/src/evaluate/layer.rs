@@ -75,7 +75,6 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         r.exposures_from = start;
         parts.push(Part { value: ConfigValue::At(spec.default_value), rule_id: well_known::DEFAULT });
         merge(ruleset, r, &parts);
-        r.explore_suffix = r.explored;
         r.passed = decision.passed;
         r.delegate = decision.delegate;
         r.group_name = decision.group_name;

@@ -19,8 +19,11 @@ mod outcome;
 mod plain;
 mod user_value;
 
+pub(crate) use bandit::random;
 pub use context::{EvaluationContext, EvaluationSettings};
-pub(crate) use evaluator::{Abort, Call, Evaluator, Kind, Recognition};
+pub(crate) use evaluator::{
+    Abort, Call, Evaluator, Kind, MAX_CONDITIONS, MAX_EXPOSURES, MAX_FRAMES, MAX_STEPS, Recognition,
+};
 pub(crate) use inputs::Inputs;
 pub(crate) use operator::evaluate_test;
 pub use outcome::SecondaryExposure;

@@ -78,10 +78,9 @@ pub(crate) struct Outcome {
     /// A nested gate without sampling rate took part.
     pub(crate) seen_analytical: bool,
     pub(crate) unsupported: bool,
-    /// A bandit chose a group in order to learn; its rule ID has the suffix already.
+    /// A bandit chose a group in order to learn. Results then append `:explore` to the rule ID;
+    /// exposures of a gate that hands over to the bandit do not.
     pub(crate) explored: bool,
-    /// The rule ID of a merging layer gets the suffix of a bandit that one of its rules asked.
-    pub(crate) explore_suffix: bool,
     /// Of merging layers: which rule each parameter came from.
     pub(crate) parameter_rules: Option<ParameterRules>,
     /// Where this outcome's exposures begin in the evaluator's list.
@@ -110,7 +109,6 @@ impl Outcome {
             seen_analytical: false,
             unsupported: false,
             explored: false,
-            explore_suffix: false,
             parameter_rules: None,
             exposures_from,
         }

@@ -90,21 +90,39 @@ impl Layer {
         self.record.secondary_exposures()
     }
 
+    /// The spec that was evaluated in this one's stead through a config mapping.
+    #[must_use]
+    pub fn override_config_name(&self) -> Option<&str> {
+        self.record.override_config_name()
+    }
+
     /// Where a parameter comes from, whether or not it exists. Not a read: nothing is logged.
     #[must_use]
     pub fn parameter(&self, parameter: &str) -> LayerParameter<'_> {
+        let source = self.parameter_source(parameter);
+        let exposures = if source.is_explicit { self.record.exposed() } else { self.undelegated() };
+        let ruleset = self.record.ruleset();
+        LayerParameter { secondary_exposures: exposures.iter().map(|one| one.resolve(ruleset)).collect(), ..source }
+    }
+
+    /// [`Layer::parameter`] without the exposures.
+    pub(crate) fn parameter_source(&self, parameter: &str) -> LayerParameter<'_> {
         let ruleset = self.record.ruleset();
         let outcome = &self.record.outcome;
         let is_explicit = outcome.is_explicit(ruleset, parameter);
         let of_parameter =
             outcome.parameter_rules.as_ref().and_then(|rules| rules.iter().find(|(name, _)| **name == *parameter));
-        let exposures = if is_explicit { self.record.exposed() } else { self.undelegated() };
         LayerParameter {
             rule_id: of_parameter.map_or(self.rule_id(), |&(_, rule)| ruleset.str(rule)),
             allocated_experiment: if is_explicit { self.allocated_experiment() } else { None },
             is_explicit,
-            secondary_exposures: exposures.iter().map(|exposed| exposed.resolve(ruleset)).collect(),
+            secondary_exposures: Vec::new(),
         }
+    }
+
+    /// The gates that belong to the layer itself.
+    pub(crate) fn undelegated_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
+        self.undelegated().iter().map(|exposed| exposed.resolve(self.record.ruleset()))
     }
 
     fn undelegated(&self) -> &[Exposed] {

@@ -28,7 +28,7 @@ pub(crate) struct Record {
     pub(super) reason: Reason,
     /// Of nested gates; `None` unless the evaluation recorded them.
     exposures: Option<Box<[Exposed]>>,
-    /// A rule ID that is not in the specs: see [`Outcome::explore_suffix`].
+    /// A rule ID that is not in the specs: see [`Outcome::explored`].
     suffixed_rule_id: Option<Box<str>>,
 }
 
@@ -84,7 +84,7 @@ impl Record {
             None => Name::Other(name.into()),
         };
         let suffixed_rule_id =
-            outcome.explore_suffix.then(|| format!("{}:explore", ruleset.str(outcome.rule_id)).into_boxed_str());
+            outcome.explored.then(|| format!("{}:explore", ruleset.str(outcome.rule_id)).into_boxed_str());
         let exposures = RECORD.then(|| evaluator.exposures.into_boxed_slice());
         Self { snapshot: Arc::clone(context.snapshot), name, outcome, reason, exposures, suffixed_rule_id }
     }

@@ -39,6 +39,13 @@ impl HashPrefix {
         Self { state, compressed: super::position(whole), tail: pool.intern(&text[whole..]) }
     }
 
+    /// The salt, for explanations; of one that fills whole blocks only what follows them, after `…`.
+    pub(crate) fn salt(&self, pool: &TextPool) -> String {
+        let tail = pool.get(self.tail);
+        let salt = tail.strip_suffix('.').unwrap_or(tail);
+        if self.compressed == 0 { salt.to_owned() } else { format!("…{salt}") }
+    }
+
     /// First eight bytes, big-endian, of SHA-256 over the prefix followed by `unit`.
     #[inline]
     pub(crate) fn hash(&self, pool: &TextPool, unit: &str) -> u64 {

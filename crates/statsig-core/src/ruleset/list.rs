@@ -1,8 +1,10 @@
 //! Asking a ruleset what it holds, without a user.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
-use super::{Entity, NameIndex, Rule, Ruleset, Spec};
+use super::{Entity, Input, NameIndex, Rule, Ruleset, Spec, Test};
 use crate::json::{Json, JsonRef};
 
 /// A group of an experiment.
@@ -80,13 +82,37 @@ impl Ruleset {
     /// Which operators and condition types the conditions use, as written, with how often.
     #[must_use]
     pub fn condition_usage(&self) -> Vec<(String, usize)> {
-        let mut usage = std::collections::BTreeMap::<String, usize>::new();
+        let mut usage = BTreeMap::<String, usize>::new();
         for condition in &self.conditions {
             let operator = condition.operator.get().map_or("", |operator| self.str(operator));
             *usage.entry(format!("{} {operator}", self.str(condition.type_name)).trim_end().to_owned()).or_default() +=
                 1;
         }
         usage.into_iter().collect()
+    }
+
+    /// Which user fields the conditions look at, as written, with how often. Sorted by name.
+    #[must_use]
+    pub fn field_usage(&self) -> Vec<(&str, usize)> {
+        let mut usage = BTreeMap::<&str, usize>::new();
+        for condition in &self.conditions {
+            let looks_at_field =
+                matches!(condition.input, Input::UserField { .. } | Input::IpBased { .. } | Input::UaBased { .. });
+            if let (true, Some(name)) = (looks_at_field, condition.field_name.get()) {
+                *usage.entry(self.str(name)).or_default() += 1;
+            }
+        }
+        usage.into_iter().collect()
+    }
+
+    /// Names of the ID lists that conditions look into. Sorted.
+    #[must_use]
+    pub fn id_list_names(&self) -> Vec<&str> {
+        let lists = self.conditions.iter().filter_map(|condition| match condition.test {
+            Test::IdList { list, .. } => list,
+            _ => None,
+        });
+        lists.map(|list| self.str(list)).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// User fields that the rules of a gate look at, as the server lists them (`fieldsUsed`).

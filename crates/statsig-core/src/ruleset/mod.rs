@@ -25,7 +25,7 @@ pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well
 pub(crate) use text_set::TextSet;
 
 use crate::json::JsonRef;
-use crate::specs::Problem;
+use crate::specs::{Format, Problem};
 use crate::value::Attribute;
 
 /// Stands for "no index" in a `u32` field.
@@ -35,7 +35,7 @@ pub(crate) const NO_RATE: u64 = u64::MAX;
 
 /// A compiled project.
 ///
-/// Made by [`crate::compile`] from the bytes of a document; read by an
+/// Made by [`Ruleset::compile`] from the bytes of a document; read by an
 /// [`EvaluationContext`](crate::EvaluationContext). Two rulesets are equal when they were compiled
 /// from documents that say the same in the same order.
 #[derive(Debug, PartialEq)]
@@ -72,6 +72,8 @@ pub struct Ruleset {
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct RulesetMeta {
+    /// The document's shape.
+    pub format: Format,
     /// When the project last changed, in milliseconds since 1970 (`lcut`).
     pub time: u64,
     /// The server's checksum of the document, if it sent one.
@@ -174,8 +176,8 @@ pub(crate) struct Spec {
     pub(crate) has_shared_params: Option<bool>,
     pub(crate) forward_all_exposures: Option<bool>,
     pub(crate) merges_layers: bool,
-    /// Rules may be evaluated only as far as needed: nothing in reach of this spec can make an
-    /// evaluation unsupported or exceed the depth limit.
+    /// When this spec is asked for, rules may be evaluated only as far as needed, here and in all
+    /// that is in reach: nothing there can make the evaluation unsupported or exceed a limit.
     pub(crate) is_plain: bool,
     /// Nested results must be remembered: the gates in reach form a cycle, are nested too deep, or
     /// would be evaluated too often.
@@ -397,6 +399,8 @@ pub(crate) struct Cmab {
     pub(crate) sample_rate: f64,
     pub(crate) targeting_gate: Option<GateRef>,
     pub(crate) groups: Box<[CmabGroup]>,
+    /// What was learned, once for each group's id, in the order of the groups.
+    pub(crate) weights: Box<[CmabWeights]>,
     /// Whether it has learned anything yet.
     pub(crate) has_weights: bool,
     #[allow(dead_code, reason = "read by the client response of the project")]
@@ -408,15 +412,16 @@ pub(crate) struct Cmab {
 pub(crate) struct CmabGroup {
     pub(crate) name: Text,
     pub(crate) id: Text,
-    /// `<id>:explore`.
-    pub(crate) explore_id: Text,
     pub(crate) value: u32,
-    pub(crate) weights: Option<CmabWeights>,
+    /// Position in [`Cmab::weights`], or `NO_INDEX`.
+    pub(crate) weights: u32,
 }
 
 /// What was learned about an arm.
 #[derive(Debug, PartialEq)]
 pub(crate) struct CmabWeights {
+    /// The first group that they are about: position in [`Cmab::groups`].
+    pub(crate) group: u32,
     pub(crate) alpha: f64,
     pub(crate) intercept: f64,
     pub(crate) records: u64,

@@ -21,6 +21,9 @@ struct Entry {
     target: u32,
 }
 
+/// Buckets of up to so many names are looked through one by one.
+const SCANNED: usize = 8;
+
 #[allow(clippy::cast_possible_truncation)] // two halves of the hash
 fn hash(name: &str) -> (u32, u32) {
     let hash = foldhash::fast::FixedState::default().hash_one(name.as_bytes());
@@ -64,9 +67,10 @@ impl NameIndex {
         let (low, tag) = hash(name);
         let bucket = low as usize & self.starts.len().checked_sub(2)?;
         let entries = self.entries.get(self.starts[bucket] as usize..self.starts[bucket + 1] as usize)?;
-        entries
-            .iter()
-            .find(|entry| entry.tag == tag && name_of(entry.target).as_ref() == name.as_bytes())
+        // Sorted by tag: names that were chosen to share a bucket do not make it slow.
+        let first = if entries.len() > SCANNED { entries.partition_point(|entry| entry.tag < tag) } else { 0 };
+        let mut same = entries[first..].iter().take_while(|entry| entry.tag <= tag);
+        same.find(|entry| entry.tag == tag && name_of(entry.target).as_ref() == name.as_bytes())
             .map(|entry| entry.target)
     }
 

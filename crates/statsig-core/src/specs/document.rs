@@ -8,13 +8,25 @@ use std::marker::PhantomData;
 use super::wire::{CowStr, WireDocument};
 use crate::error::Error;
 
-/// The two shapes of config specs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Lists of specs with inline conditions.
+/// The two shapes of config specs; told apart by shape alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// The older one: lists of specs with inline conditions.
     V1,
-    /// Maps of specs, and a shared map of conditions.
+    /// The current one: maps of specs, and a shared map of conditions.
+    #[default]
     V2,
+}
+
+impl Format {
+    /// A short name: `v1` or `v2`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+        }
+    }
 }
 
 /// A document whose top level was read; sections are still text.
@@ -83,10 +95,13 @@ where
         return Ok(());
     }
     restart(state);
-    walk::<&RawValue>(section, &mut |name: Option<CowStr<'a>>, raw: &'a RawValue| match serde_json::from_str(raw.get())
-    {
-        Ok(value) => entry(state, name, value),
-        Err(error) => skipped(state, Entry { name: name.as_deref(), raw: raw.get() }, error),
+    let mut index = 0;
+    walk::<&RawValue>(section, &mut |name: Option<CowStr<'a>>, raw: &'a RawValue| {
+        match serde_json::from_str(raw.get()) {
+            Ok(value) => entry(state, name, value),
+            Err(error) => skipped(state, Entry { name: name.as_deref(), index, raw: raw.get() }, error),
+        }
+        index += 1;
     })
 }
 
@@ -94,6 +109,8 @@ where
 pub(crate) struct Entry<'e> {
     /// Its key, in an object section.
     pub(crate) name: Option<&'e str>,
+    /// Its place among the entries.
+    pub(crate) index: usize,
     /// Its text.
     pub(crate) raw: &'e str,
 }

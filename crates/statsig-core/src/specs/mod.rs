@@ -8,7 +8,8 @@ mod document;
 mod problem;
 pub(crate) mod wire;
 
-pub(crate) use document::{Document, Entry, Format, for_each_entry};
+pub use document::Format;
+pub(crate) use document::{Document, Entry, for_each_entry};
 pub(crate) use problem::Problems;
 pub use problem::{Problem, ProblemKind};
 pub(crate) use wire::CowStr;

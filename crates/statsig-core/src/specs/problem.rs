@@ -83,16 +83,21 @@ impl Problems {
 
     pub(crate) fn push(&mut self, kind: ProblemKind, path: impl FnOnce() -> String, message: impl fmt::Display) {
         if self.list.len() < Self::LIMIT {
-            let mut message = message.to_string();
-            if message.len() > 300 {
-                let end = (0..=300).rev().find(|&i| message.is_char_boundary(i)).unwrap_or(0);
-                message.truncate(end);
-                message.push('…');
-            }
-            self.list.push(Problem { kind, path: path(), message });
+            self.list.push(Problem { kind, path: shortened(path()), message: shortened(message.to_string()) });
         } else {
             self.omitted += 1;
         }
+    }
+
+    /// How much was pushed so far, for [`Problems::rewind`].
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        (self.list.len(), self.omitted)
+    }
+
+    /// Forgets what was pushed since the mark.
+    pub(crate) fn rewind(&mut self, (listed, omitted): (usize, usize)) {
+        self.list.truncate(listed);
+        self.omitted = omitted;
     }
 
     pub(crate) fn into_vec(mut self) -> Vec<Problem> {
@@ -105,4 +110,15 @@ impl Problems {
         }
         self.list
     }
+}
+
+/// Cuts a text that a hostile document has made long.
+fn shortened(text: String) -> String {
+    const LONGEST: usize = 300;
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let end = (0..=LONGEST).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    // A copy, so that the room of the long text is given back.
+    format!("{}…", &text[..end])
 }

@@ -20,10 +20,8 @@ impl Inner {
         self.open_acks(key)?;
         let keeps_copy = self.syncs();
         let every_batch = self.options.fsync == FsyncPolicy::EveryBatch;
-        let Some(segment) = self
-            .instances
-            .get_mut(&key.instance)
-            .and_then(|instance| instance.segments.get_mut(&key.seq))
+        let Some(segment) =
+            self.instances.get_mut(&key.instance).and_then(|instance| instance.segments.get_mut(&key.seq))
         else {
             return Ok(());
         };
@@ -76,10 +74,9 @@ impl Inner {
             return Ok(());
         };
         self.stats.failed_syncs += 1;
-        let (path, ack_len) = self.segment(writer.key).map_or_else(
-            || (self.own_dir(), 0),
-            |segment| (segment.ack_path.clone(), segment.ack_len),
-        );
+        let (path, ack_len) = self
+            .segment(writer.key)
+            .map_or_else(|| (self.own_dir(), 0), |segment| (segment.ack_path.clone(), segment.ack_len));
         // Written once more they are dirty again, so the next fsync is about them.
         let base = ack_len.saturating_sub(writer.unsynced.len() as u64);
         let rewritten = writer.file.rewrite(base, &writer.unsynced);
@@ -92,18 +89,10 @@ impl Inner {
 
     /// Opens the acknowledgement file of a segment, closing another.
     fn open_acks(&mut self, key: SegmentKey) -> Result<(), SpoolError> {
-        if self
-            .ack_writer
-            .as_ref()
-            .is_some_and(|writer| writer.key == key)
-        {
+        if self.ack_writer.as_ref().is_some_and(|writer| writer.key == key) {
             return Ok(());
         }
-        if self
-            .ack_writer
-            .as_ref()
-            .is_some_and(|writer| !writer.unsynced.is_empty())
-        {
+        if self.ack_writer.as_ref().is_some_and(|writer| !writer.unsynced.is_empty()) {
             // On a failure the other segment has them queued again.
             self.sync_acks()?;
         }
@@ -114,16 +103,14 @@ impl Inner {
         let path = segment.ack_path.clone();
         let mut file = match self.fs.open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                match self.fs.create(&path) {
-                    Ok(file) => {
-                        let parent = path.parent().map(std::path::Path::to_path_buf);
-                        self.dirty_dirs.extend(parent);
-                        file
-                    }
-                    Err(error) => return Err(self.write_error("create", &path, error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => match self.fs.create(&path) {
+                Ok(file) => {
+                    let parent = path.parent().map(std::path::Path::to_path_buf);
+                    self.dirty_dirs.extend(parent);
+                    file
                 }
-            }
+                Err(error) => return Err(self.write_error("create", &path, error)),
+            },
             Err(error) => return Err(self.write_error("open", &path, error)),
         };
         let checked = file.size().and_then(|len| {
@@ -140,11 +127,7 @@ impl Inner {
         if let Some(segment) = self.segment_mut(key) {
             segment.ack_len = len;
         }
-        self.ack_writer = Some(AckWriter {
-            key,
-            file,
-            unsynced: Vec::new(),
-        });
+        self.ack_writer = Some(AckWriter { key, file, unsynced: Vec::new() });
         Ok(())
     }
 

@@ -23,10 +23,7 @@ impl Inner {
     pub(super) fn adopt_orphans(&mut self) -> Result<(), SpoolError> {
         self.last_adoption_ms = self.clock.now_ms();
         let key_dir = self.key_dir.clone();
-        let items = self
-            .fs
-            .list(&key_dir)
-            .map_err(|error| SpoolError::io("list", &key_dir, error))?;
+        let items = self.fs.list(&key_dir).map_err(|error| SpoolError::io("list", &key_dir, error))?;
         let mut names: Vec<&str> = items
             .iter()
             .filter(|item| item.is_dir)
@@ -72,10 +69,7 @@ impl Inner {
     fn adopt(&mut self, name: &str) -> Result<(), SpoolError> {
         let path = lock_path(&self.key_dir, name);
         let dir = self.key_dir.join(name);
-        let lock = self
-            .fs
-            .try_lock(&path)
-            .map_err(|error| SpoolError::io("lock", &path, error))?;
+        let lock = self.fs.try_lock(&path).map_err(|error| SpoolError::io("lock", &path, error))?;
         // Held to the end of this function; the lock file goes before it does.
         let Some(_lock) = lock else {
             return Ok(());
@@ -104,9 +98,7 @@ impl Inner {
     /// Moves a folder below ours, with one rename, and reads what is in it.
     fn move_in(&mut self, from: &Path, name: &str) -> Result<(), SpoolError> {
         let to = self.own_dir().join(name);
-        self.fs
-            .rename(from, &to)
-            .map_err(|error| SpoolError::io("adopt", from, error))?;
+        self.fs.rename(from, &to).map_err(|error| SpoolError::io("adopt", from, error))?;
         self.dirty_dirs.insert(self.own_dir());
         self.dirty_dirs.insert(self.key_dir.clone());
         // Its process may have died before it had synced the names of its files.
@@ -117,10 +109,7 @@ impl Inner {
 
     /// Reads the segments of a folder and queues what is not settled.
     fn read_instance(&mut self, dir: PathBuf) -> Result<(), SpoolError> {
-        let items = self
-            .fs
-            .list(&dir)
-            .map_err(|error| SpoolError::io("list", &dir, error))?;
+        let items = self.fs.list(&dir).map_err(|error| SpoolError::io("list", &dir, error))?;
         let mut seqs: Vec<(u64, u64)> = items
             .iter()
             .filter(|item| !item.is_dir)
@@ -130,10 +119,7 @@ impl Inner {
 
         let instance = self.next_instance;
         self.next_instance += 1;
-        let content = Instance {
-            dir: dir.clone(),
-            segments: BTreeMap::new(),
-        };
+        let content = Instance { dir: dir.clone(), segments: BTreeMap::new() };
         self.instances.insert(instance, content);
 
         // Settled or seen.
@@ -194,10 +180,7 @@ impl Inner {
         let torn = scan.end == ScanEnd::Torn || (scan.end == ScanEnd::Damaged && is_last);
         if torn {
             self.stats.truncated_tails += 1;
-            let cut = self
-                .fs
-                .open(&segment.path)
-                .and_then(|mut file| file.truncate(scan.len));
+            let cut = self.fs.open(&segment.path).and_then(|mut file| file.truncate(scan.len));
             if cut.is_ok() {
                 segment.disk_len = scan.len;
             }
@@ -210,13 +193,7 @@ impl Inner {
         segment
     }
 
-    fn recover(
-        &mut self,
-        segment: &mut Segment,
-        offset: u32,
-        header: &super::format::RecordHeader,
-        open: bool,
-    ) {
+    fn recover(&mut self, segment: &mut Segment, offset: u32, header: &super::format::RecordHeader, open: bool) {
         let state = if open {
             self.stats.recovered.add(header.event_count);
             self.stats.pending.add(header.event_count);

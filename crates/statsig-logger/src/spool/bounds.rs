@@ -39,10 +39,7 @@ impl Inner {
         if self.active() == Some(key) {
             self.seal();
         }
-        let entries: Vec<_> = self
-            .segment(key)
-            .map(|segment| segment.entries().to_vec())
-            .unwrap_or_default();
+        let entries: Vec<_> = self.segment(key).map(|segment| segment.entries().to_vec()).unwrap_or_default();
         let leased: Vec<(Uuid, usize)> = self
             .leases
             .iter()
@@ -89,11 +86,7 @@ impl Inner {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(self.write_error("delete", &path, error)),
         }
-        if self
-            .ack_writer
-            .as_ref()
-            .is_some_and(|writer| writer.key == key)
-        {
+        if self.ack_writer.as_ref().is_some_and(|writer| writer.key == key) {
             self.ack_writer = None;
         }
         let dir = path.parent().map(std::path::Path::to_path_buf);
@@ -101,11 +94,7 @@ impl Inner {
         if let Some(instance) = self.instances.get_mut(&key.instance) {
             instance.segments.remove(&key.seq);
         }
-        let synced = if self.syncs() {
-            self.sync_dirs()
-        } else {
-            Ok(())
-        };
+        let synced = if self.syncs() { self.sync_dirs() } else { Ok(()) };
         if synced.is_ok() {
             // A leftover is harmless; whoever adopts or closes the folder removes it.
             let _ = self.fs.remove_file(&ack_path);
@@ -172,9 +161,7 @@ impl Inner {
                 .unwrap_or_default()
                 .iter()
                 .enumerate()
-                .filter(|(_, entry)| {
-                    entry.state == EntryState::Ready && self.is_outdated(entry.created_ms)
-                })
+                .filter(|(_, entry)| entry.state == EntryState::Ready && self.is_outdated(entry.created_ms))
                 .map(|(index, _)| index)
                 .collect();
             self.expire_entries(key, &outdated);
@@ -192,11 +179,7 @@ impl Inner {
                 continue;
             };
             segment.set_state(index, EntryState::Settled);
-            segment.push_ack(Ack {
-                offset: entry.offset,
-                id: Uuid::nil(),
-                outcome: OUTCOME_DROPPED,
-            });
+            segment.push_ack(Ack { offset: entry.offset, id: Uuid::nil(), outcome: OUTCOME_DROPPED });
             dropped.push(entry.event_count);
         }
         let spent = segment.is_spent() && !active;

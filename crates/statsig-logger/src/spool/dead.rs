@@ -52,32 +52,15 @@ impl Inner {
             return Err(self.write_error("write", &temporary, error));
         }
         self.dirty_dirs.insert(dir);
-        if self.syncs() {
-            self.sync_dirs()
-        } else {
-            Ok(())
-        }
+        if self.syncs() { self.sync_dirs() } else { Ok(()) }
     }
 
     /// Moves a segment with a damaged header to `dead/`.
-    pub(super) fn quarantine(
-        &mut self,
-        path: &std::path::Path,
-        len: u64,
-        key: SegmentKey,
-    ) -> Result<(), SpoolError> {
+    pub(super) fn quarantine(&mut self, path: &std::path::Path, len: u64, key: SegmentKey) -> Result<(), SpoolError> {
         self.prepare_dead(len)?;
-        let name = format!(
-            "{:013}-corrupt-{}-{}-{}.log",
-            self.clock.now_ms(),
-            self.name,
-            key.instance,
-            key.seq
-        );
+        let name = format!("{:013}-corrupt-{}-{}-{}.log", self.clock.now_ms(), self.name, key.instance, key.seq);
         let target = self.dead_dir().join(name);
-        self.fs
-            .rename(path, &target)
-            .map_err(|error| SpoolError::io("move", path, error))
+        self.fs.rename(path, &target).map_err(|error| SpoolError::io("move", path, error))
     }
 
     /// Makes room for a file in `dead/`, creating the folder if needed.
@@ -93,10 +76,7 @@ impl Inner {
             .and_then(|()| self.fs.make_private(&dir))
             .map_err(|error| SpoolError::io("create", &dir, error))?;
         self.dirty_dirs.insert(self.key_dir.clone());
-        let mut items = self
-            .fs
-            .list(&dir)
-            .map_err(|error| SpoolError::io("list", &dir, error))?;
+        let mut items = self.fs.list(&dir).map_err(|error| SpoolError::io("list", &dir, error))?;
         items.sort_by(|a, b| a.name.cmp(&b.name));
         let mut total: u64 = items.iter().map(|item| item.len).sum();
         for item in items {
@@ -118,5 +98,4 @@ impl Inner {
 
 /// Bytes of a file in `dead/` beyond the body of its batch.
 #[cfg(test)]
-pub(super) const OVERHEAD: usize =
-    super::format::SEGMENT_HEADER_LEN + super::format::RECORD_HEADER_LEN;
+pub(super) const OVERHEAD: usize = super::format::SEGMENT_HEADER_LEN + super::format::RECORD_HEADER_LEN;

@@ -62,10 +62,7 @@ impl Inner {
     pub(super) fn oldest_ready(&mut self) -> Option<(SegmentKey, usize, u64)> {
         let mut oldest: Option<(SegmentKey, usize, u64)> = None;
         for (&instance, content) in &mut self.instances {
-            let head = content
-                .segments
-                .iter_mut()
-                .find(|(_, segment)| segment.has_ready());
+            let head = content.segments.iter_mut().find(|(_, segment)| segment.has_ready());
             let Some((&seq, segment)) = head else {
                 continue;
             };
@@ -204,10 +201,8 @@ impl Inner {
         self.leases.remove(&id);
         let (events, result) = match lease {
             Lease::Entry { key, index } => {
-                let events = self
-                    .segment(key)
-                    .and_then(|segment| segment.entry(index))
-                    .map_or(0, |entry| entry.event_count);
+                let events =
+                    self.segment(key).and_then(|segment| segment.entry(index)).map_or(0, |entry| entry.event_count);
                 let written = self.settle(key, index, id, outcome.code());
                 (events, written.map(|()| Settled::Kept))
             }
@@ -259,10 +254,7 @@ impl Inner {
 
     /// Drops a record that is ready, and counts it.
     fn drop_entry(&mut self, key: SegmentKey, index: usize, cause: DropCause) {
-        let events = self
-            .segment(key)
-            .and_then(|segment| segment.entry(index))
-            .map_or(0, |entry| entry.event_count);
+        let events = self.segment(key).and_then(|segment| segment.entry(index)).map_or(0, |entry| entry.event_count);
         self.stats.pending.remove(events);
         self.stats.dropped_by(cause).add(events);
         // Without its id: another record of the same batch may still be wanted. A note that cannot
@@ -281,33 +273,19 @@ impl Inner {
         let Some(segment) = self.segment_mut(key) else {
             return Ok(());
         };
-        segment.push_ack(Ack {
-            offset,
-            id,
-            outcome,
-        });
+        segment.push_ack(Ack { offset, id, outcome });
         self.write_acks(key)
     }
 
     /// Notes that a record needs no delivery, and deletes the segment if it was the last.
-    fn settle(
-        &mut self,
-        key: SegmentKey,
-        index: usize,
-        id: Uuid,
-        outcome: u8,
-    ) -> Result<(), SpoolError> {
+    fn settle(&mut self, key: SegmentKey, index: usize, id: Uuid, outcome: u8) -> Result<(), SpoolError> {
         let active = self.active() == Some(key);
         let Some(segment) = self.segment_mut(key) else {
             return Ok(());
         };
         let offset = segment.entry(index).map_or(0, |entry| entry.offset);
         segment.set_state(index, EntryState::Settled);
-        segment.push_ack(Ack {
-            offset,
-            id,
-            outcome,
-        });
+        segment.push_ack(Ack { offset, id, outcome });
         let spent = segment.is_spent() && !active;
         let written = self.write_acks(key);
         if spent && self.remove_segment(key).is_ok() {

@@ -131,26 +131,15 @@ impl SpoolError {
     pub(super) fn io(operation: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_path_buf();
         match source.kind() {
-            io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => Self::DiskFull {
-                operation,
-                path,
-                source,
-            },
-            _ => Self::Io {
-                operation,
-                path,
-                source,
-            },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Self::DiskFull { operation, path, source }
+            }
+            _ => Self::Io { operation, path, source },
         }
     }
 
     /// Wraps the error of an fsync.
     pub(super) fn sync(path: &Path, source: io::Error) -> Self {
-        Self::SyncFailed {
-            path: path.to_path_buf(),
-            source,
-        }
+        Self::SyncFailed { path: path.to_path_buf(), source }
     }
 }

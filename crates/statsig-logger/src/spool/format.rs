@@ -54,10 +54,7 @@ impl SegmentHeader {
         if u16::from_le_bytes(take(bytes, 4)) != FORMAT {
             return Err(HeaderProblem::UnknownFormat);
         }
-        Ok(Self {
-            created_ms: u64::from_le_bytes(take(bytes, 8)),
-            salt: u32::from_le_bytes(take(bytes, 16)),
-        })
+        Ok(Self { created_ms: u64::from_le_bytes(take(bytes, 8)), salt: u32::from_le_bytes(take(bytes, 16)) })
     }
 }
 
@@ -188,27 +185,16 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_of_a_header_is_noticed() {
-        let segment = SegmentHeader {
-            created_ms: 5,
-            salt: 9,
-        };
+        let segment = SegmentHeader { created_ms: 5, salt: 9 };
         assert_eq!(SegmentHeader::decode(&segment.encode()), Ok(segment));
         let record = header().encode(9);
         assert_eq!(RecordHeader::decode(&record, 9), Some(header()));
-        let ack = Ack {
-            offset: 32,
-            id: Uuid::from_u128(1),
-            outcome: 1,
-        };
+        let ack = Ack { offset: 32, id: Uuid::from_u128(1), outcome: 1 };
         assert_eq!(Ack::decode(&ack.encode()), Some(ack));
         for bit in 0..SEGMENT_HEADER_LEN * 8 {
             let mut bytes = segment.encode();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(
-                SegmentHeader::decode(&bytes),
-                Err(HeaderProblem::Damaged),
-                "segment header, bit {bit}"
-            );
+            assert_eq!(SegmentHeader::decode(&bytes), Err(HeaderProblem::Damaged), "segment header, bit {bit}");
         }
         for bit in 0..RECORD_HEADER_LEN * 8 {
             let mut bytes = record;
@@ -231,17 +217,10 @@ mod tests {
 
     #[test]
     fn an_unknown_format_is_told_from_damage() {
-        let mut bytes = SegmentHeader {
-            created_ms: 5,
-            salt: 9,
-        }
-        .encode();
+        let mut bytes = SegmentHeader { created_ms: 5, salt: 9 }.encode();
         bytes[4] = 2;
         let sum = crc32c::crc32c(&bytes[..28]);
         bytes[28..].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(
-            SegmentHeader::decode(&bytes),
-            Err(HeaderProblem::UnknownFormat)
-        );
+        assert_eq!(SegmentHeader::decode(&bytes), Err(HeaderProblem::UnknownFormat));
     }
 }

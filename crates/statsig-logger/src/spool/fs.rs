@@ -207,11 +207,7 @@ impl SpoolFs for OsFs {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            items.push(DirItem {
-                name,
-                is_dir: metadata.is_dir(),
-                len: metadata.len(),
-            });
+            items.push(DirItem { name, is_dir: metadata.is_dir(), len: metadata.len() });
         }
         Ok(items)
     }

@@ -104,16 +104,12 @@ impl Inner {
         clock: Arc<dyn SpoolClock>,
     ) -> Result<Self, SpoolError> {
         let key_dir = options.dir.join(&options.key_hash);
-        fs.ensure_dir(&options.dir)
-            .map_err(|error| SpoolError::io("create", &options.dir, error))?;
+        fs.ensure_dir(&options.dir).map_err(|error| SpoolError::io("create", &options.dir, error))?;
         fs.ensure_dir(&key_dir)
             .and_then(|()| fs.make_private(&key_dir))
             .map_err(|error| SpoolError::io("create", &key_dir, error))?;
         let (name, lock) = create_instance(&*fs, &key_dir)?;
-        let own = Instance {
-            dir: key_dir.join(&name),
-            segments: BTreeMap::new(),
-        };
+        let own = Instance { dir: key_dir.join(&name), segments: BTreeMap::new() };
         let now = clock.now_ms();
         let mut dirty_dirs = BTreeSet::from([options.dir.clone(), key_dir.clone()]);
         dirty_dirs.extend(options.dir.parent().map(PathBuf::from));
@@ -184,12 +180,7 @@ impl Inner {
     pub(super) fn segment_keys(&self) -> Vec<SegmentKey> {
         let mut keys = Vec::new();
         for (&instance, content) in &self.instances {
-            keys.extend(
-                content
-                    .segments
-                    .keys()
-                    .map(|&seq| SegmentKey { instance, seq }),
-            );
+            keys.extend(content.segments.keys().map(|&seq| SegmentKey { instance, seq }));
         }
         keys
     }
@@ -199,10 +190,7 @@ impl Inner {
     }
 
     pub(super) fn segment_mut(&mut self, key: SegmentKey) -> Option<&mut Segment> {
-        self.instances
-            .get_mut(&key.instance)?
-            .segments
-            .get_mut(&key.seq)
+        self.instances.get_mut(&key.instance)?.segments.get_mut(&key.seq)
     }
 
     pub(super) fn own_dir(&self) -> PathBuf {
@@ -219,10 +207,7 @@ impl Inner {
 
     /// Key of the segment that is being written.
     pub(super) fn active(&self) -> Option<SegmentKey> {
-        self.writer.as_ref().map(|writer| SegmentKey {
-            instance: OWN,
-            seq: writer.seq,
-        })
+        self.writer.as_ref().map(|writer| SegmentKey { instance: OWN, seq: writer.seq })
     }
 
     /// Says whether data is ever forced to the disk without being asked.
@@ -239,9 +224,7 @@ impl Inner {
                 // A drained folder may be gone.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 // The parent of the spool may not be ours to open.
-                Err(error)
-                    if error.kind() == io::ErrorKind::PermissionDenied
-                        && Some(&dir) == optional.as_ref() => {}
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied && Some(&dir) == optional.as_ref() => {}
                 Err(error) => {
                     self.stats.failed_syncs += 1;
                     return Err(SpoolError::sync(&dir, error));
@@ -278,19 +261,12 @@ pub(super) fn lock_path(key_dir: &std::path::Path, instance: &str) -> PathBuf {
 ///
 /// A cleaner that saw our lock file before we had locked it may have removed it. So the folder is
 /// created only once the lock is held and its file still there; only its holder removes it.
-fn create_instance(
-    fs: &dyn SpoolFs,
-    key_dir: &std::path::Path,
-) -> Result<(String, Box<dyn SpoolLock>), SpoolError> {
+fn create_instance(fs: &dyn SpoolFs, key_dir: &std::path::Path) -> Result<(String, Box<dyn SpoolLock>), SpoolError> {
     for _ in 0..CREATE_TRIES {
         let name = Uuid::now_v7().to_string();
         let path = lock_path(key_dir, &name);
-        let lock = fs
-            .try_lock(&path)
-            .map_err(|error| SpoolError::io("lock", &path, error))?;
-        let present = fs
-            .exists(&path)
-            .map_err(|error| SpoolError::io("inspect", &path, error))?;
+        let lock = fs.try_lock(&path).map_err(|error| SpoolError::io("lock", &path, error))?;
+        let present = fs.exists(&path).map_err(|error| SpoolError::io("inspect", &path, error))?;
         let Some(lock) = lock.filter(|_| present) else {
             continue;
         };
@@ -301,9 +277,5 @@ fn create_instance(
         }
         return Ok((name, lock));
     }
-    Err(SpoolError::io(
-        "lock",
-        key_dir,
-        io::Error::new(io::ErrorKind::WouldBlock, "lost the race for a lock file"),
-    ))
+    Err(SpoolError::io("lock", key_dir, io::Error::new(io::ErrorKind::WouldBlock, "lost the race for a lock file")))
 }

@@ -32,12 +32,8 @@ impl Inner {
             let start = usize::try_from(start).unwrap_or(usize::MAX);
             let body_len = usize::try_from(entry.body_len).unwrap_or(usize::MAX);
             let copy = writer.tail.get(start..).unwrap_or_default();
-            let header = copy
-                .first_chunk::<RECORD_HEADER_LEN>()
-                .and_then(|bytes| RecordHeader::decode(bytes, salt));
-            let body = copy
-                .get(RECORD_HEADER_LEN..)
-                .and_then(|rest| rest.get(..body_len));
+            let header = copy.first_chunk::<RECORD_HEADER_LEN>().and_then(|bytes| RecordHeader::decode(bytes, salt));
+            let body = copy.get(RECORD_HEADER_LEN..).and_then(|rest| rest.get(..body_len));
             // The copy is what was written, so both are there.
             let (Some(header), Some(body)) = (header, body) else {
                 continue;
@@ -88,9 +84,7 @@ impl Inner {
         self.release_held();
         for (copy, offset) in moved {
             // Where it could not be cut off. Without its id: the batch is wanted.
-            let left = self
-                .segment(copy)
-                .is_some_and(|segment| segment.disk_len > u64::from(offset));
+            let left = self.segment(copy).is_some_and(|segment| segment.disk_len > u64::from(offset));
             if left {
                 let _ = self.settle_copy(copy, offset, Uuid::nil(), OUTCOME_DROPPED);
             }
@@ -113,11 +107,7 @@ impl Inner {
                 event_count: record.header.event_count,
                 attempts: record.attempts,
                 read_failures: 0,
-                state: if record.in_flight {
-                    EntryState::InFlight
-                } else {
-                    EntryState::Ready
-                },
+                state: if record.in_flight { EntryState::InFlight } else { EntryState::Ready },
             };
             entries.push((record.header.id, entry));
         }
@@ -127,10 +117,7 @@ impl Inner {
     /// Deletes a segment that could not be synced either, or notes what may be left in it.
     fn abandon_rehoming(&mut self, key: SegmentKey, entries: &[(Uuid, Entry)]) {
         let header_len = SEGMENT_HEADER_LEN as u64;
-        let cut = self
-            .writer
-            .take()
-            .is_some_and(|mut writer| writer.file.truncate(header_len).is_ok());
+        let cut = self.writer.take().is_some_and(|mut writer| writer.file.truncate(header_len).is_ok());
         let _ = self.remove_segment(key);
         if let Some(segment) = self.segment_mut(key) {
             if cut {
@@ -145,9 +132,7 @@ impl Inner {
 
     /// Writes bytes at the start of the active segment and syncs the file.
     fn write_synced(&mut self, key: SegmentKey, bytes: &[u8]) -> Result<(), SpoolError> {
-        let path = self
-            .segment(key)
-            .map_or_else(|| self.own_dir(), |segment| segment.path.clone());
+        let path = self.segment(key).map_or_else(|| self.own_dir(), |segment| segment.path.clone());
         let Some(writer) = self.writer.as_mut() else {
             return Ok(());
         };
@@ -190,9 +175,7 @@ impl Inner {
             let len = segment
                 .entries()
                 .last()
-                .map_or(SEGMENT_HEADER_LEN as u64, |entry| {
-                    u64::from(entry.offset) + entry.record_len()
-                });
+                .map_or(SEGMENT_HEADER_LEN as u64, |entry| u64::from(entry.offset) + entry.record_len());
             let (path, spent) = (segment.path.clone(), segment.is_spent());
             if spent {
                 let _ = self.remove_segment(key);

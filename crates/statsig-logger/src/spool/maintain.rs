@@ -35,14 +35,9 @@ impl Inner {
     /// Deletes the active segment if everything in it has long been delivered: user data should not
     /// stay on disk for want of traffic.
     fn retire_idle_segment(&mut self, now: u64) {
-        let idle = self
-            .active()
-            .and_then(|key| self.segment(key))
-            .is_some_and(|segment| {
-                segment.is_spent()
-                    && !segment.entries().is_empty()
-                    && passed(now, segment.created_ms, IDLE_SEGMENT_MS)
-            });
+        let idle = self.active().and_then(|key| self.segment(key)).is_some_and(|segment| {
+            segment.is_spent() && !segment.entries().is_empty() && passed(now, segment.created_ms, IDLE_SEGMENT_MS)
+        });
         if idle {
             self.seal();
         }
@@ -70,11 +65,7 @@ impl Inner {
             Err(SpoolError::Closed) => return Ok(()),
             usable => usable?,
         }
-        let result = if self.syncs() {
-            self.sync()
-        } else {
-            self.persist_acks(false)
-        };
+        let result = if self.syncs() { self.sync() } else { self.persist_acks(false) };
         self.seal();
         let _ = self.sweep();
         self.reader = None;
@@ -94,6 +85,5 @@ impl Inner {
 
 /// Says whether a time has passed since a moment. A clock that jumped back counts.
 fn passed(now: u64, since: u64, duration_ms: u64) -> bool {
-    now.checked_sub(since)
-        .is_none_or(|elapsed| elapsed >= duration_ms)
+    now.checked_sub(since).is_none_or(|elapsed| elapsed >= duration_ms)
 }

@@ -38,10 +38,7 @@ pub enum FsyncPolicy {
 impl Default for FsyncPolicy {
     /// Every 200 ms or 1 MiB.
     fn default() -> Self {
-        Self::Interval {
-            every: Duration::from_millis(200),
-            bytes: 1 << 20,
-        }
+        Self::Interval { every: Duration::from_millis(200), bytes: 1 << 20 }
     }
 }
 
@@ -117,15 +114,9 @@ impl SpoolOptions {
         if let FsyncPolicy::Interval { bytes, .. } = self.fsync
             && bytes > MAX_INTERVAL_BYTES
         {
-            problems.push(format!(
-                "`bytes` of the fsync interval must be at most {MAX_INTERVAL_BYTES}, not {bytes}"
-            ));
+            problems.push(format!("`bytes` of the fsync interval must be at most {MAX_INTERVAL_BYTES}, not {bytes}"));
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(SpoolError::InvalidOptions { problems })
-        }
+        if problems.is_empty() { Ok(()) } else { Err(SpoolError::InvalidOptions { problems }) }
     }
 
     /// Milliseconds after which a batch is too old.

@@ -6,9 +6,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::format::{
-    ACK_LEN, Ack, HeaderProblem, RECORD_HEADER_LEN, RecordHeader, SEGMENT_HEADER_LEN, SegmentHeader,
-};
+use super::format::{ACK_LEN, Ack, HeaderProblem, RECORD_HEADER_LEN, RecordHeader, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::fs::{SpoolFile, SpoolFs};
 use super::options::MAX_SEGMENT_BYTES;
 use super::segment::whole_acks;
@@ -63,25 +61,13 @@ pub(super) enum Unscannable {
 pub(super) fn scan_segment(fs: &dyn SpoolFs, path: &Path) -> Result<Scan, Unscannable> {
     let mut file = fs.open(path).map_err(|_| Unscannable::Unreadable)?;
     let file_len = file.size().map_err(|_| Unscannable::Unreadable)?;
-    let mut window = Window {
-        file: &mut *file,
-        start: 0,
-        bytes: Vec::new(),
-    };
-    let head = window
-        .at::<SEGMENT_HEADER_LEN>(0)
-        .map_err(|_| Unscannable::Unreadable)?
-        .ok_or(Unscannable::Empty)?;
+    let mut window = Window { file: &mut *file, start: 0, bytes: Vec::new() };
+    let head = window.at::<SEGMENT_HEADER_LEN>(0).map_err(|_| Unscannable::Unreadable)?.ok_or(Unscannable::Empty)?;
     let segment = SegmentHeader::decode(&head).map_err(|problem| match problem {
         HeaderProblem::Damaged => Unscannable::Damaged,
         HeaderProblem::UnknownFormat => Unscannable::UnknownFormat,
     })?;
-    let mut scan = Scan {
-        segment,
-        records: Vec::new(),
-        len: SEGMENT_HEADER_LEN as u64,
-        end: ScanEnd::Clean,
-    };
+    let mut scan = Scan { segment, records: Vec::new(), len: SEGMENT_HEADER_LEN as u64, end: ScanEnd::Clean };
     while scan.len < file_len {
         let head = match window.at::<RECORD_HEADER_LEN>(scan.len) {
             Ok(Some(head)) => head,
@@ -104,10 +90,7 @@ pub(super) fn scan_segment(fs: &dyn SpoolFs, path: &Path) -> Result<Scan, Unscan
             break;
         }
         // No segment of ours is longer than this, and offsets have 32 bits.
-        let Some(offset) = u32::try_from(scan.len)
-            .ok()
-            .filter(|_| end <= 2 * MAX_SEGMENT_BYTES)
-        else {
+        let Some(offset) = u32::try_from(scan.len).ok().filter(|_| end <= 2 * MAX_SEGMENT_BYTES) else {
             scan.end = ScanEnd::Damaged;
             break;
         };
@@ -128,11 +111,7 @@ pub(super) struct Acks {
 /// Reads an acknowledgement file, adding the batch ids to `ids`. A missing file has none.
 ///
 /// Damaged acknowledgements are skipped: they only cost a second delivery.
-pub(super) fn read_acks(
-    fs: &dyn SpoolFs,
-    path: &Path,
-    ids: &mut HashSet<Uuid>,
-) -> io::Result<Acks> {
+pub(super) fn read_acks(fs: &dyn SpoolFs, path: &Path, ids: &mut HashSet<Uuid>) -> io::Result<Acks> {
     let mut acks = Acks::default();
     let mut file = match fs.open(path) {
         Ok(file) => file,

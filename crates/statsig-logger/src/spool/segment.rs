@@ -118,9 +118,7 @@ impl Segment {
 
     /// Forgets the records from an offset on and returns them with their former indices.
     pub(super) fn split_off(&mut self, offset: u64) -> Vec<(usize, Entry)> {
-        let at = self
-            .entries
-            .partition_point(|entry| u64::from(entry.offset) < offset);
+        let at = self.entries.partition_point(|entry| u64::from(entry.offset) < offset);
         let taken = self.entries.split_off(at);
         for entry in &taken {
             match entry.state {
@@ -133,11 +131,7 @@ impl Segment {
             }
         }
         self.cursor = self.cursor.min(at);
-        taken
-            .into_iter()
-            .enumerate()
-            .map(|(index, entry)| (at + index, entry))
-            .collect()
+        taken.into_iter().enumerate().map(|(index, entry)| (at + index, entry)).collect()
     }
 
     pub(super) fn set_state(&mut self, index: usize, state: EntryState) {
@@ -170,9 +164,7 @@ impl Segment {
             return None;
         }
         let rest = self.entries.get(self.cursor..)?;
-        let ahead = rest
-            .iter()
-            .position(|entry| entry.state == EntryState::Ready)?;
+        let ahead = rest.iter().position(|entry| entry.state == EntryState::Ready)?;
         self.cursor += ahead;
         Some(self.cursor)
     }

@@ -21,10 +21,7 @@ impl Tally {
     }
 
     fn plus(self, other: Self) -> Self {
-        Self {
-            batches: self.batches + other.batches,
-            events: self.events + other.events,
-        }
+        Self { batches: self.batches + other.batches, events: self.events + other.events }
     }
 }
 
@@ -48,11 +45,7 @@ impl DropTallies {
     /// Returns the sum over all causes.
     #[must_use]
     pub fn total(&self) -> Tally {
-        self.max_bytes
-            .plus(self.max_age)
-            .plus(self.corrupt)
-            .plus(self.unreadable)
-            .plus(self.duplicate)
+        self.max_bytes.plus(self.max_age).plus(self.corrupt).plus(self.unreadable).plus(self.duplicate)
     }
 }
 

@@ -61,18 +61,11 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::InvalidOptions`]; [`SpoolError::Io`] or [`SpoolError::DiskFull`] if the folder
     /// of this process cannot be created and locked.
-    pub fn open(
-        options: SpoolOptions,
-        fs: Arc<dyn SpoolFs>,
-        clock: Arc<dyn SpoolClock>,
-    ) -> Result<Self, SpoolError> {
+    pub fn open(options: SpoolOptions, fs: Arc<dyn SpoolFs>, clock: Arc<dyn SpoolClock>) -> Result<Self, SpoolError> {
         options.validate()?;
         let mut inner = Inner::open(options, fs, clock)?;
         let stats = inner.snapshot();
-        Ok(Self {
-            inner: Mutex::new(inner),
-            stats: Mutex::new(stats),
-        })
+        Ok(Self { inner: Mutex::new(inner), stats: Mutex::new(stats) })
     }
 
     /// Stores a batch behind all others.
@@ -187,9 +180,7 @@ impl Drop for Spool {
 
 impl fmt::Debug for Spool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spool")
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
+        f.debug_struct("Spool").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 

@@ -22,10 +22,7 @@ impl Inner {
 
     /// Syncs the active segment if the policy asks for it now.
     pub(super) fn sync_if_due(&mut self) -> Result<(), SpoolError> {
-        let unsynced = self
-            .writer
-            .as_ref()
-            .map_or(0, |writer| writer.len - writer.synced_len);
+        let unsynced = self.writer.as_ref().map_or(0, |writer| writer.len - writer.synced_len);
         let due = match self.options.fsync {
             FsyncPolicy::Never => false,
             FsyncPolicy::EveryBatch => true,
@@ -38,10 +35,7 @@ impl Inner {
 
     /// Says whether an interval has passed since the last fsync. A clock that jumped back counts.
     pub(super) fn interval_passed(&self, every: std::time::Duration) -> bool {
-        self.clock
-            .now_ms()
-            .checked_sub(self.last_sync_ms)
-            .is_none_or(|passed| u128::from(passed) >= every.as_millis())
+        self.clock.now_ms().checked_sub(self.last_sync_ms).is_none_or(|passed| u128::from(passed) >= every.as_millis())
     }
 
     /// Syncs the active segment. After a failure its data is moved, or reported as not durable.
@@ -62,9 +56,7 @@ impl Inner {
             return Ok(());
         };
         self.stats.failed_syncs += 1;
-        let path = self
-            .segment(key)
-            .map_or_else(|| self.own_dir(), |segment| segment.path.clone());
+        let path = self.segment(key).map_or_else(|| self.own_dir(), |segment| segment.path.clone());
         if self.syncs() {
             self.abandon_unsynced(key);
             // Moved and synced is as good as synced.

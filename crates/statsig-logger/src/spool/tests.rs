@@ -23,11 +23,7 @@ impl Bench {
         let mut options = SpoolOptions::new("/spool", KEY_HASH);
         options.segment_bytes = 1024;
         options.max_bytes = 1 << 20;
-        Self {
-            disk: MemDisk::new(),
-            clock: Arc::new(ManualClock::new(NOW)),
-            options,
-        }
+        Self { disk: MemDisk::new(), clock: Arc::new(ManualClock::new(NOW)), options }
     }
 
     fn open(&self) -> (Spool, Arc<MemFs>) {
@@ -130,10 +126,7 @@ fn a_released_batch_is_next_again_with_one_attempt_more() {
     assert_eq!(spool.release(id(0)).expect("release"), Settled::Kept);
     let again = spool.next_batch().expect("next").expect("a batch");
     assert_eq!((again.id, again.attempts), (id(0), 3));
-    assert!(matches!(
-        spool.release(id(9)),
-        Err(SpoolError::NotInFlight { .. })
-    ));
+    assert!(matches!(spool.release(id(9)), Err(SpoolError::NotInFlight { .. })));
     assert_balanced(&spool);
 }
 
@@ -141,20 +134,11 @@ fn a_released_batch_is_next_again_with_one_attempt_more() {
 fn a_batch_appended_in_flight_is_handed_out_only_after_its_release() {
     let (spool, _fs) = Bench::new().open();
     let body = body(1);
-    let record = SpoolRecord {
-        id: id(1),
-        created_ms: NOW,
-        event_count: 1,
-        encoding: Encoding::Raw,
-        attempts: 0,
-        body: &body,
-    };
+    let record =
+        SpoolRecord { id: id(1), created_ms: NOW, event_count: 1, encoding: Encoding::Raw, attempts: 0, body: &body };
     spool.append_in_flight(&record).expect("append");
     assert_eq!(next(&spool), None);
-    assert!(matches!(
-        spool.append_in_flight(&record),
-        Err(SpoolError::AlreadyInFlight { .. })
-    ));
+    assert!(matches!(spool.append_in_flight(&record), Err(SpoolError::AlreadyInFlight { .. })));
     spool.release(id(1)).expect("release");
     assert_eq!(drain(&spool), [id(1)]);
 }
@@ -259,10 +243,7 @@ fn a_batch_evicted_in_flight_counts_by_its_acknowledgement() {
     assert_eq!(spool.release(id(1)).expect("release"), Settled::Evicted);
     let after = spool.stats();
     assert_eq!(after.delivered.batches, 1);
-    assert_eq!(
-        after.dropped.max_bytes.batches,
-        before.dropped.max_bytes.batches + 1
-    );
+    assert_eq!(after.dropped.max_bytes.batches, before.dropped.max_bytes.batches + 1);
     assert_balanced(&spool);
 }
 
@@ -300,10 +281,7 @@ fn a_rejected_batch_goes_to_a_bounded_dead_folder() {
     let dead: Vec<&String> = files.iter().filter(|f| f.contains("/dead/")).collect();
     assert_eq!(dead.len(), 3, "the bound");
     for n in 5..8 {
-        assert!(
-            dead.iter().any(|f| f.contains(&id(n).to_string())),
-            "batch {n}"
-        );
+        assert!(dead.iter().any(|f| f.contains(&id(n).to_string())), "batch {n}");
     }
     // A dead file is a segment: the spool's own reader can read it.
     let fs = bench.disk.process();
@@ -336,10 +314,7 @@ fn receipts_say_what_each_policy_has_done() {
     assert!(append(&bench.open().0, 0).is_durable());
     bench.options.fsync = FsyncPolicy::Never;
     assert!(!append(&bench.open().0, 1).is_durable());
-    bench.options.fsync = FsyncPolicy::Interval {
-        every: Duration::from_millis(200),
-        bytes: 500,
-    };
+    bench.options.fsync = FsyncPolicy::Interval { every: Duration::from_millis(200), bytes: 500 };
     let (spool, _fs) = bench.open();
     assert!(!append(&spool, 0).is_durable());
     assert!(!append(&spool, 1).is_durable());
@@ -381,10 +356,7 @@ fn limits_and_wrong_use_are_typed_errors() {
     options.segment_bytes = 12;
     options.max_bytes = 13;
     options.max_age = Duration::ZERO;
-    options.fsync = FsyncPolicy::Interval {
-        every: Duration::ZERO,
-        bytes: u64::MAX,
-    };
+    options.fsync = FsyncPolicy::Interval { every: Duration::ZERO, bytes: u64::MAX };
     let opened = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock));
     match opened {
         Err(SpoolError::InvalidOptions { problems }) => assert_eq!(problems.len(), 6),
@@ -421,21 +393,11 @@ fn a_forked_child_is_refused() {
     let spool = spool.expect("open");
     append(&spool, 0);
     fs.pretend_fork(true);
-    assert!(matches!(
-        append_at(&spool, 1, NOW),
-        Err(SpoolError::ForeignProcess)
-    ));
-    assert!(matches!(
-        spool.next_batch(),
-        Err(SpoolError::ForeignProcess)
-    ));
+    assert!(matches!(append_at(&spool, 1, NOW), Err(SpoolError::ForeignProcess)));
+    assert!(matches!(spool.next_batch(), Err(SpoolError::ForeignProcess)));
     let before = bench.disk.files();
     assert!(spool.close().is_err());
-    assert_eq!(
-        bench.disk.files(),
-        before,
-        "the parent's files are untouched"
-    );
+    assert_eq!(bench.disk.files(), before, "the parent's files are untouched");
     fs.pretend_fork(false);
     assert_eq!(drain(&spool), [id(0)]);
 }

@@ -8,11 +8,7 @@ use super::record::{Durability, Receipt, SpoolRecord};
 use super::segment::{Entry, EntryState, Segment, SegmentKey, segment_path};
 
 impl Inner {
-    pub(super) fn append(
-        &mut self,
-        record: &SpoolRecord<'_>,
-        in_flight: bool,
-    ) -> Result<Receipt, SpoolError> {
+    pub(super) fn append(&mut self, record: &SpoolRecord<'_>, in_flight: bool) -> Result<Receipt, SpoolError> {
         self.check_usable()?;
         let header = self.header_of(record)?;
         if self.leases.contains_key(&record.id) {
@@ -38,23 +34,12 @@ impl Inner {
             None => true,
         };
         let durable = self.syncs() && !unsynced && self.limbo.is_empty();
-        Ok(Receipt {
-            id: record.id,
-            durability: if durable {
-                Durability::Synced
-            } else {
-                Durability::Written
-            },
-        })
+        Ok(Receipt { id: record.id, durability: if durable { Durability::Synced } else { Durability::Written } })
     }
 
     fn header_of(&self, record: &SpoolRecord<'_>) -> Result<RecordHeader, SpoolError> {
         let limit = self.options.max_body_bytes();
-        let too_large = || SpoolError::TooLarge {
-            id: record.id,
-            len: record.body.len(),
-            limit,
-        };
+        let too_large = || SpoolError::TooLarge { id: record.id, len: record.body.len(), limit };
         if record.body.len() > limit {
             return Err(too_large());
         }
@@ -72,19 +57,14 @@ impl Inner {
 
     /// Makes sure that there is an active segment with room for a record.
     fn prepare_segment(&mut self, record_len: u64) -> Result<(), SpoolError> {
-        let full = self
-            .writer
-            .as_ref()
-            .is_some_and(|writer| writer.len + record_len > self.options.segment_bytes);
+        let full = self.writer.as_ref().is_some_and(|writer| writer.len + record_len > self.options.segment_bytes);
         if full {
             if self.syncs() {
                 self.sync_active()?;
             }
             // A failed fsync has begun a new segment already.
-            let still_full = self
-                .writer
-                .as_ref()
-                .is_some_and(|writer| writer.len + record_len > self.options.segment_bytes);
+            let still_full =
+                self.writer.as_ref().is_some_and(|writer| writer.len + record_len > self.options.segment_bytes);
             if still_full {
                 self.seal();
             }
@@ -101,10 +81,7 @@ impl Inner {
         let Some(writer) = self.writer.take() else {
             return;
         };
-        let key = SegmentKey {
-            instance: OWN,
-            seq: writer.seq,
-        };
+        let key = SegmentKey { instance: OWN, seq: writer.seq };
         let unsynced = writer.len > writer.synced_len;
         if let Some(segment) = self.segment_mut(key) {
             segment.unsynced = unsynced;
@@ -201,9 +178,7 @@ impl Inner {
         let Some(key) = self.active() else {
             return SpoolError::io("write", &self.own_dir(), source);
         };
-        let path = self
-            .segment(key)
-            .map_or_else(|| self.own_dir(), |segment| segment.path.clone());
+        let path = self.segment(key).map_or_else(|| self.own_dir(), |segment| segment.path.clone());
         let error = self.write_error("write", &path, source);
         if let Some(writer) = self.writer.as_mut() {
             let len = writer.len;

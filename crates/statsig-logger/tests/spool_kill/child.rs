@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_logger::spool::{
-    AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolClock, SpoolOptions, SpoolRecord,
-    SystemClock,
+    AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolClock, SpoolOptions, SpoolRecord, SystemClock,
 };
 use uuid::Uuid;
 
@@ -20,10 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let fsync = match args.next().ok_or("no policy")?.as_str() {
         "never" => FsyncPolicy::Never,
         "every-batch" => FsyncPolicy::EveryBatch,
-        _ => FsyncPolicy::Interval {
-            every: Duration::from_millis(1),
-            bytes: 4096,
-        },
+        _ => FsyncPolicy::Interval { every: Duration::from_millis(1), bytes: 4096 },
     };
     let mut state: u64 = args.next().ok_or("no seed")?.parse()?;
     let first = state << 32;
@@ -35,9 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let spool = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock))?;
     let mut out = std::io::stdout().lock();
     for n in first.. {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let len = usize::try_from((state >> 33) % 900)?;
         // The content follows from the number, so that the parent can check it.
         let body: Vec<u8> = n.to_le_bytes().into_iter().cycle().take(len).collect();

@@ -106,11 +106,7 @@ fn drain(dir: &Path, delivered: &mut BTreeSet<u128>) {
     while let Some(batch) = spool.next_batch().expect("next") {
         let n = u64::try_from(batch.id.as_u128()).expect("64 bits");
         let pattern = n.to_le_bytes();
-        let intact = batch
-            .body
-            .iter()
-            .enumerate()
-            .all(|(at, &byte)| byte == pattern[at % 8]);
+        let intact = batch.body.iter().enumerate().all(|(at, &byte)| byte == pattern[at % 8]);
         assert!(intact && batch.body.len() == batch.event_count as usize);
         delivered.insert(batch.id.as_u128());
         spool.ack(batch.id, AckOutcome::Delivered).expect("ack");

@@ -64,6 +64,15 @@ impl Input {
         Ok(Self { specs: set.specs()?, users: set.users()?, plan: set.plan()? })
     }
 
+    /// A client over these specs, with the options and ID lists of the plan.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Build`].
+    pub fn client(&self) -> Result<Statsig, RunError> {
+        build(&self.specs, &self.plan)
+    }
+
     /// Evaluates, and hands each record to `each` as soon as it is known.
     ///
     /// Client-initialize responses, scripts and events are not evaluated, whatever `kinds` says.
@@ -76,7 +85,7 @@ impl Input {
         kinds: Kinds,
         mut each: impl FnMut(&Record) -> Result<(), E>,
     ) -> Result<(), E> {
-        let statsig = build(&self.specs, &self.plan)?;
+        let statsig = self.client()?;
         if kinds.contains(Kind::Lists) {
             each(&lists(&statsig))?;
         }

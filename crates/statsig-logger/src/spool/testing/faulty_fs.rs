@@ -118,21 +118,12 @@ impl FaultyFs {
     /// Wraps a file system, without faults so far.
     #[must_use]
     pub fn new(below: Arc<dyn SpoolFs>) -> Self {
-        Self {
-            below,
-            rules: Arc::default(),
-            forked: AtomicBool::new(false),
-        }
+        Self { below, rules: Arc::default(), forked: AtomicBool::new(false) }
     }
 
     /// Lets the next `times` operations of a sort fail, after `skip` more that succeed.
     pub fn inject(&self, op: FsOp, fault: Fault, skip: u32, times: u32) {
-        self.rules().push(Rule {
-            op,
-            fault,
-            skip,
-            times,
-        });
+        self.rules().push(Rule { op, fault, skip, times });
     }
 
     /// Lets all operations of a sort fail from now on.
@@ -162,10 +153,7 @@ impl FaultyFs {
     }
 
     fn wrap(&self, file: Box<dyn SpoolFile>) -> Box<dyn SpoolFile> {
-        Box::new(FaultyFile {
-            below: file,
-            rules: Arc::clone(&self.rules),
-        })
+        Box::new(FaultyFile { below: file, rules: Arc::clone(&self.rules) })
     }
 }
 

@@ -133,11 +133,9 @@ impl MemDisk {
         let mut open = vec![(String::new(), ROOT)];
         while let Some((path, node)) = open.pop() {
             match state.nodes.get(node) {
-                Some(Node::Dir(dir)) => open.extend(
-                    dir.children
-                        .iter()
-                        .map(|(name, &child)| (format!("{path}/{name}"), child)),
-                ),
+                Some(Node::Dir(dir)) => {
+                    open.extend(dir.children.iter().map(|(name, &child)| (format!("{path}/{name}"), child)))
+                }
                 Some(Node::File(_)) => files.push(path),
                 None => {}
             }
@@ -160,11 +158,7 @@ impl fmt::Debug for MemDisk {
 impl State {
     /// Fails for a process that has ended.
     pub(super) fn check_alive(&self, process: u32) -> io::Result<()> {
-        if self.alive.contains(&process) {
-            Ok(())
-        } else {
-            Err(io::Error::other("this process has been killed"))
-        }
+        if self.alive.contains(&process) { Ok(()) } else { Err(io::Error::other("this process has been killed")) }
     }
 
     pub(super) fn resolve(&self, path: &Path) -> io::Result<usize> {
@@ -209,9 +203,7 @@ impl State {
     /// Adds a file or folder and returns its index.
     pub(super) fn insert(&mut self, parent: usize, name: &str, node: Node) -> io::Result<usize> {
         let index = self.nodes.len();
-        self.dir_mut(parent)?
-            .children
-            .insert(name.to_owned(), index);
+        self.dir_mut(parent)?.children.insert(name.to_owned(), index);
         self.nodes.push(node);
         Ok(index)
     }

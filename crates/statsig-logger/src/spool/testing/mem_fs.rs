@@ -67,11 +67,7 @@ impl SpoolFs for MemFs {
                 Some(Node::File(file)) => (false, file.data.len() as u64),
                 _ => (true, 0),
             };
-            items.push(DirItem {
-                name: name.clone(),
-                is_dir,
-                len,
-            });
+            items.push(DirItem { name: name.clone(), is_dir, len });
         }
         Ok(items)
     }
@@ -137,11 +133,7 @@ impl SpoolFs for MemFs {
             return Ok(None);
         }
         state.locks.insert(node, self.process);
-        Ok(Some(Box::new(MemLock {
-            disk: self.disk.clone(),
-            node,
-            process: self.process,
-        })))
+        Ok(Some(Box::new(MemLock { disk: self.disk.clone(), node, process: self.process })))
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
@@ -161,11 +153,7 @@ impl SpoolFs for MemFs {
 
 impl MemFs {
     fn handle(&self, node: usize) -> Box<dyn SpoolFile> {
-        Box::new(MemFile {
-            disk: self.disk.clone(),
-            node,
-            process: self.process,
-        })
+        Box::new(MemFile { disk: self.disk.clone(), node, process: self.process })
     }
 }
 

@@ -1,0 +1,169 @@
+//! The command line, and what its subcommands share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, anyhow};
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand};
+use statsig::{FixedClock, InMemoryIdLists, Statsig};
+
+use crate::failure::{EXIT_CODES, Failure};
+use crate::input::name_of;
+use crate::{eval, explain, input, specs, text};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Evaluates, explains and inspects Statsig projects
+///
+/// Works on a document of config specs, as Statsig's servers send it to server SDKs (v2, or the older v1 form; plain
+/// or gzip). Nothing is sent anywhere: no network, account or key is needed.
+#[derive(Debug, Parser)]
+#[command(name = "statsig", version, styles = STYLES, after_help = EXIT_CODES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Eval(Box<eval::Eval>),
+    Explain(explain::Explain),
+    Specs(specs::Specs),
+}
+
+/// What evaluations depend on beside specs and user.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Evaluation")]
+pub(crate) struct Conditions {
+    /// The time that every evaluation sees, in milliseconds since 1970 [default: now]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    now: Option<i64>,
+    /// The environment tier of users that bring none of their own, for instance `staging`
+    #[arg(long, value_name = "TIER")]
+    environment: Option<String>,
+    /// The content of an ID list: a file of lines with `+` or `-` and an 8-character hash
+    ///
+    /// Lists that are not given are empty. May be repeated.
+    #[arg(long = "id-list", value_name = "NAME=FILE", value_parser = named_file)]
+    id_lists: Vec<(String, PathBuf)>,
+}
+
+impl Conditions {
+    /// A client over the document at `specs`.
+    ///
+    /// The time stands still, so that all users of a run see the same.
+    pub(crate) fn client(&self, specs: &Path, warnings: Warnings) -> Result<Statsig, Failure> {
+        let document = input::specs::read_document(specs)?;
+        let mut builder = Statsig::builder().clock(Arc::new(FixedClock(self.now.unwrap_or_else(now_ms))));
+        if let Some(tier) = &self.environment {
+            builder = builder.environment(tier);
+        }
+        let lists = self.read_id_lists(warnings)?;
+        let statsig = builder.id_lists(Arc::new(lists)).bootstrap(&document).build().map_err(|error| match error {
+            statsig::Error::Specs(error) => input::specs::refused(specs, &document, &error),
+            other => Failure::usage(other),
+        })?;
+        self.warn(&statsig, specs, warnings);
+        Ok(statsig)
+    }
+
+    fn read_id_lists(&self, warnings: Warnings) -> Result<InMemoryIdLists, Failure> {
+        let mut lists = InMemoryIdLists::new();
+        for (name, path) in &self.id_lists {
+            let text = input::read_text(path).context("cannot read an ID list").map_err(Failure::input)?;
+            let ignored = lists.apply(name, &text);
+            if ignored > 0 {
+                warnings.warn(&format!(
+                    "{} of {} ignored: each must be `+` or `-` and an 8-character hash",
+                    text::count(ignored as u64, "line"),
+                    path.display()
+                ));
+            }
+        }
+        Ok(lists)
+    }
+
+    fn warn(&self, statsig: &Statsig, specs: &Path, warnings: Warnings) {
+        let problems = statsig.problems().len();
+        if problems > 0 {
+            let problems = text::count(problems as u64, "problem");
+            warnings.warn(&format!("{problems} in {0}: `statsig specs {0}` lists them", name_of(specs)));
+        }
+        let snapshot = statsig.snapshot();
+        let given = |list: &str| self.id_lists.iter().any(|(name, _)| name == list);
+        let empty: Vec<&str> = snapshot.ruleset().id_list_names().into_iter().filter(|list| !given(list)).collect();
+        if let Some(first) = empty.first() {
+            warnings.warn(&format!(
+                "treated as empty: {} ({}); give it with --id-list {first}=FILE",
+                text::count(empty.len() as u64, "ID list"),
+                empty.join(", ")
+            ));
+        }
+    }
+}
+
+/// Whether warnings are welcome.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Warnings {
+    /// Say nothing.
+    pub(crate) quiet: bool,
+}
+
+impl Warnings {
+    /// Writes a line to standard error.
+    pub(crate) fn note(self, message: &str) {
+        use std::io::Write;
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr(), "{message}");
+        }
+    }
+
+    /// Writes a warning to standard error.
+    pub(crate) fn warn(self, message: &str) {
+        use std::io::Write;
+        if !self.quiet {
+            let style = text::WARNING;
+            // A warning that cannot be written must not stop the work.
+            let _ = writeln!(anstream::stderr(), "{style}warning:{style:#} {message}");
+        }
+    }
+}
+
+fn named_file(text: &str) -> anyhow::Result<(String, PathBuf)> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
+        _ => Err(anyhow!("expected NAME=FILE")),
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_id_list_is_a_name_and_a_file() {
+        assert_eq!(named_file("vips=a=b.txt").unwrap(), ("vips".to_owned(), PathBuf::from("a=b.txt")));
+        for bad in ["", "vips", "=x", "vips="] {
+            assert!(named_file(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! `statsig eval`: many users, many names.
+//!
+//! Users come in as a stream, results go out as a stream in the same order; what is in memory does
+//! not depend on how many there are. In between, worker threads evaluate chunks of users:
+//! [`pipeline`] orders them, [`answer`] asks what [`crate::questions`] lists, [`rows`] and
+//! [`table`] write it down, [`progress`] tells how far it is.
+
+mod answer;
+mod conformance;
+mod pipeline;
+mod progress;
+
+mod rows;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, anyhow};
+use clap::{ArgGroup, Args, ValueEnum};
+
+use crate::args::{Conditions, Warnings};
+use crate::failure::{EXIT_CODES, Ending, Failure};
+use crate::input::users::{Chunk, UserLines};
+use crate::input::{inflate, name_of, open};
+use crate::output::Output;
+use crate::questions::{Asked, Questions};
+use crate::text;
+use pipeline::{Evaluated, Evaluation};
+use progress::Progress;
+use rows::Rows;
+use table::Layout;
+
+const EXAMPLES: &str = "\
+Examples:
+  Every value for every user, as a table:
+    statsig eval --specs specs.json --users users.jsonl --all
+  One gate and one experiment for millions of users, as JSON lines:
+    statsig eval --specs specs.json --users users.jsonl.gz --gate new_editor \\
+        --experiment button_color_v3 --format jsonl --out values.jsonl
+  In a pipe, and for one user at a certain time:
+    jq -c '.[]' users.json | statsig eval --specs specs.json --users - --all --format jsonl | head
+    statsig eval --specs specs.json --user '{\"userID\": \"u-1\"}' --gate new_editor --now 1795305600000
+  Replay a set of recorded evaluations, to be compared with its expected results:
+    statsig eval --conformance integration-tests/corpus/strings --out results.jsonl
+
+Fields of a JSON result:
+  line, user_id       the user: the number of its line, its user ID
+  kind, name          gate, dynamic_config, experiment, layer or parameter_store, and which one
+  value               true or false for a gate, an object for everything else
+  rule_id, id_type    the rule that decided, and the kind of ID by which it does
+  group_name          of experiments and layers
+  allocated_experiment  of layers: the experiment that the user is in
+  reason, version     Recognized, Unrecognized, Unsupported or Error:...; the version of the rules";
+
+/// Evaluates gates, configs, experiments, layers and parameter stores for many users
+///
+/// Results come in the order of the users, for each user in the order gates, configs, experiments, layers, parameter
+/// stores. Users are read as a stream and spread over all cores; memory does not depend on their number. Progress is
+/// shown on a terminal.
+///
+/// A name that the project does not have gives a row with reason Unrecognized, and a warning. A line that is no user
+/// ends the run, unless --keep-going says otherwise; what was written until then stands.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "statsig eval --specs <FILE> <--users <FILE>|--user <JSON>> <--all|NAMES> [OPTIONS]\n       \
+                      statsig eval --conformance <DIR> --out <FILE>",
+    after_help = EXIT_CODES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
+    group = ArgGroup::new("who").args(["users", "user", "conformance"]).required(true),
+    group = ArgGroup::new("what").args(["gates", "configs", "experiments", "layers", "stores", "all", "conformance"])
+        .multiple(true).required(true)
+)]
+pub(crate) struct Eval {
+    /// The config specs: v2 or v1, plain or gzip; `-` is standard input
+    #[arg(long, value_name = "FILE", required_unless_present = "conformance")]
+    specs: Option<PathBuf>,
+    /// The users: one JSON object a line, plain or gzip; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
+    /// A user, as JSON; may be repeated
+    #[arg(long, value_name = "JSON")]
+    user: Vec<String>,
+
+    /// A gate, segment or holdout; may be repeated
+    #[arg(long = "gate", value_name = "NAME", help_heading = "What to evaluate")]
+    gates: Vec<String>,
+    /// A dynamic config or autotune; may be repeated
+    #[arg(long = "config", value_name = "NAME", help_heading = "What to evaluate")]
+    configs: Vec<String>,
+    /// An experiment; may be repeated
+    #[arg(long = "experiment", value_name = "NAME", help_heading = "What to evaluate")]
+    experiments: Vec<String>,
+    /// A layer; may be repeated
+    #[arg(long = "layer", value_name = "NAME", help_heading = "What to evaluate")]
+    layers: Vec<String>,
+    /// A parameter store; may be repeated
+    #[arg(long = "store", value_name = "NAME", help_heading = "What to evaluate")]
+    stores: Vec<String>,
+    /// Everything that the project has, except segments and holdouts
+    #[arg(long, help_heading = "What to evaluate")]
+    all: bool,
+
+    #[command(flatten)]
+    conditions: Conditions,
+
+    /// How results are written
+    #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Output")]
+    format: Format,
+    /// Where results go [default: standard output]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    out: Option<PathBuf>,
+    /// Columns that the table may take [default: those of the terminal, or 100]
+    #[arg(long, value_name = "COLUMNS", help_heading = "Output")]
+    width: Option<usize>,
+    /// Skip lines that are no user, and count them
+    #[arg(long, help_heading = "Output")]
+    keep_going: bool,
+    /// No progress, no warnings
+    #[arg(long, short, help_heading = "Output")]
+    quiet: bool,
+
+    /// Replay the set in this folder (specs.json, users.json, plan.json, plain or .gz), and write one record a line
+    #[arg(
+        long,
+        value_name = "DIR",
+        help_heading = "Conformance",
+        conflicts_with_all = ["specs", "gates", "configs", "experiments", "layers", "stores", "all", "format", "now",
+            "environment", "id_lists", "width", "keep_going"],
+    )]
+    conformance: Option<PathBuf>,
+}
+
+/// The forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Aligned columns, abbreviated to the width of the terminal
+    Table,
+    /// One JSON array of results
+    Json,
+    /// One JSON object a line for each result
+    Jsonl,
+}
+
+impl Eval {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<Ending, Failure> {
+        match (&self.conformance, &self.specs) {
+            (Some(set), _) => conformance::replay(set, self.out.as_ref()),
+            (None, Some(specs)) => self.evaluate(specs),
+            (None, None) => Err(Failure::usage(anyhow!("--specs is missing"))),
+        }
+    }
+
+    fn evaluate(&self, specs: &Path) -> Result<Ending, Failure> {
+        let standard_input = Path::new("-");
+        if specs == standard_input && self.users.as_deref() == Some(standard_input) {
+            return Err(Failure::usage(anyhow!("specs and users cannot both come from standard input")));
+        }
+        let started = Instant::now();
+        let warnings = Warnings { quiet: self.quiet };
+        let statsig = self.conditions.client(specs, warnings)?;
+        let questions = Questions::new(&statsig, &self.asked());
+        questions.warn_of_unknown(&statsig, warnings);
+
+        let (users, progress) = self.open_users()?;
+        let mut users = users.lines_per_chunk(pipeline::lines_per_chunk(questions.len()));
+        let first = users.next_chunk()?;
+        let mut output = Output::open(self.out.as_ref())?;
+        let rows = self.rows(&output, &questions, &statsig, first.as_ref());
+        let evaluation =
+            Evaluation { statsig, questions, rows, source: users.name().to_owned(), keep_going: self.keep_going };
+        let done = pipeline::run(Arc::new(evaluation), first, users, &mut output, &progress, warnings);
+        progress.finish();
+        let done = done?;
+        output.finish()?;
+        if progress.is_wanted() {
+            warnings.note(&summary(&done, started));
+        }
+        Ok(if done.rejected > 0 { Ending::Findings } else { Ending::Clean })
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            gates: &self.gates,
+            configs: &self.configs,
+            experiments: &self.experiments,
+            layers: &self.layers,
+            stores: &self.stores,
+            all: self.all,
+        }
+    }
+
+    fn open_users(&self) -> Result<(UserLines, Progress), Failure> {
+        let Some(path) = &self.users else { return Ok((UserLines::inline(&self.user), Progress::none())) };
+        let progress = if self.quiet { Progress::none() } else { Progress::of_file(path) };
+        let reader = open(path).context("no users").map_err(Failure::input)?;
+        let reader = inflate(progress.watch(reader))
+            .with_context(|| format!("cannot read {}", name_of(path)))
+            .map_err(Failure::input)?;
+        Ok((UserLines::new(reader, name_of(path)), progress))
+    }
+
+    fn rows(&self, output: &Output, questions: &Questions, statsig: &statsig::Statsig, first: Option<&Chunk>) -> Rows {
+        match self.format {
+            Format::Json => Rows::Json,
+            Format::Jsonl => Rows::JsonLines,
+            Format::Table => {
+                let width = self.width.unwrap_or_else(|| text::terminal_width(output.is_terminal()));
+                Rows::Table(Layout::new(width, output.styled(), questions, statsig, first))
+            }
+        }
+    }
+}
+
+fn summary(done: &Evaluated, started: Instant) -> String {
+    let users = text::count(done.users, "user");
+    let values = text::count(done.rows, "value");
+    let skipped =
+        if done.rejected > 0 { format!(", {} skipped", text::count(done.rejected, "line")) } else { String::new() };
+    format!("{users}, {values}{skipped} in {:.2} s", started.elapsed().as_secs_f64())
+}

@@ -1,0 +1,184 @@
+//! Why an evaluation came out as it did.
+//!
+//! In: an [`EvaluationContext`] and a name. Out: an [`Explanation`]: the result, the exposure that
+//! it would log, and a tree of every rule and condition that was looked at, with the value seen, the
+//! operator, the target and the outcome. [`Display`](std::fmt::Display) makes text of it, `serde`
+//! makes JSON, and [`Explanation::lines`] hands out the text in pieces with roles, for colours.
+//!
+//! The walk that builds the tree does not share the evaluator's code: it is a second reading of
+//! `docs/protocol/evaluation.md`. What it comes to is compared with the evaluator's result, field by
+//! field; should they ever differ, the result is the evaluator's, and [`Explanation::disagrees`]
+//! says that the tree is not to be trusted.
+//!
+//! Private attributes never get in: neither their values, nor what is derived from them (a country,
+//! a browser, a score), nor targets that repeat them. The outcome of a condition on them does.
+//!
+//! Trees are bounded, whatever the specs: 24 specs inside each other, 2,000 nodes, some hundred
+//! bytes for a value. What is beyond is evaluated all the same and marked as cut.
+
+mod agree;
+mod bandit;
+mod condition;
+mod lines;
+mod lookup;
+mod merge;
+mod render;
+mod rules;
+mod shown;
+mod state;
+mod target;
+mod tree;
+mod verdict;
+mod walk;
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+
+use serde::Serialize;
+
+pub use lines::{Line, Role, Span};
+pub use shown::Shown;
+pub use tree::{
+    ArmTrace, BanditChoice, BanditTrace, BucketTrace, CandidateOutcome, CandidateTrace, ConditionOutcome,
+    ConditionTrace, Cut, Observed, OverrideTrace, PercentageTrace, RuleOutcome, RuleTrace, Score, SpecKind,
+    SpecOutcome, SpecTrace,
+};
+pub use verdict::{ExposedGate, ExposureTrace, ParameterTrace, Verdict};
+
+use crate::adapters::FixedClock;
+use crate::evaluate::{Call, EvaluationContext, Kind};
+use state::State;
+use walk::Walker;
+
+/// Specs inside each other that are shown.
+const LEVELS: usize = 24;
+/// Nodes of a tree: specs, rules, conditions, candidates, arms.
+const NODES: usize = 2_000;
+/// Stands in place of what would tell a private attribute.
+const HIDDEN: &str = "(private)";
+
+/// Why an evaluation came out as it did.
+///
+/// Plain data, detached from the ruleset and the user. `Display` gives readable text, indented, of
+/// several lines, without colours and without a line break at the end; `serde` gives JSON with the
+/// fields below. The text may change between versions, names in the JSON may only be added.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// What was asked for.
+    pub kind: SpecKind,
+    /// The name that was asked for.
+    pub name: String,
+    /// The result, exactly as an evaluation gives it.
+    pub result: Verdict,
+    /// What its exposure would say. Nothing is logged.
+    pub exposure: ExposureTrace,
+    /// How the result came about.
+    pub trace: SpecTrace,
+    /// Whether some part of the tree was too much to be shown.
+    pub is_cut: bool,
+    /// Whether the tree came to another result than the evaluation. This is an error in this library,
+    /// or in an override adapter that changes its answers: `result` and `exposure` hold, `trace` is
+    /// not to be trusted.
+    pub disagrees: bool,
+}
+
+impl Explanation {
+    /// The text in lines, for programs that want to colour it.
+    ///
+    /// ```
+    /// use statsig_core::explain::Role;
+    /// # use std::sync::Arc;
+    /// # use statsig_core::*;
+    /// # let snapshot = Arc::new(Snapshot::empty(SpecSourceKind::Bootstrap));
+    /// # let (user, settings) = (StatsigUser::with_user_id("u-1"), EvaluationSettings::new());
+    /// # let context = EvaluationContext::new(&snapshot, &user, &settings, &FixedClock(0));
+    /// let explanation = context.explain_gate("dark_mode");
+    /// let mut text = String::new();
+    /// for line in explanation.lines() {
+    ///     text.push_str(&"  ".repeat(line.depth));
+    ///     for span in &line.spans {
+    ///         match span.role {
+    ///             Role::Fail => text.push_str(&format!("\x1b[31m{}\x1b[0m", span.text)),
+    ///             _ => text.push_str(&span.text),
+    ///         }
+    ///     }
+    ///     text.push('\n');
+    /// }
+    /// assert!(text.contains("dark_mode"));
+    /// ```
+    #[must_use]
+    pub fn lines(&self) -> Vec<Line> {
+        render::lines(self)
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, line) in self.lines().iter().enumerate() {
+            if at > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl EvaluationContext<'_> {
+    /// Explains the check of a gate.
+    ///
+    /// Takes some ten times as long as the check, and allocates; logs nothing. Explanations of
+    /// names without a spec say so.
+    #[must_use]
+    pub fn explain_gate(&self, name: &str) -> Explanation {
+        self.explain(Kind::Gate, name)
+    }
+
+    /// Explains the evaluation of a dynamic config; otherwise like [`Self::explain_gate`].
+    #[must_use]
+    pub fn explain_dynamic_config(&self, name: &str) -> Explanation {
+        self.explain(Kind::DynamicConfig, name)
+    }
+
+    /// Explains the evaluation of an experiment; otherwise like [`Self::explain_gate`].
+    ///
+    /// A contextual bandit that explores draws at random: the explanation is that of one drawing.
+    #[must_use]
+    pub fn explain_experiment(&self, name: &str) -> Explanation {
+        self.explain(Kind::Experiment, name)
+    }
+
+    /// Explains the evaluation of a layer, and where each parameter comes from; otherwise like
+    /// [`Self::explain_gate`].
+    #[must_use]
+    pub fn explain_layer(&self, name: &str) -> Explanation {
+        self.explain(Kind::Layer, name)
+    }
+
+    fn explain(&self, kind: Kind, name: &str) -> Explanation {
+        // Evaluation and walk must see the same time and draw the same numbers.
+        let clock = FixedClock(self.clock.now_ms());
+        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0_u8));
+        let context = EvaluationContext { clock: &clock, seed: Some(seed), ..*self };
+        let by_evaluator = verdict::of_evaluator(context, kind.into(), name);
+
+        let mut walker = Walker::new(context);
+        let (mut state, mut trace) = (State::default(), SpecTrace::default());
+        let call = Call::by_name(context.snapshot.ruleset(), name, kind);
+        let end = walker.evaluate(&mut state, call, &mut trace);
+        let by_walk = walker.conclusion(kind.into(), state, end);
+        Explanation {
+            kind: kind.into(),
+            name: name.to_owned(),
+            is_cut: walker.is_cut(),
+            disagrees: by_walk != by_evaluator,
+            result: by_evaluator.verdict,
+            exposure: by_evaluator.exposure,
+            trace,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

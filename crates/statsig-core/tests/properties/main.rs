@@ -1,0 +1,13 @@
+//! What holds for every document and every user.
+//!
+//! Documents come from `statsig_testkit::generate`, which reads its decisions from bytes, so that a
+//! failing case shrinks to a short document. Regressions are named after what broke.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail like tests")]
+
+mod buckets;
+mod compilation;
+mod evaluation;
+mod json;
+mod support;
+mod users;
