@@ -7,12 +7,25 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use statsig_core::{FixedClock, NoopSink};
+use statsig_core::{Delivery, EventBatch, EventSink, FixedClock};
 use statsig_logger::{EventPipeline, PipelineOptions, QueuedEvent};
 
 const EVENTS: u64 = 2_000_000;
+
+/// Counts bytes, and keeps none.
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+#[async_trait::async_trait]
+impl EventSink for Counting {
+    async fn deliver(&self, batch: &EventBatch) -> Delivery {
+        self.0.fetch_add(batch.body.len() as u64, Ordering::Relaxed);
+        Delivery::Delivered
+    }
+}
 
 /// As much to write as a gate exposure of a user with a few attributes.
 struct Exposure {
@@ -61,7 +74,8 @@ fn run(level: u32, batch_events: usize) {
     options.batch_events = batch_events;
     let room = options.queue_events as u64 / 2;
     let clock = Arc::new(FixedClock(1_700_000_000_000));
-    let pipeline = EventPipeline::start(options, Arc::new(NoopSink), clock, runtime.handle());
+    let sink = Arc::new(Counting::default());
+    let pipeline = EventPipeline::start(options, Arc::clone(&sink) as Arc<dyn EventSink>, clock, runtime.handle());
     let (begin, cpu_begin) = (Instant::now(), cpu_seconds());
     for user in 0..EVENTS {
         pipeline.log(Exposure { time: 1_700_000_000_000 + user / 500, user, gate: "new_checkout_flow" });
@@ -78,8 +92,10 @@ fn run(level: u32, batch_events: usize) {
     let lost = stats.dropped.total() + report.failed;
     let per_second = stats.delivered as f64 / took;
     let per_core = stats.delivered as f64 / (cpu_seconds() - cpu_begin);
+    let bytes = sink.0.load(Ordering::Relaxed) as f64 / stats.delivered as f64;
     let line = format!(
-        "gzip {level}, {batch_events} a batch: {per_core:.0} exposures/s a core, {per_second:.0} by the clock, {lost} lost\n"
+        "gzip {level}, {batch_events} a batch: {per_core:.0} exposures/s a core, {per_second:.0} by the clock, \
+         {bytes:.1} bytes each, {lost} lost\n"
     );
     let _ = std::io::stdout().write_all(line.as_bytes());
 }
