@@ -27,11 +27,20 @@ impl EventSink for Counting {
     }
 }
 
-/// As much to write as a gate exposure of a user with a few attributes.
+/// As much to write as a gate exposure of a user with a few attributes, and as hard to compress:
+/// identifiers look random.
 struct Exposure {
     time: u64,
     user: u64,
-    gate: &'static str,
+    gate: u64,
+}
+
+/// An even number for each number (SplitMix64).
+fn mixed(number: u64) -> u64 {
+    let mut bits = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ bits >> 31
 }
 
 impl QueuedEvent for Exposure {
@@ -48,13 +57,16 @@ impl QueuedEvent for Exposure {
         let _ = write!(
             out,
             concat!(
-                r#"{{"eventName":"statsig::gate_exposure","value":null,"metadata":{{"gate":"{}","gateValue":"true","#,
+                r#"{{"eventName":"statsig::gate_exposure","value":null,"metadata":{{"gate":"gate_{}","gateValue":"true","#,
                 r#""ruleID":"4uO1mYjrPB3tKfVZbAyjyA","reason":"Network:Recognized","lcut":"1700000000000","#,
-                r#""receivedAt":"1700000000123"}},"statsigMetadata":{{}},"user":{{"userID":"user-{}","#,
-                r#""email":"user-{}@example.com","country":"NZ","statsigEnvironment":{{"tier":"production"}}}},"#,
+                r#""receivedAt":"1700000000123"}},"statsigMetadata":{{}},"user":{{"userID":"{:016x}","#,
+                r#""email":"person{}@example.com","country":"NZ","statsigEnvironment":{{"tier":"production"}}}},"#,
                 r#""time":{},"secondaryExposures":[]}}"#
             ),
-            self.gate, self.user, self.user, self.time
+            self.gate,
+            self.user,
+            self.user % 1_000_003,
+            self.time
         );
     }
 }
@@ -78,7 +90,8 @@ fn run(level: u32, batch_events: usize) {
     let pipeline = EventPipeline::start(options, Arc::clone(&sink) as Arc<dyn EventSink>, clock, runtime.handle());
     let (begin, cpu_begin) = (Instant::now(), cpu_seconds());
     for user in 0..EVENTS {
-        pipeline.log(Exposure { time: 1_700_000_000_000 + user / 500, user, gate: "new_checkout_flow" });
+        let bits = mixed(user);
+        pipeline.log(Exposure { time: 1_700_000_000_000 + user / 500, user: bits, gate: bits % 40 });
         // A stand-in for the rest of the application: it does not outrun the pipeline for ever.
         if user % 10_000 == 0 {
             while pipeline.stats().pending > room {

@@ -105,14 +105,14 @@ struct OpenBatch {
 
 enum Output {
     Plain(Vec<u8>),
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
 }
 
 impl OpenBatch {
     fn new(start: usize, level: u32) -> Self {
         let out = match level {
             0 => Output::Plain(Vec::new()),
-            level => Output::Gzip(GzEncoder::new(Vec::new(), Compression::new(level.min(9)))),
+            level => Output::Gzip(Box::new(GzEncoder::new(Vec::new(), Compression::new(level.min(9))))),
         };
         Self { out, events: 0, raw_len: 1, start }
     }
