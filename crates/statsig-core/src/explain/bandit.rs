@@ -52,7 +52,7 @@ impl<'a> Walker<'a> {
         match end {
             Ok(nested) => {
                 let nested = &nested.state;
-                r.expose(&nested.exposures);
+                self.expose(r, &nested.exposures);
                 r.overridden |= nested.overridden;
                 r.unsupported |= nested.unsupported;
                 r.override_config = nested.override_config.or(r.override_config);
@@ -64,7 +64,7 @@ impl<'a> Walker<'a> {
             Err(Abort::TooDeep) => (self.depth, self.frames) = levels,
         }
         if !gate.is_segment {
-            r.expose(&[Exposed { gate: gate.name, rule_id, value: passed }]);
+            self.expose(r, &[Exposed { gate: gate.name, rule_id, value: passed }]);
         }
         Ok(passed)
     }

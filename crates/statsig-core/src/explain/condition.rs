@@ -16,16 +16,16 @@ impl<'a> Walker<'a> {
         told: &mut ConditionTrace,
     ) -> Result<(), Abort> {
         told.outcome = ConditionOutcome::Failed;
-        told.id = self.text(condition.id);
-        told.condition_type = self.text(condition.type_name);
-        told.field = self.maybe_text(condition.field_name);
+        if self.shows() {
+            told.id = self.text(condition.id);
+            told.condition_type = self.text(condition.type_name);
+            told.field = self.maybe_text(condition.field_name);
+            told.operator = self.maybe_text(condition.operator).filter(|_| condition.has_operator());
+        }
         let before = std::mem::take(&mut r.unsupported);
         match &condition.input {
             Input::Public => r.passed = true,
-            Input::Unsupported => {
-                told.operator = self.maybe_text(condition.operator);
-                r.unsupported = true;
-            }
+            Input::Unsupported => r.unsupported = true,
             Input::Gate { gate, expected } => {
                 let mut trace = SpecTrace::default();
                 let end = self.gate(r, *gate, *expected, &mut trace);
@@ -51,7 +51,6 @@ impl<'a> Walker<'a> {
         input: &'a Input,
         told: &mut ConditionTrace,
     ) -> Result<(), Abort> {
-        told.operator = self.maybe_text(condition.operator);
         let looked = self.look_up(input, told)?;
         told.origin = looked.origin;
         if self.shows() {
@@ -70,7 +69,7 @@ impl<'a> Walker<'a> {
     fn gate(&mut self, r: &mut State, gate: GateRef, expected: bool, trace: &mut SpecTrace) -> Result<(), Abort> {
         let nested = self.nested(gate, trace)?;
         let nested = &nested.state;
-        r.expose(&nested.exposures);
+        self.expose(r, &nested.exposures);
         if nested.unsupported {
             r.unsupported = true;
             return Ok(());
@@ -78,7 +77,7 @@ impl<'a> Walker<'a> {
         r.rule_id = nested.rule_id;
         r.override_config = nested.override_config.or(r.override_config);
         if !gate.is_segment && !nested.rule().is_empty() {
-            r.expose(&[Exposed { gate: gate.name, rule_id: nested.rule(), value: nested.passed }]);
+            self.expose(r, &[Exposed { gate: gate.name, rule_id: nested.rule(), value: nested.passed }]);
         }
         r.passed = nested.passed == expected;
         Ok(())
@@ -93,23 +92,24 @@ impl<'a> Walker<'a> {
         expected: bool,
         told: &mut ConditionTrace,
     ) -> Result<(), Abort> {
+        self.look_at(gates.len())?;
         let mut any = false;
         for gate in gates {
             let mut one = State::default();
             let shown = self.node();
             let mut trace = SpecTrace::default();
-            let end = self.gate(&mut one, *gate, expected, &mut trace);
+            let end = self.showing(shown, |walker| walker.gate(&mut one, *gate, expected, &mut trace));
             if shown {
                 told.asked.push(trace);
             }
             end?;
             if one.unsupported {
-                r.expose(&one.exposures);
+                self.expose(r, &one.exposures);
                 r.unsupported = true;
                 return Ok(());
             }
             if !gate.is_segment && !one.rule().is_empty() {
-                r.expose(&one.exposures[one.exposures.len().saturating_sub(1)..]);
+                self.expose(r, &one.exposures[one.exposures.len().saturating_sub(1)..]);
             }
             if one.passed {
                 any = true;
@@ -212,5 +212,12 @@ impl<'a> From<Seen<'a>> for Looked<'a> {
 impl<'a> From<(Seen<'a>, bool)> for Looked<'a> {
     fn from((seen, private): (Seen<'a>, bool)) -> Self {
         Self { seen, private, origin: None }
+    }
+}
+
+impl Condition {
+    /// Whether its operator has a say.
+    fn has_operator(&self) -> bool {
+        !matches!(self.input, Input::Public | Input::Gate { .. } | Input::AnyGate { .. })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::state::{State, room};
+use super::state::State;
 use super::tree::{RuleOutcome, RuleTrace, SpecOutcome, SpecTrace};
 use super::walk::{Walker, attach};
 use crate::evaluate::{Abort, ConfigValue, Exposed};
@@ -37,11 +37,6 @@ struct Delegated {
 }
 
 impl Merged {
-    fn keep(&mut self, exposures: &mut Vec<Exposed>) {
-        self.all.extend_from_slice(room(&self.all, exposures));
-        exposures.clear();
-    }
-
     /// Adds the members of an object that are not there yet; returns their names.
     fn add(&mut self, value: JsonRef<'_>, rule: Text) -> Vec<String> {
         let mut added = Vec::new();
@@ -63,8 +58,8 @@ impl<'a> Walker<'a> {
         let rules = &self.ruleset.rules[spec.rules()];
         for (at, rule) in rules.iter().enumerate() {
             let shown = self.node();
-            let mut told = self.rule_trace(rule, RuleOutcome::Failed);
-            let end = self.merge_rule(r, &mut merged, spec, rule, &mut told);
+            let mut told = if shown { self.rule_trace(rule, RuleOutcome::Failed) } else { RuleTrace::default() };
+            let end = self.showing(shown, |walker| walker.merge_rule(r, &mut merged, spec, rule, &mut told));
             let unsupported = told.outcome == RuleOutcome::Unsupported;
             attach(trace, told, shown);
             if end.is_err() || unsupported {
@@ -106,8 +101,8 @@ impl<'a> Walker<'a> {
     ) -> Result<(), Abort> {
         self.match_rule(r, rule, told)?;
         // What a delegate that did not count has left behind is among these, too.
-        merged.own.extend_from_slice(room(&merged.all, &r.exposures));
-        merged.keep(&mut r.exposures);
+        let kept = self.budget.append(&mut merged.all, &r.exposures);
+        merged.own.extend(r.exposures.drain(..).take(kept));
         told.outcome = if r.unsupported {
             RuleOutcome::Unsupported
         } else if !r.passed {
@@ -131,7 +126,8 @@ impl<'a> Walker<'a> {
             return RuleOutcome::Superseded;
         }
         told.parameters = merged.add(view(self.ruleset, &value), rule.id);
-        merged.keep(&mut r.exposures);
+        self.budget.append(&mut merged.all, &r.exposures);
+        r.exposures.clear();
         merged.any_passed = true;
         merged.passed = r.passed;
         merged.delegated = Some(Delegated {

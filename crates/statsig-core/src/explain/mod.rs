@@ -172,7 +172,9 @@ impl EvaluationContext<'_> {
             kind: kind.into(),
             name: name.to_owned(),
             is_cut: walker.is_cut(),
-            disagrees: by_walk != by_evaluator,
+            // Where both had to drop exposures, they need not have dropped the same.
+            disagrees: by_walk.verdict != by_evaluator.verdict
+                || (!walker.budget.dropped && by_walk.exposure != by_evaluator.exposure),
             result: by_evaluator.verdict,
             exposure: by_evaluator.exposure,
             trace,

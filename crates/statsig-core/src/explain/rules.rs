@@ -19,13 +19,14 @@ impl<'a> Walker<'a> {
     /// Sets `passed` to whether all conditions hold; each of them is evaluated.
     pub(super) fn match_rule(&mut self, r: &mut State, rule: &'a Rule, told: &mut RuleTrace) -> Result<(), Abort> {
         let ruleset = self.ruleset;
+        self.look_at(rule.conditions_len as usize)?;
         let mut all = true;
         for &at in &ruleset.rule_conditions[rule.conditions()] {
             let shown = self.node();
             let mut condition_told = ConditionTrace::default();
             let condition = ruleset.conditions.get(at as usize);
             let end = match condition {
-                Some(condition) => self.condition(r, condition, &mut condition_told),
+                Some(condition) => self.showing(shown, |walker| walker.condition(r, condition, &mut condition_told)),
                 None => {
                     condition_told.condition_type = "missing".to_owned();
                     condition_told.outcome = ConditionOutcome::Unsupported;
@@ -158,7 +159,7 @@ impl<'a> Walker<'a> {
                 start_time: candidate.start_time,
                 ..Default::default()
             };
-            let end = self.try_candidate(r, candidate, original, kind, &mut told);
+            let end = self.showing(shown, |walker| walker.try_candidate(r, candidate, original, kind, &mut told));
             let taken = told.outcome == CandidateOutcome::Taken;
             if shown {
                 trace.mappings.push(told);

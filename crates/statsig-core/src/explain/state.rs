@@ -29,11 +29,6 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn expose(&mut self, exposures: &[Exposed]) {
-        let fit = room(&self.exposures, exposures);
-        self.exposures.extend_from_slice(fit);
-    }
-
     pub(super) fn rule(&self) -> Text {
         self.rule_id.unwrap_or(Text::EMPTY)
     }
@@ -46,7 +41,26 @@ impl State {
     }
 }
 
-/// As many of `more` as still fit into `list`.
-pub(super) fn room<'e>(list: &[Exposed], more: &'e [Exposed]) -> &'e [Exposed] {
-    &more[..more.len().min(MAX_EXPOSURES.saturating_sub(list.len()))]
+/// What a walk may still copy of exposures; bounds its time and memory.
+#[derive(Debug)]
+pub(super) struct ExposureBudget {
+    left: usize,
+    /// Whether anything was left out.
+    pub(super) dropped: bool,
+}
+
+impl ExposureBudget {
+    /// Far more than an evaluation keeps.
+    pub(super) fn new() -> Self {
+        Self { left: 64 * MAX_EXPOSURES, dropped: false }
+    }
+
+    /// Appends as many exposures as fit; returns how many.
+    pub(super) fn append(&mut self, list: &mut Vec<Exposed>, more: &[Exposed]) -> usize {
+        let count = more.len().min(self.left).min(MAX_EXPOSURES.saturating_sub(list.len()));
+        list.extend_from_slice(&more[..count]);
+        self.left -= count;
+        self.dropped |= count < more.len();
+        count
+    }
 }

@@ -9,11 +9,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::shown::Shown;
-use super::state::State;
+use super::state::{ExposureBudget, State};
 use super::tree::{Cut, RuleOutcome, RuleTrace, SpecKind, SpecOutcome, SpecTrace};
 use super::{LEVELS, NODES};
 use crate::evaluate::{
-    Abort, Call, ConfigValue, EvaluationContext, Kind, MAX_DEPTH, MAX_FRAMES, MAX_STEPS, Recognition,
+    Abort, Call, ConfigValue, EvaluationContext, Exposed, Kind, MAX_CONDITIONS, MAX_DEPTH, MAX_FRAMES, MAX_STEPS,
+    Recognition,
 };
 use crate::ruleset::{MaybeText, NO_INDEX, Rule, Ruleset, Spec, Text, well_known};
 
@@ -32,6 +33,8 @@ pub(super) struct Walker<'a> {
     pub(super) depth: u32,
     pub(super) frames: u32,
     steps: u32,
+    conditions: u32,
+    pub(super) budget: ExposureBudget,
     memo: HashMap<Text, Rc<Nested>>,
     pub(super) groups: HashMap<Text, Option<Text>>,
     /// What is being evaluated, outermost first.
@@ -56,6 +59,8 @@ impl<'a> Walker<'a> {
             depth: 0,
             frames: 0,
             steps: 0,
+            conditions: 0,
+            budget: ExposureBudget::new(),
             memo: HashMap::new(),
             groups: HashMap::new(),
             path: Vec::new(),
@@ -82,6 +87,24 @@ impl<'a> Walker<'a> {
     /// Whether what is found is shown at all.
     pub(super) fn shows(&self) -> bool {
         self.muted == 0
+    }
+
+    /// Evaluates something that is not shown, unless `shown`.
+    pub(super) fn showing<R>(&mut self, shown: bool, evaluate: impl FnOnce(&mut Self) -> R) -> R {
+        self.muted += u32::from(!shown);
+        let result = evaluate(self);
+        self.muted -= u32::from(!shown);
+        result
+    }
+
+    /// Counts conditions towards the limit of a check.
+    pub(super) fn look_at(&mut self, conditions: usize) -> Result<(), Abort> {
+        self.conditions = self.conditions.saturating_add(crate::ruleset::position(conditions));
+        if self.conditions > MAX_CONDITIONS { Err(Abort::Exhausted) } else { Ok(()) }
+    }
+
+    pub(super) fn expose(&mut self, r: &mut State, exposures: &[Exposed]) {
+        self.budget.append(&mut r.exposures, exposures);
     }
 
     pub(super) fn text(&self, text: Text) -> String {
@@ -111,7 +134,7 @@ impl<'a> Walker<'a> {
             return Err(Abort::TooDeep);
         }
         let place = (call.kind, call.name.to_owned());
-        trace.cut = if self.path.contains(&place) {
+        let cut = if self.path.contains(&place) {
             Some(Cut::Cycle)
         } else if self.path.len() >= LEVELS {
             self.is_cut |= self.muted == 0;
@@ -120,10 +143,9 @@ impl<'a> Walker<'a> {
             // The spec itself is a node, too.
             (!self.node() && self.muted == 0).then_some(Cut::Nodes)
         };
+        trace.cut = cut;
         self.path.push(place);
-        self.muted += u32::from(trace.cut.is_some());
-        let end = self.evaluate_spec(r, call, trace);
-        self.muted -= u32::from(trace.cut.is_some());
+        let end = self.showing(cut.is_none(), |walker| walker.evaluate_spec(r, call, trace));
         self.path.pop();
         let recognition = end?;
         self.frames -= 1;
@@ -202,8 +224,8 @@ impl<'a> Walker<'a> {
         let rules = &self.ruleset.rules[spec.rules()];
         for (at, rule) in rules.iter().enumerate() {
             let shown = self.node();
-            let mut told = self.rule_trace(rule, RuleOutcome::Failed);
-            let next = self.try_rule(r, spec, rule, &mut told);
+            let mut told = if shown { self.rule_trace(rule, RuleOutcome::Failed) } else { RuleTrace::default() };
+            let next = self.showing(shown, |walker| walker.try_rule(r, spec, rule, &mut told));
             attach(trace, told, shown);
             match next {
                 Ok(Next::Rule) => {}

@@ -3,7 +3,7 @@
 use statsig_core::StatsigUser;
 
 use crate::documents::{Document, ids, rule};
-use crate::{RECOGNIZED, TOO_DEEP, compile, evaluate, gate};
+use crate::{RECOGNIZED, TOO_DEEP, compile, evaluate, gate, sound};
 
 /// For each refused spec, the delegates of all specs before it were looked through.
 #[test]
@@ -34,8 +34,10 @@ fn groups_of_a_bandit_beside_weights() {
         ..Document::default()
     };
     let snapshot = compile(document.write()).unwrap();
-    let value =
-        evaluate(&snapshot, StatsigUser::new(), |context| context.experiment("bandit", true).value().to_string());
+    let value = evaluate(&snapshot, StatsigUser::new(), |context| {
+        sound(&context.explain_experiment("bandit"));
+        context.experiment("bandit", true).value().to_string()
+    });
     assert_eq!(value, "{\"arm\":\"a\"}");
 }
 
@@ -68,6 +70,7 @@ fn rules_of_a_layer_beside_conditions_of_its_delegate() {
             evaluate(&snapshot, StatsigUser::new(), move |context| context.layer("l", record).details().reason());
         assert_eq!(reason, TOO_DEEP);
     }
+    evaluate(&snapshot, StatsigUser::new(), |context| sound(&context.explain_layer("l")));
 }
 
 /// The list of known groups was searched from its beginning.

@@ -3,7 +3,7 @@
 use statsig_core::{Getters, ProblemKind, StatsigUser};
 
 use crate::documents::{Document, ids, rule};
-use crate::{RECOGNIZED, TOO_DEEP, compile, evaluate, gate, on_small_stack};
+use crate::{RECOGNIZED, TOO_DEEP, compile, evaluate, gate, on_small_stack, sound};
 
 /// A megabyte of brackets.
 fn nested(open: &str, inside: &str, close: &str) -> String {
@@ -103,6 +103,7 @@ fn experiment(snapshot: &std::sync::Arc<statsig_core::Snapshot>, name: &str) -> 
             (experiment.value().to_string(), experiment.details().reason())
         });
         assert_eq!(quick, recording, "{name}: quick and recording");
+        sound(&context.explain_experiment(&name));
         quick
     })
 }
@@ -124,6 +125,7 @@ fn chains_and_circles_of_delegates_end() {
         assert_eq!(near_the_end, (value.to_owned(), reason.to_owned()));
         let layer = evaluate(&snapshot, StatsigUser::new(), |context| context.layer("l", true).details().reason());
         assert_eq!(layer, TOO_DEEP);
+        evaluate(&snapshot, StatsigUser::new(), |context| sound(&context.explain_layer("l")));
     }
 }
 

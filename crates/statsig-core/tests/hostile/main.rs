@@ -14,7 +14,8 @@ mod size;
 use std::sync::Arc;
 
 use statsig_core::{
-    Error, EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SpecSourceKind, StatsigUser,
+    Error, EvaluationContext, EvaluationSettings, Explanation, FixedClock, Ruleset, Snapshot, SpecSourceKind,
+    StatsigUser,
 };
 
 /// Unoptimized code has frames several times the size.
@@ -46,6 +47,13 @@ fn evaluate<R: Send + 'static>(
     })
 }
 
+/// An explanation agrees with the evaluation, and is small enough to be read.
+fn sound(explanation: &Explanation) {
+    assert!(!explanation.disagrees, "{}", explanation.name);
+    assert!(explanation.lines().len() < 10_000, "{}", explanation.name);
+    assert!(serde_json::to_string(&explanation.trace).unwrap().len() < 5_000_000, "{}", explanation.name);
+}
+
 /// Value and reason of a gate, found by both ways of evaluating.
 fn gate(snapshot: &Arc<Snapshot>, name: &str) -> (bool, String) {
     let name = name.to_owned();
@@ -56,6 +64,7 @@ fn gate(snapshot: &Arc<Snapshot>, name: &str) -> (bool, String) {
         });
         assert_eq!(quick, recording, "{name}: quick and recording");
         assert_eq!(context.check_gate(&name), quick.0);
+        sound(&context.explain_gate(&name));
         quick
     })
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use statsig_core::{Getters, Json, ProblemKind, Ruleset, StatsigUser};
 
 use crate::documents::{Document, ids, rule};
-use crate::{RECOGNIZED, compile, evaluate, gate, on_small_stack};
+use crate::{RECOGNIZED, compile, evaluate, gate, on_small_stack, sound};
 
 #[test]
 fn a_document_of_two_hundred_thousand_small_specs_is_compiled() {
@@ -182,6 +182,7 @@ fn a_value_of_two_hundred_thousand_members_is_packed_and_read() {
         let layer = context.layer("l", false);
         assert_eq!((layer.get_i64("k99999", -1), layer.parameter("k5").rule_id), (99_999, "r"));
         assert_eq!(layer.value().as_object().into_iter().flatten().count(), 100_000);
+        sound(&context.explain_layer("l"));
     });
     on_small_stack(move || {
         assert_eq!(Json::parse(&value).unwrap().view().as_object().into_iter().flatten().count(), 100_000);
