@@ -1,5 +1,7 @@
 //! Time and heap allocations of checks, on one thread and on two.
 
+#![allow(clippy::expect_used, reason = "a benchmark reports, and ends where its input is wrong")]
+
 mod fixtures;
 
 use divan::{AllocProfiler, Bencher, black_box};

@@ -6,6 +6,14 @@
 //! stands in for them: about 3,000 instructions a block instead of some 100. The last column is
 //! the count without the compression function.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a benchmark reports, and ends where its input is wrong"
+)]
+
 mod fixtures;
 
 use std::process::Command;

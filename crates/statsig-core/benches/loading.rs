@@ -4,6 +4,14 @@
 //! with the mix that real ones have: mostly gates with a few rules, some experiments with values,
 //! and target lists of IDs.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a benchmark reports, and ends where its input is wrong"
+)]
+
 use std::time::Instant;
 
 use peak_alloc::PeakAlloc;

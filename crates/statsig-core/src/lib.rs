@@ -46,6 +46,7 @@
 //! | --- | --- | --- |
 //! | `user-agent` | yes | browser and operating system from the user's `userAgent` |
 //! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
+//! | `testing` | no | [`testing`]: contract tests for implementations of the adapter traits |
 
 pub mod adapters;
 mod compile;
@@ -59,6 +60,8 @@ pub mod results;
 mod ruleset;
 mod snapshot;
 mod specs;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod user;
 #[cfg(feature = "user-agent")]
 mod user_agent;

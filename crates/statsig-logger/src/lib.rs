@@ -1,9 +1,36 @@
 //! Exposures and custom events for Statsig-compatible SDKs.
 //!
+//! What happens to an exposure, from the check to the server:
+//!
+//! | step | here |
+//! | --- | --- |
+//! | logged a moment ago? | [`ExposureDedupe`], by [`ExposureKey`] |
+//! | sampled by the project? | [`ExposureSampler`] |
+//! | queued, cut into batches, sent and sent again | [`EventPipeline`], for events that implement [`QueuedEvent`] |
+//! | delivered | an [`EventSink`](statsig_core::EventSink): [`JsonlFileSink`] here, others elsewhere |
+//!
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `spool` | [`spool`]: batches on disk, kept across outages, restarts and `kill -9` |
 //! | `testing` | in-memory disk and fault injection for tests (with `spool`) |
 
+mod batch;
+mod body;
+mod dedupe;
+mod event;
+mod exposure_key;
+mod jsonl_sink;
+mod ledger;
+mod pipeline;
+mod sampling;
 #[cfg(feature = "spool")]
 pub mod spool;
+
+pub use body::BodyError;
+pub use dedupe::ExposureDedupe;
+pub use event::QueuedEvent;
+pub use exposure_key::{ExposureKey, ExposureKind, ExposureParts, exposure_hash};
+pub use jsonl_sink::{JsonlError, JsonlFileSink};
+pub use ledger::{DropCause, DropCounts, EventStats, FlushReport};
+pub use pipeline::{EventPipeline, PipelineOptions};
+pub use sampling::{ExposureSampler, SamplingInput, SamplingMark, SamplingMode};

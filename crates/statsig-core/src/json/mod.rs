@@ -24,7 +24,7 @@
 //! | object | `u32` byte length of the members, members: key as a string without tag, value |
 //! | indexed object | `u32` byte length of all that follows, `u32` count, that many `u32` offsets of members sorted by key, members |
 //!
-//! Objects of more than [`INDEX_ABOVE`] members are indexed, so that a read takes a binary search.
+//! Objects of more than 16 members are indexed, so that a read takes a binary search.
 //! The number kinds of JSON text are kept apart (`1` and `1.0` differ); members keep their order;
 //! of duplicate keys the last one counts.
 

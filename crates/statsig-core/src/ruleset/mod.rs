@@ -35,7 +35,7 @@ pub(crate) const NO_RATE: u64 = u64::MAX;
 
 /// A compiled project.
 ///
-/// Made by [`crate::compile`] from the bytes of a document; read by an
+/// Made by [`Ruleset::compile`] from the bytes of a document; read by an
 /// [`EvaluationContext`](crate::EvaluationContext). Two rulesets are equal when they were compiled
 /// from documents that say the same in the same order.
 #[derive(Debug, PartialEq)]

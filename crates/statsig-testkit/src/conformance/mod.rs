@@ -10,7 +10,7 @@
 //! | [`plan`] | what a set asks for, and its users |
 //! | [`record`] | one result, as it is written |
 //! | [`equality`] | when two JSON values count as the same |
-//! | [`compare`] | walking two result files |
+//! | [`mod@compare`] | walking two result files |
 //! | [`exceptions`] | the places where this project differs on purpose |
 //! | [`report`] | counts and differences |
 //! | [`suite`] | many sets at once, on all cores |

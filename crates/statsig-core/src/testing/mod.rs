@@ -1,0 +1,9 @@
+//! Contract tests: what every implementation of an adapter trait must do, ours or a third party's.
+//!
+//! Each is an `async` function without a runtime of its own; run it on whatever runtime the
+//! implementation needs, against a fresh instance with a working destination. It panics, as tests
+//! do, where the contract is broken.
+
+mod event_sink;
+
+pub use event_sink::event_sink_contract;

@@ -1,0 +1,94 @@
+//! How often checks and users touch the heap.
+//!
+//! The bounds are promises of the documentation: a gate's value costs no allocation, a config with
+//! one typed read at most two.
+
+use allocation_counter::measure;
+use statsig_core::StatsigUser;
+
+#[path = "../benches/fixtures/mod.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "the benchmarks use the rest; a broken fixture ends the test")]
+mod fixtures;
+
+use fixtures::Bench;
+
+/// Allocations of one call, after a first one that may fill what is filled only once.
+fn allocations<R>(mut call: impl FnMut() -> R) -> u64 {
+    drop(call());
+    let mut result = None;
+    let counted = measure(|| result = Some(call()));
+    drop(result);
+    counted.count_total
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| vec![1_u8]), 1);
+    assert_eq!(allocations(|| 1_u8), 0);
+}
+
+#[test]
+fn a_gate_costs_none() {
+    let bench = Bench::new();
+    for gate in [
+        "unknown",
+        "public",
+        "rollout",
+        "ten_rules",
+        "large_list",
+        "large_exact_list",
+        "version",
+        "browser",
+        "after_launch",
+        "older_than_a_day",
+        "numbers",
+        "pattern",
+        "bucketed",
+    ] {
+        assert_eq!(allocations(|| bench.gate(gate)), 0, "{gate}");
+    }
+}
+
+#[test]
+fn a_config_with_one_read_costs_at_most_two() {
+    let bench = Bench::new();
+    assert!(allocations(|| bench.config_read()) <= 2);
+    assert!(allocations(|| bench.experiment_read()) <= 2);
+    assert!(allocations(|| bench.layer_read()) <= 2);
+    assert!(allocations(|| bench.config("unknown")) <= 2);
+}
+
+#[test]
+fn a_user_with_an_id_costs_at_most_two_and_a_clone_none() {
+    let long = "0123456789abcdef0123456789abcdef";
+    assert!(allocations(|| StatsigUser::with_user_id("user-1")) <= 2);
+    assert!(allocations(|| StatsigUser::with_user_id(long)) <= 2);
+    let user = StatsigUser::with_user_id(long);
+    assert_eq!(allocations(|| user.clone()), 0);
+}
+
+#[test]
+fn a_user_with_six_fields_costs_at_most_ten() {
+    let counted = allocations(|| {
+        StatsigUser::builder()
+            .user_id("0b8f3a0e-6f0e-4f5e-9d0a-3d2a8f6f1c11")
+            .email("a.rather.long.name@corp.example")
+            .ip("203.0.113.7")
+            .user_agent("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36")
+            .country("NZ")
+            .app_version("2.10.1")
+            .build()
+    });
+    assert!(counted <= 10, "{counted}");
+    let counted = allocations(|| {
+        StatsigUser::builder()
+            .user_id("user-1")
+            .custom_id("companyID", "a company with a long name")
+            .email("a.rather.long.name@corp.example")
+            .custom("plan", "enterprise")
+            .custom("level", 7)
+            .private_attribute("salary", 1.5)
+            .build()
+    });
+    assert!(counted <= 10, "{counted}");
+}

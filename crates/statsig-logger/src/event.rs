@@ -1,0 +1,36 @@
+//! What the pipeline needs to know of an event.
+
+/// An event that waits to be encoded.
+///
+/// It is made on the application's thread and written as JSON on a background thread, so it best
+/// holds shared handles rather than texts.
+///
+/// ```
+/// use statsig_logger::QueuedEvent;
+///
+/// struct Purchase { cents: u32 }
+///
+/// impl QueuedEvent for Purchase {
+///     fn is_exposure(&self) -> bool {
+///         false
+///     }
+///     fn cost_bytes(&self) -> usize {
+///         size_of::<Self>()
+///     }
+///     fn write_json(&self, out: &mut Vec<u8>) {
+///         out.extend_from_slice(format!(r#"{{"eventName":"purchase","value":{}}}"#, self.cents).as_bytes());
+///     }
+/// }
+/// ```
+pub trait QueuedEvent: Send + 'static {
+    /// Whether it is an exposure. Where something must be dropped, other events give way first.
+    fn is_exposure(&self) -> bool;
+
+    /// Memory that it holds while it waits, in bytes, as far as it is not shared with others. Must
+    /// not change.
+    fn cost_bytes(&self) -> usize;
+
+    /// Appends the event as one JSON value. If it panics, the event is dropped and counted, and
+    /// what it had written is discarded.
+    fn write_json(&self, out: &mut Vec<u8>);
+}

@@ -1,0 +1,150 @@
+//! The accounts: where every event is that was ever accepted.
+
+use std::fmt;
+
+/// Why an event was not delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropCause {
+    /// Logging is switched off.
+    Disabled,
+    /// The queue held as many events as it may.
+    QueueEvents,
+    /// The queue held as many bytes as it may.
+    QueueBytes,
+    /// It could not be written as JSON, or its batch could not be read again.
+    Unencodable,
+    /// The destination refused its batch.
+    Rejected,
+    /// It is larger than the destination takes, alone.
+    TooLarge,
+    /// Its batch failed time and again while others passed.
+    Attempts,
+    /// The pipeline was shut down before it was delivered.
+    Shutdown,
+}
+
+impl DropCause {
+    /// All causes.
+    pub const ALL: [Self; 8] = [
+        Self::Disabled,
+        Self::QueueEvents,
+        Self::QueueBytes,
+        Self::Unencodable,
+        Self::Rejected,
+        Self::TooLarge,
+        Self::Attempts,
+        Self::Shutdown,
+    ];
+
+    /// The name of the cause in metrics and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::QueueEvents => "queue_events",
+            Self::QueueBytes => "queue_bytes",
+            Self::Unencodable => "unencodable",
+            Self::Rejected => "rejected",
+            Self::TooLarge => "too_large",
+            Self::Attempts => "attempts",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl fmt::Display for DropCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Number of events not delivered, by cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DropCounts([u64; DropCause::ALL.len()]);
+
+impl DropCounts {
+    /// The number for a cause.
+    #[must_use]
+    pub fn get(&self, cause: DropCause) -> u64 {
+        self.0[cause as usize]
+    }
+
+    /// The sum over all causes.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Causes with their numbers, those with none left out.
+    pub fn iter(&self) -> impl Iterator<Item = (DropCause, u64)> + '_ {
+        DropCause::ALL.into_iter().map(|cause| (cause, self.get(cause))).filter(|&(_, events)| events > 0)
+    }
+
+    pub(crate) fn add(&mut self, cause: DropCause, events: u64) {
+        self.0[cause as usize] += events;
+    }
+
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+}
+
+/// The accounts of an event pipeline at one moment.
+///
+/// `accepted = delivered + pending + dropped` holds in every snapshot: `pending` is not what the
+/// others leave, but counted where the events are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventStats {
+    /// Events that were handed to the pipeline.
+    pub accepted: u64,
+    /// Events that the sink has taken.
+    pub delivered: u64,
+    /// Events that are neither delivered nor dropped yet: queued, being encoded, or in batches.
+    pub pending: u64,
+    /// Those of `pending` that are in batches, waiting or on their way.
+    pub pending_in_batches: u64,
+    /// Events that were given up.
+    pub dropped: DropCounts,
+    /// Batches that the sink has taken.
+    pub batches_delivered: u64,
+    /// Attempts that failed and were worth repeating.
+    pub retries: u64,
+    /// Batches that were too large and were cut in two.
+    pub splits: u64,
+    /// Attempts that ended in a panic of the sink.
+    pub sink_panics: u64,
+    /// Times that the sending task panicked and was started again.
+    pub sender_restarts: u64,
+}
+
+impl EventStats {
+    /// Whether every accepted event is accounted for.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.accepted == self.delivered + self.pending + self.dropped.total()
+    }
+}
+
+/// What became of the events that had been accepted when a flush began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[must_use]
+pub struct FlushReport {
+    /// The sink has taken them.
+    pub delivered: u64,
+    /// They were given up; [`EventStats::dropped`] says why.
+    pub failed: u64,
+    /// Neither, when the time was up. The pipeline goes on trying unless it is shut down.
+    pub pending: u64,
+}
+
+impl FlushReport {
+    /// Whether everything was delivered.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.failed == 0 && self.pending == 0
+    }
+}

@@ -1,0 +1,131 @@
+//! When to try again.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The pause after failures, for all batches together: a destination that fails one fails others.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    base: Duration,
+    cap: Duration,
+    failures: u32,
+    /// No attempt before; `true` if the destination asked for it.
+    until: Option<(Instant, bool)>,
+    random: u64,
+}
+
+impl Backoff {
+    pub(super) fn new(base: Duration, cap: Duration, seed: Option<u64>) -> Self {
+        let random = seed.unwrap_or_else(|| Uuid::now_v7().as_u64_pair().1);
+        Self { base, cap, failures: 0, until: None, random }
+    }
+
+    /// Notes a failure, and chooses the pause: full jitter, but no shorter than asked for.
+    pub(super) fn failed(&mut self, now: Instant, asked: Option<Duration>) {
+        // Attempts made at the same time fail for the same reason: they count once.
+        if self.until(now).is_none() {
+            self.failures = self.failures.saturating_add(1);
+        }
+        let most = self.base.saturating_mul(1 << (self.failures - 1).min(20)).min(self.cap);
+        let jittered = most.mul_f64(self.fraction());
+        let pause = match asked {
+            // A little more, so that those who were told the same do not come together.
+            Some(asked) => (asked + asked.mul_f64(self.fraction() / 10.0)).min(self.cap).max(jittered),
+            None => jittered,
+        };
+        let until = (now + pause, asked.is_some());
+        // Of attempts made at the same time, the longest pause counts.
+        self.until = Some(self.until.map_or(until, |known| (known.0.max(until.0), known.1 | until.1)));
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        self.failures = 0;
+        self.until = None;
+    }
+
+    /// Ends the pause, unless the destination asked for it.
+    pub(super) fn hurry(&mut self) {
+        self.until = self.until.filter(|&(_, asked)| asked);
+    }
+
+    /// Ends the pause, whoever asked for it.
+    pub(super) fn disregard(&mut self) {
+        self.until = None;
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// The end of the pause, if it is not over.
+    pub(super) fn until(&mut self, now: Instant) -> Option<Instant> {
+        self.until = self.until.filter(|&(until, _)| until > now);
+        self.until.map(|(until, _)| until)
+    }
+
+    /// An even number from 0 to 1 (SplitMix64).
+    pub(super) fn fraction(&mut self) -> f64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.random;
+        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (bits >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_to_the_cap_and_are_spread() {
+        let now = Instant::now();
+        for failures in 1..=40_u32 {
+            let most = SECOND.saturating_mul(1 << (failures - 1).min(20)).min(60 * SECOND);
+            let pauses: Vec<Duration> = (0..200)
+                .map(|seed| {
+                    let mut backoff = Backoff::new(SECOND, 60 * SECOND, Some(seed));
+                    for _ in 1..failures {
+                        backoff.failed(now, None);
+                        backoff.disregard();
+                    }
+                    backoff.failed(now, None);
+                    backoff.until(now).map_or(Duration::ZERO, |until| until - now)
+                })
+                .collect();
+            assert!(pauses.iter().all(|&pause| pause <= most));
+            assert!(pauses.iter().any(|&pause| pause < most / 10) && pauses.iter().any(|&pause| pause > most * 9 / 10));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_of_attempts_made_together_count_once() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(SECOND, 60 * SECOND, Some(1));
+        (0..50).for_each(|_| backoff.failed(now, None));
+        assert!(backoff.until(now).is_some_and(|until| until <= now + SECOND));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_destination_asks_for_is_kept_up_to_the_cap() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(SECOND, 60 * SECOND, Some(1));
+        backoff.failed(now, Some(7 * SECOND));
+        backoff.hurry();
+        let until = backoff.until(now).unwrap();
+        assert!(until >= now + 7 * SECOND && until <= now + 8 * SECOND);
+        backoff.failed(now, Some(3_600 * SECOND));
+        assert_eq!(backoff.until(now), Some(now + 60 * SECOND));
+        assert_eq!(backoff.until(now + 61 * SECOND), None);
+        backoff.failed(now, None);
+        backoff.hurry();
+        assert_eq!(backoff.until(now), None);
+        assert!(backoff.is_failing());
+        backoff.succeeded();
+        assert!(!backoff.is_failing());
+    }
+}

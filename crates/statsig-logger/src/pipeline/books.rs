@@ -1,0 +1,303 @@
+//! What happens to events behind the queue, and the accounts of it.
+//!
+//! All of it is under one lock, which application threads meet only when they flush or when the
+//! queue is full. Where an event moves from one place to the other, both change under the lock, so
+//! that at no moment it is counted twice or not at all.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+
+use statsig_core::EventBatch;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::batch::Encoded;
+use crate::ledger::{DropCause, DropCounts, FlushReport};
+
+/// Exposures or other events: they are never in one batch, so that the others can give way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Exposure,
+    Custom,
+}
+
+impl Kind {
+    pub(super) const BOTH: [Self; 2] = [Self::Exposure, Self::Custom];
+}
+
+/// Events of one kind that were taken from the queue, numbered in this order for good.
+#[derive(Debug)]
+pub(super) struct Staged<E> {
+    pub(super) events: VecDeque<E>,
+    /// Number of the first of them.
+    pub(super) first: u64,
+    /// Those with a lower number are to be cut, whether or not they fill a batch.
+    pub(super) cut_before: u64,
+}
+
+impl<E> Staged<E> {
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.events.len() as u64
+    }
+}
+
+/// A batch, and what it means to those who wait.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) batch: EventBatch,
+    /// How many of its first events each ticket waits for.
+    tickets: Vec<(u64, u32)>,
+    /// Failures after which other batches passed.
+    pub(super) strikes: u32,
+    /// Batches that had passed at its last failure.
+    pub(super) passed_then: Option<u64>,
+}
+
+impl Held {
+    /// The halves of this batch, in its place.
+    pub(super) fn halves(&self, batches: [EventBatch; 2]) -> [Self; 2] {
+        let first_events = batches[0].event_count;
+        let mut halves = batches.map(|batch| Self {
+            batch,
+            tickets: Vec::new(),
+            strikes: self.strikes,
+            passed_then: self.passed_then,
+        });
+        for &(ticket, events) in &self.tickets {
+            halves[0].tickets.push((ticket, events.min(first_events)));
+            halves[1].tickets.push((ticket, events.saturating_sub(first_events)));
+        }
+        halves
+    }
+}
+
+/// Somebody who waits for events.
+#[derive(Debug)]
+struct Ticket {
+    id: u64,
+    /// Events with a lower number are waited for, by kind.
+    before: [u64; 2],
+    report: FlushReport,
+    done: Option<oneshot::Sender<FlushReport>>,
+}
+
+/// The events that are being encoded.
+#[derive(Debug)]
+pub(super) struct Cut {
+    pub(super) kind: Kind,
+    pub(super) numbers: Range<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Books<E> {
+    pub(super) staged: [Staged<E>; 2],
+    pub(super) encoding: Option<Cut>,
+    pub(super) waiting: VecDeque<Held>,
+    /// On their way, by batch id.
+    pub(super) flying: HashMap<[u8; 16], Held>,
+    tickets: Vec<Ticket>,
+    next_ticket: u64,
+    /// When to give up, once a shutdown began.
+    pub(super) closing: Option<Instant>,
+    /// Nobody is left who could wait.
+    pub(super) abandoned: bool,
+    /// A flush wants the pause to end.
+    pub(super) hurry: bool,
+    pub(super) delivered: u64,
+    pub(super) dropped: DropCounts,
+    pub(super) batches_delivered: u64,
+    pub(super) retries: u64,
+    pub(super) splits: u64,
+    pub(super) sink_panics: u64,
+    pub(super) sender_restarts: u64,
+}
+
+impl<E> Books<E> {
+    pub(super) fn new() -> Self {
+        Self {
+            staged: Kind::BOTH.map(|_| Staged { events: VecDeque::new(), first: 0, cut_before: 0 }),
+            encoding: None,
+            waiting: VecDeque::new(),
+            flying: HashMap::new(),
+            tickets: Vec::new(),
+            next_ticket: 0,
+            closing: None,
+            abandoned: false,
+            hurry: false,
+            delivered: 0,
+            dropped: DropCounts::default(),
+            batches_delivered: 0,
+            retries: 0,
+            splits: 0,
+            sink_panics: 0,
+            sender_restarts: 0,
+        }
+    }
+
+    pub(super) fn in_batches(&self) -> u64 {
+        self.waiting.iter().chain(self.flying.values()).map(|held| u64::from(held.batch.event_count)).sum()
+    }
+
+    pub(super) fn pending(&self) -> u64 {
+        let staged: usize = self.staged.iter().map(|staged| staged.events.len()).sum();
+        let encoding = self.encoding.as_ref().map_or(0, |cut| cut.numbers.end - cut.numbers.start);
+        staged as u64 + encoding + self.in_batches()
+    }
+
+    /// Asks for everything staged to be cut.
+    pub(super) fn cut_all(&mut self) {
+        for staged in &mut self.staged {
+            staged.cut_before = staged.end();
+        }
+    }
+
+    /// Begins to wait for everything that is here.
+    pub(super) fn issue_ticket(&mut self) -> (u64, oneshot::Receiver<FlushReport>) {
+        let (done, receiver) = oneshot::channel();
+        let id = self.next_ticket;
+        self.next_ticket += 1;
+        for held in self.waiting.iter_mut().chain(self.flying.values_mut()) {
+            held.tickets.push((id, held.batch.event_count));
+        }
+        let before = [self.staged[0].end(), self.staged[1].end()];
+        let report = FlushReport { pending: self.pending(), ..FlushReport::default() };
+        self.tickets.push(Ticket { id, before, report, done: Some(done) });
+        self.resolve_tickets();
+        (id, receiver)
+    }
+
+    /// Ends the waiting with what is known so far; `None` if the ticket was resolved.
+    pub(super) fn withdraw_ticket(&mut self, id: u64) -> Option<FlushReport> {
+        let at = self.tickets.iter().position(|ticket| ticket.id == id)?;
+        Some(self.tickets.swap_remove(at).report)
+    }
+
+    /// Takes up to so many events of a kind for encoding, one cut at a time.
+    pub(super) fn begin_cut(&mut self, kind: Kind, events: usize) -> Vec<E> {
+        let staged = &mut self.staged[kind as usize];
+        let taken: Vec<E> = staged.events.drain(..events.min(staged.events.len())).collect();
+        let start = staged.first;
+        staged.first += taken.len() as u64;
+        self.encoding = Some(Cut { kind, numbers: start..staged.first });
+        taken
+    }
+
+    /// Takes over what a cut became.
+    pub(super) fn end_cut(&mut self, encoded: Encoded) {
+        let Some(cut) = self.encoding.take() else { return };
+        for (place, cause) in &encoded.failed {
+            let number = cut.numbers.start + *place as u64;
+            self.drop_numbers(cut.kind, number..number + 1, *cause);
+        }
+        for part in encoded.batches {
+            let tickets = self.tickets.iter().filter_map(|ticket| {
+                let before = ticket.before[cut.kind as usize].saturating_sub(cut.numbers.start);
+                let waited_for = |place: usize| part.places.contains(&place) && (place as u64) < before;
+                let places = (before.min(part.places.end as u64)).saturating_sub(part.places.start as u64);
+                let failed = encoded.failed.iter().filter(|(place, _)| waited_for(*place)).count();
+                let events = u32::try_from(places).unwrap_or(u32::MAX).saturating_sub(failed as u32);
+                (events > 0).then_some((ticket.id, events))
+            });
+            let tickets = tickets.collect();
+            self.waiting.push_back(Held { batch: part.batch, tickets, strikes: 0, passed_then: None });
+        }
+        self.resolve_tickets();
+    }
+
+    /// Gives up a cut that did not come to its end.
+    pub(super) fn abandon_cut(&mut self) {
+        if let Some(cut) = self.encoding.take() {
+            self.drop_numbers(cut.kind, cut.numbers, DropCause::Unencodable);
+            self.resolve_tickets();
+        }
+    }
+
+    /// Takes back what a sending task left that panicked.
+    pub(super) fn recover(&mut self) {
+        self.sender_restarts += 1;
+        self.abandon_cut();
+        let flying = std::mem::take(&mut self.flying);
+        self.waiting.extend(flying.into_values());
+    }
+
+    /// Drops the oldest custom event that is staged.
+    pub(super) fn evict_custom(&mut self, cause: DropCause) -> Option<E> {
+        let staged = &mut self.staged[Kind::Custom as usize];
+        let event = staged.events.pop_front()?;
+        let number = staged.first;
+        staged.first += 1;
+        self.drop_numbers(Kind::Custom, number..number + 1, cause);
+        self.resolve_tickets();
+        Some(event)
+    }
+
+    /// Notes that the sink has a batch, or else why it never will.
+    pub(super) fn settle(&mut self, held: &Held, dropped: Option<DropCause>) {
+        let events = u64::from(held.batch.event_count);
+        match dropped {
+            None => {
+                self.delivered += events;
+                self.batches_delivered += 1;
+            }
+            Some(cause) => self.dropped.add(cause, events),
+        }
+        for &(id, events) in &held.tickets {
+            if let Some(ticket) = self.tickets.iter_mut().find(|ticket| ticket.id == id) {
+                ticket.settle(u64::from(events), dropped.is_none());
+            }
+        }
+        self.resolve_tickets();
+    }
+
+    /// Gives up everything, and returns the events that had not been encoded.
+    pub(super) fn give_up(&mut self, cause: DropCause) -> Vec<E> {
+        let mut events = Vec::new();
+        for kind in Kind::BOTH {
+            let staged = &mut self.staged[kind as usize];
+            let numbers = staged.first..staged.end();
+            staged.first = numbers.end;
+            events.extend(staged.events.drain(..));
+            self.drop_numbers(kind, numbers, cause);
+        }
+        self.abandon_cut();
+        let flying = std::mem::take(&mut self.flying).into_values();
+        let held: Vec<Held> = std::mem::take(&mut self.waiting).into_iter().chain(flying).collect();
+        for held in &held {
+            self.settle(held, Some(cause));
+        }
+        self.resolve_tickets();
+        events
+    }
+
+    fn drop_numbers(&mut self, kind: Kind, numbers: Range<u64>, cause: DropCause) {
+        self.dropped.add(cause, numbers.end - numbers.start);
+        for ticket in &mut self.tickets {
+            let before = ticket.before[kind as usize].min(numbers.end);
+            ticket.settle(before.saturating_sub(numbers.start), false);
+        }
+    }
+
+    fn resolve_tickets(&mut self) {
+        self.tickets.retain_mut(|ticket| {
+            if ticket.report.pending > 0 {
+                return true;
+            }
+            if let Some(done) = ticket.done.take() {
+                // Whoever waited may have gone.
+                let _ = done.send(ticket.report);
+            }
+            false
+        });
+    }
+}
+
+impl Ticket {
+    fn settle(&mut self, events: u64, delivered: bool) {
+        self.report.pending = self.report.pending.saturating_sub(events);
+        if delivered {
+            self.report.delivered += events;
+        } else {
+            self.report.failed += events;
+        }
+    }
+}

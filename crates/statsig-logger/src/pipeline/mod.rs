@@ -1,0 +1,183 @@
+//! From a logged event to a delivered batch.
+//!
+//! ```text
+//! threads ──▶ stripes ──▶ stage ──▶ encode ──▶ waiting ──▶ on its way ──▶ delivered
+//!              │  bounded  │  (blocking thread)   ▲ ▲            │
+//!              └───────────┴──▶ dropped{cause}    │ └─ retry ────┤
+//!                                                 └─ too large ──┴──▶ dropped{cause}
+//! ```
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `queue` | stripes and bounds; what gives way; the snapshot of the accounts |
+//! | `books` | everything behind the stripes, who waits for what, and how it ended |
+//! | `sender` | the task that cuts and sends |
+//! | `backoff` | pauses after failures |
+//!
+//! Invariants: an event is in exactly one place; it moves under the locks of both places; every
+//! place is bounded; nothing leaves without being counted. Locks are taken in the order stripes,
+//! then books, and never held across an `await`.
+
+mod backoff;
+mod books;
+mod options;
+mod queue;
+mod sender;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use statsig_core::{Clock, EventSink};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+pub use self::options::PipelineOptions;
+use self::queue::Queue;
+use crate::event::QueuedEvent;
+use crate::ledger::{EventStats, FlushReport};
+
+/// Queues events, cuts them into batches, and delivers these to an [`EventSink`].
+///
+/// A batch is cut when 500 events wait or after 60 seconds (both are [options](PipelineOptions)),
+/// never longer than the sink's destination takes, exposures apart from other events. One that
+/// fails is sent again after a pause with full jitter, or when the destination says; one that is
+/// too large is sent in halves. While the destination is down, events wait in the queue, and when
+/// that is full, custom events give way before exposures. Everything is counted ([`stats`](Self::stats)).
+///
+/// Dropping it without [`shutdown`](Self::shutdown) gives up what is pending.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use statsig_core::{FixedClock, NoopSink};
+/// use statsig_logger::{EventPipeline, PipelineOptions, QueuedEvent};
+///
+/// struct Ping;
+///
+/// impl QueuedEvent for Ping {
+///     fn is_exposure(&self) -> bool {
+///         false
+///     }
+///     fn cost_bytes(&self) -> usize {
+///         0
+///     }
+///     fn write_json(&self, out: &mut Vec<u8>) {
+///         out.extend_from_slice(br#"{"eventName":"ping"}"#);
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let runtime = tokio::runtime::Handle::current();
+/// let clock = Arc::new(FixedClock(1_700_000_000_000));
+/// let pipeline = EventPipeline::start(PipelineOptions::default(), Arc::new(NoopSink), clock, &runtime);
+/// pipeline.log(Ping);
+/// let report = pipeline.shutdown(Duration::from_secs(3)).await;
+/// assert_eq!((report.delivered, report.failed, report.pending), (1, 0, 0));
+/// assert!(pipeline.stats().is_balanced());
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct EventPipeline<E: QueuedEvent> {
+    queue: Arc<Queue<E>>,
+    ended: watch::Receiver<bool>,
+}
+
+impl<E: QueuedEvent> EventPipeline<E> {
+    /// Starts the sending task on a runtime, with its timers and blocking threads.
+    ///
+    /// The clock dates batches. Options that make no sense are raised to the least that works.
+    #[must_use]
+    pub fn start(options: PipelineOptions, sink: Arc<dyn EventSink>, clock: Arc<dyn Clock>, runtime: &Handle) -> Self {
+        let options = options.sane();
+        let queue = Arc::new(Queue::new(options.queue_events, options.queue_bytes, options.batch_events));
+        let (end, ended) = watch::channel(false);
+        runtime.spawn(sender::supervise(Arc::clone(&queue), sink, clock, options, end));
+        Self { queue, ended }
+    }
+
+    /// Accepts an event, or drops and counts it: when the queue is full, logging is off, or after
+    /// [`shutdown`](Self::shutdown).
+    ///
+    /// Takes a lock that threads rarely share; never waits for the sink. Allocates when the queue
+    /// grows.
+    pub fn log(&self, event: E) {
+        self.queue.push(event);
+    }
+
+    /// Switches logging off or on again. What is pending is delivered all the same.
+    pub fn set_disabled(&self, disabled: bool) {
+        self.queue.set_disabled(disabled);
+    }
+
+    /// Delivers everything that was accepted before this call, and returns when each event of it is
+    /// delivered or finally given up, or when the time is up.
+    ///
+    /// Ends a pause after failures, unless the destination asked for it. Events that gave way before
+    /// the call are not in the report.
+    ///
+    /// # Cancel safety
+    /// The events are sent all the same.
+    pub async fn flush(&self, within: Duration) -> FlushReport {
+        self.wait_for_all(within, None).await
+    }
+
+    /// Accepts no further events, delivers what is pending within a time, gives up the rest, and
+    /// closes the sink.
+    ///
+    /// Nothing is pending in the report: what could not be delivered has failed. A second call
+    /// waits for the first and reports what was still open then.
+    ///
+    /// # Cancel safety
+    /// The shutdown goes on.
+    pub async fn shutdown(&self, within: Duration) -> FlushReport {
+        self.queue.close();
+        let report = self.wait_for_all(within, Some(Instant::now() + within)).await;
+        let mut ended = self.ended.clone();
+        // It also ends if the runtime of the task does.
+        let _ = ended.wait_for(|ended| *ended).await;
+        report
+    }
+
+    /// The accounts, of one moment. Takes all locks of the queue for about a microsecond.
+    #[must_use]
+    pub fn stats(&self) -> EventStats {
+        self.queue.stats()
+    }
+
+    async fn wait_for_all(&self, within: Duration, closing: Option<Instant>) -> FlushReport {
+        self.queue.stage();
+        let (ticket, report) = {
+            let mut books = self.queue.books();
+            books.cut_all();
+            books.hurry = true;
+            books.closing = books.closing.or(closing);
+            books.issue_ticket()
+        };
+        self.queue.wake.notify_one();
+        let report = match closing {
+            // The task itself gives up in time, and settles everything.
+            Some(_) if !*self.ended.borrow() => {
+                let mut ended = self.ended.clone();
+                tokio::select! {
+                    biased;
+                    report = report => report.ok(),
+                    _ = ended.wait_for(|ended| *ended) => None,
+                }
+            }
+            _ => timeout(within, report).await.ok().and_then(Result::ok),
+        };
+        report.unwrap_or_else(|| self.queue.books().withdraw_ticket(ticket).unwrap_or_default())
+    }
+}
+
+impl<E: QueuedEvent> Drop for EventPipeline<E> {
+    fn drop(&mut self) {
+        self.queue.close();
+        self.queue.books().abandoned = true;
+        self.queue.wake.notify_one();
+    }
+}

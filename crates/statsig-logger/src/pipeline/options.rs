@@ -1,0 +1,76 @@
+//! Options of the pipeline.
+
+use std::time::Duration;
+
+/// How many events are kept, and when they are sent.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PipelineOptions {
+    /// Most events in a batch, and the number of waiting events that makes one be cut. Default 500.
+    pub batch_events: usize,
+    /// Longest time that an event waits for its batch to be cut. Default 60 seconds; batches are cut
+    /// up to a fifth earlier, so that a fleet started at once does not send at once.
+    pub batch_interval: Duration,
+    /// Most bytes of a batch before compression. Default 4 MiB.
+    pub batch_bytes: usize,
+    /// gzip level, 1 to 9; 0 does not compress. Default 6.
+    pub compression_level: u32,
+    /// Most events that wait for their batch. Default 100,000.
+    pub queue_events: usize,
+    /// Most bytes that they hold (see `QueuedEvent::cost_bytes`). Default 64 MiB.
+    pub queue_bytes: usize,
+    /// Most encoded batches in memory, on their way or waiting for another attempt. While there are
+    /// so many, further events stay in the queue. Default 10.
+    pub retry_queue_size: usize,
+    /// Most attempts at a time; one while attempts fail. Default 4.
+    pub parallel_deliveries: usize,
+    /// Most failures of a batch that count against it: those after which other batches passed.
+    /// A general outage costs no attempts. Default 6.
+    pub max_attempts: u32,
+    /// Pause after the first failure; doubles with each further one. The actual pause is chosen
+    /// evenly between zero and that. Default 1 second.
+    pub backoff_base: Duration,
+    /// Longest pause, also where the destination asks for a longer one. Default 60 seconds.
+    pub backoff_cap: Duration,
+    /// Longest attempt, if the sink does not give up earlier. Default 30 seconds.
+    pub delivery_timeout: Duration,
+    /// Seed of the pauses' randomness; random by default.
+    pub jitter_seed: Option<u64>,
+}
+
+impl Default for PipelineOptions {
+    fn default() -> Self {
+        Self {
+            batch_events: 500,
+            batch_interval: Duration::from_secs(60),
+            batch_bytes: 4 << 20,
+            compression_level: 6,
+            queue_events: 100_000,
+            queue_bytes: 64 << 20,
+            retry_queue_size: 10,
+            parallel_deliveries: 4,
+            max_attempts: 6,
+            backoff_base: Duration::from_secs(1),
+            backoff_cap: Duration::from_secs(60),
+            delivery_timeout: Duration::from_secs(30),
+            jitter_seed: None,
+        }
+    }
+}
+
+impl PipelineOptions {
+    /// The options with every number raised to the least that works.
+    pub(super) fn sane(mut self) -> Self {
+        self.batch_events = self.batch_events.clamp(1, u32::MAX as usize);
+        self.batch_interval = self.batch_interval.max(Duration::from_millis(10));
+        self.batch_bytes = self.batch_bytes.max(1_024);
+        self.compression_level = self.compression_level.min(9);
+        self.queue_events = self.queue_events.max(1);
+        self.retry_queue_size = self.retry_queue_size.max(1);
+        self.parallel_deliveries = self.parallel_deliveries.max(1);
+        self.max_attempts = self.max_attempts.max(1);
+        self.backoff_base = self.backoff_base.max(Duration::from_millis(1));
+        self.backoff_cap = self.backoff_cap.max(self.backoff_base);
+        self
+    }
+}

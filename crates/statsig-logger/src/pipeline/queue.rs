@@ -1,0 +1,235 @@
+//! The bounded queue between application threads and the sending task.
+//!
+//! Events lie in stripes, each under a lock of its own; a thread keeps to one stripe, so threads
+//! rarely meet, and the events of one thread and kind keep their order. The bounds hold for all
+//! stripes together, by two counters.
+//!
+//! When the queue is full, a custom event that comes is dropped. An exposure that comes takes the
+//! place of the oldest custom event there is; only if there is none it is dropped itself. Why the
+//! one that comes, and not the oldest exposure: the first exposure of a user is what counts in an
+//! experiment, and one that is dropped is logged again when its window turns.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::books::{Books, Kind};
+use crate::event::QueuedEvent;
+use crate::ledger::{DropCause, DropCounts, EventStats};
+
+const STRIPES: usize = 16;
+
+/// One per thread: the stripe that it keeps to.
+fn own_stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    // While the thread ends, any will do.
+    OWN.try_with(|own| *own).unwrap_or(0) % STRIPES
+}
+
+#[derive(Debug)]
+struct Content<E> {
+    exposures: Vec<E>,
+    customs: VecDeque<E>,
+    accepted: u64,
+    dropped: DropCounts,
+}
+
+/// Apart from its neighbours in the cache.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Stripe<E>(Mutex<Content<E>>);
+
+#[derive(Debug)]
+pub(super) struct Queue<E> {
+    stripes: Box<[Stripe<E>]>,
+    books: Mutex<Books<E>>,
+    /// Events and bytes in stripes and staged, and the custom events of them.
+    events: AtomicUsize,
+    bytes: AtomicUsize,
+    customs: AtomicUsize,
+    most_events: usize,
+    most_bytes: usize,
+    batch_events: usize,
+    disabled: AtomicBool,
+    closed: AtomicBool,
+    /// Wakes the sending task.
+    pub(super) wake: Notify,
+}
+
+impl<E: QueuedEvent> Queue<E> {
+    pub(super) fn new(most_events: usize, most_bytes: usize, batch_events: usize) -> Self {
+        let empty =
+            || Content { exposures: Vec::new(), customs: VecDeque::new(), accepted: 0, dropped: DropCounts::default() };
+        Self {
+            stripes: (0..STRIPES).map(|_| Stripe(Mutex::new(empty()))).collect(),
+            books: Mutex::new(Books::new()),
+            events: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            customs: AtomicUsize::new(0),
+            most_events,
+            most_bytes,
+            batch_events,
+            disabled: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            wake: Notify::new(),
+        }
+    }
+
+    pub(super) fn books(&self) -> MutexGuard<'_, Books<E>> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_disabled(&self, disabled: bool) {
+        self.disabled.store(disabled, Ordering::Relaxed);
+    }
+
+    /// Accepts no event any more. One that a thread is about to add is staged, or dropped.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Number of events that wait for a batch.
+    pub(super) fn len(&self) -> usize {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Takes an event, or drops and counts it.
+    pub(super) fn push(&self, event: E) {
+        let own = own_stripe();
+        if self.disabled.load(Ordering::Relaxed) {
+            return self.refuse(own, DropCause::Disabled);
+        }
+        let (bytes, exposure) = (event.cost_bytes(), event.is_exposure());
+        let events = loop {
+            match self.reserve(bytes) {
+                Ok(events) => break events,
+                Err(cause) if !(exposure && bytes <= self.most_bytes && self.evict_custom(own, cause)) => {
+                    return self.refuse(own, cause);
+                }
+                Err(_) => {}
+            }
+        };
+        let mut content = self.lock(own);
+        content.accepted += 1;
+        // Under the lock: whoever closes stages every stripe afterwards.
+        if self.closed.load(Ordering::Relaxed) {
+            content.dropped.add(DropCause::Shutdown, 1);
+            drop(content);
+            return self.release(1, bytes);
+        }
+        if exposure {
+            content.exposures.push(event);
+        } else {
+            content.customs.push_back(event);
+            self.customs.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(content);
+        // Each count is reached by one thread, so one of them wakes the task.
+        if events.is_multiple_of(self.batch_events) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Moves everything from the stripes to the stage.
+    pub(super) fn stage(&self) {
+        for at in 0..self.stripes.len() {
+            let mut content = self.lock(at);
+            if content.exposures.is_empty() && content.customs.is_empty() {
+                continue;
+            }
+            let mut books = self.books();
+            books.staged[Kind::Exposure as usize].events.extend(content.exposures.drain(..));
+            books.staged[Kind::Custom as usize].events.extend(content.customs.drain(..));
+            // What an unusual rush needed is given back.
+            content.exposures.shrink_to(self.batch_events);
+            content.customs.shrink_to(self.batch_events);
+        }
+    }
+
+    /// Gives back the room of events that left the stage.
+    pub(super) fn release_events(&self, events: &[E]) {
+        let customs = events.iter().filter(|event| !event.is_exposure()).count();
+        self.customs.fetch_sub(customs, Ordering::Relaxed);
+        self.release(events.len(), events.iter().map(E::cost_bytes).sum());
+    }
+
+    /// The accounts, at one moment for all places.
+    pub(super) fn stats(&self) -> EventStats {
+        // Always in this order, which is also that of `stage`.
+        let contents: Vec<_> = (0..self.stripes.len()).map(|at| self.lock(at)).collect();
+        let books = self.books();
+        let mut stats = EventStats {
+            delivered: books.delivered,
+            pending: books.pending(),
+            pending_in_batches: books.in_batches(),
+            dropped: books.dropped,
+            batches_delivered: books.batches_delivered,
+            retries: books.retries,
+            splits: books.splits,
+            sink_panics: books.sink_panics,
+            sender_restarts: books.sender_restarts,
+            ..EventStats::default()
+        };
+        for content in &contents {
+            stats.accepted += content.accepted;
+            stats.pending += (content.exposures.len() + content.customs.len()) as u64;
+            stats.dropped.add_all(&content.dropped);
+        }
+        stats
+    }
+
+    fn lock(&self, at: usize) -> MutexGuard<'_, Content<E>> {
+        self.stripes[at].0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes room for an event, and returns how many there are with it.
+    fn reserve(&self, bytes: usize) -> Result<usize, DropCause> {
+        let events = self.events.fetch_add(1, Ordering::Relaxed);
+        let held = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let cause = if events >= self.most_events {
+            DropCause::QueueEvents
+        } else if held.saturating_add(bytes) > self.most_bytes {
+            DropCause::QueueBytes
+        } else {
+            return Ok(events + 1);
+        };
+        self.release(1, bytes);
+        Err(cause)
+    }
+
+    fn release(&self, events: usize, bytes: usize) {
+        self.events.fetch_sub(events, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn refuse(&self, own: usize, cause: DropCause) {
+        let mut content = self.lock(own);
+        content.accepted += 1;
+        content.dropped.add(cause, 1);
+    }
+
+    /// Drops the oldest custom event: of the stage, or else of one stripe after the other.
+    fn evict_custom(&self, own: usize, cause: DropCause) -> bool {
+        if self.customs.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let staged = self.books().evict_custom(cause);
+        let event = staged.or_else(|| {
+            (0..self.stripes.len()).find_map(|step| {
+                let mut content = self.lock((own + step) % self.stripes.len());
+                let event = content.customs.pop_front()?;
+                content.dropped.add(cause, 1);
+                Some(event)
+            })
+        });
+        if let Some(event) = &event {
+            self.release_events(std::slice::from_ref(event));
+        }
+        event.is_some()
+    }
+}
