@@ -27,9 +27,9 @@ impl<'a> Walker<'a> {
             Input::Public => r.passed = true,
             Input::Unsupported => r.unsupported = true,
             Input::Gate { gate, expected } => {
-                let mut trace = SpecTrace::default();
+                let mut trace = Box::<SpecTrace>::default();
                 let end = self.gate(r, *gate, *expected, &mut trace);
-                told.asked.push(trace);
+                told.asked.push(*trace);
                 end?;
             }
             Input::AnyGate { gates, expected } => self.any_gate(r, gates, *expected, told)?,
@@ -95,12 +95,12 @@ impl<'a> Walker<'a> {
         self.look_at(gates.len())?;
         let mut any = false;
         for gate in gates {
-            let mut one = State::default();
+            let mut one = Box::<State>::default();
             let shown = self.node();
-            let mut trace = SpecTrace::default();
+            let mut trace = Box::<SpecTrace>::default();
             let end = self.showing(shown, |walker| walker.gate(&mut one, *gate, expected, &mut trace));
             if shown {
-                told.asked.push(trace);
+                told.asked.push(*trace);
             }
             end?;
             if one.unsupported {
@@ -126,12 +126,12 @@ impl<'a> Walker<'a> {
             return Ok(*known);
         }
         let levels = (self.depth, self.frames);
-        let mut r = State::default();
-        let mut trace = SpecTrace::default();
+        let mut r = Box::<State>::default();
+        let mut trace = Box::<SpecTrace>::default();
         self.depth = 0;
         let call = Call::by_name(self.ruleset, self.ruleset.str(experiment), Kind::Experiment);
         let end = self.evaluate(&mut r, call, &mut trace);
-        told.asked.push(trace);
+        told.asked.push(*trace);
         (self.depth, self.frames) = levels;
         let group = match end {
             Err(Abort::Exhausted) => return Err(Abort::Exhausted),

@@ -58,7 +58,7 @@ impl<'a> Walker<'a> {
         let rules = &self.ruleset.rules[spec.rules()];
         for (at, rule) in rules.iter().enumerate() {
             let shown = self.node();
-            let mut told = if shown { self.rule_trace(rule, RuleOutcome::Failed) } else { RuleTrace::default() };
+            let mut told = self.rule_trace(rule, RuleOutcome::Failed, shown);
             let end = self.showing(shown, |walker| walker.merge_rule(r, &mut merged, spec, rule, &mut told));
             let unsupported = told.outcome == RuleOutcome::Unsupported;
             attach(trace, told, shown);

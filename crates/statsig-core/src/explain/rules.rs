@@ -23,7 +23,7 @@ impl<'a> Walker<'a> {
         let mut all = true;
         for &at in &ruleset.rule_conditions[rule.conditions()] {
             let shown = self.node();
-            let mut condition_told = ConditionTrace::default();
+            let mut condition_told = Box::<ConditionTrace>::default();
             let condition = ruleset.conditions.get(at as usize);
             let end = match condition {
                 Some(condition) => self.showing(shown, |walker| walker.condition(r, condition, &mut condition_told)),
@@ -35,7 +35,7 @@ impl<'a> Walker<'a> {
                 }
             };
             if shown {
-                told.conditions.push(condition_told);
+                told.conditions.push(*condition_told);
             } else {
                 told.conditions_left_out += 1;
             }
@@ -50,6 +50,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Whether the user is within the rule's percentage, hashed with the salt of `spec`.
+    #[inline(never)] // its variables would lie on the stack for as long as an evaluation goes deeper
     pub(super) fn passes(&self, rule: &Rule, spec: Option<&Spec>, told: &mut RuleTrace) -> bool {
         let percent = rule.pass_percentage;
         let (passes, bucket, passes_below) = match rule.pass {
@@ -154,15 +155,13 @@ impl<'a> Walker<'a> {
     ) -> Result<bool, Abort> {
         for candidate in &mapping.candidates {
             let shown = self.node();
-            let mut told = CandidateTrace {
-                new_config: self.text(candidate.new_config),
-                start_time: candidate.start_time,
-                ..Default::default()
-            };
+            let mut told = Box::<CandidateTrace>::default();
+            told.new_config = self.text(candidate.new_config);
+            told.start_time = candidate.start_time;
             let end = self.showing(shown, |walker| walker.try_candidate(r, candidate, original, kind, &mut told));
             let taken = told.outcome == CandidateOutcome::Taken;
             if shown {
-                trace.mappings.push(told);
+                trace.mappings.push(*told);
             }
             end?;
             if taken {
@@ -190,7 +189,7 @@ impl<'a> Walker<'a> {
             return Ok(());
         };
         let levels = (self.depth, self.frames);
-        let mut rule_told = self.rule_trace(rule, RuleOutcome::NoMatch);
+        let mut rule_told = self.rule_trace(rule, RuleOutcome::NoMatch, true);
         let end = self.match_rule(r, rule, &mut rule_told);
         let matched = end.is_ok() && !r.unsupported && r.passed;
         rule_told.outcome = match end {
@@ -204,7 +203,7 @@ impl<'a> Walker<'a> {
             rule_told.outcome = RuleOutcome::OutsidePercentage;
         }
         let decided = rule_told.outcome;
-        told.rule = Some(rule_told);
+        told.rule = Some(*rule_told);
         if end == Err(Abort::Exhausted) {
             return Err(Abort::Exhausted);
         }

@@ -29,6 +29,7 @@ pub(super) fn observed(looked: &Looked<'_>) -> Observed {
 /// The target in the form that the operator uses; `None` if it can use none.
 ///
 /// A target that repeats a private value is hidden, so that the explanation does not hold it.
+#[inline(never)] // its variables would lie on the stack for as long as an evaluation goes deeper
 pub(super) fn shown(ruleset: &Ruleset, test: &Test, looked: &Looked<'_>) -> Option<Shown> {
     let secrets = if looked.private { Secrets::of(&looked.seen) } else { Secrets::default() };
     let text = |text: &str| if secrets.are_in(text) { HIDDEN.to_owned() } else { cut(text) };

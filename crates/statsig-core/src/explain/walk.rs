@@ -21,7 +21,7 @@ use crate::ruleset::{MaybeText, NO_INDEX, Rule, Ruleset, Spec, Text, well_known}
 /// What is kept of a gate that another one asked.
 #[derive(Debug)]
 pub(super) struct Nested {
-    pub(super) state: State,
+    pub(super) state: Box<State>,
     outcome: SpecOutcome,
     /// Whether its tree is in the explanation.
     shown: bool,
@@ -224,7 +224,7 @@ impl<'a> Walker<'a> {
         let rules = &self.ruleset.rules[spec.rules()];
         for (at, rule) in rules.iter().enumerate() {
             let shown = self.node();
-            let mut told = if shown { self.rule_trace(rule, RuleOutcome::Failed) } else { RuleTrace::default() };
+            let mut told = self.rule_trace(rule, RuleOutcome::Failed, shown);
             let next = self.showing(shown, |walker| walker.try_rule(r, spec, rule, &mut told));
             attach(trace, told, shown);
             match next {
@@ -281,16 +281,16 @@ impl<'a> Walker<'a> {
         self.ruleset.value(value).as_bool() == Some(true)
     }
 
-    pub(super) fn rule_trace(&self, rule: &Rule, outcome: RuleOutcome) -> RuleTrace {
-        if self.muted > 0 {
-            return RuleTrace::default();
+    /// On the heap, like all that an evaluation holds while it goes deeper: stacks are small.
+    pub(super) fn rule_trace(&self, rule: &Rule, outcome: RuleOutcome, shown: bool) -> Box<RuleTrace> {
+        if self.muted > 0 || !shown {
+            return Box::default();
         }
-        RuleTrace {
-            id: self.text(rule.id),
-            group_name: self.maybe_text(rule.group_name),
-            outcome,
-            ..Default::default()
-        }
+        let mut trace = Box::<RuleTrace>::default();
+        trace.id = self.text(rule.id);
+        trace.group_name = self.maybe_text(rule.group_name);
+        trace.outcome = outcome;
+        trace
     }
 
     pub(super) fn not_reached(&mut self, rules: &[Rule], trace: &mut SpecTrace) {
@@ -299,7 +299,7 @@ impl<'a> Walker<'a> {
                 trace.rules_left_out += rules.len() - at;
                 break;
             }
-            trace.rules.push(self.rule_trace(rule, RuleOutcome::NotReached));
+            trace.rules.push(*self.rule_trace(rule, RuleOutcome::NotReached, true));
         }
     }
 
@@ -314,7 +314,7 @@ impl<'a> Walker<'a> {
             self.tell_result(&known.state, Kind::Gate, trace);
             return Ok(known);
         }
-        let mut state = State::default();
+        let mut state = Box::<State>::default();
         trace.name = super::shown::cut(name);
         trace.outcome = SpecOutcome::Failed;
         self.descend()?;
@@ -334,9 +334,9 @@ impl<'a> Walker<'a> {
     }
 }
 
-pub(super) fn attach(trace: &mut SpecTrace, rule: RuleTrace, shown: bool) {
+pub(super) fn attach(trace: &mut SpecTrace, rule: Box<RuleTrace>, shown: bool) {
     if shown {
-        trace.rules.push(rule);
+        trace.rules.push(*rule);
     } else {
         trace.rules_left_out += 1;
     }
