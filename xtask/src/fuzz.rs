@@ -19,9 +19,9 @@ use crate::{
 #[command(
     verbatim_doc_comment,
     after_help = "Examples:\n  \
-        cargo xtask fuzz                       every target, 30 seconds each\n  \
-        cargo xtask fuzz --seconds 600 specs   one target, ten minutes\n  \
-        cargo xtask fuzz --list                the names of the targets"
+        cargo xtask fuzz                          every target, 30 seconds each\n  \
+        cargo xtask fuzz --seconds 600 evaluate   one target, ten minutes\n  \
+        cargo xtask fuzz --list                   the names of the targets"
 )]
 pub(crate) struct Fuzz {
     /// How long each target runs
@@ -51,8 +51,13 @@ impl Fuzz {
         }
         for name in chosen(&known, &self.targets)? {
             println!("\n── {name}, {} s", self.seconds);
+            // New inputs are kept in the first folder, which is not part of the sources.
+            let found = format!("fuzz/corpus/{name}");
+            std::fs::create_dir_all(root.join(&found)).with_context(|| format!("cannot create {found}"))?;
+            let seeds = format!("fuzz/seeds/{name}");
             let time = format!("-max_total_time={}", self.seconds);
-            run(nightly.cargo_fuzz(root).args(["run", name, "--", &time]))?;
+            let options = [&*time, "-timeout=20", "-dict=fuzz/json.dict"];
+            run(nightly.cargo_fuzz(root).args(["run", name, &found, &seeds, "--"]).args(options))?;
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::{
 ///
 /// - `cargo fmt --check`;
 /// - clippy with warnings denied, all targets of the workspace: with all features and with none;
-/// - clippy for each publishable crate with each of its features alone;
+/// - clippy for each publishable crate with each of its features alone, and for the fuzz targets;
 /// - rustdoc with broken links and other warnings denied;
 /// - clippy for the fuzz targets, with the stable compiler;
 /// - that no dependency needs a newer compiler than we promise;
@@ -81,6 +81,14 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
     for (package, feature) in single_features(workspace) {
         let command = cargo(&["clippy", "--package", package, "--no-default-features", "--features", feature]);
         steps.push(command_step(&format!("clippy, {package} with {feature} alone"), clippy(command)));
+    }
+    if workspace.root.join("fuzz/Cargo.toml").is_file() {
+        // A workspace of its own; without its default features it needs neither nightly nor a C++ compiler.
+        let mut command = cargo(&["clippy", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features"]);
+        if std::env::var_os("CARGO_TARGET_DIR").is_none() {
+            command.env("CARGO_TARGET_DIR", workspace.root.join("target"));
+        }
+        steps.push(command_step("clippy, fuzz targets", clippy(command)));
     }
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     doc.env("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links -D warnings");

@@ -3,8 +3,10 @@
 //! The bounds are promises of the documentation: a gate's value costs no allocation, a config with
 //! one typed read at most two.
 
+use std::sync::Arc;
+
 use allocation_counter::measure;
-use statsig_core::StatsigUser;
+use statsig_core::{EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SpecSourceKind, StatsigUser};
 
 #[path = "../benches/fixtures/mod.rs"]
 #[allow(dead_code, clippy::expect_used, reason = "the benchmarks use the rest; a broken fixture ends the test")]
@@ -91,4 +93,29 @@ fn a_user_with_six_fields_costs_at_most_ten() {
             .build()
     });
     assert!(counted <= 10, "{counted}");
+}
+
+/// The table of countries is read when it is first asked.
+#[test]
+fn the_country_of_an_address_costs_none_after_the_first() {
+    let document = r#"{
+        "has_updates": true, "time": 1, "dynamic_configs": {}, "layer_configs": {},
+        "condition_map": {"us": {
+            "type": "ip_based", "field": "country", "operator": "any", "targetValue": ["US"], "idType": "userID"
+        }},
+        "feature_gates": {"in_the_us": {
+            "type": "feature_gate", "entity": "feature_gate", "salt": "s", "enabled": true, "defaultValue": false,
+            "idType": "userID", "rules": [{"name": "r", "id": "r", "passPercentage": 100, "conditions": ["us"],
+                                           "returnValue": true, "idType": "userID"}]
+        }}
+    }"#;
+    let ruleset = Ruleset::compile(document.as_bytes()).unwrap();
+    let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 0));
+    let (settings, clock) = (EvaluationSettings::new(), FixedClock(0));
+    for (ip, expected) in [("8.8.8.8", true), ("127.0.0.1", false), ("999.1.1.1", false), ("::1", false)] {
+        let user = StatsigUser::builder().ip(ip).build();
+        let context = EvaluationContext::new(&snapshot, &user, &settings, &clock);
+        assert_eq!(context.check_gate("in_the_us"), cfg!(feature = "ip-country") && expected, "{ip}");
+        assert_eq!(allocations(|| context.check_gate("in_the_us")), 0, "{ip}");
+    }
 }
