@@ -20,7 +20,6 @@ use crate::{
 /// - clippy with warnings denied, all targets of the workspace: with all features and with none;
 /// - clippy for each publishable crate with each of its features alone, and for the fuzz targets;
 /// - rustdoc with broken links and other warnings denied;
-/// - clippy for the fuzz targets, with the stable compiler;
 /// - that no dependency needs a newer compiler than we promise;
 /// - that each heavy crate is in the graph in one version only;
 /// - what `cargo xtask deps` checks.
@@ -93,13 +92,6 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     doc.env("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links -D warnings");
     steps.push(command_step("documentation", doc));
-    // Fuzzing needs a nightly compiler; that the targets still compile does not.
-    let fuzz = workspace.root.join("fuzz/Cargo.toml");
-    if fuzz.is_file() {
-        let mut check = cargo(&["clippy", "--manifest-path", "fuzz/Cargo.toml"]);
-        check.env("CARGO_TARGET_DIR", workspace.root.join("target/fuzz"));
-        steps.push(command_step("fuzz targets", clippy(check)));
-    }
     steps
 }
 
