@@ -1,4 +1,5 @@
-//! Instructions and time of one operation, in one run, with ratios to one SHA-256.
+//! Instructions and time of one operation, in one run, with ratios to one SHA-256, and how much more
+//! two threads do than one.
 //!
 //! Instructions are counted by valgrind's callgrind, where it is installed: the program runs
 //! itself under it, once with N and once with 2N operations, and divides the difference by N.
@@ -34,12 +35,13 @@ fn main() {
     let bench = Bench::new();
     let times: Vec<f64> = SCENARIOS.iter().map(|(_, operation)| nanoseconds(&bench, *operation)).collect();
     let sha = SCENARIOS.iter().position(|(name, _)| name.contains("SHA-256")).map_or(1.0, |at| times[at]);
-    println!("{:<38}{:>10}{:>12}{:>16}{:>16}", "", "ns", "x SHA-256", "instructions", "without SHA");
+    println!("{:<38}{:>8}{:>11}{:>11}{:>14}{:>13}", "", "ns", "x SHA-256", "2 threads", "instructions", "without SHA");
     for (at, (name, _)) in SCENARIOS.iter().enumerate() {
         let counted = instructions(at);
         let (total, plain) =
             counted.map_or(("-".into(), "-".into()), |(total, plain)| (total.to_string(), plain.to_string()));
-        println!("{name:<38}{:>10.1}{:>12.2}{total:>16}{plain:>16}", times[at], times[at] / sha);
+        let (ns, scaling) = (times[at], two_threads(&bench, SCENARIOS[at].1));
+        println!("{name:<38}{ns:>8.1}{:>11.2}{scaling:>10.2}x{total:>14}{plain:>13}", ns / sha);
     }
     if instructions(0).is_none() {
         println!("valgrind is not installed: no instruction counts");
@@ -64,6 +66,24 @@ fn nanoseconds(bench: &Bench, operation: fn(&Bench) -> u64) -> f64 {
         start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH)
     };
     (0..40).map(|_| batch()).fold(f64::INFINITY, f64::min)
+}
+
+/// Throughput of two threads together, compared with one alone; the median of several tries.
+fn two_threads(bench: &Bench, operation: fn(&Bench) -> u64) -> f64 {
+    const OPERATIONS: u32 = 400_000;
+    let work = || {
+        for _ in 0..OPERATIONS {
+            std::hint::black_box(operation(std::hint::black_box(bench)));
+        }
+    };
+    let timed = |threads: usize| {
+        let start = Instant::now();
+        std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+        start.elapsed().as_secs_f64()
+    };
+    let mut ratios: Vec<f64> = (0..5).map(|_| 2.0 * timed(1) / timed(2)).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[2]
 }
 
 /// Instructions of one operation: all, and those outside SHA-256's compression function.

@@ -46,7 +46,7 @@
 //! | --- | --- | --- |
 //! | `user-agent` | yes | browser and operating system from the user's `userAgent` |
 //! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
-//! | `testing` | no | [`testing`]: contract tests for implementations of the adapter traits |
+//! | `testing` | no | `testing`: contract tests for implementations of the adapter traits |
 
 pub mod adapters;
 mod compile;
