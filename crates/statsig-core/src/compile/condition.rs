@@ -212,10 +212,10 @@ impl<'a> Compiler<'a> {
                 },
                 negated: operator == "not_in_segment_list",
             },
-            "array_contains_any" => Test::Array { test: ArrayTest::Any, items: array_items(&target) },
-            "array_contains_none" => Test::Array { test: ArrayTest::None, items: array_items(&target) },
-            "array_contains_all" => Test::Array { test: ArrayTest::All, items: array_items(&target) },
-            "not_array_contains_all" => Test::Array { test: ArrayTest::NotAll, items: array_items(&target) },
+            "array_contains_any" => Test::Array { test: ArrayTest::Any, items: exact_set(&target) },
+            "array_contains_none" => Test::Array { test: ArrayTest::None, items: exact_set(&target) },
+            "array_contains_all" => Test::Array { test: ArrayTest::All, items: exact_set(&target) },
+            "not_array_contains_all" => Test::Array { test: ArrayTest::NotAll, items: exact_set(&target) },
             _ => Test::Unsupported,
         }
     }
@@ -332,10 +332,6 @@ fn exact_set(target: &WireTarget<'_>) -> Option<TextSet> {
     let WireTarget::Array(items) = target else { return None };
     let last: HashMap<Cow<'_, str>, &CowStr<'_>> = items.iter().map(|item| (lowered(item), item)).collect();
     Some(TextSet::new(last.into_values().map(|item| &**item)))
-}
-
-fn array_items(target: &WireTarget<'_>) -> Option<TextSet> {
-    exact_set(target)
 }
 
 /// The target's time, else its number cut to an integer.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{EvaluationDetails, Getters, Record};
-use crate::evaluate::{EvaluationContext, Kind, SecondaryExposure};
+use super::{Getters, Record};
+use crate::evaluate::{EvaluationContext, Kind};
 use crate::json::JsonRef;
 
 /// The result of reading a dynamic config: an object, read through [`Getters`].
@@ -15,16 +15,12 @@ pub struct DynamicConfig {
 }
 
 impl DynamicConfig {
+    accessors!();
+
     /// The whole value: an object, `{}` if there is none.
     #[must_use]
     pub fn value(&self) -> JsonRef<'_> {
         self.record.value()
-    }
-
-    /// The name that was asked for.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.record.name()
     }
 
     /// The rule that decided; `default`, `disabled`, `override`, or empty if there was none.
@@ -43,23 +39,6 @@ impl DynamicConfig {
     #[must_use]
     pub fn rule_passed(&self) -> bool {
         self.record.outcome.passed
-    }
-
-    /// Why the value is what it is.
-    #[must_use]
-    pub fn details(&self) -> EvaluationDetails<'_> {
-        self.record.details()
-    }
-
-    /// The gates that took part, in order of evaluation; empty unless the evaluation recorded them.
-    pub fn secondary_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
-        self.record.secondary_exposures()
-    }
-
-    /// The spec that was evaluated in this one's stead through a config mapping.
-    #[must_use]
-    pub fn override_config_name(&self) -> Option<&str> {
-        self.record.override_config_name()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{EvaluationDetails, Getters, Record};
-use crate::evaluate::{EvaluationContext, Kind, SecondaryExposure};
+use super::{Getters, Record};
+use crate::evaluate::{EvaluationContext, Kind};
 use crate::json::JsonRef;
 use crate::snapshot::Snapshot;
 
@@ -17,16 +17,12 @@ pub struct Experiment {
 }
 
 impl Experiment {
+    accessors!();
+
     /// The whole value: an object, `{}` if there is none.
     #[must_use]
     pub fn value(&self) -> JsonRef<'_> {
         self.record.value()
-    }
-
-    /// The name that was asked for.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.record.name()
     }
 
     /// The rule that decided: the group's, or that of a holdout, targeting, allocation.
@@ -63,23 +59,6 @@ impl Experiment {
     #[must_use]
     pub fn rule_passed(&self) -> bool {
         self.record.outcome.passed
-    }
-
-    /// Why the value is what it is.
-    #[must_use]
-    pub fn details(&self) -> EvaluationDetails<'_> {
-        self.record.details()
-    }
-
-    /// The gates that took part, in order of evaluation; empty unless the evaluation recorded them.
-    pub fn secondary_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
-        self.record.secondary_exposures()
-    }
-
-    /// The spec that was evaluated in this one's stead through a config mapping.
-    #[must_use]
-    pub fn override_config_name(&self) -> Option<&str> {
-        self.record.override_config_name()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{EvaluationDetails, Record};
-use crate::evaluate::{Call, EvaluationContext, Evaluator, Inputs, Kind, Outcome, SecondaryExposure};
+use super::Record;
+use crate::evaluate::{Call, EvaluationContext, Evaluator, Inputs, Kind, Outcome};
 
 /// The result of a gate check.
 ///
@@ -14,16 +14,12 @@ pub struct FeatureGate {
 }
 
 impl FeatureGate {
+    accessors!();
+
     /// Whether the gate is open for the user.
     #[must_use]
     pub fn value(&self) -> bool {
         self.record.outcome.passed
-    }
-
-    /// The name that was asked for.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.record.name()
     }
 
     /// The rule that decided; `default`, `disabled`, `override`, or empty if there was none.
@@ -36,23 +32,6 @@ impl FeatureGate {
     #[must_use]
     pub fn id_type(&self) -> &str {
         self.record.id_type()
-    }
-
-    /// Why the value is what it is.
-    #[must_use]
-    pub fn details(&self) -> EvaluationDetails<'_> {
-        self.record.details()
-    }
-
-    /// The gates that took part, in order of evaluation; empty unless the evaluation recorded them.
-    pub fn secondary_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
-        self.record.secondary_exposures()
-    }
-
-    /// The spec that was evaluated in this one's stead through a config mapping.
-    #[must_use]
-    pub fn override_config_name(&self) -> Option<&str> {
-        self.record.override_config_name()
     }
 }
 

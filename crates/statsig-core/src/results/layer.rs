@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{EvaluationDetails, Getters, Record};
+use super::{Getters, Record};
 use crate::evaluate::{EvaluationContext, Exposed, Kind, SecondaryExposure, Undelegated};
 use crate::json::JsonRef;
 
@@ -31,11 +31,7 @@ pub struct LayerParameter<'a> {
 }
 
 impl Layer {
-    /// The name that was asked for.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.record.name()
-    }
+    accessors!();
 
     /// All parameters: an object, `{}` if there is none.
     #[must_use]
@@ -77,23 +73,6 @@ impl Layer {
     #[must_use]
     pub fn is_user_in_experiment(&self) -> bool {
         self.record.outcome.is_experiment_group
-    }
-
-    /// Why the value is what it is.
-    #[must_use]
-    pub fn details(&self) -> EvaluationDetails<'_> {
-        self.record.details()
-    }
-
-    /// The gates that took part, in order of evaluation; empty unless the evaluation recorded them.
-    pub fn secondary_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
-        self.record.secondary_exposures()
-    }
-
-    /// The spec that was evaluated in this one's stead through a config mapping.
-    #[must_use]
-    pub fn override_config_name(&self) -> Option<&str> {
-        self.record.override_config_name()
     }
 
     /// Where a parameter comes from, whether or not it exists. Not a read: nothing is logged.

@@ -3,6 +3,34 @@
 //! A result keeps the [`Snapshot`](crate::Snapshot) it was read from alive, and refers to names,
 //! IDs and values inside it; nothing is copied. Typed getters read the value in place.
 
+/// What every result tells of its `record`, in the same words.
+macro_rules! accessors {
+    () => {
+        /// The name that was asked for.
+        #[must_use]
+        pub fn name(&self) -> &str {
+            self.record.name()
+        }
+
+        /// Why the value is what it is.
+        #[must_use]
+        pub fn details(&self) -> $crate::results::EvaluationDetails<'_> {
+            self.record.details()
+        }
+
+        /// The gates that took part, in order of evaluation; empty unless the evaluation recorded them.
+        pub fn secondary_exposures(&self) -> impl Iterator<Item = $crate::SecondaryExposure<'_>> {
+            self.record.secondary_exposures()
+        }
+
+        /// The spec that was evaluated in this one's stead through a config mapping.
+        #[must_use]
+        pub fn override_config_name(&self) -> Option<&str> {
+            self.record.override_config_name()
+        }
+    };
+}
+
 mod details;
 mod dynamic_config;
 mod experiment;
