@@ -79,4 +79,4 @@ pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};
 pub use snapshot::{Snapshot, SnapshotGuard, SnapshotStore, UpdateOutcome};
 pub use specs::{Format as SpecsFormat, Problem, ProblemKind};
-pub use user::{StatsigUser, StatsigUserBuilder, UnitId};
+pub use user::{LoggedUser, StatsigUser, StatsigUserBuilder, UnitId};

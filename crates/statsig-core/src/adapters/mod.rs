@@ -6,15 +6,21 @@
 //! background tasks, and no particular runtime is assumed.
 
 mod clock;
+mod error_reporter;
 mod event_sink;
 mod id_list_lookup;
+mod layer_observer;
 mod noop_sink;
+mod observer;
 mod override_adapter;
 mod spec_source;
 
 pub use clock::{Clock, FixedClock};
+pub use error_reporter::{ErrorReport, ErrorReporter};
 pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, SinkError};
 pub use id_list_lookup::{ID_HASH_LENGTH, IdHash, IdListLookup, InMemoryIdLists, id_hash};
+pub use layer_observer::LayerObserver;
 pub use noop_sink::NoopSink;
+pub use observer::{Observer, Tag};
 pub use override_adapter::{ExperimentOverride, OverrideAdapter};
 pub use spec_source::{SpecSourceKind, SpecUpdate};

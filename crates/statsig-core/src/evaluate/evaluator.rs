@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::MAX_DEPTH;
 use super::context::EvaluationContext;
 use super::inputs::Inputs;
-use super::outcome::{ConfigValue, Exposed, Outcome, Undelegated};
+use super::outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
 use crate::adapters::ExperimentOverride;
 use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text, well_known};
 
@@ -105,6 +105,8 @@ pub(crate) struct Evaluator<'a, const RECORD: bool> {
     memo: Option<HashMap<Text, Remembered>>,
     /// Groups that `experiment_group` conditions asked for, by experiment.
     groups: Option<HashMap<Text, Option<Text>>>,
+    /// The experiments behind `groups`, in the order in which their evaluations ended.
+    pub(crate) group_lookups: Vec<Text>,
 }
 
 impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
@@ -121,14 +123,15 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             plain: false,
             memo: None,
             groups: None,
+            group_lookups: Vec::new(),
         }
     }
 
-    /// The value of a gate whose rules have the last word.
-    pub(super) fn value_of(&mut self, spec: &Spec) -> bool {
+    /// What a gate says whose rules have the last word.
+    pub(super) fn decision_of(&mut self, spec: &Spec) -> Decision {
         let mut r = Outcome::new(0);
         self.plain = true;
-        self.follow_rules(&mut r, spec).is_ok() && r.passed
+        if self.follow_rules(&mut r, spec).is_ok() { Decision::of(&r) } else { Decision::NONE }
     }
 
     /// Evaluates a name for the application, into an outcome that is new.
@@ -432,7 +435,10 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             Ok(_) => r.group_name.get(),
         };
         // The first answer counts: of an experiment that asks for its own group, the innermost.
-        self.groups.get_or_insert_default().entry(experiment).or_insert(group);
+        self.groups.get_or_insert_default().entry(experiment).or_insert_with(|| {
+            self.group_lookups.push(experiment);
+            group
+        });
         Ok(group)
     }
 

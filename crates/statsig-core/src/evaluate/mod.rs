@@ -27,7 +27,7 @@ pub(crate) use evaluator::{
 pub(crate) use inputs::Inputs;
 pub(crate) use operator::evaluate_test;
 pub use outcome::SecondaryExposure;
-pub(crate) use outcome::{ConfigValue, Exposed, Outcome, Undelegated};
+pub(crate) use outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
 pub(crate) use user_value::Seen;
 
 /// Levels of nested gates that an evaluation may reach; one more is an error.

@@ -87,6 +87,24 @@ pub(crate) struct Outcome {
     pub(crate) exposures_from: u32,
 }
 
+/// What an evaluation of a gate comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub(crate) passed: bool,
+    pub(crate) rule_id: Text,
+    /// As [`Outcome::explored`].
+    pub(crate) explored: bool,
+}
+
+impl Decision {
+    /// That of an unknown gate, or of one that could not be evaluated.
+    pub(crate) const NONE: Self = Self { passed: false, rule_id: Text::EMPTY, explored: false };
+
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        Self { passed: outcome.passed, rule_id: outcome.rule_id, explored: outcome.explored }
+    }
+}
+
 impl Outcome {
     pub(crate) const fn new(exposures_from: u32) -> Self {
         Self {

@@ -1,8 +1,10 @@
 //! Layers.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Getters, Record};
+use crate::adapters::LayerObserver;
 use crate::evaluate::{EvaluationContext, Exposed, Kind, SecondaryExposure, Undelegated};
 use crate::json::JsonRef;
 
@@ -15,6 +17,7 @@ use crate::json::JsonRef;
 #[derive(Clone)]
 pub struct Layer {
     record: Record,
+    observer: Option<Arc<dyn LayerObserver>>,
 }
 
 /// Where a layer's parameter comes from: what its exposure says.
@@ -32,6 +35,22 @@ pub struct LayerParameter<'a> {
 
 impl Layer {
     accessors!();
+
+    /// The same layer, whose reads `observer` hears of.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn LayerObserver>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// A parameter as it is, without regard to type. A read, unlike [`Getters::get_value`]: logged
+    /// unless there is no such parameter.
+    #[must_use]
+    pub fn get_raw_value(&self, parameter: &str) -> Option<JsonRef<'_>> {
+        let value = self.get_value(parameter)?;
+        self.on_read(parameter);
+        Some(value)
+    }
 
     /// All parameters: an object, `{}` if there is none.
     #[must_use]
@@ -117,6 +136,12 @@ impl Getters for Layer {
     fn get_value(&self, parameter: &str) -> Option<JsonRef<'_>> {
         self.value().get(parameter)
     }
+
+    fn on_read(&self, parameter: &str) {
+        if let Some(observer) = &self.observer {
+            observer.parameter_read(self, parameter);
+        }
+    }
 }
 
 impl fmt::Debug for Layer {
@@ -135,6 +160,6 @@ impl EvaluationContext<'_> {
     /// Evaluates a layer. `record`: also keep the gates that took part.
     #[must_use]
     pub fn layer(&self, name: &str, record: bool) -> Layer {
-        Layer { record: Record::of(*self, name, Kind::Layer, record) }
+        Layer { record: Record::of(*self, name, Kind::Layer, record), observer: None }
     }
 }

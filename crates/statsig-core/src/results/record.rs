@@ -30,6 +30,8 @@ pub(crate) struct Record {
     exposures: Option<Box<[Exposed]>>,
     /// A rule ID that is not in the specs: see [`Outcome::explored`].
     suffixed_rule_id: Option<Box<str>>,
+    /// Experiments whose group was asked for.
+    group_lookups: Box<[Text]>,
 }
 
 impl Record {
@@ -63,6 +65,7 @@ impl Record {
             reason: if rule.is_some() { Reason::Recognized } else { Reason::Unrecognized },
             exposures: None,
             suffixed_rule_id: None,
+            group_lookups: Box::default(),
         }
     }
 
@@ -86,7 +89,15 @@ impl Record {
         let suffixed_rule_id =
             outcome.explored.then(|| format!("{}:explore", ruleset.str(outcome.rule_id)).into_boxed_str());
         let exposures = RECORD.then(|| evaluator.exposures.into_boxed_slice());
-        Self { snapshot: Arc::clone(context.snapshot), name, outcome, reason, exposures, suffixed_rule_id }
+        Self {
+            snapshot: Arc::clone(context.snapshot),
+            name,
+            outcome,
+            reason,
+            exposures,
+            suffixed_rule_id,
+            group_lookups: evaluator.group_lookups.into_boxed_slice(),
+        }
     }
 
     pub(super) fn ruleset(&self) -> &Ruleset {
@@ -142,6 +153,14 @@ impl Record {
             received_at_ms: self.snapshot.received_at_ms(),
             version: if self.reason == Reason::Unrecognized { None } else { self.outcome.version },
         }
+    }
+
+    pub(super) fn group_lookups(&self) -> impl Iterator<Item = &str> {
+        self.group_lookups.iter().map(|&name| self.ruleset().str(name))
+    }
+
+    pub(super) fn has_recorded(&self) -> bool {
+        self.exposures.is_some()
     }
 
     pub(super) fn exposed(&self) -> &[Exposed] {
