@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::adapters::{Clock, IdListLookup, OverrideAdapter};
 use crate::snapshot::Snapshot;
 use crate::user::{AttributeMap, StatsigUser};
-use crate::value::Attribute;
+use crate::value::{Attribute, TextBuffer};
 
 /// Options of evaluations that stay the same from call to call.
 ///
@@ -57,6 +57,12 @@ impl EvaluationSettings {
         self
     }
 
+    /// The environment tier, if one is set.
+    #[must_use]
+    pub fn environment_tier(&self) -> Option<String> {
+        self.environment.get("tier").and_then(|tier| tier.text(&mut TextBuffer::new()).map(str::to_owned))
+    }
+
     /// Whether a user's IP address may tell the country; on by default, and without effect unless
     /// the feature `ip-country` is compiled in.
     #[must_use]
@@ -99,6 +105,18 @@ impl<'a> EvaluationContext<'a> {
         clock: &'a dyn Clock,
     ) -> Self {
         Self { snapshot, user, settings, clock, id_lists: None, overrides: None, seed: None }
+    }
+
+    /// The state of the specs.
+    #[must_use]
+    pub fn snapshot(&self) -> &'a Arc<Snapshot> {
+        self.snapshot
+    }
+
+    /// Whom the evaluation is for.
+    #[must_use]
+    pub fn user(&self) -> &'a StatsigUser {
+        self.user
     }
 
     /// Answers `in_segment_list` conditions; without it every list is empty.

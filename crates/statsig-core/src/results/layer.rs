@@ -98,13 +98,12 @@ impl Layer {
     #[must_use]
     pub fn parameter(&self, parameter: &str) -> LayerParameter<'_> {
         let source = self.parameter_source(parameter);
-        let exposures = if source.is_explicit { self.record.exposed() } else { self.undelegated() };
-        let ruleset = self.record.ruleset();
-        LayerParameter { secondary_exposures: exposures.iter().map(|one| one.resolve(ruleset)).collect(), ..source }
+        LayerParameter { secondary_exposures: self.parameter_exposures(source.is_explicit).collect(), ..source }
     }
 
-    /// [`Layer::parameter`] without the exposures.
-    pub(crate) fn parameter_source(&self, parameter: &str) -> LayerParameter<'_> {
+    /// [`Layer::parameter`] with an empty list of exposures. Allocates nothing.
+    #[must_use]
+    pub fn parameter_source(&self, parameter: &str) -> LayerParameter<'_> {
         let ruleset = self.record.ruleset();
         let outcome = &self.record.outcome;
         let is_explicit = outcome.is_explicit(ruleset, parameter);
@@ -116,6 +115,12 @@ impl Layer {
             is_explicit,
             secondary_exposures: Vec::new(),
         }
+    }
+
+    /// The gates of [`Layer::parameter`], for a parameter that is explicit or not, without a list.
+    pub fn parameter_exposures(&self, is_explicit: bool) -> impl Iterator<Item = SecondaryExposure<'_>> {
+        let exposures = if is_explicit { self.record.exposed() } else { self.undelegated() };
+        exposures.iter().map(|exposed| exposed.resolve(self.record.ruleset()))
     }
 
     /// The gates that belong to the layer itself.
