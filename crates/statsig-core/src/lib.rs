@@ -56,6 +56,7 @@ pub mod explain;
 #[cfg(feature = "ip-country")]
 mod ip_country;
 pub mod json;
+mod overrides;
 pub mod results;
 mod ruleset;
 mod snapshot;
@@ -75,6 +76,7 @@ pub use explain::Explanation;
 #[cfg(feature = "ip-country")]
 pub use ip_country::preload as preload_ip_country;
 pub use json::{Json, JsonRef};
+pub use overrides::{LocalOverrides, OverrideScope};
 pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};
 pub use snapshot::{Snapshot, SnapshotGuard, SnapshotStore, UpdateOutcome};

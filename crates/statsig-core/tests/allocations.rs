@@ -52,6 +52,25 @@ fn a_gate_costs_none() {
 }
 
 #[test]
+fn a_gate_costs_none_where_something_is_overridden() {
+    let bench = Bench::new();
+    assert!(!bench.overridden_gate("ten_rules"));
+    let none = |what| {
+        for gate in ["ten_rules", "public", "unknown"] {
+            assert_eq!(allocations(|| bench.overridden_gate(gate)), 0, "{gate}, {what}");
+        }
+    };
+    none("another gate is overridden");
+    bench.overrides.override_gate("ten_rules", true, Some("another"));
+    none("one is overridden for another ID");
+    bench.overrides.override_gate("ten_rules", true, None);
+    assert!(bench.overridden_gate("ten_rules"));
+    none("one is overridden for everyone");
+    bench.overrides.remove_all_overrides();
+    none("nothing is overridden");
+}
+
+#[test]
 fn a_config_with_one_read_costs_at_most_two() {
     let bench = Bench::new();
     assert!(allocations(|| bench.config_read()) <= 2);

@@ -126,10 +126,10 @@ impl<'a> EvaluationContext<'a> {
         self
     }
 
-    /// Answers before the rules.
+    /// Answers before the rules; left out if it is empty now.
     #[must_use]
     pub fn with_overrides(mut self, overrides: Option<&'a dyn OverrideAdapter>) -> Self {
-        self.overrides = overrides;
+        self.overrides = overrides.filter(|overrides| !overrides.is_empty());
         self
     }
 

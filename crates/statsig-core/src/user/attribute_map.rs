@@ -55,6 +55,10 @@ impl AttributeMap {
         self.entries.iter().map(|(name, _)| name)
     }
 
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Attribute> {
+        self.entries.iter().map(|(_, value)| value)
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         Value::Object(self.entries.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect())
     }

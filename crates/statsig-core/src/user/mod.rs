@@ -157,6 +157,11 @@ impl StatsigUser {
         Self { data: Arc::new(data) }
     }
 
+    /// The user ID, then the custom IDs in the order of their names.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &Attribute> {
+        self.data.user_id.iter().chain(self.data.custom_ids.values())
+    }
+
     pub(crate) fn from_data(data: UserData) -> Self {
         Self { data: Arc::new(data) }
     }
