@@ -1,15 +1,23 @@
 //! Options of a client.
 
+#[cfg(feature = "logger")]
+mod logging;
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use statsig_core::{
-    Clock, CompileLimits, EvaluationSettings, IdListLookup, OverrideAdapter, Ruleset, Snapshot, SpecSourceKind,
+    Clock, CompileLimits, EvaluationSettings, IdListLookup, LocalOverrides, OverrideAdapter, Ruleset, Snapshot,
+    SpecSourceKind,
 };
 
-use crate::client::Statsig;
+#[cfg(feature = "logger")]
+use self::logging::LoggingOptions;
+use crate::client::{Overrides, Parts, Statsig};
 use crate::error::{Error, Misconfiguration};
+#[cfg(not(feature = "logger"))]
+use crate::logging::Logging;
 
 /// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,6 +40,8 @@ pub struct StatsigBuilder {
     id_lists: Option<Arc<dyn IdListLookup>>,
     overrides: Option<Arc<dyn OverrideAdapter>>,
     record: bool,
+    #[cfg(feature = "logger")]
+    logging: LoggingOptions,
 }
 
 impl Default for StatsigBuilder {
@@ -44,6 +54,8 @@ impl Default for StatsigBuilder {
             id_lists: None,
             overrides: None,
             record: false,
+            #[cfg(feature = "logger")]
+            logging: LoggingOptions::default(),
         }
     }
 }
@@ -97,7 +109,8 @@ impl StatsigBuilder {
         self
     }
 
-    /// Answers before the rules do, for tests and debugging.
+    /// Answers before the rules do, instead of the client's own
+    /// [local overrides](Statsig::local_overrides).
     pub fn override_adapter(mut self, overrides: Arc<dyn OverrideAdapter>) -> Self {
         self.overrides = Some(overrides);
         self
@@ -136,6 +149,19 @@ impl StatsigBuilder {
         let ruleset = Ruleset::compile_with(&document, &self.limits)?;
         let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         let snapshot = Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms);
-        Ok(Statsig::new(snapshot, self.settings, self.limits, self.clock, self.id_lists, self.overrides, self.record))
+        #[cfg(feature = "logger")]
+        let logging = self.logging.start(&self.settings, &self.clock)?;
+        #[cfg(not(feature = "logger"))]
+        let logging = Logging::default();
+        Ok(Statsig::new(Parts {
+            snapshot,
+            settings: self.settings,
+            limits: self.limits,
+            clock: self.clock,
+            id_lists: self.id_lists,
+            overrides: self.overrides.map_or_else(|| Overrides::Local(LocalOverrides::new()), Overrides::Adapter),
+            record: self.record,
+            logging,
+        }))
     }
 }
