@@ -66,13 +66,14 @@ impl StatsigUser {
     }
 
     /// Like [`exposure_hash`](Self::exposure_hash), also told apart by the ID of one type, looked up
-    /// as [`unit_id`](Self::unit_id) does. Not remembered.
+    /// as [`unit_id`](Self::unit_id) does; the same if the user has no such ID. Not remembered.
     #[must_use]
     pub fn exposure_hash_for(&self, id_type: &str) -> u64 {
         let lower = id_type.to_lowercase();
+        let Some(id) = self.unit(lower == "userid", id_type, &lower) else { return self.exposure_hash() };
         let mut hasher = FixedState::with_seed(SEED).build_hasher();
         hasher.write_u64(self.exposure_hash());
-        hash_id(self.unit(lower == "userid", id_type, &lower), &mut hasher);
+        hash_id(Some(id), &mut hasher);
         hasher.finish()
     }
 }
@@ -247,6 +248,7 @@ mod tests {
         assert_eq!(user.exposure_hash(), user.clone().exposure_hash());
         assert_ne!(user.exposure_hash(), user.to_builder().user_id("b").build().exposure_hash());
         assert_ne!(user.exposure_hash(), user.exposure_hash_for("companyID"));
+        assert_eq!(user.exposure_hash(), user.exposure_hash_for("teamID"));
         assert_eq!(user.exposure_hash_for("userid"), user.exposure_hash_for("userID"));
         assert_ne!(user.exposure_hash_for("companyID"), user.exposure_hash_for("userID"));
     }

@@ -160,7 +160,8 @@ impl EventLogger {
             name: layer.name(),
             rule_id: if is_manual { layer.rule_id() } else { source.rule_id },
             id_type: layer.id_type(),
-            extra: exposure_hash(parameter),
+            // A read of the SDK's own is always told apart, even if the user has no ID of the layer's type.
+            extra: exposure_hash(&(parameter, origin == ExposureOrigin::Lookup)),
             origin,
         };
         let Some(new) = self.first_sight(user, candidate) else { return };

@@ -84,7 +84,70 @@ pub const DOCUMENTED: &[Exception] = &[
                  other; here `user_id`, `app_version` and the like are read too",
         applies: user_was_spelled_with_aliases,
     },
+    Exception {
+        name: "a gate and a config of one name are two exposures",
+        reason: "the reference takes an exposure for a repetition of another event that has the same \
+                 name, rule, user and value; here the kind of event tells them apart",
+        applies: deduplicated_across_kinds,
+    },
+    Exception {
+        name: "exposures are sampled in production only",
+        reason: "like all SDKs but the reference, so that nothing is missing where somebody tests",
+        applies: sampled_outside_production,
+    },
+    Exception {
+        name: "checks without exposure expose nothing behind them",
+        reason: "the reference logs the experiment behind an `experiment_group` condition even if the \
+                 check was made with exposures switched off; here it is then logged with the next \
+                 check that is exposed",
+        applies: looked_up_without_exposure,
+    },
 ];
+
+/// The exposure of a look-up, in a set where checks that look experiments up are made without
+/// exposure: missing where it is recorded, or there later.
+fn looked_up_without_exposure(difference: &Difference<'_>) -> bool {
+    let recorded = || {
+        let at = difference.field.strip_prefix("events[")?.strip_suffix(']')?.parse::<usize>().ok()?;
+        difference.expected_record.get("events")?.get(at)
+    };
+    let event = match (difference.expected, difference.actual) {
+        (Some(_), None) => recorded(),
+        (None, Some(event)) => Some(event),
+        _ => None,
+    };
+    let metadata = |event: &Value| event.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
+    difference.set == "experiments"
+        && difference.kind == Kind::Script
+        && difference.actual_record.is_some()
+        && event.is_some_and(|event| {
+            let metadata = metadata(event);
+            event.get("eventName") == Some(&"statsig::config_exposure".into())
+                && !metadata.contains_key("rulePassed")
+                && !metadata.contains_key("isManualExposure")
+        })
+}
+
+/// An event that is not recorded, because a gate of the same name was checked with the same result.
+fn deduplicated_across_kinds(difference: &Difference<'_>) -> bool {
+    let (None, Some(event)) = (difference.expected, difference.actual) else { return false };
+    let of = |event: &Value, pointer: &str| event.pointer(pointer).cloned();
+    let recorded = difference.expected_record.get("events").and_then(Value::as_array);
+    of(event, "/eventName") == Some("statsig::config_exposure".into())
+        && recorded.into_iter().flatten().any(|gate| {
+            of(gate, "/eventName") == Some("statsig::gate_exposure".into())
+                && of(gate, "/metadata/gate") == of(event, "/metadata/config")
+                && of(gate, "/metadata/ruleID") == of(event, "/metadata/ruleID")
+                && of(gate, "/metadata/gateValue") == of(event, "/metadata/rulePassed")
+                && gate.get("user") == event.get("user")
+        })
+}
+
+fn sampled_outside_production(difference: &Difference<'_>) -> bool {
+    let went_through = difference.expected.is_some_and(|mark| mark.get("shadowLogged") == Some(&"logged".into()));
+    let empty = difference.actual.is_some_and(|mark| mark.as_array().is_some_and(Vec::is_empty));
+    difference.set == "mixed" && difference.field.ends_with(".statsigMetadata") && went_through && empty
+}
 
 fn neutral_when_unsupported(difference: &Difference<'_>) -> bool {
     let unsupported = |reason: &str| reason.split(':').next() == Some("Unsupported");

@@ -30,6 +30,7 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod runner;
+mod script;
 pub mod set;
 pub mod suite;
 
