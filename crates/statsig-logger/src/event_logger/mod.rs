@@ -28,8 +28,6 @@ mod json;
 mod logged_event;
 mod non_exposed;
 mod options;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashSet;
 use std::fmt;
