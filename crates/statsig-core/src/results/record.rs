@@ -27,7 +27,7 @@ pub(crate) struct Record {
     pub(super) outcome: Outcome,
     pub(super) reason: Reason,
     /// Of nested gates; `None` unless the evaluation recorded them.
-    exposures: Option<Box<[Exposed]>>,
+    exposures: Option<Vec<Exposed>>,
     /// A rule ID that is not in the specs: see [`Outcome::explored`].
     suffixed_rule_id: Option<Box<str>>,
     /// Experiments whose group was asked for.
@@ -88,7 +88,8 @@ impl Record {
         };
         let suffixed_rule_id =
             outcome.explored.then(|| format!("{}:explore", ruleset.str(outcome.rule_id)).into_boxed_str());
-        let exposures = RECORD.then(|| evaluator.exposures.into_boxed_slice());
+        // Not cut to size, which would cost another allocation.
+        let exposures = RECORD.then_some(evaluator.exposures);
         Self {
             snapshot: Arc::clone(context.snapshot),
             name,
