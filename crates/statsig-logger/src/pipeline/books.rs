@@ -11,6 +11,7 @@ use statsig_core::EventBatch;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::shelf::{DiskCopy, Fate, Shelf};
 use crate::batch::Encoded;
 use crate::ledger::{DropCause, DropCounts, FlushReport};
 
@@ -45,8 +46,9 @@ impl<E> Staged<E> {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) batch: EventBatch,
+    pub(super) disk_copy: DiskCopy,
     /// How many of its first events each ticket waits for.
-    tickets: Vec<(u64, u32)>,
+    pub(super) tickets: Vec<(u64, u32)>,
     /// Failures after which other batches passed.
     pub(super) strikes: u32,
     /// Batches that had passed at its last failure.
@@ -54,14 +56,34 @@ pub(super) struct Held {
 }
 
 impl Held {
+    pub(super) fn new(batch: EventBatch, disk_copy: DiskCopy) -> Self {
+        Self { batch, disk_copy, tickets: Vec::new(), strikes: 0, passed_then: None }
+    }
+
+    pub(super) fn events(&self) -> u64 {
+        u64::from(self.batch.event_count)
+    }
+
+    pub(super) fn is_on_disk(&self) -> bool {
+        matches!(self.disk_copy, DiskCopy::Fresh | DiskCopy::Drained)
+    }
+
+    /// Counts a failure against the batch if it is the first, or if others passed since the last:
+    /// then it is this batch that is at fault, and not the destination.
+    pub(super) fn strike(&mut self, passed: u64) {
+        if self.passed_then != Some(passed) {
+            self.strikes += 1;
+            self.passed_then = Some(passed);
+        }
+    }
+
     /// The halves of this batch, in its place.
     pub(super) fn halves(&self, batches: [EventBatch; 2]) -> [Self; 2] {
         let first_events = batches[0].event_count;
         let mut halves = batches.map(|batch| Self {
-            batch,
-            tickets: Vec::new(),
             strikes: self.strikes,
             passed_then: self.passed_then,
+            ..Self::new(batch, self.disk_copy)
         });
         for &(ticket, events) in &self.tickets {
             halves[0].tickets.push((ticket, events.min(first_events)));
@@ -77,6 +99,8 @@ struct Ticket {
     id: u64,
     /// Events with a lower number are waited for, by kind.
     before: [u64; 2],
+    /// What it counts as spooled is still to be forced to the disk.
+    awaits_sync: bool,
     report: FlushReport,
     done: Option<oneshot::Sender<FlushReport>>,
 }
@@ -95,6 +119,7 @@ pub(super) struct Books<E> {
     pub(super) waiting: VecDeque<Held>,
     /// On their way, by batch id.
     pub(super) flying: HashMap<[u8; 16], Held>,
+    pub(super) shelf: Shelf,
     tickets: Vec<Ticket>,
     next_ticket: u64,
     /// When to give up, once a shutdown began.
@@ -106,6 +131,8 @@ pub(super) struct Books<E> {
     pub(super) delivered: u64,
     pub(super) dropped: DropCounts,
     pub(super) batches_delivered: u64,
+    /// Attempts that passed.
+    pub(super) passed: u64,
     pub(super) retries: u64,
     pub(super) splits: u64,
     pub(super) sink_panics: u64,
@@ -119,6 +146,7 @@ impl<E> Books<E> {
             encoding: None,
             waiting: VecDeque::new(),
             flying: HashMap::new(),
+            shelf: Shelf::default(),
             tickets: Vec::new(),
             next_ticket: 0,
             closing: None,
@@ -127,6 +155,7 @@ impl<E> Books<E> {
             delivered: 0,
             dropped: DropCounts::default(),
             batches_delivered: 0,
+            passed: 0,
             retries: 0,
             splits: 0,
             sink_panics: 0,
@@ -134,14 +163,29 @@ impl<E> Books<E> {
         }
     }
 
+    /// All batches that are in memory, whether or not they are on disk, too.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Held> {
+        self.waiting.iter().chain(self.flying.values()).chain(self.shelf.held())
+    }
+
     pub(super) fn in_batches(&self) -> u64 {
-        self.waiting.iter().chain(self.flying.values()).map(|held| u64::from(held.batch.event_count)).sum()
+        let in_memory: u64 = self.held().filter(|held| !held.is_on_disk()).map(Held::events).sum();
+        in_memory + self.shelf.events
+    }
+
+    fn unbatched(&self) -> u64 {
+        let staged: usize = self.staged.iter().map(|staged| staged.events.len()).sum();
+        let encoding = self.encoding.as_ref().map_or(0, |cut| cut.numbers.end - cut.numbers.start);
+        staged as u64 + encoding
     }
 
     pub(super) fn pending(&self) -> u64 {
-        let staged: usize = self.staged.iter().map(|staged| staged.events.len()).sum();
-        let encoding = self.encoding.as_ref().map_or(0, |cut| cut.numbers.end - cut.numbers.start);
-        staged as u64 + encoding + self.in_batches()
+        self.unbatched() + self.in_batches()
+    }
+
+    /// Whether something is left to be done for events that do not rest on disk.
+    pub(super) fn is_busy(&self) -> bool {
+        self.unbatched() > 0 || self.held().next().is_some()
     }
 
     /// Asks for everything staged to be cut.
@@ -156,12 +200,20 @@ impl<E> Books<E> {
         let (done, receiver) = oneshot::channel();
         let id = self.next_ticket;
         self.next_ticket += 1;
-        for held in self.waiting.iter_mut().chain(self.flying.values_mut()) {
+        let (mut spooled, pending) = (self.shelf.events, self.pending());
+        for held in self.waiting.iter_mut().chain(self.flying.values_mut()).chain(self.shelf.held_mut()) {
+            match held.disk_copy {
+                // It will be there again if it does not pass this time.
+                DiskCopy::Drained => continue,
+                DiskCopy::Fresh => spooled -= held.events().min(spooled),
+                DiskCopy::None | DiskCopy::Impossible => {}
+            }
             held.tickets.push((id, held.batch.event_count));
         }
         let before = [self.staged[0].end(), self.staged[1].end()];
-        let report = FlushReport { pending: self.pending(), ..FlushReport::default() };
-        self.tickets.push(Ticket { id, before, report, done: Some(done) });
+        let report = FlushReport { spooled, pending: pending - spooled, ..FlushReport::default() };
+        let awaits_sync = spooled > 0 && !self.shelf.closed;
+        self.tickets.push(Ticket { id, before, awaits_sync, report, done: Some(done) });
         self.resolve_tickets();
         (id, receiver)
     }
@@ -169,7 +221,27 @@ impl<E> Books<E> {
     /// Ends the waiting with what is known so far; `None` if the ticket was resolved.
     pub(super) fn withdraw_ticket(&mut self, id: u64) -> Option<FlushReport> {
         let at = self.tickets.iter().position(|ticket| ticket.id == id)?;
-        Some(self.tickets.swap_remove(at).report)
+        let mut ticket = self.tickets.swap_remove(at);
+        // What was written ahead is safe, whatever becomes of its first attempt.
+        for held in self.held().filter(|held| held.disk_copy == DiskCopy::Fresh) {
+            for &(_, events) in held.tickets.iter().filter(|(of, _)| *of == id) {
+                ticket.settle(u64::from(events), Fate::Spooled);
+            }
+        }
+        Some(ticket.report)
+    }
+
+    /// Whether somebody waits for what is on disk to be forced there.
+    pub(super) fn awaits_sync(&self) -> bool {
+        self.tickets.iter().any(|ticket| ticket.awaits_sync)
+    }
+
+    /// Notes that what is on disk was forced there, as far as that is possible.
+    pub(super) fn synced(&mut self) {
+        for ticket in &mut self.tickets {
+            ticket.awaits_sync = false;
+        }
+        self.resolve_tickets();
     }
 
     /// Takes up to so many events of a kind for encoding, one cut at a time.
@@ -199,15 +271,15 @@ impl<E> Books<E> {
                 (events > 0).then_some((ticket.id, events))
             });
             let tickets = tickets.collect();
-            self.waiting.push_back(Held { batch: part.batch, tickets, strikes: 0, passed_then: None });
+            self.waiting.push_back(Held { tickets, ..Held::new(part.batch, DiskCopy::None) });
         }
         self.resolve_tickets();
     }
 
     /// Gives up a cut that did not come to its end.
-    pub(super) fn abandon_cut(&mut self) {
+    pub(super) fn abandon_cut(&mut self, cause: DropCause) {
         if let Some(cut) = self.encoding.take() {
-            self.drop_numbers(cut.kind, cut.numbers, DropCause::Unencodable);
+            self.drop_numbers(cut.kind, cut.numbers, cause);
             self.resolve_tickets();
         }
     }
@@ -215,7 +287,7 @@ impl<E> Books<E> {
     /// Takes back what a sending task left that panicked.
     pub(super) fn recover(&mut self) {
         self.sender_restarts += 1;
-        self.abandon_cut();
+        self.abandon_cut(DropCause::Unencodable);
         let flying = std::mem::take(&mut self.flying);
         self.waiting.extend(flying.into_values());
     }
@@ -233,23 +305,31 @@ impl<E> Books<E> {
 
     /// Notes that the sink has a batch, or else why it never will.
     pub(super) fn settle(&mut self, held: &Held, dropped: Option<DropCause>) {
-        let events = u64::from(held.batch.event_count);
         match dropped {
             None => {
-                self.delivered += events;
+                self.delivered += held.events();
                 self.batches_delivered += 1;
+                self.inform(held, Fate::Delivered);
             }
-            Some(cause) => self.dropped.add(cause, events),
+            Some(cause) => {
+                self.dropped.add(cause, held.events());
+                self.inform(held, Fate::Failed);
+            }
         }
+    }
+
+    /// Tells those who wait for a batch what became of it.
+    pub(super) fn inform(&mut self, held: &Held, fate: Fate) {
         for &(id, events) in &held.tickets {
             if let Some(ticket) = self.tickets.iter_mut().find(|ticket| ticket.id == id) {
-                ticket.settle(u64::from(events), dropped.is_none());
+                ticket.settle(u64::from(events), fate);
+                ticket.awaits_sync |= fate == Fate::Spooled && !self.shelf.closed;
             }
         }
         self.resolve_tickets();
     }
 
-    /// Gives up everything, and returns the events that had not been encoded.
+    /// Gives up everything that is not on disk, and returns the events that had not been encoded.
     pub(super) fn give_up(&mut self, cause: DropCause) -> Vec<E> {
         let mut events = Vec::new();
         for kind in Kind::BOTH {
@@ -259,11 +339,16 @@ impl<E> Books<E> {
             events.extend(staged.events.drain(..));
             self.drop_numbers(kind, numbers, cause);
         }
-        self.abandon_cut();
+        self.abandon_cut(cause);
         let flying = std::mem::take(&mut self.flying).into_values();
-        let held: Vec<Held> = std::mem::take(&mut self.waiting).into_iter().chain(flying).collect();
-        for held in &held {
-            self.settle(held, Some(cause));
+        let mut left: Vec<Held> = std::mem::take(&mut self.waiting).into_iter().chain(flying).collect();
+        left.append(&mut self.shelf.clear());
+        for held in &left {
+            if held.is_on_disk() {
+                self.inform(held, Fate::Spooled);
+            } else {
+                self.settle(held, Some(cause));
+            }
         }
         self.resolve_tickets();
         events
@@ -273,13 +358,13 @@ impl<E> Books<E> {
         self.dropped.add(cause, numbers.end - numbers.start);
         for ticket in &mut self.tickets {
             let before = ticket.before[kind as usize].min(numbers.end);
-            ticket.settle(before.saturating_sub(numbers.start), false);
+            ticket.settle(before.saturating_sub(numbers.start), Fate::Failed);
         }
     }
 
     fn resolve_tickets(&mut self) {
         self.tickets.retain_mut(|ticket| {
-            if ticket.report.pending > 0 {
+            if ticket.report.pending > 0 || ticket.awaits_sync {
                 return true;
             }
             if let Some(done) = ticket.done.take() {
@@ -292,12 +377,12 @@ impl<E> Books<E> {
 }
 
 impl Ticket {
-    fn settle(&mut self, events: u64, delivered: bool) {
+    fn settle(&mut self, events: u64, fate: Fate) {
         self.report.pending = self.report.pending.saturating_sub(events);
-        if delivered {
-            self.report.delivered += events;
-        } else {
-            self.report.failed += events;
+        match fate {
+            Fate::Delivered => self.report.delivered += events,
+            Fate::Failed => self.report.failed += events,
+            Fate::Spooled => self.report.spooled += events,
         }
     }
 }

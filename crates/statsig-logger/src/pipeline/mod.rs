@@ -20,9 +20,18 @@
 
 mod backoff;
 mod books;
+mod delivery;
+#[cfg(feature = "spool")]
+mod disk;
+#[cfg(not(feature = "spool"))]
+#[path = "no_disk.rs"]
+mod disk;
+mod drain;
 mod options;
 mod queue;
 mod sender;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nobody carries out orders"))]
+mod shelf;
 #[cfg(test)]
 mod tests;
 
@@ -34,10 +43,17 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use self::disk::Disk;
+#[cfg(feature = "spool")]
+pub use self::disk::SpoolMode;
 pub use self::options::PipelineOptions;
 use self::queue::Queue;
+use self::sender::Parts;
 use crate::event::QueuedEvent;
 use crate::ledger::{EventStats, FlushReport};
+
+/// Part of the time of a shutdown that is left to the disk.
+const MOST_FOR_DISK: Duration = Duration::from_millis(500);
 
 /// Queues events, cuts them into batches, and delivers these to an [`EventSink`].
 ///
@@ -84,6 +100,7 @@ use crate::ledger::{EventStats, FlushReport};
 pub struct EventPipeline<E: QueuedEvent> {
     queue: Arc<Queue<E>>,
     ended: watch::Receiver<bool>,
+    has_disk: bool,
 }
 
 impl<E: QueuedEvent> EventPipeline<E> {
@@ -92,11 +109,45 @@ impl<E: QueuedEvent> EventPipeline<E> {
     /// The clock dates batches. Options that make no sense are raised to the least that works.
     #[must_use]
     pub fn start(options: PipelineOptions, sink: Arc<dyn EventSink>, clock: Arc<dyn Clock>, runtime: &Handle) -> Self {
-        let options = options.sane();
-        let queue = Arc::new(Queue::new(options.queue_events, options.queue_bytes, options.batch_events));
+        Self::launch(options.sane(), sink, clock, runtime, |_| None)
+    }
+
+    /// Starts a pipeline whose batches outlast outages, restarts and, by the mode, crashes.
+    ///
+    /// What earlier processes left in the spool is delivered like the rest, oldest first, at most
+    /// two batches at a time, as often as it takes until the spool's own limits are reached. With a
+    /// spool `retry_queue_size` and `max_attempts` limit nothing, unless the spool fails: then
+    /// batches stay in memory until it works again. The spool belongs to the pipeline, which closes
+    /// it at its end; the time of both clocks should be the same.
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn start_with_spool(
+        options: PipelineOptions,
+        spool: crate::spool::Spool,
+        mode: SpoolMode,
+        sink: Arc<dyn EventSink>,
+        clock: Arc<dyn Clock>,
+        runtime: &Handle,
+    ) -> Self {
+        let options = options.with_spool(mode, spool.options().max_body_bytes()).sane();
+        Self::launch(options, sink, clock, runtime, |queue| Some(Arc::new(Disk::new(spool, mode, queue))))
+    }
+
+    fn launch(
+        options: PipelineOptions,
+        sink: Arc<dyn EventSink>,
+        clock: Arc<dyn Clock>,
+        runtime: &Handle,
+        disk: impl FnOnce(&Queue<E>) -> Option<Arc<Disk>>,
+    ) -> Self {
+        let wake_bytes = options.cut_bytes.min(options.queue_bytes / 2 + 1);
+        let queue = Arc::new(Queue::new(options.queue_events, options.queue_bytes, options.batch_events, wake_bytes));
         let (end, ended) = watch::channel(false);
-        runtime.spawn(sender::supervise(Arc::clone(&queue), sink, clock, options, end));
-        Self { queue, ended }
+        let disk = disk(&queue);
+        let has_disk = disk.is_some();
+        let parts = Parts { queue: Arc::clone(&queue), sink, disk, clock, options };
+        runtime.spawn(sender::supervise(parts, end));
+        Self { queue, ended, has_disk }
     }
 
     /// Accepts an event, or drops and counts it: when the queue is full, logging is off, or after
@@ -135,7 +186,8 @@ impl<E: QueuedEvent> EventPipeline<E> {
     /// The shutdown goes on.
     pub async fn shutdown(&self, within: Duration) -> FlushReport {
         self.queue.close();
-        let report = self.wait_for_all(within, Some(Instant::now() + within)).await;
+        let for_disk = if self.has_disk { (within / 4).min(MOST_FOR_DISK) } else { Duration::ZERO };
+        let report = self.wait_for_all(within, Some(Instant::now() + within - for_disk)).await;
         let mut ended = self.ended.clone();
         // It also ends if the runtime of the task does.
         let _ = ended.wait_for(|ended| *ended).await;
