@@ -48,7 +48,7 @@ use self::disk::Disk;
 pub use self::disk::SpoolMode;
 pub use self::options::PipelineOptions;
 use self::queue::Queue;
-use self::sender::Parts;
+use self::sender::{Parts, Rescue};
 use crate::event::QueuedEvent;
 use crate::ledger::{EventStats, FlushReport};
 
@@ -146,7 +146,7 @@ impl<E: QueuedEvent> EventPipeline<E> {
         let disk = disk(&queue);
         let has_disk = disk.is_some();
         let parts = Parts { queue: Arc::clone(&queue), sink, disk, clock, options };
-        runtime.spawn(sender::supervise(parts, end));
+        runtime.spawn(sender::supervise(Rescue(parts), end));
         Self { queue, ended, has_disk }
     }
 

@@ -62,7 +62,7 @@ impl<E: QueuedEvent> Parts<E> {
 }
 
 /// Saves what can be saved if the runtime ends before the pipeline does.
-struct Rescue<E: QueuedEvent>(Parts<E>);
+pub(super) struct Rescue<E: QueuedEvent>(pub(super) Parts<E>);
 
 impl<E: QueuedEvent> Drop for Rescue<E> {
     fn drop(&mut self) {
@@ -85,8 +85,7 @@ impl<E: QueuedEvent> Drop for Rescue<E> {
 }
 
 /// Runs the sending task until the pipeline is shut down, again if it panics.
-pub(super) async fn supervise<E: QueuedEvent>(parts: Parts<E>, end: watch::Sender<bool>) {
-    let rescue = Rescue(parts);
+pub(super) async fn supervise<E: QueuedEvent>(rescue: Rescue<E>, end: watch::Sender<bool>) {
     loop {
         let sender = Sender::new(rescue.0.clone());
         match tokio::spawn(sender.run()).await {
