@@ -11,7 +11,7 @@ use statsig_core::EventBatch;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::shelf::{DiskCopy, Fate, Shelf};
+use super::shelf::{DiskCopy, Fate, Order, Shelf};
 use crate::batch::Encoded;
 use crate::ledger::{DropCause, DropCounts, FlushReport};
 
@@ -288,8 +288,12 @@ impl<E> Books<E> {
     pub(super) fn recover(&mut self) {
         self.sender_restarts += 1;
         self.abandon_cut(DropCause::Unencodable);
-        let flying = std::mem::take(&mut self.flying);
-        self.waiting.extend(flying.into_values());
+        for held in std::mem::take(&mut self.flying).into_values() {
+            match held.disk_copy {
+                DiskCopy::Drained => self.shelf.order(held, Order::Release),
+                _ => self.waiting.push_back(held),
+            }
+        }
     }
 
     /// Drops the oldest custom event that is staged.

@@ -20,7 +20,7 @@ pub struct PipelineOptions {
     /// Most bytes that they hold (see `QueuedEvent::cost_bytes`). Default 64 MiB.
     pub queue_bytes: usize,
     /// Most encoded batches in memory, on their way or waiting for another attempt. While there are
-    /// so many, further events stay in the queue. Default 10.
+    /// so many, further events stay in the queue. Not with a spool. Default 10.
     pub retry_queue_size: usize,
     /// Most attempts at a time; one while attempts fail. Default 4.
     pub parallel_deliveries: usize,

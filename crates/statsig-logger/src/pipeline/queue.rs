@@ -16,6 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::books::{Books, Kind};
+use super::options::PipelineOptions;
 use crate::event::QueuedEvent;
 use crate::ledger::{DropCause, DropCounts, EventStats};
 
@@ -55,7 +56,7 @@ pub(super) struct Queue<E> {
     most_events: usize,
     most_bytes: usize,
     batch_events: usize,
-    /// Wakes the sending task whenever so many bytes more are held.
+    /// The sending task is woken when so many bytes are held.
     wake_bytes: usize,
     disabled: AtomicBool,
     closed: AtomicBool,
@@ -64,7 +65,7 @@ pub(super) struct Queue<E> {
 }
 
 impl<E: QueuedEvent> Queue<E> {
-    pub(super) fn new(most_events: usize, most_bytes: usize, batch_events: usize, wake_bytes: usize) -> Self {
+    pub(super) fn new(options: &PipelineOptions) -> Self {
         let empty =
             || Content { exposures: Vec::new(), customs: VecDeque::new(), accepted: 0, dropped: DropCounts::default() };
         Self {
@@ -73,10 +74,10 @@ impl<E: QueuedEvent> Queue<E> {
             events: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             customs: AtomicUsize::new(0),
-            most_events,
-            most_bytes,
-            batch_events,
-            wake_bytes,
+            most_events: options.queue_events,
+            most_bytes: options.queue_bytes,
+            batch_events: options.batch_events,
+            wake_bytes: options.cut_bytes,
             disabled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             wake: Notify::new(),
@@ -210,7 +211,7 @@ impl<E: QueuedEvent> Queue<E> {
         } else {
             // Each count is reached by one thread, so one of them wakes the task.
             let full = (events + 1).is_multiple_of(self.batch_events);
-            return Ok(full || held / self.wake_bytes != (held + bytes) / self.wake_bytes);
+            return Ok(full || (held < self.wake_bytes && held + bytes >= self.wake_bytes));
         };
         self.release(1, bytes);
         Err(cause)

@@ -66,7 +66,11 @@ pub(super) struct Rescue<E: QueuedEvent>(pub(super) Parts<E>);
 
 impl<E: QueuedEvent> Drop for Rescue<E> {
     fn drop(&mut self) {
-        if self.0.disk.is_none() || self.0.queue.books().shelf.closed {
+        let is_over = || {
+            let shelf = &self.0.queue.books().shelf;
+            shelf.closed || shelf.stopped
+        };
+        if self.0.disk.is_none() || is_over() {
             return;
         }
         self.0.queue.close();
@@ -80,6 +84,15 @@ impl<E: QueuedEvent> Drop for Rescue<E> {
         });
         if thread.is_ok() {
             let _ = is_done.recv_timeout(LAST_STAND);
+        }
+        if !is_over() {
+            self.0.queue.stage();
+            let events = {
+                let mut books = self.0.queue.books();
+                books.shelf.stopped = true;
+                books.give_up(DropCause::Shutdown)
+            };
+            self.0.queue.release_events(&events);
         }
     }
 }
@@ -257,10 +270,14 @@ impl<E: QueuedEvent> Sender<E> {
         }
         self.deliveries.shutdown().await;
         if let Some(last_stand) = self.parts.last_stand() {
-            let saved = spawn_blocking(last_stand);
-            if timeout(LAST_STAND, saved).await.is_err() {
-                tracing::warn!("the disk did not take the last batches of events in time");
-                self.queue.books().shelf.stopped = true;
+            match timeout(LAST_STAND, spawn_blocking(last_stand)).await {
+                Ok(Ok(())) => {}
+                // The runtime ends at the same time: a thread of our own does it.
+                Ok(Err(_)) => return,
+                Err(_) => {
+                    tracing::warn!("the disk did not take the last batches of events in time");
+                    self.queue.books().shelf.stopped = true;
+                }
             }
         }
         self.queue.stage();

@@ -322,3 +322,54 @@ impl<E> Books<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_spool_that_fails_is_left_alone_for_longer_and_longer() {
+        let mut shelf = Shelf::default();
+        let mut warnings = 0;
+        let begin = Instant::now();
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
+            let now = Instant::now();
+            shelf.failed(now);
+            warnings += u64::from(shelf.may_warn(now));
+            let pause = Duration::from_secs(seconds);
+            assert!(!shelf.takes_batches(now + pause - Duration::from_millis(1)));
+            assert!(shelf.takes_batches(now + pause));
+            tokio::time::advance(pause).await;
+        }
+        assert!(warnings > 1 && warnings <= begin.elapsed().as_secs() / 60 + 1, "{warnings}");
+        shelf.works();
+        shelf.failed(begin);
+        assert!(shelf.takes_batches(begin + Duration::from_secs(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_put_aside_is_bounded_and_comes_back() {
+        let mut shelf = Shelf::default();
+        let now = Instant::now();
+        let batch =
+            |number: u8| EventBatch::new([number; 16], 0, 1, &b"[1]"[..], statsig_core::BatchEncoding::Identity, 3);
+        for number in 0..100 {
+            let held = Held { strikes: 3, ..Held::new(batch(number), DiskCopy::Drained) };
+            shelf.put_aside(held, (number % 2 == 0).then_some(now + LEAST_PAUSE));
+        }
+        assert_eq!((shelf.aside.len(), shelf.orders.len()), (MOST_SUSPECTS, 100 - MOST_SUSPECTS));
+        assert!(shelf.has_suspects() && shelf.aside.iter().all(|aside| aside.held.batch.body.is_empty()));
+        shelf.release_suspects();
+        assert!(!shelf.has_suspects());
+        assert_eq!(shelf.next_due(), Some(now + LEAST_PAUSE));
+        shelf.release_due(now);
+        assert!(!shelf.aside.is_empty());
+        shelf.release_due(now + LEAST_PAUSE);
+        assert_eq!((shelf.aside.len(), shelf.orders.len()), (0, 100));
+        // The failures of the last ones are remembered.
+        let last = shelf.orders.back().map(|(held, _)| held.batch.id[0]).unwrap();
+        shelf.fetched(batch(last));
+        assert_eq!(shelf.fetched.front().unwrap().strikes, 3);
+        assert!(shelf.marks.len() <= MOST_SUSPECTS);
+    }
+}

@@ -22,7 +22,7 @@ struct Number(u64);
 
 impl QueuedEvent for Number {
     fn is_exposure(&self) -> bool {
-        self.0 % 3 > 0
+        !self.0.is_multiple_of(3)
     }
     fn cost_bytes(&self) -> usize {
         size_of::<Self>()

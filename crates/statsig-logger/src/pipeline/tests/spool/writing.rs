@@ -210,9 +210,10 @@ async fn a_disk_that_fails_is_done_without_and_tried_again() {
     }
 }
 
-/// Notes which threads come.
+/// Notes which threads come, and panics if it is to.
 struct Watched {
     below: MemFs,
+    panics: Switch,
     threads: Arc<Mutex<BTreeSet<String>>>,
     open: Switch,
 }
@@ -223,6 +224,7 @@ impl Watched {
             let thread: ThreadId = std::thread::current().id();
             self.threads.lock().unwrap().insert(format!("{thread:?}"));
         }
+        assert!(!self.panics.is_on(), "as the test wants it");
         &self.below
     }
 }
@@ -271,7 +273,12 @@ fn no_thread_of_the_application_or_of_the_runtime_ever_meets_the_disk() {
     for (mode, ends_in_order) in [(SpoolMode::Overflow, true), (SpoolMode::WriteAhead, false)] {
         let machine = Machine::new();
         let (threads, open) = (Arc::default(), Switch::default());
-        let fs = Watched { below: machine.disk.process(), threads: Arc::clone(&threads), open: open.clone() };
+        let fs = Watched {
+            below: machine.disk.process(),
+            panics: Switch::default(),
+            threads: Arc::clone(&threads),
+            open: open.clone(),
+        };
         let spool = Spool::open(machine.spool_options.clone(), Arc::new(fs), machine.clock.clone()).unwrap();
         open.turn(true);
         // Everything but blocking work runs on this thread.
@@ -300,4 +307,34 @@ fn no_thread_of_the_application_or_of_the_runtime_ever_meets_the_disk() {
         assert!(!threads.is_empty());
         assert!(!threads.contains(&format!("{:?}", std::thread::current().id())), "{mode:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_panics_costs_no_event() {
+    let machine = Machine::new();
+    let (up, panics) = (Switch::default(), Switch::default());
+    let fs = Watched {
+        below: machine.disk.process(),
+        panics: panics.clone(),
+        threads: Arc::default(),
+        open: Switch::default(),
+    };
+    let spool = Spool::open(machine.spool_options.clone(), Arc::new(fs), machine.clock.clone()).unwrap();
+    let (attempts, _receiver) = unbounded_channel();
+    let sink = Arc::new(ScriptedSink { plan: Mutex::new(Box::new(up.plan())), attempts });
+    let clock = Arc::new(SameClock(machine.clock.clone()));
+    let mode = SpoolMode::WriteAhead;
+    let pipeline =
+        EventPipeline::start_with_spool(machine.options.clone(), spool, mode, sink, clock, &Handle::current());
+    panics.turn(true);
+    (0..20).for_each(|number| pipeline.log(exposure(number)));
+    let report = pipeline.flush(SECOND).await;
+    assert_eq!((report.failed, report.spooled, report.pending), (0, 0, 20));
+    panics.turn(false);
+    tokio::time::sleep(100 * SECOND).await;
+    assert_eq!(pipeline.stats().pending_on_disk, 20);
+    up.turn(true);
+    tokio::time::sleep(100 * SECOND).await;
+    let stats = pipeline.stats();
+    assert!(stats.is_balanced() && stats.delivered == 20, "{stats:?}");
 }
