@@ -108,6 +108,18 @@ fn dropped_without_a_shutdown_everything_is_on_disk_whichever_ends_first() {
         assert_eq!(recovered(&machine), 103, "{mode:?}, the pipeline");
         in_own_runtime(&machine, mode, 100, Some);
         assert_eq!(recovered(&machine), 103, "{mode:?}, the runtime");
+
+        // Before its task has even begun.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let process = {
+            let _entered = runtime.enter();
+            machine.start(mode, |_| hangs())
+        };
+        (0..7).for_each(|number| process.pipeline.log(exposure(number)));
+        drop(runtime);
+        let stats = process.stats();
+        assert_eq!((stats.pending, stats.pending_on_disk), (7, 7));
+        assert_eq!(recovered(&machine), 7, "{mode:?}, the runtime at once");
     }
 }
 

@@ -210,9 +210,10 @@ async fn a_disk_that_fails_is_done_without_and_tried_again() {
     }
 }
 
-/// Notes which threads come, and panics if it is to.
+/// Notes which threads come, lets them wait, and panics if it is to.
 struct Watched {
     below: MemFs,
+    gate: Arc<Mutex<()>>,
     panics: Switch,
     threads: Arc<Mutex<BTreeSet<String>>>,
     open: Switch,
@@ -224,6 +225,7 @@ impl Watched {
             let thread: ThreadId = std::thread::current().id();
             self.threads.lock().unwrap().insert(format!("{thread:?}"));
         }
+        drop(self.gate.lock().unwrap());
         assert!(!self.panics.is_on(), "as the test wants it");
         &self.below
     }
@@ -275,6 +277,7 @@ fn no_thread_of_the_application_or_of_the_runtime_ever_meets_the_disk() {
         let (threads, open) = (Arc::default(), Switch::default());
         let fs = Watched {
             below: machine.disk.process(),
+            gate: Arc::default(),
             panics: Switch::default(),
             threads: Arc::clone(&threads),
             open: open.clone(),
@@ -315,6 +318,7 @@ async fn a_disk_that_panics_costs_no_event() {
     let (up, panics) = (Switch::default(), Switch::default());
     let fs = Watched {
         below: machine.disk.process(),
+        gate: Arc::default(),
         panics: panics.clone(),
         threads: Arc::default(),
         open: Switch::default(),
@@ -337,4 +341,48 @@ async fn a_disk_that_panics_costs_no_event() {
     tokio::time::sleep(100 * SECOND).await;
     let stats = pipeline.stats();
     assert!(stats.is_balanced() && stats.delivered == 20, "{stats:?}");
+}
+
+#[test]
+fn a_disk_that_hangs_does_not_hold_up_delivery_nor_for_long_the_end() {
+    let machine = Machine::new();
+    let gate = Arc::new(Mutex::new(()));
+    let fs = Watched {
+        below: machine.disk.process(),
+        gate: Arc::clone(&gate),
+        panics: Switch::default(),
+        threads: Arc::default(),
+        open: Switch::default(),
+    };
+    let spool = Spool::open(machine.spool_options.clone(), Arc::new(fs), machine.clock.clone()).unwrap();
+    let closed = gate.lock().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (attempts, _receiver) = unbounded_channel();
+    let mut calls = 0;
+    let plan = move |_: &EventBatch| {
+        calls += 1;
+        if calls % 2 == 0 { taken() } else { busy() }
+    };
+    let sink = Arc::new(ScriptedSink { plan: Mutex::new(Box::new(plan)), attempts });
+    let clock = Arc::new(SameClock(machine.clock.clone()));
+    let options = PipelineOptions { backoff_base: Duration::from_millis(1), ..machine.options.clone() };
+    let pipeline = EventPipeline::start_with_spool(options, spool, SpoolMode::Overflow, sink, clock, runtime.handle());
+    // One is delivered beside one that fails and gets stuck.
+    (0..10).for_each(|number| pipeline.log(exposure(number)));
+    let begin = std::time::Instant::now();
+    while pipeline.stats().delivered == 0 {
+        (0..10).for_each(|number| pipeline.log(exposure(number)));
+        let _ = runtime.block_on(pipeline.flush(Duration::from_millis(20)));
+        assert!(begin.elapsed() < 60 * SECOND, "{:?}", pipeline.stats());
+    }
+    let begin = std::time::Instant::now();
+    let report = runtime.block_on(pipeline.shutdown(SECOND / 10));
+    assert!(begin.elapsed() < 10 * SECOND, "{:?}", begin.elapsed());
+    let stats = pipeline.stats();
+    assert!(stats.is_balanced() && stats.pending <= 10, "but for the batch that hangs: {stats:?}");
+    assert_eq!(report.pending, stats.pending);
+    drop(closed);
+    drop(runtime);
+    let stats = pipeline.stats();
+    assert!(stats.is_balanced() && stats.pending == stats.pending_on_disk, "{stats:?}");
 }
