@@ -7,13 +7,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
-use statsig_core::EventBatch;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::shelf::{DiskCopy, Fate, Order, Shelf};
+use super::held::{DiskCopy, Fate, Held};
+use super::shelf::{Order, Shelf};
+use super::tickets::Ticket;
 use crate::batch::Encoded;
-use crate::ledger::{DropCause, DropCounts, FlushReport};
+use crate::ledger::{DropCause, DropCounts};
 
 /// Exposures or other events: they are never in one batch, so that the others can give way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,69 +42,6 @@ impl<E> Staged<E> {
     }
 }
 
-/// A batch, and what it means to those who wait.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) batch: EventBatch,
-    pub(super) disk_copy: DiskCopy,
-    /// How many of its first events each ticket waits for.
-    pub(super) tickets: Vec<(u64, u32)>,
-    /// Failures after which other batches passed.
-    pub(super) strikes: u32,
-    /// Batches that had passed at its last failure.
-    pub(super) passed_then: Option<u64>,
-}
-
-impl Held {
-    pub(super) fn new(batch: EventBatch, disk_copy: DiskCopy) -> Self {
-        Self { batch, disk_copy, tickets: Vec::new(), strikes: 0, passed_then: None }
-    }
-
-    pub(super) fn events(&self) -> u64 {
-        u64::from(self.batch.event_count)
-    }
-
-    pub(super) fn is_on_disk(&self) -> bool {
-        matches!(self.disk_copy, DiskCopy::Fresh | DiskCopy::Drained)
-    }
-
-    /// Counts a failure against the batch if it is the first, or if others passed since the last:
-    /// then it is this batch that is at fault, and not the destination.
-    pub(super) fn strike(&mut self, passed: u64) {
-        if self.passed_then != Some(passed) {
-            self.strikes += 1;
-            self.passed_then = Some(passed);
-        }
-    }
-
-    /// The halves of this batch, in its place.
-    pub(super) fn halves(&self, batches: [EventBatch; 2]) -> [Self; 2] {
-        let first_events = batches[0].event_count;
-        let mut halves = batches.map(|batch| Self {
-            strikes: self.strikes,
-            passed_then: self.passed_then,
-            ..Self::new(batch, self.disk_copy)
-        });
-        for &(ticket, events) in &self.tickets {
-            halves[0].tickets.push((ticket, events.min(first_events)));
-            halves[1].tickets.push((ticket, events.saturating_sub(first_events)));
-        }
-        halves
-    }
-}
-
-/// Somebody who waits for events.
-#[derive(Debug)]
-struct Ticket {
-    id: u64,
-    /// Events with a lower number are waited for, by kind.
-    before: [u64; 2],
-    /// What it counts as spooled is still to be forced to the disk.
-    awaits_sync: bool,
-    report: FlushReport,
-    done: Option<oneshot::Sender<FlushReport>>,
-}
-
 /// The events that are being encoded.
 #[derive(Debug)]
 pub(super) struct Cut {
@@ -120,8 +57,8 @@ pub(super) struct Books<E> {
     /// On their way, by batch id.
     pub(super) flying: HashMap<[u8; 16], Held>,
     pub(super) shelf: Shelf,
-    tickets: Vec<Ticket>,
-    next_ticket: u64,
+    pub(super) tickets: Vec<Ticket>,
+    pub(super) next_ticket: u64,
     /// When to give up, once a shutdown began.
     pub(super) closing: Option<Instant>,
     /// Nobody is left who could wait.
@@ -193,55 +130,6 @@ impl<E> Books<E> {
         for staged in &mut self.staged {
             staged.cut_before = staged.end();
         }
-    }
-
-    /// Begins to wait for everything that is here.
-    pub(super) fn issue_ticket(&mut self) -> (u64, oneshot::Receiver<FlushReport>) {
-        let (done, receiver) = oneshot::channel();
-        let id = self.next_ticket;
-        self.next_ticket += 1;
-        let (mut spooled, pending) = (self.shelf.events, self.pending());
-        for held in self.waiting.iter_mut().chain(self.flying.values_mut()).chain(self.shelf.held_mut()) {
-            match held.disk_copy {
-                // It will be there again if it does not pass this time.
-                DiskCopy::Drained => continue,
-                DiskCopy::Fresh => spooled -= held.events().min(spooled),
-                DiskCopy::None | DiskCopy::Impossible => {}
-            }
-            held.tickets.push((id, held.batch.event_count));
-        }
-        let before = [self.staged[0].end(), self.staged[1].end()];
-        let report = FlushReport { spooled, pending: pending - spooled, ..FlushReport::default() };
-        let awaits_sync = spooled > 0 && !self.shelf.closed;
-        self.tickets.push(Ticket { id, before, awaits_sync, report, done: Some(done) });
-        self.resolve_tickets();
-        (id, receiver)
-    }
-
-    /// Ends the waiting with what is known so far; `None` if the ticket was resolved.
-    pub(super) fn withdraw_ticket(&mut self, id: u64) -> Option<FlushReport> {
-        let at = self.tickets.iter().position(|ticket| ticket.id == id)?;
-        let mut ticket = self.tickets.swap_remove(at);
-        // What was written ahead is safe, whatever becomes of its first attempt.
-        for held in self.held().filter(|held| held.disk_copy == DiskCopy::Fresh) {
-            for &(_, events) in held.tickets.iter().filter(|(of, _)| *of == id) {
-                ticket.settle(u64::from(events), Fate::Spooled);
-            }
-        }
-        Some(ticket.report)
-    }
-
-    /// Whether somebody waits for what is on disk to be forced there.
-    pub(super) fn awaits_sync(&self) -> bool {
-        self.tickets.iter().any(|ticket| ticket.awaits_sync)
-    }
-
-    /// Notes that what is on disk was forced there, as far as that is possible.
-    pub(super) fn synced(&mut self) {
-        for ticket in &mut self.tickets {
-            ticket.awaits_sync = false;
-        }
-        self.resolve_tickets();
     }
 
     /// Takes up to so many events of a kind for encoding, one cut at a time.
@@ -322,17 +210,6 @@ impl<E> Books<E> {
         }
     }
 
-    /// Tells those who wait for a batch what became of it.
-    pub(super) fn inform(&mut self, held: &Held, fate: Fate) {
-        for &(id, events) in &held.tickets {
-            if let Some(ticket) = self.tickets.iter_mut().find(|ticket| ticket.id == id) {
-                ticket.settle(u64::from(events), fate);
-                ticket.awaits_sync |= fate == Fate::Spooled && !self.shelf.closed;
-            }
-        }
-        self.resolve_tickets();
-    }
-
     /// Gives up everything that is not on disk, and returns the events that had not been encoded.
     pub(super) fn give_up(&mut self, cause: DropCause) -> Vec<E> {
         let mut events = Vec::new();
@@ -363,30 +240,6 @@ impl<E> Books<E> {
         for ticket in &mut self.tickets {
             let before = ticket.before[kind as usize].min(numbers.end);
             ticket.settle(before.saturating_sub(numbers.start), Fate::Failed);
-        }
-    }
-
-    fn resolve_tickets(&mut self) {
-        self.tickets.retain_mut(|ticket| {
-            if ticket.report.pending > 0 || ticket.awaits_sync {
-                return true;
-            }
-            if let Some(done) = ticket.done.take() {
-                // Whoever waited may have gone.
-                let _ = done.send(ticket.report);
-            }
-            false
-        });
-    }
-}
-
-impl Ticket {
-    fn settle(&mut self, events: u64, fate: Fate) {
-        self.report.pending = self.report.pending.saturating_sub(events);
-        match fate {
-            Fate::Delivered => self.report.delivered += events,
-            Fate::Failed => self.report.failed += events,
-            Fate::Spooled => self.report.spooled += events,
         }
     }
 }

@@ -6,9 +6,9 @@ use statsig_core::Delivery;
 use tokio::task::{Id, JoinError, spawn_blocking};
 use tokio::time::{Instant, timeout};
 
-use super::books::Held;
+use super::held::{DiskCopy, Held};
 use super::sender::Sender;
-use super::shelf::{DiskCopy, Order};
+use super::shelf::Order;
 use crate::batch::split;
 use crate::event::QueuedEvent;
 use crate::ledger::DropCause;

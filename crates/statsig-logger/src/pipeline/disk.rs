@@ -11,58 +11,20 @@ use std::time::Duration;
 
 use statsig_core::{BatchEncoding, EventBatch};
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use super::books::{Books, Held, Kind};
+use super::SpoolMode;
+use super::books::{Books, Kind};
+use super::held::{DiskCopy, Fate, Held};
 use super::queue::Queue;
-use super::shelf::{DiskCopy, Fate, Order, Task};
+use super::shelf::{Order, Task};
+use super::spooled::{handed_out, id, record};
 use crate::batch::{BatchLimits, encode, split};
 use crate::event::QueuedEvent;
 use crate::ledger::DropCause;
-use crate::spool::{
-    AckOutcome, Encoding, FsyncPolicy, Settled, Spool, SpoolError, SpoolErrorKind, SpoolRecord, SpoolStats,
-    SpooledBatch,
-};
+use crate::spool::{AckOutcome, FsyncPolicy, Settled, Spool, SpoolError, SpoolErrorKind, SpoolStats};
 
 /// Events that are encoded at once at the end.
 const LAST_CUT: usize = 10_000;
-
-/// When a pipeline writes batches to its spool.
-///
-/// # What is lost when
-///
-/// *Nothing* is short for: nothing within the bounds of bytes and age; what those cost is counted.
-///
-/// | | no spool | [`Overflow`](Self::Overflow) | [`WriteAhead`](Self::WriteAhead) |
-/// | --- | --- | --- | --- |
-/// | outage | what exceeds the memory | nothing | nothing |
-/// | [`shutdown`](crate::EventPipeline::shutdown) | what is not delivered in time | nothing | nothing |
-/// | dropped without, or with its runtime | everything pending | nothing, if the disk takes it within 2 seconds | as before |
-/// | crash, `kill -9` | everything pending | events in memory: not in a batch yet (60 seconds or 500 events), and batches before the end of their first attempt | events not in a batch yet: 250 ms, or 256 KiB of events; and batches that were being encoded or written |
-/// | power failure | everything pending | as with a crash, and what the fsync policy has not forced to the disk | as before |
-///
-/// The last: with the [fsync policy](FsyncPolicy) `Never` up to what the kernel keeps, often 30 seconds; with
-/// `Interval` one interval; with `EveryBatch` nothing. [`flush`](crate::EventPipeline::flush) forces it
-/// with every policy, and returns after that.
-///
-/// Delivery is *at least once*: an attempt that is cut short, by a crash, a shutdown or a time
-/// limit, is made again with the same batch id. How often an acknowledgement is forgotten in a
-/// power failure follows the fsync policy, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum SpoolMode {
-    /// When they cannot be delivered: their first attempt failed, the destination is failing,
-    /// memory is half full, or the pipeline is shut down.
-    ///
-    /// While the destination takes events, nothing is written.
-    #[default]
-    Overflow,
-    /// Before their first attempt, and batches are cut every 250 ms or 256 KiB of events.
-    ///
-    /// It costs a write and an acknowledgement on disk for every batch, and more and smaller
-    /// requests: with steady traffic four a second, eight if exposures and other events mix.
-    WriteAhead,
-}
 
 pub(super) struct Disk {
     spool: Spool,
@@ -390,42 +352,4 @@ fn warn<E>(books: &mut Books<E>, now: Instant, error: &SpoolError) {
         let failures = books.shelf.failures;
         tracing::warn!(%error, failures, "the spool fails; batches of events stay where they are");
     }
-}
-
-fn id(batch: &EventBatch) -> Uuid {
-    Uuid::from_bytes(batch.id)
-}
-
-fn record(batch: &EventBatch) -> SpoolRecord<'_> {
-    SpoolRecord {
-        id: id(batch),
-        created_ms: u64::try_from(batch.created_ms).unwrap_or(0),
-        event_count: batch.event_count,
-        encoding: match batch.encoding {
-            BatchEncoding::Gzip => Encoding::Gzip,
-            _ => Encoding::Raw,
-        },
-        attempts: u16::try_from(batch.attempt).unwrap_or(u16::MAX),
-        body: &batch.body,
-    }
-}
-
-/// A batch as the spool had it; as an error if its encoding is none that we know.
-fn handed_out(spooled: SpooledBatch) -> Result<EventBatch, EventBatch> {
-    let encoding = match spooled.encoding {
-        Encoding::Gzip => BatchEncoding::Gzip,
-        _ => BatchEncoding::Identity,
-    };
-    let raw_len = match spooled.body.last_chunk() {
-        // A gzip member ends with the length of its content.
-        Some(length) if encoding == BatchEncoding::Gzip => {
-            usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX)
-        }
-        _ => spooled.body.len(),
-    };
-    let created_ms = i64::try_from(spooled.created_ms).unwrap_or(i64::MAX);
-    let batch =
-        EventBatch::new(spooled.id.into_bytes(), created_ms, spooled.event_count, spooled.body, encoding, raw_len)
-            .with_attempt(u32::from(spooled.attempts));
-    if matches!(spooled.encoding, Encoding::Raw | Encoding::Gzip) { Ok(batch) } else { Err(batch) }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::books::{Books, Held};
+use super::books::Books;
 use super::delivery::MOST_DRAINED;
+use super::held::{DiskCopy, Held};
 use super::sender::Sender;
-use super::shelf::{DiskCopy, Order};
+use super::shelf::Order;
 use crate::event::QueuedEvent;
 
 /// Time between two looks after the spool while nothing happens there.

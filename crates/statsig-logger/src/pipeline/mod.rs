@@ -11,13 +11,15 @@
 //! | file | what |
 //! | --- | --- |
 //! | `queue` | stripes and bounds; what gives way; the snapshot of the accounts |
-//! | `books` | everything behind the stripes, who waits for what, and how it ended |
+//! | `books` | everything behind the stripes, and how it ended |
+//! | `held` | a batch in memory |
+//! | `tickets` | who waits for what |
 //! | `sender` | the task that cuts, and what remains at the end |
 //! | `delivery` | attempts, and what follows from how they ended |
 //! | `backoff` | pauses after failures |
 //! | `drain` | with a spool: what goes there, and what is fetched from there |
 //! | `shelf` | with a spool: its part of the books |
-//! | `disk` | with a spool: what blocking threads do with it |
+//! | `disk`, `spooled` | with a spool: what blocking threads do with it |
 //!
 //! # Invariants
 //!
@@ -54,13 +56,20 @@ mod disk;
 #[path = "no_disk.rs"]
 mod disk;
 mod drain;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, no batch is on disk"))]
+mod held;
 mod options;
 mod queue;
 mod sender;
 #[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nobody carries out orders"))]
 mod shelf;
+#[cfg(feature = "spool")]
+mod spool_mode;
+#[cfg(feature = "spool")]
+mod spooled;
 #[cfg(test)]
 mod tests;
+mod tickets;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,11 +80,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use self::disk::Disk;
-#[cfg(feature = "spool")]
-pub use self::disk::SpoolMode;
 pub use self::options::PipelineOptions;
 use self::queue::Queue;
 use self::sender::{Parts, Rescue};
+#[cfg(feature = "spool")]
+pub use self::spool_mode::SpoolMode;
 use crate::event::QueuedEvent;
 use crate::ledger::{EventStats, FlushReport};
 

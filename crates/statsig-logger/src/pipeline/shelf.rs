@@ -11,7 +11,8 @@ use std::time::Duration;
 use statsig_core::EventBatch;
 use tokio::time::Instant;
 
-use super::books::{Books, Held};
+use super::books::Books;
+use super::held::{DiskCopy, Fate, Held};
 use crate::ledger::DropCause;
 
 /// Pause of the spool after a failure; doubles with each further one.
@@ -21,28 +22,6 @@ const MOST_PAUSE: Duration = Duration::from_secs(60);
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 /// Batches that are remembered for their failures, or kept back for them.
 const MOST_SUSPECTS: usize = 64;
-
-/// Whether a batch is in the spool, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DiskCopy {
-    /// It is in memory only.
-    None,
-    /// It is in memory only, since the spool never takes it.
-    Impossible,
-    /// It was written ahead: its first attempt is still to come, or under way.
-    Fresh,
-    /// It was handed out by the spool.
-    Drained,
-}
-
-/// How an event ended, for those who wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    Delivered,
-    Failed,
-    /// It rests in the spool.
-    Spooled,
-}
 
 /// What is to be done with a batch on a blocking thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
