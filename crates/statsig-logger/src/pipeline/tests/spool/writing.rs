@@ -24,7 +24,11 @@ async fn overflow_writes_nothing_while_the_destination_takes_events() {
 async fn overflow_writes_a_batch_when_its_first_attempt_fails() {
     let machine = Machine::new();
     let up = Switch::default();
-    let mut process = machine.start(SpoolMode::Overflow, up.plan());
+    let switch = up.clone();
+    let mut process = machine.start(SpoolMode::Overflow, move |_| match switch.is_on() {
+        true => taken(),
+        false => Step::Late(SECOND, Delivery::retry("busy")),
+    });
     (0..10).for_each(|number| process.pipeline.log(exposure(number)));
     let first = process.attempts.recv().await.unwrap();
     assert!(!machine.has_written(first.batch.id));
