@@ -41,5 +41,5 @@ pub use jsonl_sink::{JsonlError, JsonlFileSink};
 pub use ledger::{DropCause, DropCounts, EventStats, FlushReport};
 #[cfg(feature = "spool")]
 pub use pipeline::SpoolMode;
-pub use pipeline::{EventPipeline, PipelineOptions};
+pub use pipeline::{EventPipeline, PipelineOptions, PipelineTuning};
 pub use sampling::{ExposureSampler, SamplingInput, SamplingMark, SamplingMode};

@@ -17,7 +17,7 @@ mod spec_source;
 
 pub use clock::{Clock, FixedClock};
 pub use error_reporter::{ErrorReport, ErrorReporter};
-pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, SinkError};
+pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, FlushType, SinkError};
 pub use id_list_lookup::{ID_HASH_LENGTH, IdHash, IdListLookup, InMemoryIdLists, id_hash};
 pub use layer_observer::LayerObserver;
 pub use noop_sink::NoopSink;

@@ -12,6 +12,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::mem::discriminant;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::quality::RandomState;
@@ -19,7 +20,7 @@ use statsig_core::{ExposureFacts, SecondaryExposure};
 
 use super::json;
 use super::logged_event::Surroundings;
-use crate::exposure_key::ExposureKind;
+use crate::exposure_key::{ExposureKey, ExposureKind, ExposureParts};
 use crate::lanes::{LANES, Padded, own_lane};
 use crate::sampling::SamplingMark;
 
@@ -51,7 +52,7 @@ impl ExposureDetail {
 }
 
 /// A layer's parameter, as its exposure names it.
-#[derive(Debug, Clone, Copy, Hash)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct LayerPart<'a> {
     pub(super) parameter: &'a str,
     pub(super) allocated_experiment: &'a str,
@@ -61,7 +62,7 @@ pub(super) struct LayerPart<'a> {
 /// All that an exposure says beside user and time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Draft<'a> {
-    pub(super) kind: ExposureKind,
+    pub(super) parts: &'a ExposureParts,
     pub(super) facts: ExposureFacts<'a>,
     /// The rule that is logged, which may not be that of `facts`.
     pub(super) rule_id: &'a str,
@@ -75,22 +76,33 @@ pub(super) struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// What tells details of one state of the specs apart, but for the nested gates.
     fn hash(&self, hasher: &mut impl Hasher) {
-        let facts = &self.facts;
-        (self.kind, facts.name, self.rule_id, self.gate_value, self.rule_passed).hash(hasher);
-        (self.layer, self.is_manual, self.mark, facts.override_config_name).hash(hasher);
-        let details = &facts.details;
-        (details.kind(), details.source(), details.lcut(), details.received_at_ms(), details.version()).hash(hasher);
+        let details = &self.facts.details;
+        // Kind, name, rule, and value or parameter are hashed already.
+        hasher.write_u64(ExposureKey::new(&ExposureParts { user: 0, ..*self.parts }).bits());
+        let flags = u64::from(self.is_manual)
+            | u64::from(self.gate_value) << 1
+            | u64::from(self.rule_passed == Some(true)) << 2
+            | u64::from(self.rule_passed.is_some()) << 3;
+        hasher.write_u64(flags | details.version().map_or(u64::MAX, u64::from) << 4);
+        details.kind().hash(hasher);
+        discriminant(details.source()).hash(hasher);
+        self.mark.hash(hasher);
+        self.facts.override_config_name.hash(hasher);
+        if let Some(layer) = &self.layer {
+            (layer.allocated_experiment, layer.is_explicit).hash(hasher);
+        }
     }
 
     fn write_head(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(match self.kind {
+        out.extend_from_slice(match self.parts.kind {
             ExposureKind::Gate => br#"{"eventName":"statsig::gate_exposure","value":null,"metadata":{"#.as_slice(),
             ExposureKind::Config => br#"{"eventName":"statsig::config_exposure","value":null,"metadata":{"#,
             ExposureKind::Layer => br#"{"eventName":"statsig::layer_exposure","value":null,"metadata":{"#,
         });
         let facts = &self.facts;
-        match self.kind {
+        match self.parts.kind {
             ExposureKind::Gate => {
                 json::member(out, "gate", facts.name);
                 json::member(out, "gateValue", truth(self.gate_value));

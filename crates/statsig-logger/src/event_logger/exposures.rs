@@ -227,7 +227,7 @@ impl EventLogger {
             return;
         };
         let draft = Draft {
-            kind: candidate.kind,
+            parts: &new.parts,
             facts,
             rule_id: candidate.rule_id,
             gate_value: says.gate_value,

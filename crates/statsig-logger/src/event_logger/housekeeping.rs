@@ -31,6 +31,7 @@ pub(super) struct Housekeeping {
 struct Told {
     events: EventStats,
     exposures: ExposureCounts,
+    now_ms: u64,
 }
 
 impl Housekeeping {
@@ -50,17 +51,17 @@ impl Housekeeping {
     }
 
     /// Hands the observer what changed since the last turn, and returns what is to be reported.
-    fn turn(&self, events: EventStats, exposures: ExposureCounts) -> Vec<ErrorReport> {
+    fn turn(&self, now: Told) -> Vec<ErrorReport> {
         let before = {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *told, Told { events, exposures })
+            std::mem::replace(&mut *told, now)
         };
-        let reports = self.losses(&before.events, &events);
+        let reports = self.losses(&before.events, &now.events);
         for report in &reports {
             tracing::warn!(tag = report.tag, "{}", report.message);
         }
         if let Some(observer) = &self.observer {
-            let told = AssertUnwindSafe(|| tell(&**observer, &before, &Told { events, exposures }, &reports));
+            let told = AssertUnwindSafe(|| tell(&**observer, &before, &now, &reports));
             if catch_unwind(told).is_err() {
                 tracing::error!("the observer panicked");
             }
@@ -138,10 +139,22 @@ fn tell(observer: &dyn Observer, before: &Told, now: &Told, reports: &[ErrorRepo
         }
     }
     #[allow(clippy::cast_precision_loss)] // queues are smaller than 2^52
-    observer.gauge("events_queue_depth", now.events.pending as f64, &[]);
+    let gauge = |name: &str, value: u64| observer.gauge(name, value as f64, &[]);
+    gauge("events_queue_depth", now.events.pending);
+    if let Some(oldest_ms) = now.events.spool_oldest_ms {
+        gauge("spool_oldest_age_ms", now.now_ms.saturating_sub(oldest_ms));
+    }
+    if now.events.spool_bytes > 0 || before.events.spool_bytes > 0 {
+        gauge("spool_bytes", now.events.spool_bytes);
+    }
     for report in reports {
         observer.error(report.tag, &report.message);
     }
+}
+
+fn figures(logger: &EventLogger) -> Told {
+    let now_ms = u64::try_from(logger.clock.now_ms()).unwrap_or(0);
+    Told { events: logger.stats(), exposures: logger.exposure_counts(), now_ms }
 }
 
 /// The background task; ends with the logger.
@@ -157,13 +170,13 @@ pub(super) async fn run(logger: Weak<EventLogger>) {
             counters_at = Instant::now() + every;
             logger.push_counters();
         }
-        let reports = logger.housekeeping.turn(logger.stats(), logger.exposure_counts());
+        let reports = logger.housekeeping.turn(figures(&logger));
         logger.housekeeping.report(reports).await;
     }
 }
 
 /// What is left to tell once the pipeline has ended.
 pub(super) async fn last_turn(logger: &EventLogger) {
-    let reports = logger.housekeeping.turn(logger.stats(), logger.exposure_counts());
+    let reports = logger.housekeeping.turn(figures(logger));
     logger.housekeeping.report(reports).await;
 }

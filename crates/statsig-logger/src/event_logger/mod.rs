@@ -51,11 +51,13 @@ pub use self::options::EventLoggerOptions;
 use crate::dedupe::ExposureDedupe;
 use crate::lanes::LaneCounter;
 use crate::ledger::{EventStats, FlushReport};
-use crate::pipeline::EventPipeline;
+use crate::pipeline::{EventPipeline, PipelineOptions, PipelineTuning};
 use crate::sampling::{ExposureSampler, SamplingMode};
 
 /// How long an exposure counts as logged, unless the project says otherwise.
 const DEDUPE_WINDOW: Duration = Duration::from_secs(60);
+/// Most events that a project's settings may ask for in a batch.
+const MOST_BATCH: usize = 10_000;
 /// Most names that are remembered as warned about.
 const MOST_WARNED: usize = 1_000;
 
@@ -113,6 +115,35 @@ impl EventLogger {
         clock: Arc<dyn Clock>,
         runtime: &Handle,
     ) -> Arc<Self> {
+        Self::launch(options, settings, sink, clock, runtime, EventPipeline::start)
+    }
+
+    /// Starts the background tasks with a spool, which keeps events across outages, restarts and, by
+    /// the mode, crashes. See [`EventPipeline::start_with_spool`].
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn start_with_spool(
+        options: EventLoggerOptions,
+        settings: EvaluationSettings,
+        spool: crate::spool::Spool,
+        mode: crate::pipeline::SpoolMode,
+        sink: Arc<dyn EventSink>,
+        clock: Arc<dyn Clock>,
+        runtime: &Handle,
+    ) -> Arc<Self> {
+        Self::launch(options, settings, sink, clock, runtime, |options, sink, clock, runtime| {
+            EventPipeline::start_with_spool(options, spool, mode, sink, clock, runtime)
+        })
+    }
+
+    fn launch(
+        options: EventLoggerOptions,
+        settings: EvaluationSettings,
+        sink: Arc<dyn EventSink>,
+        clock: Arc<dyn Clock>,
+        runtime: &Handle,
+        start: impl FnOnce(PipelineOptions, Arc<dyn EventSink>, Arc<dyn Clock>, &Handle) -> EventPipeline<LoggedEvent>,
+    ) -> Arc<Self> {
         let sink = match options.events_flushed {
             Some(callback) => Arc::new(FlushedSink { inner: sink, callback }),
             None => sink,
@@ -131,7 +162,7 @@ impl EventLogger {
             sampled_out: LaneCounter::default(),
             warned: Mutex::default(),
             sdk_type: options.sdk_type,
-            pipeline: EventPipeline::start(options.pipeline, sink, Arc::clone(&clock), runtime),
+            pipeline: start(options.pipeline, sink, Arc::clone(&clock), runtime),
             housekeeping,
             clock,
         });
@@ -159,6 +190,14 @@ impl EventLogger {
         if let Some(window) = whole("exposure_dedupe_ttl_ms") {
             self.dedupe.set_window(Duration::from_millis(window));
         }
+        let positive = |name: &str| whole(name).filter(|number| *number > 0);
+        let events = positive("event_queue_size").map(|events| usize::try_from(events).unwrap_or(usize::MAX));
+        let tuning = PipelineTuning {
+            batch_events: events.map(|events| events.min(MOST_BATCH)),
+            batch_interval: positive("event_logging_interval_seconds").map(Duration::from_secs),
+            compress: meta.sdk_flags.get("stop_log_event_compression").map(|stop| !stop),
+        };
+        self.pipeline.tune(tuning);
         let current = self.surroundings.load();
         if current.default_environment != meta.default_environment {
             self.surroundings.store(Arc::new(Surroundings {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use statsig_core::Delivery;
+use statsig_core::{Delivery, FlushType};
 use tokio::task::{Id, JoinError, spawn_blocking};
 use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 
 use super::held::{DiskCopy, Held};
 use super::sender::Sender;
@@ -43,13 +44,30 @@ impl<E: QueuedEvent> Sender<E> {
             };
             let Some(held) = held else { return };
             let sink = Arc::clone(&self.parts.sink);
-            let (batch, limit) = (held.batch.clone(), self.options.delivery_timeout);
-            let task = self.deliveries.spawn(async move {
+            let flush_type = if books.closing.is_some() {
+                FlushType::Shutdown
+            } else if !held.tickets.is_empty() {
+                FlushType::Manual
+            } else if held.batch.event_count as usize >= self.queue.tuning.batch_events() {
+                FlushType::ScheduledFullBatch
+            } else {
+                FlushType::ScheduledMaxTime
+            };
+            let (batch, limit) = (held.batch.clone().with_flush_type(flush_type), self.options.delivery_timeout);
+            let span = tracing::debug_span!(
+                "statsig.deliver",
+                events = batch.event_count,
+                bytes = batch.body.len(),
+                attempt = batch.attempt,
+                flush = flush_type.as_str(),
+            );
+            let attempt = async move {
                 match timeout(limit, sink.deliver(&batch)).await {
                     Ok(outcome) => outcome,
                     Err(elapsed) => Delivery::retry(elapsed),
                 }
-            });
+            };
+            let task = self.deliveries.spawn(attempt.instrument(span));
             self.batches.insert(task.id(), held.batch.id);
             books.flying.insert(held.batch.id, held);
         }
@@ -119,7 +137,7 @@ impl<E: QueuedEvent> Sender<E> {
     /// Puts halves in the place of a batch that is too large. It counts as on its way meanwhile.
     async fn halve(&mut self, id: [u8; 16]) {
         let Some(batch) = self.queue.books().flying.get(&id).map(|held| held.batch.clone()) else { return };
-        let level = self.options.compression_level;
+        let level = self.queue.tuning.compression_level();
         let halves = spawn_blocking(move || split(&batch, level)).await;
         let mut books = self.queue.books();
         let Some(held) = books.flying.remove(&id) else { return };

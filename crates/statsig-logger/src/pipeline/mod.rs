@@ -70,6 +70,7 @@ mod spooled;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod tuning;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +86,7 @@ use self::queue::Queue;
 use self::sender::{Parts, Rescue};
 #[cfg(feature = "spool")]
 pub use self::spool_mode::SpoolMode;
+pub use self::tuning::PipelineTuning;
 use crate::event::QueuedEvent;
 use crate::ledger::{EventStats, FlushReport};
 
@@ -236,6 +238,12 @@ impl<E: QueuedEvent> EventPipeline<E> {
     /// Switches logging off or on again. What is pending is delivered all the same.
     pub fn set_disabled(&self, disabled: bool) {
         self.queue.set_disabled(disabled);
+    }
+
+    /// Changes how batches are cut from now on.
+    pub fn tune(&self, tuning: PipelineTuning) {
+        self.queue.tuning.apply(tuning);
+        self.queue.wake.notify_one();
     }
 
     /// Delivers everything that was accepted before this call, and returns when each event of it is

@@ -17,20 +17,10 @@ use tokio::sync::Notify;
 
 use super::books::{Books, Kind};
 use super::options::PipelineOptions;
+use super::tuning::Tuning;
 use crate::event::QueuedEvent;
+use crate::lanes::{LANES, Padded, own_lane};
 use crate::ledger::{DropCause, DropCounts, EventStats};
-
-const STRIPES: usize = 16;
-
-/// One per thread: the stripe that it keeps to.
-fn own_stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed);
-    }
-    // While the thread ends, any will do.
-    OWN.try_with(|own| *own).unwrap_or(0) % STRIPES
-}
 
 #[derive(Debug)]
 struct Content<E> {
@@ -40,10 +30,7 @@ struct Content<E> {
     dropped: DropCounts,
 }
 
-/// Apart from its neighbours in the cache.
-#[derive(Debug)]
-#[repr(align(128))]
-struct Stripe<E>(Mutex<Content<E>>);
+type Stripe<E> = Padded<Mutex<Content<E>>>;
 
 #[derive(Debug)]
 pub(super) struct Queue<E> {
@@ -55,7 +42,7 @@ pub(super) struct Queue<E> {
     customs: AtomicUsize,
     most_events: usize,
     most_bytes: usize,
-    batch_events: usize,
+    pub(super) tuning: Tuning,
     /// The sending task is woken when so many bytes are held.
     wake_bytes: usize,
     disabled: AtomicBool,
@@ -69,14 +56,14 @@ impl<E: QueuedEvent> Queue<E> {
         let empty =
             || Content { exposures: Vec::new(), customs: VecDeque::new(), accepted: 0, dropped: DropCounts::default() };
         Self {
-            stripes: (0..STRIPES).map(|_| Stripe(Mutex::new(empty()))).collect(),
+            stripes: (0..LANES).map(|_| Padded(Mutex::new(empty()))).collect(),
             books: Mutex::new(Books::new()),
             events: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             customs: AtomicUsize::new(0),
             most_events: options.queue_events,
             most_bytes: options.queue_bytes,
-            batch_events: options.batch_events,
+            tuning: Tuning::new(options),
             wake_bytes: options.cut_bytes,
             disabled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -109,7 +96,7 @@ impl<E: QueuedEvent> Queue<E> {
 
     /// Takes an event, or drops and counts it.
     pub(super) fn push(&self, event: E) {
-        let own = own_stripe();
+        let own = own_lane();
         if self.disabled.load(Ordering::Relaxed) {
             return self.refuse(own, DropCause::Disabled);
         }
@@ -154,8 +141,8 @@ impl<E: QueuedEvent> Queue<E> {
             books.staged[Kind::Exposure as usize].events.extend(content.exposures.drain(..));
             books.staged[Kind::Custom as usize].events.extend(content.customs.drain(..));
             // What an unusual rush needed is given back.
-            content.exposures.shrink_to(self.batch_events);
-            content.customs.shrink_to(self.batch_events);
+            content.exposures.shrink_to(self.tuning.batch_events());
+            content.customs.shrink_to(self.tuning.batch_events());
         }
     }
 
@@ -210,7 +197,7 @@ impl<E: QueuedEvent> Queue<E> {
             DropCause::QueueBytes
         } else {
             // Each count is reached by one thread, so one of them wakes the task.
-            let full = (events + 1).is_multiple_of(self.batch_events);
+            let full = (events + 1).is_multiple_of(self.tuning.batch_events());
             return Ok(full || (held < self.wake_bytes && held + bytes >= self.wake_bytes));
         };
         self.release(1, bytes);

@@ -49,8 +49,12 @@ impl<E> Clone for Parts<E> {
 
 impl<E: QueuedEvent> Parts<E> {
     fn limits(&self) -> BatchLimits {
-        let options = &self.options;
-        BatchLimits { events: options.batch_events, raw_bytes: options.batch_bytes, level: options.compression_level }
+        let tuning = &self.queue.tuning;
+        BatchLimits {
+            events: tuning.batch_events(),
+            raw_bytes: self.options.batch_bytes,
+            level: tuning.compression_level(),
+        }
     }
 
     /// What brings everything to the disk that is left at the end; for a blocking thread.
@@ -173,8 +177,8 @@ impl<E: QueuedEvent> Sender<E> {
 
     /// A little less than the interval.
     fn next_interval(&mut self) -> Instant {
-        let less = self.options.batch_interval.mul_f64(self.backoff.fraction() / 5.0);
-        Instant::now() + (self.options.batch_interval - less)
+        let interval = self.queue.tuning.batch_interval();
+        Instant::now() + (interval - interval.mul_f64(self.backoff.fraction() / 5.0))
     }
 
     fn take_orders(&mut self) {
@@ -207,7 +211,7 @@ impl<E: QueuedEvent> Sender<E> {
 
     /// Cuts batches if it is time and there is room for them. Whether it did.
     async fn cut(&mut self) -> bool {
-        let full = self.options.batch_events;
+        let full = self.queue.tuning.batch_events();
         let (kind, events) = {
             let room = self.room(&self.queue.books());
             if room == 0 {
@@ -241,7 +245,9 @@ impl<E: QueuedEvent> Sender<E> {
         tracing::trace!(?kind, events = events.len(), "cutting batches");
         let created_ms = self.parts.clock.now_ms();
         let queue = Arc::clone(&self.queue);
+        let span = tracing::debug_span!("statsig.encode", events = events.len());
         let encoded = spawn_blocking(move || {
+            let _entered = span.entered();
             let encoded = encode(&events, &limits, created_ms);
             queue.release_events(&events);
             encoded
