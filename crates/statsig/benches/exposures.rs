@@ -3,6 +3,8 @@
 //! `cargo bench -p statsig --bench exposures`; allocations are shown beside the times. Compare lines
 //! of one run with each other, and with a SHA-256 block: absolute figures depend on the machine.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,10 +33,7 @@ fn client(log: bool) -> Statsig {
     let builder = Statsig::builder().bootstrap(SPECS);
     let sink: Arc<dyn EventSink> = Arc::new(NoopSink);
     let builder = if log { builder.event_sink(sink) } else { builder };
-    match builder.event_queue_bounds(usize::MAX >> 8, usize::MAX >> 8).build() {
-        Ok(statsig) => statsig,
-        Err(error) => std::panic::panic_any(error.to_string()),
-    }
+    builder.event_queue_bounds(usize::MAX >> 8, usize::MAX >> 8).build().unwrap()
 }
 
 fn user(at: usize) -> StatsigUser {

@@ -16,6 +16,10 @@ pub enum Error {
     #[cfg(feature = "logger")]
     #[error("the thread for background work cannot be started")]
     Runtime(#[source] std::io::Error),
+    /// The folder for events that cannot be delivered cannot be used.
+    #[cfg(feature = "spool")]
+    #[error("the spool of events cannot be opened")]
+    Spool(#[source] statsig_logger::spool::SpoolError),
 }
 
 impl Error {
@@ -26,6 +30,8 @@ impl Error {
             Self::Misconfigured(_) | Self::Specs(_) => false,
             #[cfg(feature = "logger")]
             Self::Runtime(_) => true,
+            #[cfg(feature = "spool")]
+            Self::Spool(error) => !matches!(error, statsig_logger::spool::SpoolError::InvalidOptions { .. }),
         }
     }
 }

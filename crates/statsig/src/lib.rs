@@ -34,6 +34,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `logger` | yes | exposures and custom events: deduplicated, batched, delivered to an `EventSink` |
+//! | `spool` | no | events that cannot be delivered rest on disk, across outages, restarts and crashes |
 //! | `user-agent` | yes | browser and operating system from the user's `userAgent` |
 //! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
 
@@ -69,6 +70,11 @@ pub use statsig_logger::{
     CustomEvent, DropCause, DropCounts, EventStats, EventValue, ExposureCounts, FlushReport, FlushedBatch, JsonlError,
     JsonlFileSink, LogLineLevel,
 };
+
+#[cfg(feature = "spool")]
+pub use statsig_logger::SpoolMode;
+#[cfg(feature = "spool")]
+pub use statsig_logger::spool::{FsyncPolicy, SpoolError, SpoolOptions};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

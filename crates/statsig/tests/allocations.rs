@@ -1,4 +1,5 @@
 //! What logging an exposure allocates on the application's thread, and what it holds.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use std::sync::Arc;
 

@@ -4,6 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::{Clock, ErrorReporter, EvaluationSettings, EventSink, Observer};
+#[cfg(feature = "spool")]
+use statsig_logger::SpoolMode;
+#[cfg(feature = "spool")]
+use statsig_logger::spool::{OsFs, Spool, SpoolOptions, SystemClock};
 use statsig_logger::{EventLogger, EventLoggerOptions, FlushedBatch};
 use tokio::runtime::Handle;
 
@@ -20,6 +24,8 @@ pub(super) struct LoggingOptions {
     runtime: Option<Handle>,
     disable_network: bool,
     disable_all_logging: bool,
+    #[cfg(feature = "spool")]
+    spool: Option<(SpoolOptions, SpoolMode)>,
 }
 
 impl LoggingOptions {
@@ -27,7 +33,15 @@ impl LoggingOptions {
         let off = self.disable_network || self.disable_all_logging;
         let Some(sink) = self.sink.filter(|_| !off) else { return Ok(Logging::default()) };
         let runtime = BackgroundRuntime::choose(self.runtime).map_err(Error::Runtime)?;
-        let logger = EventLogger::start(self.options, settings.clone(), sink, Arc::clone(clock), runtime.handle());
+        let (settings, clock) = (settings.clone(), Arc::clone(clock));
+        #[cfg(feature = "spool")]
+        if let Some((options, mode)) = self.spool {
+            let spool = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock)).map_err(Error::Spool)?;
+            let handle = runtime.handle();
+            let logger = EventLogger::start_with_spool(self.options, settings, spool, mode, sink, clock, handle);
+            return Ok(Logging::new(logger, runtime));
+        }
+        let logger = EventLogger::start(self.options, settings, sink, clock, runtime.handle());
         Ok(Logging::new(logger, runtime))
     }
 }
@@ -64,6 +78,14 @@ impl StatsigBuilder {
     pub fn event_queue_bounds(mut self, events: usize, bytes: usize) -> Self {
         self.logging.options.pipeline.queue_events = events;
         self.logging.options.pipeline.queue_bytes = bytes;
+        self
+    }
+
+    /// Keeps events that cannot be delivered in a folder (default: in memory only). `build` opens
+    /// it, which blocks on the disk.
+    #[cfg(feature = "spool")]
+    pub fn event_spool(mut self, options: SpoolOptions, mode: SpoolMode) -> Self {
+        self.logging.spool = Some((options, mode));
         self
     }
 
