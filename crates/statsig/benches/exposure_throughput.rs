@@ -19,19 +19,23 @@ const SPECS: &[u8] = br#"{
         "passPercentage": 100, "conditions": ["all"], "returnValue": true, "idType": "userID"}]}}
 }"#;
 
+/// Users of which exposures may be pending before the application waits.
+const ROOM: u64 = 10_000;
+
 fn main() {
     let sink: Arc<dyn EventSink> = Arc::new(NoopSink);
     let Ok(statsig) = Statsig::builder().bootstrap(SPECS).event_sink(sink).build() else { return };
-    print("100,000 users", &statsig, 0..100_000);
-    let small = resident_kib();
-    print("10,000,000 users", &statsig, 100_000..10_000_000);
-    let large = resident_kib();
+    let mut resident = Vec::new();
+    let mut from = 0;
+    for to in [100_000, 1_000_000, 10_000_000] {
+        print(&format!("{to} users"), &statsig, from..to);
+        resident.push(resident_kib());
+        from = to;
+    }
     let report = statsig.shutdown_blocking(Duration::from_secs(60));
     let lost = statsig.event_stats().dropped.total() + report.failed;
-    say(&format!(
-        "resident after 100,000: {small:.0} KiB, after 10,000,000: {large:.0} KiB ({:.3}); {lost} lost\n",
-        large / small
-    ));
+    let ratios: Vec<f64> = resident.iter().map(|kib| kib / resident[0]).collect();
+    say(&format!("resident KiB {resident:.0?}, ratio to the first {ratios:.3?}; {lost} lost\n"));
 }
 
 fn print(label: &str, statsig: &Statsig, users: std::ops::Range<u64>) {
@@ -42,7 +46,7 @@ fn print(label: &str, statsig: &Statsig, users: std::ops::Range<u64>) {
         let user = StatsigUser::builder().user_id(id).email("person@example.com").country("NZ").build();
         let _ = statsig.check_gate(&user, "open");
         // A stand-in for the rest of the application: it does not outrun the pipeline for ever.
-        while at % 10_000 == 0 && statsig.event_stats().pending > 50_000 {
+        while at % 1_000 == 0 && statsig.event_stats().pending > ROOM {
             std::thread::yield_now();
         }
     }
