@@ -6,6 +6,9 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
+/// Most threads for files and compression. Each has memory of its own, so they should be few.
+const BLOCKING_THREADS: usize = 4;
+
 /// A runtime that background tasks run on.
 ///
 /// The application's own, if it was given or the client is built inside one: then nothing is
@@ -36,7 +39,11 @@ impl BackgroundRuntime {
     }
 
     fn own_thread() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().thread_name("statsig-blocking").build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .thread_name("statsig-blocking")
+            .max_blocking_threads(BLOCKING_THREADS)
+            .build()?;
         let handle = runtime.handle().clone();
         let (alive, mut gone) = oneshot::channel();
         std::thread::Builder::new().name("statsig".to_owned()).spawn(move || {

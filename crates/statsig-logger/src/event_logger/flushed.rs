@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,6 +11,9 @@ use statsig_core::{Delivery, EventBatch, EventSink, SinkError};
 
 use super::options::FlushedCallback;
 use crate::body::{self, BodyError};
+
+/// Most attempts that wait for the callback; what comes then goes by unheard.
+const MOST_WAITING: usize = 256;
 
 /// An attempt to deliver a batch, as the callback `on_events_flushed` sees it.
 #[derive(Debug)]
@@ -38,9 +42,40 @@ impl FlushedBatch {
 }
 
 /// A sink that calls back after each attempt of another.
+///
+/// On a thread of its own, one call after another, so that a callback that takes its time holds up
+/// neither deliveries nor the threads of the runtime.
 pub(super) struct FlushedSink {
-    pub(super) inner: Arc<dyn EventSink>,
-    pub(super) callback: Arc<FlushedCallback>,
+    inner: Arc<dyn EventSink>,
+    /// `None` if there could be no thread.
+    calls: Option<SyncSender<FlushedBatch>>,
+}
+
+impl FlushedSink {
+    pub(super) fn new(inner: Arc<dyn EventSink>, callback: Arc<FlushedCallback>) -> Self {
+        let (calls, flushed) = sync_channel::<FlushedBatch>(MOST_WAITING);
+        let call_all = move || {
+            for batch in flushed {
+                if catch_unwind(AssertUnwindSafe(|| callback(&batch))).is_err() {
+                    tracing::error!("the callback for flushed events panicked");
+                }
+            }
+        };
+        match std::thread::Builder::new().name("statsig-callback".to_owned()).spawn(call_all) {
+            Ok(_) => Self { inner, calls: Some(calls) },
+            Err(error) => {
+                tracing::error!(%error, "no thread for the callback for flushed events");
+                Self { inner, calls: None }
+            }
+        }
+    }
+
+    fn call(&self, flushed: FlushedBatch) {
+        let Some(calls) = &self.calls else { return };
+        if let Err(TrySendError::Full(_)) = calls.try_send(flushed) {
+            tracing::warn!("the callback for flushed events is too slow: an attempt goes by unheard");
+        }
+    }
 }
 
 #[async_trait]
@@ -59,13 +94,7 @@ impl EventSink for FlushedSink {
             error,
             batch: batch.clone(),
         };
-        let callback = Arc::clone(&self.callback);
-        // Not awaited: the next attempt does not wait for the application.
-        drop(tokio::task::spawn_blocking(move || {
-            if catch_unwind(AssertUnwindSafe(|| callback(&flushed))).is_err() {
-                tracing::error!("the callback for flushed events panicked");
-            }
-        }));
+        self.call(flushed);
         outcome
     }
 

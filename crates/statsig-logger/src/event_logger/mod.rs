@@ -145,7 +145,7 @@ impl EventLogger {
         start: impl FnOnce(PipelineOptions, Arc<dyn EventSink>, Arc<dyn Clock>, &Handle) -> EventPipeline<LoggedEvent>,
     ) -> Arc<Self> {
         let sink = match options.events_flushed {
-            Some(callback) => Arc::new(FlushedSink { inner: sink, callback }),
+            Some(callback) => Arc::new(FlushedSink::new(sink, callback)),
             None => sink,
         };
         let sampler = ExposureSampler::new();
