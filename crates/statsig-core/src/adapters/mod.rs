@@ -8,13 +8,17 @@
 mod clock;
 mod event_sink;
 mod id_list_lookup;
+mod in_memory_storage;
 mod noop_sink;
 mod override_adapter;
+mod persistent_storage;
 mod spec_source;
 
 pub use clock::{Clock, FixedClock};
 pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, SinkError};
 pub use id_list_lookup::{ID_HASH_LENGTH, IdHash, IdListLookup, InMemoryIdLists, id_hash};
+pub use in_memory_storage::InMemoryPersistentStorage;
 pub use noop_sink::NoopSink;
 pub use override_adapter::{ExperimentOverride, OverrideAdapter};
+pub use persistent_storage::{PersistentStorage, StorageError};
 pub use spec_source::{SpecSourceKind, SpecUpdate};

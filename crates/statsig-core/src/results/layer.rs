@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Getters, Record};
-use crate::evaluate::{EvaluationContext, Exposed, Kind, SecondaryExposure, Undelegated};
+use crate::evaluate::{EvaluationContext, Kind, SecondaryExposure};
 use crate::json::JsonRef;
 
 /// The result of reading a layer: parameters that may come from an experiment, read through
@@ -14,7 +14,7 @@ use crate::json::JsonRef;
 /// `…:Unrecognized`.
 #[derive(Clone)]
 pub struct Layer {
-    record: Record,
+    pub(super) record: Record,
 }
 
 /// Where a layer's parameter comes from: what its exposure says.
@@ -79,16 +79,19 @@ impl Layer {
     #[must_use]
     pub fn parameter(&self, parameter: &str) -> LayerParameter<'_> {
         let source = self.parameter_source(parameter);
-        let exposures = if source.is_explicit { self.record.exposed() } else { self.undelegated() };
-        let ruleset = self.record.ruleset();
-        LayerParameter { secondary_exposures: exposures.iter().map(|one| one.resolve(ruleset)).collect(), ..source }
+        let secondary_exposures = if source.is_explicit {
+            self.record.secondary_exposures().collect()
+        } else {
+            self.record.undelegated_exposures().collect()
+        };
+        LayerParameter { secondary_exposures, ..source }
     }
 
     /// [`Layer::parameter`] without the exposures.
     pub(crate) fn parameter_source(&self, parameter: &str) -> LayerParameter<'_> {
         let ruleset = self.record.ruleset();
         let outcome = &self.record.outcome;
-        let is_explicit = outcome.is_explicit(ruleset, parameter);
+        let is_explicit = self.record.is_explicit(parameter);
         let of_parameter =
             outcome.parameter_rules.as_ref().and_then(|rules| rules.iter().find(|(name, _)| **name == *parameter));
         LayerParameter {
@@ -101,15 +104,7 @@ impl Layer {
 
     /// The gates that belong to the layer itself.
     pub(crate) fn undelegated_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
-        self.undelegated().iter().map(|exposed| exposed.resolve(self.record.ruleset()))
-    }
-
-    fn undelegated(&self) -> &[Exposed] {
-        match &self.record.outcome.undelegated {
-            Undelegated::Unset => &[],
-            Undelegated::Until(end) => self.record.exposed().get(..*end as usize).unwrap_or_default(),
-            Undelegated::Own(list) => list,
-        }
+        self.record.undelegated_exposures()
     }
 }
 
