@@ -4,14 +4,11 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::evaluator::{Abort, Evaluator};
 use super::outcome::{ConfigValue, Outcome};
-use crate::ruleset::{Categorical, Cmab, CmabGroup, CmabWeights, MaybeText, well_known};
+use crate::ruleset::{Categorical, Cmab, CmabGroup, CmabWeights, well_known};
 
 impl<const RECORD: bool> Evaluator<'_, RECORD> {
     pub(super) fn bandit(&mut self, r: &mut Outcome, cmab: &Cmab) -> Result<(), Abort> {
         r.id_type = Some(cmab.id_type).into();
-        if r.spec_name == MaybeText::NONE {
-            r.spec_name = Some(cmab.name).into();
-        }
         r.version = Some(cmab.version);
         r.is_experiment_active = cmab.enabled;
         r.passed = false;

@@ -62,7 +62,8 @@ pub(crate) struct Outcome {
     pub(crate) rule_id: Text,
     pub(crate) group_name: MaybeText,
     pub(crate) id_type: MaybeText,
-    /// The first spec that took part, which a mapping may have put in another one's place.
+    /// The first spec that took part, which a mapping may have put in another one's place; none of
+    /// bandits.
     pub(crate) spec_name: MaybeText,
     pub(crate) version: Option<u32>,
     pub(crate) is_experiment_group: bool,

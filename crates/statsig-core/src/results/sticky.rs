@@ -20,8 +20,9 @@ impl EvaluationContext<'_> {
     ///   decide, and the assignment stays as it is.
     /// * Otherwise the rules decide, and if they put the user in a group, that is saved.
     ///
-    /// Users without an ID of the experiment's id type, unknown names and local overrides never
-    /// touch the storage.
+    /// Where a config mapping puts another experiment in the place of this one, the rules decide,
+    /// and it is that one's assignment that is saved or deleted. Users without an ID of the
+    /// experiment's id type, unknown names, bandits and local overrides never touch the storage.
     #[must_use]
     pub fn experiment_with(&self, name: &str, record: bool, options: &ExperimentEvaluationOptions) -> Experiment {
         Experiment { record: evaluate(*self, name, Kind::Experiment, record, options) }
@@ -58,12 +59,14 @@ fn evaluate(
     // What is saved holds the exposures, also where the caller has no use for them.
     let mut live = Record::of(context, name, kind, record || offered.is_some());
     let ruleset = context.snapshot.ruleset();
-    // Through a config mapping, this is the config that took the place of the one asked for.
+    // Through a config mapping, this is the config that took the place of the one asked for. A
+    // mapped experiment behind a layer is none to keep a layer under.
     let evaluated = live.outcome.spec_name.get().map(|name| ruleset.str(name));
+    let evaluated = evaluated.filter(|name| kind != Kind::Layer || ruleset.find(&ruleset.layers, name).is_some());
     let (Some(own_name), Some(key)) = (evaluated, storage_key(context.user, live.id_type())) else {
         return live.recorded_if(record);
     };
-    let kept = offered.and_then(|values| values.shared(own_name));
+    let kept = offered.filter(|_| own_name == name).and_then(|values| values.shared(own_name));
     if offered.is_none() || !is_active(ruleset, kind, &live, kept.as_deref()) {
         storage.delete(&key, own_name);
         return live.recorded_if(record);
