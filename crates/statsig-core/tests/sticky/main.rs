@@ -2,7 +2,7 @@
 //!
 //! The tables were checked against the official server core, except where a row says why we differ.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail like tests")]
 
 mod experiments;
 mod layers;
