@@ -34,7 +34,7 @@ pub(crate) struct Record {
     /// A rule ID that is not in the specs: see [`Outcome::explored`].
     suffixed_rule_id: Option<Box<str>>,
     /// Stands for what was evaluated.
-    sticky: Option<Sticky>,
+    sticky: Option<Box<Sticky>>,
 }
 
 impl Record {
@@ -116,7 +116,7 @@ impl Record {
         self.reason = Reason::Persisted;
         self.exposures = Some(Box::default());
         self.suffixed_rule_id = None;
-        self.sticky = Some(Sticky { values, given_at_ms: u64::try_from(now_ms).unwrap_or(0) });
+        self.sticky = Some(Box::new(Sticky { values, given_at_ms: u64::try_from(now_ms).unwrap_or(0) }));
     }
 
     /// Forgets the gates that took part, unless they are wanted.
