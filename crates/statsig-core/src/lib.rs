@@ -61,6 +61,7 @@ pub mod results;
 mod ruleset;
 mod snapshot;
 mod specs;
+mod sticky;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod user;
@@ -81,4 +82,7 @@ pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};
 pub use snapshot::{Snapshot, SnapshotGuard, SnapshotStore, UpdateOutcome};
 pub use specs::{Format as SpecsFormat, Problem, ProblemKind};
+pub use sticky::{
+    ExperimentEvaluationOptions, LayerEvaluationOptions, StickyExposure, StickyValues, UserPersistedValues, storage_key,
+};
 pub use user::{LoggedUser, StatsigUser, StatsigUserBuilder, UnitId};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::adapters::{Clock, IdListLookup, OverrideAdapter};
+use crate::adapters::{Clock, IdListLookup, OverrideAdapter, PersistentStorage};
 use crate::snapshot::Snapshot;
 use crate::user::{AttributeMap, StatsigUser};
 use crate::value::{Attribute, TextBuffer};
@@ -92,11 +92,12 @@ pub struct EvaluationContext<'a> {
     pub(crate) clock: &'a dyn Clock,
     pub(crate) id_lists: Option<&'a dyn IdListLookup>,
     pub(crate) overrides: Option<&'a dyn OverrideAdapter>,
+    pub(crate) storage: Option<&'a dyn PersistentStorage>,
     pub(crate) seed: Option<u64>,
 }
 
 impl<'a> EvaluationContext<'a> {
-    /// A context without ID lists and overrides.
+    /// A context without ID lists, overrides and storage.
     #[must_use]
     pub fn new(
         snapshot: &'a Arc<Snapshot>,
@@ -104,7 +105,7 @@ impl<'a> EvaluationContext<'a> {
         settings: &'a EvaluationSettings,
         clock: &'a dyn Clock,
     ) -> Self {
-        Self { snapshot, user, settings, clock, id_lists: None, overrides: None, seed: None }
+        Self { snapshot, user, settings, clock, id_lists: None, overrides: None, storage: None, seed: None }
     }
 
     /// The state of the specs.
@@ -130,6 +131,14 @@ impl<'a> EvaluationContext<'a> {
     #[must_use]
     pub fn with_overrides(mut self, overrides: Option<&'a dyn OverrideAdapter>) -> Self {
         self.overrides = overrides.filter(|overrides| !overrides.is_empty());
+        self
+    }
+
+    /// Takes what [`EvaluationContext::experiment_with`] and [`EvaluationContext::layer_with`] have to
+    /// keep or forget of a user; no other call touches it.
+    #[must_use]
+    pub fn with_persistent_storage(mut self, storage: Option<&'a dyn PersistentStorage>) -> Self {
+        self.storage = storage;
         self
     }
 

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::MAX_DEPTH;
 use super::context::EvaluationContext;
+use super::filter::RuleFilter;
 use super::inputs::Inputs;
 use super::outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
 use crate::adapters::ExperimentOverride;
@@ -101,6 +102,8 @@ pub(crate) struct Evaluator<'a, const RECORD: bool> {
     /// Rules may be followed the short way: see [`Spec::is_plain`]. Decided by the spec that was
     /// asked for, because its limits depend on all that is visited below it.
     plain: bool,
+    /// Which rules count at the top; everything but rules is then left out there.
+    filter: Option<RuleFilter>,
     /// Results of nested gates by name; only where the specs need it.
     memo: Option<HashMap<Text, Remembered>>,
     /// Groups that `experiment_group` conditions asked for, by experiment.
@@ -121,10 +124,17 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             conditions: 0,
             copied: 0,
             plain: false,
+            filter: None,
             memo: None,
             groups: None,
             group_lookups: Vec::new(),
         }
+    }
+
+    /// Lets only some rules of the spec that is asked for count.
+    pub(crate) fn with_filter(mut self, filter: RuleFilter) -> Self {
+        self.filter = Some(filter);
+        self
     }
 
     /// What a gate says whose rules have the last word.
@@ -172,35 +182,16 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     }
 
     fn evaluate_spec(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
-        if self.inputs.context.overrides.is_some() && self.overridden(r, call) {
+        let filter = self.filter.filter(|_| self.depth == 0);
+        if filter.is_none() && self.answered_before_the_rules(r, call)? {
             return Ok(Recognition::Recognized);
         }
-        let ruleset = self.ruleset;
-        let spec = ruleset.spec(call.spec);
-        if !ruleset.mappings.is_empty() {
-            let mapping = match spec {
-                Some(spec) => ruleset.mappings.get(spec.mapping as usize),
-                None => ruleset.find_mapping(call.name).and_then(|at| ruleset.mappings.get(at as usize)),
-            };
-            if let Some(mapping) = mapping
-                && self.mapped(r, mapping, spec, call.kind)?
-            {
-                return Ok(Recognition::Recognized);
-            }
-        }
-        if call.kind == Kind::Experiment && !ruleset.cmabs.is_empty() {
-            let cmab = match spec {
-                Some(spec) => ruleset.cmabs.get(spec.cmab as usize),
-                None => ruleset.find_cmab(call.name).and_then(|at| ruleset.cmabs.get(at as usize)),
-            };
-            if let Some(cmab) = cmab {
-                self.bandit(r, cmab)?;
-                return Ok(Recognition::Recognized);
-            }
-        }
-        let Some(spec) = spec else { return Ok(Recognition::Unrecognized) };
+        let Some(spec) = self.ruleset.spec(call.spec) else { return Ok(Recognition::Unrecognized) };
         if r.id_type == crate::ruleset::MaybeText::NONE {
             r.id_type = Some(spec.id_type).into();
+        }
+        if r.spec_name == crate::ruleset::MaybeText::NONE {
+            r.spec_name = Some(spec.name).into();
         }
         r.version = r.version.or(spec.version);
         r.is_experiment_active = spec.is_active.unwrap_or(r.is_experiment_active);
@@ -212,18 +203,59 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             r.unsupported = true;
             return Ok(Recognition::Recognized);
         }
-        if call.kind == Kind::Layer && spec.merges_layers {
-            self.merge_layer(r, spec)?;
-        } else {
-            self.follow_rules(r, spec)?;
+        match filter {
+            Some(filter) => self.follow_filtered(r, spec, filter)?,
+            None if call.kind == Kind::Layer && spec.merges_layers => self.merge_layer(r, spec)?,
+            None => self.follow_rules(r, spec)?,
         }
         Ok(Recognition::Recognized)
     }
 
+    /// Whether a local override, a mapping or a bandit has the answer.
+    fn answered_before_the_rules(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<bool, Abort> {
+        if self.inputs.context.overrides.is_some() && self.overridden(r, call) {
+            return Ok(true);
+        }
+        let ruleset = self.ruleset;
+        let spec = ruleset.spec(call.spec);
+        if !ruleset.mappings.is_empty() {
+            let mapping = match spec {
+                Some(spec) => ruleset.mappings.get(spec.mapping as usize),
+                None => ruleset.find_mapping(call.name).and_then(|at| ruleset.mappings.get(at as usize)),
+            };
+            if let Some(mapping) = mapping
+                && self.mapped(r, mapping, spec, call.kind)?
+            {
+                return Ok(true);
+            }
+        }
+        if call.kind == Kind::Experiment && !ruleset.cmabs.is_empty() {
+            let cmab = match spec {
+                Some(spec) => ruleset.cmabs.get(spec.cmab as usize),
+                None => ruleset.find_cmab(call.name).and_then(|at| ruleset.cmabs.get(at as usize)),
+            };
+            if let Some(cmab) = cmab {
+                self.bandit(r, cmab)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The first rule whose conditions hold decides.
     pub(super) fn follow_rules(&mut self, r: &mut Outcome, spec: &Spec) -> Result<(), Abort> {
-        let ruleset = self.ruleset;
-        for rule in &ruleset.rules[spec.rules()] {
+        self.follow(r, spec, &self.ruleset.rules[spec.rules()])
+    }
+
+    /// The first of `rules` whose conditions hold decides.
+    #[inline]
+    pub(super) fn follow<'r>(
+        &mut self,
+        r: &mut Outcome,
+        spec: &Spec,
+        rules: impl IntoIterator<Item = &'r Rule>,
+    ) -> Result<(), Abort> {
+        for rule in rules {
             if self.plain {
                 r.passed = self.inputs.plain_rule(rule);
             } else {
@@ -421,11 +453,12 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             return Ok(*group);
         }
         let (depth, frames, from) = (self.depth, self.frames, self.exposures.len());
+        let filter = self.filter.take();
         let mut r = Outcome::new(self.position());
         let call = Call::by_name(self.ruleset, self.ruleset.str(experiment), Kind::Experiment);
         self.depth = 0;
         let recognition = self.evaluate(&mut r, call);
-        (self.depth, self.frames) = (depth, frames);
+        (self.depth, self.frames, self.filter) = (depth, frames, filter);
         // They belong to the experiment's own exposure.
         self.exposures.truncate(from);
         let group = match recognition {

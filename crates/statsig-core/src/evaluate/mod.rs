@@ -12,6 +12,7 @@ mod bandit;
 mod condition;
 mod context;
 mod evaluator;
+mod filter;
 mod inputs;
 mod layer;
 mod operator;
@@ -24,6 +25,7 @@ pub use context::{EvaluationContext, EvaluationSettings};
 pub(crate) use evaluator::{
     Abort, Call, Evaluator, Kind, MAX_CONDITIONS, MAX_EXPOSURES, MAX_FRAMES, MAX_STEPS, Recognition,
 };
+pub(crate) use filter::RuleFilter;
 pub(crate) use inputs::Inputs;
 pub(crate) use operator::evaluate_test;
 pub use outcome::SecondaryExposure;

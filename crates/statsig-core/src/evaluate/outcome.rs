@@ -62,6 +62,9 @@ pub(crate) struct Outcome {
     pub(crate) rule_id: Text,
     pub(crate) group_name: MaybeText,
     pub(crate) id_type: MaybeText,
+    /// The first spec that took part, which a mapping may have put in another one's place; none of
+    /// bandits.
+    pub(crate) spec_name: MaybeText,
     pub(crate) version: Option<u32>,
     pub(crate) is_experiment_group: bool,
     pub(crate) is_experiment_active: bool,
@@ -113,6 +116,7 @@ impl Outcome {
             rule_id: Text::EMPTY,
             group_name: MaybeText::NONE,
             id_type: MaybeText::NONE,
+            spec_name: MaybeText::NONE,
             version: None,
             is_experiment_group: false,
             is_experiment_active: false,

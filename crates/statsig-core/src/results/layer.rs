@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Getters, Record};
 use crate::adapters::LayerObserver;
-use crate::evaluate::{EvaluationContext, Exposed, Kind, SecondaryExposure, Undelegated};
+use crate::evaluate::{EvaluationContext, Kind, SecondaryExposure};
 use crate::json::JsonRef;
 
 /// The result of reading a layer: parameters that may come from an experiment, read through
@@ -16,8 +16,8 @@ use crate::json::JsonRef;
 /// `…:Unrecognized`.
 #[derive(Clone)]
 pub struct Layer {
-    record: Record,
-    observer: Option<Arc<dyn LayerObserver>>,
+    pub(super) record: Record,
+    pub(super) observer: Option<Arc<dyn LayerObserver>>,
 }
 
 /// Where a layer's parameter comes from: what its exposure says.
@@ -106,7 +106,7 @@ impl Layer {
     pub fn parameter_source(&self, parameter: &str) -> LayerParameter<'_> {
         let ruleset = self.record.ruleset();
         let outcome = &self.record.outcome;
-        let is_explicit = outcome.is_explicit(ruleset, parameter);
+        let is_explicit = self.record.is_explicit(parameter);
         let of_parameter =
             outcome.parameter_rules.as_ref().and_then(|rules| rules.iter().find(|(name, _)| **name == *parameter));
         LayerParameter {
@@ -119,21 +119,17 @@ impl Layer {
 
     /// The gates of [`Layer::parameter`], for a parameter that is explicit or not, without a list.
     pub fn parameter_exposures(&self, is_explicit: bool) -> impl Iterator<Item = SecondaryExposure<'_>> {
-        let exposures = if is_explicit { self.record.exposed() } else { self.undelegated() };
-        exposures.iter().map(|exposed| exposed.resolve(self.record.ruleset()))
+        let (all, own) = if is_explicit {
+            (Some(self.record.secondary_exposures()), None)
+        } else {
+            (None, Some(self.undelegated_exposures()))
+        };
+        all.into_iter().flatten().chain(own.into_iter().flatten())
     }
 
     /// The gates that belong to the layer itself.
     pub(crate) fn undelegated_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
-        self.undelegated().iter().map(|exposed| exposed.resolve(self.record.ruleset()))
-    }
-
-    fn undelegated(&self) -> &[Exposed] {
-        match &self.record.outcome.undelegated {
-            Undelegated::Unset => &[],
-            Undelegated::Until(end) => self.record.exposed().get(..*end as usize).unwrap_or_default(),
-            Undelegated::Own(list) => list,
-        }
+        self.record.undelegated_exposures()
     }
 }
 

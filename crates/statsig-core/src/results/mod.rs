@@ -44,6 +44,7 @@ mod getters;
 mod layer;
 mod parameter_store;
 mod record;
+mod sticky;
 
 pub use details::{EvaluationDetails, Reason};
 pub use dynamic_config::DynamicConfig;

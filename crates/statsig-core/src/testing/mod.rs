@@ -5,5 +5,7 @@
 //! do, where the contract is broken.
 
 mod event_sink;
+mod persistent_storage;
 
 pub use event_sink::event_sink_contract;
+pub use persistent_storage::persistent_storage_contract;

@@ -9,5 +9,6 @@ mod buckets;
 mod compilation;
 mod evaluation;
 mod json;
+mod sticky;
 mod support;
 mod users;

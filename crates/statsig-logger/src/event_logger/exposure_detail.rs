@@ -7,8 +7,8 @@
 //!
 //! The table is looked up once for each exposure that is logged, by a 64-bit hash with a key of its
 //! own in each process: two different details meet with a probability of 2⁻⁶⁴ for each pair. Each
-//! lane of threads has a table of its own, emptied when the specs change or when it is full, which
-//! bounds the memory whatever names an application asks for.
+//! lane of threads has a table of its own, emptied when it is full, which bounds the memory whatever
+//! names an application asks for and however often the specs change.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -76,7 +76,7 @@ pub(super) struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    /// What tells details of one state of the specs apart, but for the nested gates.
+    /// What tells details apart, but for the nested gates.
     fn hash(&self, hasher: &mut impl Hasher) {
         let details = &self.facts.details;
         // Kind, name, rule, and value or parameter are hashed already.
@@ -88,6 +88,9 @@ impl Draft<'_> {
         hasher.write_u64(flags | details.version().map_or(u64::MAX, u64::from) << 4);
         details.kind().hash(hasher);
         discriminant(details.source()).hash(hasher);
+        for time in [details.lcut(), details.received_at_ms()] {
+            hasher.write_u64(time.unwrap_or(u64::MAX));
+        }
         self.mark.hash(hasher);
         self.facts.override_config_name.hash(hasher);
         if let Some(layer) = &self.layer {
@@ -157,12 +160,7 @@ fn write_tail<'a>(secondary: impl Iterator<Item = SecondaryExposure<'a>>, out: &
     out.extend_from_slice(b"]}");
 }
 
-#[derive(Debug, Default)]
-struct Lane {
-    /// Of which state of the specs the details are.
-    specs: (Option<u64>, Option<u64>),
-    known: HashMap<u64, Arc<ExposureDetail>, foldhash::fast::FixedState>,
-}
+type Lane = HashMap<u64, Arc<ExposureDetail>, foldhash::fast::FixedState>;
 
 /// Details by what they say.
 #[derive(Debug)]
@@ -192,14 +190,8 @@ impl ExposureDetails {
         // By its address: settings never change, and each change of the environment makes a new one.
         Arc::as_ptr(surroundings).hash(&mut hasher);
         let key = hasher.finish();
-        let specs = (draft.facts.details.lcut(), draft.facts.details.received_at_ms());
-
-        let mut lane = self.lanes[own_lane()].0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lane.specs != specs && specs.0.is_some() {
-            lane.known.clear();
-            lane.specs = specs;
-        }
-        if let Some(known) = lane.known.get(&key) {
+        let mut known = self.lanes[own_lane()].0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&key) {
             return Arc::clone(known);
         }
         let (mut head, mut tail) = (Vec::with_capacity(256), Vec::with_capacity(64));
@@ -207,10 +199,10 @@ impl ExposureDetails {
         write_tail(secondary(), &mut tail);
         let detail =
             Arc::new(ExposureDetail { head: head.into(), tail: tail.into(), surroundings: Arc::clone(surroundings) });
-        if lane.known.len() >= MOST_DETAILS {
-            lane.known.clear();
+        if known.len() >= MOST_DETAILS {
+            known.clear();
         }
-        lane.known.insert(key, Arc::clone(&detail));
+        known.insert(key, Arc::clone(&detail));
         detail
     }
 }
