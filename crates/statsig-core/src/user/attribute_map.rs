@@ -9,6 +9,8 @@ use crate::value::Attribute;
 /// attributes that users carry this is faster, and no set of names can make it slow.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct AttributeMap {
+    /// Whether it was set at all, be it to nothing.
+    given: bool,
     entries: Vec<(SmolStr, Attribute)>,
 }
 
@@ -23,6 +25,7 @@ impl AttributeMap {
     }
 
     pub(crate) fn insert(&mut self, name: impl AsRef<str>, value: Attribute) {
+        self.given = true;
         let name = name.as_ref();
         match self.position(name) {
             Ok(at) => self.entries[at].1 = value,
@@ -32,6 +35,16 @@ impl AttributeMap {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Whether it was set at all: `{}` is not the same as nothing when a user is written.
+    pub(crate) fn is_given(&self) -> bool {
+        self.given
+    }
+
+    /// The attributes, sorted by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Attribute)> {
+        self.entries.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &SmolStr> {
@@ -52,7 +65,7 @@ impl<K: AsRef<str>> FromIterator<(K, Attribute)> for AttributeMap {
         // Stable, so that the later of equal names comes first and is the one that `dedup` keeps.
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         entries.dedup_by(|a, b| a.0 == b.0);
-        Self { entries }
+        Self { given: true, entries }
     }
 }
 

@@ -77,7 +77,7 @@ impl Serialize for StatsigUser {
             ("privateAttributes", &data.private),
             ("statsigEnvironment", &data.environment),
         ] {
-            if !attributes.is_empty() {
+            if attributes.is_given() {
                 map.serialize_entry(name, &attributes.to_json())?;
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
@@ -117,6 +118,22 @@ impl Attribute {
             Self::String(text) => text.as_str().into(),
             Self::Array(array) => array.json.clone().into(),
             Self::Object(object) => Value::Object(Map::clone(object)),
+        }
+    }
+}
+
+impl Serialize for Attribute {
+    /// As [`Self::to_json`], without the copy.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Int(value) => serializer.serialize_i64(*value),
+            Self::Big(value) => serializer.serialize_u64(*value),
+            Self::Float(value) => serializer.serialize_f64(*value),
+            Self::String(text) => serializer.serialize_str(text),
+            Self::Array(array) => array.json.serialize(serializer),
+            Self::Object(object) => object.serialize(serializer),
         }
     }
 }
