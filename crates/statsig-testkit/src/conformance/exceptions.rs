@@ -79,6 +79,19 @@ pub const DOCUMENTED: &[Exception] = &[
         applies: recorded_array_lost_numbers,
     },
     Exception {
+        name: "unsupported entries of a client response are neutral",
+        reason: "the same in client-initialize responses, where an entry tells no reason: it is off, \
+                 its value null, its rule ID blank",
+        applies: neutral_in_client_response,
+    },
+    Exception {
+        name: "a cycle leaves the rest of a client response alone",
+        reason: "when any gate of a project is in a cycle or nests too deep, the reference answers \
+                 with an empty response for the whole project; here only the entries concerned are \
+                 missing",
+        applies: recorded_response_was_blank,
+    },
+    Exception {
         name: "users may spell their fields as other SDKs do",
         reason: "the reference reads only the wire names of a user's fields and passes over any \
                  other; here `user_id`, `app_version` and the like are read too",
@@ -100,6 +113,40 @@ fn neutral_when_unsupported(difference: &Difference<'_>) -> bool {
         (field, None) => field.starts_with("params["),
         _ => false,
     }
+}
+
+fn neutral_in_client_response(difference: &Difference<'_>) -> bool {
+    if difference.kind != Kind::Gcir {
+        return false;
+    }
+    let entry_of = |place: &str| {
+        let (section, rest) = place.strip_prefix("response.")?.split_once('[')?;
+        let (name, field) = rest.rsplit_once("].")?;
+        let entry = difference.actual_record?.get("response")?.get(section)?.get(name)?;
+        matches!(field, "value" | "rule_id" | "group").then_some(entry)
+    };
+    let Some(entry) = entry_of(difference.field) else { return false };
+    let is_blank = |field: &str| entry.get(field).is_none_or(|text| text == "");
+    is_blank("rule_id") && is_blank("group") && matches!(entry.get("value"), Some(Value::Bool(false) | Value::Null))
+}
+
+fn recorded_response_was_blank(difference: &Difference<'_>) -> bool {
+    let says = |record: Option<&Value>, updates: bool| {
+        record.and_then(|record| record.get("response")?.get("has_updates")) == Some(&Value::Bool(updates))
+    };
+    let is_blank = match (difference.field, difference.expected) {
+        ("response.has_updates", Some(Value::Bool(updates))) => !updates,
+        ("response.time", Some(Value::Number(time))) => time.as_u64() == Some(0),
+        ("response.hash_used", Some(Value::String(hash))) => hash.is_empty(),
+        ("response.evaluated_keys", Some(Value::Object(keys))) => keys.is_empty(),
+        // Whatever is in a section.
+        (field, None) => field.ends_with(']'),
+        _ => false,
+    };
+    difference.kind == Kind::Gcir
+        && is_blank
+        && says(Some(difference.expected_record), false)
+        && says(difference.actual_record, true)
 }
 
 fn user_was_spelled_with_aliases(difference: &Difference<'_>) -> bool {

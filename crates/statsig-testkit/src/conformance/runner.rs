@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use statsig::{FixedClock, InMemoryIdLists, Statsig, StatsigUser};
 
+use super::client_response::ClientResponses;
 use super::plan::{ParamRead, ParamType, Plan, User};
 use super::record::{
     ConfigRecord, Evaluated, ExperimentGroup, ExperimentGroups, ExperimentGroupsRecord, ExperimentRecord, GateRecord,
@@ -18,7 +19,7 @@ use super::{Error, Kind, Kinds, SpecSet};
 
 /// The time that every evaluation sees: 2026-09-21. The corpus asks only whether it is after 2000
 /// and before 2100.
-const NOW: i64 = 1_790_000_000_000;
+pub(super) const NOW: i64 = 1_790_000_000_000;
 
 /// Why a set could not be evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub enum RunError {
     /// The engine did not accept the specs or options.
     #[error("the engine cannot be built")]
     Build(#[source] statsig::Error),
+    /// The engine did not accept the specs of a client-initialize response.
+    #[error("the specs cannot be compiled")]
+    Compile(#[source] statsig_core::Error),
     /// A user is not a JSON object that the engine accepts.
     #[error("user {user} cannot be read")]
     User {
@@ -75,7 +79,7 @@ impl Input {
 
     /// Evaluates, and hands each record to `each` as soon as it is known.
     ///
-    /// Client-initialize responses, scripts and events are not evaluated, whatever `kinds` says.
+    /// Scripts and events are not evaluated, whatever `kinds` says.
     ///
     /// # Errors
     ///
@@ -97,6 +101,12 @@ impl Input {
         for user in &self.users {
             let asked = AsUser::new(&statsig, user)?;
             asked.each_record(&self.plan, kinds, &mut each)?;
+        }
+        if kinds.contains(Kind::Gcir) && !self.plan.gcir.is_empty() {
+            let responses = ClientResponses::new(&self.specs, &self.plan)?;
+            for user in &self.users {
+                responses.each(&self.plan, user, &mut each)?;
+            }
         }
         Ok(())
     }
@@ -183,9 +193,7 @@ struct AsUser<'a> {
 
 impl<'a> AsUser<'a> {
     fn new(statsig: &'a Statsig, user: &'a User) -> Result<Self, RunError> {
-        let parsed =
-            serde_json::from_str(user.user.get()).map_err(|source| RunError::User { user: user.id.clone(), source })?;
-        Ok(Self { statsig, id: &user.id, user: parsed })
+        Ok(Self { statsig, id: &user.id, user: parse_user(user)? })
     }
 
     fn each_record<E>(
@@ -323,6 +331,10 @@ impl<'a> AsUser<'a> {
             secondary_exposures: Some(exposures(seen)),
         }
     }
+}
+
+pub(super) fn parse_user(user: &User) -> Result<StatsigUser, RunError> {
+    serde_json::from_str(user.user.get()).map_err(|source| RunError::User { user: user.id.clone(), source })
 }
 
 fn exposures<'e>(seen: impl IntoIterator<Item = statsig::SecondaryExposure<'e>>) -> Vec<SecondaryExposure> {
