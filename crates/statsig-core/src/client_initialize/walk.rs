@@ -193,8 +193,8 @@ impl<'a> Walk<'a> {
                     (Section::Gates, _) => (Shape::Gate, Kind::Gate),
                     (Section::Layers, _) => (Shape::Layer, Kind::Layer),
                     (Section::Configs, Entity::DynamicConfig) => (Shape::DynamicConfig, Kind::DynamicConfig),
-                    (Section::Configs, Entity::Autotune) => (Shape::Autotune, Kind::Experiment),
-                    (Section::Configs, _) => (Shape::Experiment, Kind::Experiment),
+                    (Section::Configs, Entity::Experiment) => (Shape::Experiment, Kind::Experiment),
+                    (Section::Configs, _) => (Shape::Autotune, Kind::Experiment),
                 };
                 Some((spec.name, shape, Call { name: ruleset.str(spec.name), kind, spec: at }))
             }
