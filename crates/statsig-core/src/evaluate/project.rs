@@ -21,7 +21,7 @@ use crate::value::Attribute;
 /// What specs that share nothing may cost in all: as many conditions and specs as a few checks.
 const MAX_UNSHARED_WORK: u64 = 8 * MAX_CONDITIONS as u64;
 /// Exposures that may be copied from shared results, in all. The rest is dropped.
-const MAX_SHARED_COPIES: usize = 1 << 22;
+const MAX_SHARED_COPIES: usize = 1 << 20;
 /// Lists of up to this many exposures are compared pair by pair.
 const PAIRWISE: usize = 24;
 
