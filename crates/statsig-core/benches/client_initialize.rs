@@ -5,7 +5,7 @@
 #[path = "fixtures/whole_project.rs"]
 mod whole_project;
 
-use divan::counter::BytesCount;
+use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher};
 use statsig_core::{ClientInitializeOptions, HashAlgorithm, ResponseFormat};
 use whole_project::WholeProject;
@@ -21,7 +21,7 @@ fn main() {
 #[divan::bench]
 fn single_calls(bencher: Bencher<'_, '_>) {
     let project = WholeProject::new();
-    bencher.bench(|| project.single_calls());
+    bencher.counter(ItemsCount::new(project.entries())).bench(|| project.single_calls());
 }
 
 /// The response in memory.
@@ -29,7 +29,7 @@ fn single_calls(bencher: Bencher<'_, '_>) {
 fn response(bencher: Bencher<'_, '_>) {
     let project = WholeProject::new();
     let options = ClientInitializeOptions::new();
-    bencher.bench(|| project.response(&options));
+    bencher.counter(ItemsCount::new(project.entries())).bench(|| project.response(&options));
 }
 
 /// The response as JSON, with each way of hashing and in each format.
