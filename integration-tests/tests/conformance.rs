@@ -10,7 +10,7 @@ use statsig_testkit::conformance::{Kind, Kinds, Outcome, Report, RunError, SpecS
 fn evaluation_agrees_with_the_recorded_results() {
     let kinds = Kinds::EVALUATION.and(Kind::Events);
     let sets = SpecSet::all_in(&integration_tests::corpus()).unwrap();
-    assert!(sets.len() >= 22, "only {} sets found", sets.len());
+    assert!(sets.len() >= 23, "only {} sets found", sets.len());
     let mut sum = Report::default();
     let outcomes = Suite::new(sets).kinds(kinds).exceptions(DOCUMENTED).run(
         |set| {

@@ -37,6 +37,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`adapters`] | the traits between evaluation and the rest of the world |
+//! | [`client_initialize`] | everything at once, in the form that client SDKs are initialized with |
 //! | [`results`] | what an evaluation gives, with typed getters |
 //! | [`json`] | config values, packed and read in place |
 //!
@@ -49,6 +50,7 @@
 //! | `testing` | no | `testing`: contract tests for implementations of the adapter traits |
 
 pub mod adapters;
+pub mod client_initialize;
 mod compile;
 mod error;
 mod evaluate;
@@ -70,6 +72,7 @@ mod user_agent;
 mod value;
 
 pub use adapters::*;
+pub use client_initialize::*;
 pub use compile::CompileLimits;
 pub use error::{Error, ErrorKind};
 pub use evaluate::{EvaluationContext, EvaluationSettings, SecondaryExposure};

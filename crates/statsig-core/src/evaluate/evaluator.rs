@@ -9,6 +9,7 @@ use super::context::EvaluationContext;
 use super::filter::RuleFilter;
 use super::inputs::Inputs;
 use super::outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
+use super::project::SharedGates;
 use crate::adapters::ExperimentOverride;
 use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text, well_known};
 
@@ -70,7 +71,7 @@ impl<'n> Call<'n> {
 
 /// What is kept of a nested gate.
 #[derive(Debug, Clone, Copy)]
-struct Nested {
+pub(super) struct Nested {
     passed: bool,
     rule_id: Text,
     sampling_rate: u64,
@@ -82,7 +83,7 @@ struct Nested {
 
 /// A nested gate that was evaluated before.
 #[derive(Debug)]
-struct Remembered {
+pub(super) struct Remembered {
     result: Nested,
     exposures: Box<[Exposed]>,
 }
@@ -93,21 +94,23 @@ pub(crate) struct Evaluator<'a, const RECORD: bool> {
     pub(super) inputs: Inputs<'a>,
     pub(super) ruleset: &'a Ruleset,
     pub(crate) exposures: Vec<Exposed>,
-    depth: u32,
-    frames: u32,
-    steps: u32,
-    conditions: u32,
+    pub(super) depth: u32,
+    pub(super) frames: u32,
+    pub(super) steps: u32,
+    pub(super) conditions: u32,
     /// Exposures copied to or from `memo`.
-    copied: usize,
+    pub(super) copied: usize,
     /// Rules may be followed the short way: see [`Spec::is_plain`]. Decided by the spec that was
     /// asked for, because its limits depend on all that is visited below it.
     plain: bool,
     /// Which rules count at the top; everything but rules is then left out there.
     filter: Option<RuleFilter>,
     /// Results of nested gates by name; only where the specs need it.
-    memo: Option<HashMap<Text, Remembered>>,
+    pub(super) memo: Option<HashMap<Text, Remembered>>,
+    /// Results of nested gates that several evaluations share.
+    pub(super) shared: Option<SharedGates>,
     /// Groups that `experiment_group` conditions asked for, by experiment.
-    groups: Option<HashMap<Text, Option<Text>>>,
+    pub(super) groups: Option<HashMap<Text, Option<Text>>>,
     /// The experiments behind `groups`, in the order in which their evaluations ended.
     pub(crate) group_lookups: Vec<Text>,
 }
@@ -126,6 +129,7 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             plain: false,
             filter: None,
             memo: None,
+            shared: None,
             groups: None,
             group_lookups: Vec::new(),
         }
@@ -154,6 +158,11 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         if needs_memo {
             self.memo = Some(HashMap::new());
         }
+        self.conclude(r, call)
+    }
+
+    /// Evaluates, and takes back what an unsupported evaluation must not tell.
+    pub(super) fn conclude(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
         let recognition = self.evaluate(r, call)?;
         if r.unsupported {
             // What was found so far must not leak: we differ from the reference here on purpose.
@@ -375,6 +384,11 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
 
     /// Evaluates a gate one level down; its exposures join the list.
     fn nested(&mut self, gate: GateRef) -> Result<Nested, Abort> {
+        if let Some(shared) = &mut self.shared
+            && let Some(known) = shared.recall(gate.spec, &mut self.exposures)
+        {
+            return Ok(known);
+        }
         if let Some(known) = self.memo.as_ref().and_then(|memo| memo.get(&gate.name)) {
             let room = (MAX_EXPOSURES - self.exposures.len()).min(MAX_COPIES - self.copied);
             let exposures = &known.exposures[..known.exposures.len().min(room)];
@@ -396,6 +410,9 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             overridden: n.overridden,
             unsupported: n.unsupported,
         };
+        if let Some(shared) = &mut self.shared {
+            shared.remember(gate.spec, result, &mut self.exposures, from);
+        }
         if let Some(memo) = self.memo.as_mut().filter(|_| !gate.name.is_empty()) {
             let own = self.exposures.get(from as usize..).unwrap_or_default();
             let exposures: Box<[Exposed]> = own[..own.len().min(MAX_COPIES - self.copied)].into();

@@ -18,6 +18,7 @@ mod layer;
 mod operator;
 mod outcome;
 mod plain;
+mod project;
 mod user_value;
 
 pub(crate) use bandit::random;
@@ -30,6 +31,7 @@ pub(crate) use inputs::Inputs;
 pub(crate) use operator::evaluate_test;
 pub use outcome::SecondaryExposure;
 pub(crate) use outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
+pub(crate) use project::{ProjectEvaluator, without_repeats};
 pub(crate) use user_value::Seen;
 
 /// Levels of nested gates that an evaluation may reach; one more is an error.

@@ -15,7 +15,7 @@ pub struct SecondaryExposure<'a> {
 }
 
 /// A [`SecondaryExposure`] in terms of the ruleset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Exposed {
     pub(crate) gate: Text,
     pub(crate) rule_id: Text,

@@ -95,7 +95,7 @@ impl ParameterStore {
         }
         let ruleset = self.snapshot.ruleset();
         self.spec()
-            .map(|store| store.parameters.iter().map(|&(name, _)| ruleset.str(name)).collect())
+            .map(|store| store.parameters.iter().map(|parameter| ruleset.str(parameter.name)).collect())
             .unwrap_or_default()
     }
 
@@ -107,8 +107,8 @@ impl ParameterStore {
         }
         let ruleset = self.snapshot.ruleset();
         let store = self.spec()?;
-        let at = store.parameters.binary_search_by(|&(name, _)| ruleset.str(name).cmp(parameter)).ok()?;
-        match store.parameters[at].1 {
+        let at = store.parameters.binary_search_by(|own| ruleset.str(own.name).cmp(parameter)).ok()?;
+        match store.parameters[at].target {
             Parameter::Static { value } => Some(ParameterTarget::Static(ruleset.value(value))),
             Parameter::Gate { gate, pass, fail } => Some(ParameterTarget::Gate {
                 gate: ruleset.str(gate),

@@ -78,7 +78,7 @@ impl Serialize for StatsigUser {
             ("privateAttributes", &data.private),
             ("statsigEnvironment", &data.environment),
         ] {
-            if !attributes.is_empty() {
+            if attributes.is_set() {
                 map.serialize_entry(name, attributes)?;
             }
         }

@@ -146,6 +146,7 @@ impl Attribute {
 }
 
 impl Serialize for Attribute {
+    /// As [`Self::to_json`], without the copy.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => serializer.serialize_unit(),

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail like tests")]
 
 mod buckets;
+mod client_initialize;
 mod compilation;
 mod evaluation;
 mod json;

@@ -21,7 +21,7 @@ struct Arguments {
     /// A folder of sets, or one set
     #[arg(value_name = "CORPUS", default_value = "integration-tests/corpus")]
     corpus: PathBuf,
-    /// What to compare [default: all that evaluation decides, gate to lists, and events]
+    /// What to compare [default: all that evaluation decides, gate to gcir, and events]
     ///
     /// One or more of gate, dynamic_config, experiment, layer, param, experiment_groups, lists, gcir, script, events.
     #[arg(long, value_name = "KIND", value_delimiter = ',')]

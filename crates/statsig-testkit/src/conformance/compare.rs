@@ -99,8 +99,8 @@ pub struct Kinds(u16);
 impl Kinds {
     /// Everything.
     pub const ALL: Self = Self((1 << Kind::ALL.len()) - 1);
-    /// What evaluation alone decides: all but client-initialize responses, scripts and events.
-    pub const EVALUATION: Self = Self((1 << Kind::Gcir as u16) - 1);
+    /// What evaluation alone decides: all but scripts and events.
+    pub const EVALUATION: Self = Self((1 << Kind::Script as u16) - 1);
 
     /// These and one more.
     #[must_use]

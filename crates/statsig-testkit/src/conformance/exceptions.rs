@@ -79,6 +79,32 @@ pub const DOCUMENTED: &[Exception] = &[
         applies: recorded_array_lost_numbers,
     },
     Exception {
+        name: "unsupported entries of a client response are neutral",
+        reason: "the same in client-initialize responses, where an entry tells no reason: it is off, \
+                 its value null, its rule ID blank",
+        applies: neutral_in_client_response,
+    },
+    Exception {
+        name: "a cycle leaves the rest of a client response alone",
+        reason: "when any gate of a project is in a cycle or nests too deep, the reference answers \
+                 with an empty response for the whole project; here only the entries concerned are \
+                 missing",
+        applies: recorded_response_was_blank,
+    },
+    Exception {
+        name: "a client key is looked up in both maps of apps",
+        reason: "the reference forgets what the plain map says of a key as soon as there is a map of \
+                 hashed keys, and then shows the client every app; here the plain map counts for keys \
+                 that the other does not have",
+        applies: recorded_key_was_forgotten,
+    },
+    Exception {
+        name: "nothing of a targeting gate shows in its bandit",
+        reason: "in a client-initialize response the reference lets the layer flag and the explicit \
+                 parameters of a contextual bandit's targeting gate stand for the bandit's own",
+        applies: recorded_bandit_has_parts_of_its_gate,
+    },
+    Exception {
         name: "users may spell their fields as other SDKs do",
         reason: "the reference reads only the wire names of a user's fields and passes over any \
                  other; here `user_id`, `app_version` and the like are read too",
@@ -163,6 +189,53 @@ fn neutral_when_unsupported(difference: &Difference<'_>) -> bool {
         (field, None) => field.starts_with("params["),
         _ => false,
     }
+}
+
+/// The entry of a client response that a field is part of, and the rest of the field.
+fn entry_of<'a>(difference: &Difference<'a>) -> Option<(&'a Value, &'a str)> {
+    let (section, rest) = difference.field.strip_prefix("response.")?.split_once('[')?;
+    let (name, field) = rest.rsplit_once("].")?;
+    let entry = difference.actual_record?.get("response")?.get(section)?.get(name)?;
+    (difference.kind == Kind::Gcir).then_some((entry, field))
+}
+
+fn neutral_in_client_response(difference: &Difference<'_>) -> bool {
+    let Some((entry, "value" | "rule_id" | "group")) = entry_of(difference) else { return false };
+    let is_blank = |field: &str| entry.get(field).is_none_or(|text| text == "");
+    is_blank("rule_id") && is_blank("group") && matches!(entry.get("value"), Some(Value::Bool(false) | Value::Null))
+}
+
+fn recorded_bandit_has_parts_of_its_gate(difference: &Difference<'_>) -> bool {
+    let Some((entry, "is_in_layer" | "explicit_parameters")) = entry_of(difference) else { return false };
+    let is_bandit = entry.get("rule_id").and_then(Value::as_str).is_some_and(|rule| rule.ends_with(":explore"));
+    is_bandit && difference.actual.is_none() && difference.set == "corners_client_response"
+}
+
+fn recorded_key_was_forgotten(difference: &Difference<'_>) -> bool {
+    difference.kind == Kind::Gcir
+        && difference.actual.is_none()
+        && difference.field.ends_with(']')
+        && difference.set == "corners_client_response"
+        && difference.recorded("name") == "client-plain"
+}
+
+fn recorded_response_was_blank(difference: &Difference<'_>) -> bool {
+    let says = |record: Option<&Value>, updates: bool| {
+        record.and_then(|record| record.get("response")?.get("has_updates")) == Some(&Value::Bool(updates))
+    };
+    let is_blank = match (difference.field, difference.expected) {
+        ("response.has_updates", Some(Value::Bool(updates))) => !updates,
+        ("response.time", Some(Value::Number(time))) => time.as_u64() == Some(0),
+        ("response.hash_used", Some(Value::String(hash))) => hash.is_empty(),
+        ("response.evaluated_keys", Some(Value::Object(keys))) => keys.is_empty(),
+        // Whatever is in a section.
+        (field, None) => field.ends_with(']'),
+        _ => false,
+    };
+    difference.kind == Kind::Gcir
+        && is_blank
+        && says(Some(difference.expected_record), false)
+        && says(difference.actual_record, true)
 }
 
 fn user_was_spelled_with_aliases(difference: &Difference<'_>) -> bool {

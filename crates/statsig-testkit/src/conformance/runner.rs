@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use statsig::{EventSink, FixedClock, InMemoryIdLists, ParameterStore, Statsig, StatsigUser};
 
+use super::client_response::ClientResponses;
 use super::plan::{ParamRead, ParamType, Plan, User};
 use super::record::{
     ConfigRecord, Evaluated, ExperimentGroup, ExperimentGroups, ExperimentGroupsRecord, ExperimentRecord, GateRecord,
@@ -19,7 +20,7 @@ use crate::MemorySink;
 
 /// The time that every evaluation sees: 2026-09-21. The corpus asks only whether it is after 2000
 /// and before 2100.
-const NOW: i64 = 1_790_000_000_000;
+pub(super) const NOW: i64 = 1_790_000_000_000;
 
 /// Why a set could not be evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,9 @@ pub enum RunError {
     /// The engine did not accept the specs or options.
     #[error("the engine cannot be built")]
     Build(#[source] statsig::Error),
+    /// The engine did not accept the specs of a client-initialize response.
+    #[error("the specs cannot be compiled")]
+    Compile(#[source] statsig_core::Error),
     /// A user is not a JSON object that the engine accepts.
     #[error("user {user} cannot be read")]
     User {
@@ -79,8 +83,7 @@ impl Input {
 
     /// Evaluates, and hands each record to `each` as soon as it is known.
     ///
-    /// Client-initialize responses are not evaluated, whatever `kinds` says. Each script runs on a
-    /// client of its own.
+    /// Each script runs on a client of its own.
     ///
     /// # Errors
     ///
@@ -111,6 +114,12 @@ impl Input {
                 each(&Record::Script(script::run(&statsig, &sink, script, &users)?))?;
             }
         }
+        if kinds.contains(Kind::Gcir) && !self.plan.gcir.is_empty() {
+            let responses = ClientResponses::new(&self.specs, &self.plan)?;
+            for user in &self.users {
+                responses.each(&self.plan, user, &mut each)?;
+            }
+        }
         Ok(())
     }
 }
@@ -121,7 +130,7 @@ impl Input {
     }
 }
 
-fn parse_user(user: &User) -> Result<StatsigUser, RunError> {
+pub(super) fn parse_user(user: &User) -> Result<StatsigUser, RunError> {
     serde_json::from_str(user.user.get()).map_err(|source| RunError::User { user: user.id.clone(), source })
 }
 
