@@ -3,12 +3,12 @@
 use statsig_testkit::conformance::exceptions::{DOCUMENTED, unused};
 use std::io::Cursor;
 
-use statsig_testkit::conformance::{Kind, Kinds, Outcome, Report, RunError, SpecSet, Suite, run_set};
+use statsig_testkit::conformance::{Kinds, Outcome, Report, RunError, SpecSet, Suite, run_set};
 
-/// Everything that evaluation decides and every event that scripts log, in every set.
+/// Every record of every set: evaluations, client-initialize responses, scripts and their events.
 #[test]
 fn evaluation_agrees_with_the_recorded_results() {
-    let kinds = Kinds::EVALUATION.and(Kind::Events);
+    let kinds = Kinds::ALL;
     let sets = SpecSet::all_in(&integration_tests::corpus()).unwrap();
     assert!(sets.len() >= 23, "only {} sets found", sets.len());
     let mut sum = Report::default();

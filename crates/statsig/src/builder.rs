@@ -8,9 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use statsig_core::{
-    Clock, CompileLimits, EvaluationSettings, IdListLookup, LocalOverrides, OverrideAdapter, Ruleset, Snapshot,
-    SpecSourceKind,
+    ClientSdkInfo, Clock, CompileLimits, EvaluationSettings, IdListLookup, LocalOverrides, OverrideAdapter,
+    PersistentStorage, Ruleset, Snapshot, SpecSourceKind,
 };
+
+use uuid::Uuid;
 
 #[cfg(feature = "logger")]
 use self::logging::LoggingOptions;
@@ -39,6 +41,8 @@ pub struct StatsigBuilder {
     clock: Arc<dyn Clock>,
     id_lists: Option<Arc<dyn IdListLookup>>,
     overrides: Option<Arc<dyn OverrideAdapter>>,
+    persistent_storage: Option<Arc<dyn PersistentStorage>>,
+    sdk_info: ClientSdkInfo,
     record: bool,
     #[cfg(feature = "logger")]
     logging: LoggingOptions,
@@ -53,6 +57,12 @@ impl Default for StatsigBuilder {
             clock: Arc::new(SystemClock),
             id_lists: None,
             overrides: None,
+            persistent_storage: None,
+            sdk_info: ClientSdkInfo {
+                sdk_type: "rust-server-oss".to_owned(),
+                sdk_version: env!("CARGO_PKG_VERSION").to_owned(),
+                session_id: Uuid::new_v4().to_string(),
+            },
             record: false,
             #[cfg(feature = "logger")]
             logging: LoggingOptions::default(),
@@ -116,6 +126,20 @@ impl StatsigBuilder {
         self
     }
 
+    /// Keeps sticky assignments: which group of an experiment a user was put in.
+    pub fn persistent_storage(mut self, storage: Arc<dyn PersistentStorage>) -> Self {
+        self.persistent_storage = Some(storage);
+        self
+    }
+
+    /// What the SDK calls itself, for bindings that have a name of their own (default:
+    /// `rust-server-oss` and the version of this crate).
+    pub fn sdk(mut self, sdk_type: impl Into<String>, sdk_version: impl Into<String>) -> Self {
+        self.sdk_info.sdk_type = sdk_type.into();
+        self.sdk_info.sdk_version = sdk_version.into();
+        self
+    }
+
     /// Tells the time (default: [`SystemClock`]).
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -150,7 +174,7 @@ impl StatsigBuilder {
         let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         let snapshot = Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms);
         #[cfg(feature = "logger")]
-        let logging = self.logging.start(&self.settings, &self.clock)?;
+        let logging = self.logging.start(&self.sdk_info, &self.settings, &self.clock)?;
         #[cfg(not(feature = "logger"))]
         let logging = Logging::default();
         Ok(Statsig::new(Parts {
@@ -160,6 +184,8 @@ impl StatsigBuilder {
             clock: self.clock,
             id_lists: self.id_lists,
             overrides: self.overrides.map_or_else(|| Overrides::Local(LocalOverrides::new()), Overrides::Adapter),
+            persistent_storage: self.persistent_storage,
+            sdk_info: self.sdk_info,
             record: self.record,
             logging,
         }))

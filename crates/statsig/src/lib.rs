@@ -54,11 +54,14 @@ pub use error::{Error, Misconfiguration};
 pub use options::EvaluationOptions;
 pub use parameter_store::ParameterStore;
 pub use statsig_core::{
-    Clock, CompileLimits, DynamicConfig, Entity, EvaluationDetails, Experiment, ExperimentGroup, ExperimentGroups,
-    ExperimentOverride, Explanation, FeatureGate, FixedClock, Getters, IdHash, IdListLookup, InMemoryIdLists, Json,
-    JsonRef, Layer, LayerParameter, LocalOverrides, OverrideAdapter, OverrideScope, Problem, ProblemKind, Reason,
-    RulesetMeta, RulesetSize, SecondaryExposure, Snapshot, SpecSourceKind, StatsigUser, StatsigUserBuilder, UnitId,
-    UpdateOutcome, id_hash,
+    ClientConfig, ClientConfigKind, ClientExposure, ClientGate, ClientInitializeOptions, ClientInitializeResponse,
+    ClientInitializeSummary, ClientLayer, ClientParameterStore, ClientSdkInfo, Clock, CompileLimits, DynamicConfig,
+    Entity, EvaluationDetails, Experiment, ExperimentEvaluationOptions, ExperimentGroup, ExperimentGroups,
+    ExperimentOverride, Explanation, FeatureGate, FixedClock, Getters, HashAlgorithm, HashedName, IdHash, IdListLookup,
+    InMemoryIdLists, InMemoryPersistentStorage, Json, JsonRef, Layer, LayerEvaluationOptions, LayerParameter,
+    LocalOverrides, OverrideAdapter, OverrideScope, PersistentStorage, Problem, ProblemKind, Reason, ResponseFormat,
+    RulesetMeta, RulesetSize, SecondaryExposure, Snapshot, SpecSourceKind, StatsigUser, StatsigUserBuilder,
+    StickyExposure, StickyValues, StorageError, UnitId, UpdateOutcome, UserPersistedValues, id_hash, storage_key,
 };
 
 #[cfg(feature = "logger")]

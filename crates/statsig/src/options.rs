@@ -28,10 +28,6 @@ impl EvaluationOptions {
         self.disable_exposure_logging = disable;
         self
     }
-
-    pub(crate) fn origin(self) -> Exposing {
-        if self.disable_exposure_logging { Exposing::No } else { Exposing::Check }
-    }
 }
 
 /// Whether and how a result is exposed.
@@ -41,4 +37,10 @@ pub(crate) enum Exposing {
     Check,
     /// On behalf of a parameter store.
     Lookup,
+}
+
+impl Exposing {
+    pub(crate) fn unless(disabled: bool) -> Self {
+        if disabled { Self::No } else { Self::Check }
+    }
 }

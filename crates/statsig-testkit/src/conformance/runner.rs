@@ -9,11 +9,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use statsig::{EventSink, FixedClock, InMemoryIdLists, ParameterStore, Statsig, StatsigUser};
 
-use super::client_response::ClientResponses;
+use super::client_response::{Request, response};
 use super::plan::{ParamRead, ParamType, Plan, User};
 use super::record::{
     ConfigRecord, Evaluated, ExperimentGroup, ExperimentGroups, ExperimentGroupsRecord, ExperimentRecord, GateRecord,
-    LayerParam, LayerRecord, ListsRecord, ParamRecord, Record, SecondaryExposure,
+    GcirRecord, LayerParam, LayerRecord, ListsRecord, ParamRecord, Record, SecondaryExposure,
 };
 use super::{Error, Kind, Kinds, SpecSet, script};
 use crate::MemorySink;
@@ -114,10 +114,9 @@ impl Input {
                 each(&Record::Script(script::run(&statsig, &sink, script, &users)?))?;
             }
         }
-        if kinds.contains(Kind::Gcir) && !self.plan.gcir.is_empty() {
-            let responses = ClientResponses::new(&self.specs, &self.plan)?;
+        if kinds.contains(Kind::Gcir) {
             for user in &self.users {
-                responses.each(&self.plan, user, &mut each)?;
+                self.client_responses(&statsig, user, &mut each)?;
             }
         }
         Ok(())
@@ -125,6 +124,24 @@ impl Input {
 }
 
 impl Input {
+    fn client_responses<E: From<RunError>>(
+        &self,
+        statsig: &Statsig,
+        user: &User,
+        each: &mut impl FnMut(&Record) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let parsed = parse_user(user)?;
+        for asked in &self.plan.gcir {
+            if asked.users.as_ref().is_none_or(|users| users.contains(&user.id)) {
+                let (hash, client_key) = (asked.hash.as_deref(), asked.client_key.as_deref());
+                let request = Request { hash, client_key, include_local_overrides: None };
+                let response = response(statsig, &parsed, &request)?;
+                each(&Record::Gcir(GcirRecord { user: user.id.clone(), name: asked.id.clone(), response }))?;
+            }
+        }
+        Ok(())
+    }
+
     fn users_by_id(&self) -> Result<script::Users, RunError> {
         self.users.iter().map(|user| Ok((user.id.clone(), parse_user(user)?))).collect()
     }

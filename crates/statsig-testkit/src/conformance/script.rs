@@ -5,8 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use statsig::{CustomEvent, EvaluationDetails, EvaluationOptions, Getters, Layer, Statsig, StatsigUser};
+use statsig::{
+    CustomEvent, EvaluationDetails, EvaluationOptions, ExperimentEvaluationOptions, Getters, Layer, Statsig,
+    StatsigUser,
+};
 
+use super::client_response::{Request, response};
 use super::plan::{Check, Manual, Op, Override, ParamRead, Removal, Script};
 use super::record::ScriptRecord;
 use super::runner::{RunError, read_param, without_source};
@@ -61,6 +65,11 @@ impl Call<'_> {
                 );
                 json!({"value": read_param(&store, &ParamRead(param.clone(), *param_type, fallback.clone()))})
             }
+            Op::Gcir { user, hash, client_key, include_local_overrides } => {
+                let (hash, client_key) = (hash.as_deref(), client_key.as_deref());
+                let request = Request { hash, client_key, include_local_overrides: *include_local_overrides };
+                response(statsig, self.user(user)?, &request)?
+            }
             other => {
                 self.tell(other)?;
                 Value::Null
@@ -72,7 +81,8 @@ impl Call<'_> {
     fn tell(&self, op: &Op) -> Result<(), RunError> {
         let statsig = self.statsig;
         match op {
-            Op::Gate(_) | Op::Config(_) | Op::Experiment(_) | Op::Layer { .. } | Op::Param { .. } => {}
+            Op::Gate(_) | Op::Config(_) | Op::Experiment(_) | Op::Layer { .. } | Op::Param { .. } | Op::Gcir { .. } => {
+            }
             Op::ManualGate(Manual { user, name }) => {
                 statsig.manually_log_gate_exposure(self.user(user)?, name);
             }
@@ -97,7 +107,6 @@ impl Call<'_> {
                 }
                 statsig.log_custom_event(self.user(user)?, &custom);
             }
-            Op::Gcir { .. } => {}
             Op::OverrideGate(Override { name, value, id }) => {
                 statsig.override_gate(name, value.as_bool().unwrap_or(false), id.as_deref());
             }
@@ -150,7 +159,7 @@ impl Call<'_> {
 
     fn experiment(&self, check: &Check) -> Result<Value, RunError> {
         let experiment =
-            self.statsig.get_experiment_with_options(self.user(&check.user)?, &check.name, options_of(check));
+            self.statsig.get_experiment_with_options(self.user(&check.user)?, &check.name, &sticky_options_of(check));
         Ok(json!({
             "value": experiment.value().to_json(), "rule_id": experiment.rule_id(),
             "reason": reason(&experiment.details()), "group_name": experiment.group_name(),
@@ -158,7 +167,8 @@ impl Call<'_> {
     }
 
     fn layer(&self, check: &Check, params: &[String]) -> Result<Value, RunError> {
-        let layer = self.statsig.get_layer_with_options(self.user(&check.user)?, &check.name, options_of(check));
+        let layer =
+            self.statsig.get_layer_with_options(self.user(&check.user)?, &check.name, &sticky_options_of(check));
         let values: Map<String, Value> = params.iter().map(|param| (param.clone(), read(&layer, param))).collect();
         Ok(json!({
             "values": values, "rule_id": layer.rule_id(), "reason": reason(&layer.details()),
@@ -177,6 +187,10 @@ fn read(layer: &Layer, param: &str) -> Value {
 
 fn options_of(check: &Check) -> EvaluationOptions {
     EvaluationOptions::new().disable_exposure_logging(check.disable_exposure)
+}
+
+fn sticky_options_of(check: &Check) -> ExperimentEvaluationOptions {
+    ExperimentEvaluationOptions::new().with_exposure_logging_disabled(check.disable_exposure)
 }
 
 fn reason(details: &EvaluationDetails<'_>) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{Clock, ErrorReporter, EvaluationSettings, EventSink, Observer};
+use statsig_core::{ClientSdkInfo, Clock, ErrorReporter, EvaluationSettings, EventSink, Observer};
 #[cfg(feature = "spool")]
 use statsig_logger::SpoolMode;
 #[cfg(feature = "spool")]
@@ -29,7 +29,13 @@ pub(super) struct LoggingOptions {
 }
 
 impl LoggingOptions {
-    pub(super) fn start(self, settings: &EvaluationSettings, clock: &Arc<dyn Clock>) -> Result<Logging, Error> {
+    pub(super) fn start(
+        mut self,
+        sdk: &ClientSdkInfo,
+        settings: &EvaluationSettings,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Logging, Error> {
+        self.options.sdk_type.clone_from(&sdk.sdk_type);
         let off = self.disable_network || self.disable_all_logging;
         let Some(sink) = self.sink.filter(|_| !off) else { return Ok(Logging::default()) };
         let runtime = BackgroundRuntime::choose(self.runtime).map_err(Error::Runtime)?;

@@ -1,9 +1,11 @@
 //! Checks and reads for a user.
 
-use statsig_core::{DynamicConfig, Experiment, FeatureGate, Layer, StatsigUser};
+use statsig_core::{
+    DynamicConfig, Experiment, ExperimentEvaluationOptions, FeatureGate, Layer, LayerEvaluationOptions, StatsigUser,
+};
 
 use super::Statsig;
-use crate::options::EvaluationOptions;
+use crate::options::{EvaluationOptions, Exposing};
 use crate::parameter_store::ParameterStore;
 
 impl Statsig {
@@ -46,7 +48,7 @@ impl Statsig {
         let snapshot = self.inner.specs.load();
         let context = self.inner.context(&snapshot, user);
         let gate = context.feature_gate(name, self.inner.record);
-        self.inner.logging.gate(&context, &gate, options.origin());
+        self.inner.logging.gate(&context, &gate, Exposing::unless(options.disable_exposure_logging));
         gate
     }
 
@@ -67,47 +69,60 @@ impl Statsig {
         let snapshot = self.inner.specs.load();
         let context = self.inner.context(&snapshot, user);
         let config = context.dynamic_config(name, self.inner.record);
-        self.inner.logging.dynamic_config(&context, &config, options.origin());
+        self.inner.logging.dynamic_config(&context, &config, Exposing::unless(options.disable_exposure_logging));
         config
     }
 
     /// The parameters of the user's group in an experiment; empty for an unknown experiment. Logs an
     /// exposure.
+    ///
+    /// With a persistent storage, this also ends the user's sticky assignment: see
+    /// [`get_experiment_with_options`](Self::get_experiment_with_options).
     #[must_use]
     pub fn get_experiment(&self, user: &StatsigUser, name: &str) -> Experiment {
-        self.get_experiment_with_options(user, name, EvaluationOptions::default())
+        self.get_experiment_with_options(user, name, &ExperimentEvaluationOptions::new())
     }
 
-    /// Like [`get_experiment`](Self::get_experiment), with options.
+    /// Like [`get_experiment`](Self::get_experiment), with options: among them the values that a
+    /// persistent storage keeps for the user, so that the user stays in its group
+    /// (`docs/protocol/evaluation.md#sticky`).
     #[must_use]
     pub fn get_experiment_with_options(
         &self,
         user: &StatsigUser,
         name: &str,
-        options: EvaluationOptions,
+        options: &ExperimentEvaluationOptions,
     ) -> Experiment {
         let snapshot = self.inner.specs.load();
         let context = self.inner.context(&snapshot, user);
-        let experiment = context.experiment(name, self.inner.record);
-        self.inner.logging.experiment(&context, &experiment, options.origin());
+        let experiment = context.experiment_with(name, self.records_sticky(), options);
+        self.inner.logging.experiment(&context, &experiment, Exposing::unless(options.disable_exposure_logging));
         experiment
     }
 
     /// The parameters of a layer, which may come from one of its experiments.
     ///
-    /// Logs nothing itself; each parameter that is read logs an exposure.
+    /// Logs nothing itself; each parameter that is read logs an exposure. With a persistent storage,
+    /// this also ends the user's sticky assignment.
     #[must_use]
     pub fn get_layer(&self, user: &StatsigUser, name: &str) -> Layer {
-        self.get_layer_with_options(user, name, EvaluationOptions::default())
+        self.get_layer_with_options(user, name, &LayerEvaluationOptions::new())
     }
 
-    /// Like [`get_layer`](Self::get_layer), with options.
+    /// Like [`get_layer`](Self::get_layer), with options: see
+    /// [`get_experiment_with_options`](Self::get_experiment_with_options).
     #[must_use]
-    pub fn get_layer_with_options(&self, user: &StatsigUser, name: &str, options: EvaluationOptions) -> Layer {
+    pub fn get_layer_with_options(&self, user: &StatsigUser, name: &str, options: &LayerEvaluationOptions) -> Layer {
         let snapshot = self.inner.specs.load();
         let context = self.inner.context(&snapshot, user);
-        let layer = context.layer(name, self.inner.record || self.inner.logging.is_on());
-        self.inner.logging.layer(&context, layer, options.origin())
+        let layer = context.layer_with(name, self.inner.record || self.inner.logging.is_on(), options);
+        self.inner.logging.layer(&context, layer, Exposing::unless(options.disable_exposure_logging))
+    }
+
+    /// Whether experiments record the gates that take part: a result that may have come from a
+    /// storage cannot be evaluated once more to find them.
+    fn records_sticky(&self) -> bool {
+        self.inner.record || self.inner.persistent_storage.is_some() && self.inner.logging.is_on()
     }
 
     /// A parameter store, whose parameters are resolved for the user when they are read. What a

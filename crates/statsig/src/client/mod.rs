@@ -2,12 +2,14 @@
 //!
 //! | file | calls |
 //! | --- | --- |
+//! | `bootstrapping` | everything at once, for client SDKs |
 //! | `evaluation` | checks and reads for a user |
 //! | `exposures` | exposures by hand |
 //! | `events` | custom events, and what becomes of all events |
 //! | `overrides` | answers that come before the rules |
 //! | `lists` | what there is in the specs |
 
+mod bootstrapping;
 mod evaluation;
 #[cfg(feature = "logger")]
 mod events;
@@ -19,8 +21,9 @@ mod overrides;
 use std::sync::Arc;
 
 use statsig_core::{
-    Clock, CompileLimits, EvaluationContext, EvaluationSettings, IdListLookup, LocalOverrides, OverrideAdapter,
-    Problem, Snapshot, SnapshotStore, SpecSourceKind, SpecUpdate, StatsigUser, UpdateOutcome,
+    ClientSdkInfo, Clock, CompileLimits, EvaluationContext, EvaluationSettings, IdListLookup, LocalOverrides,
+    OverrideAdapter, PersistentStorage, Problem, Snapshot, SnapshotStore, SpecSourceKind, SpecUpdate, StatsigUser,
+    UpdateOutcome,
 };
 
 use crate::builder::StatsigBuilder;
@@ -49,6 +52,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) id_lists: Option<Arc<dyn IdListLookup>>,
     pub(crate) overrides: Overrides,
+    pub(crate) persistent_storage: Option<Arc<dyn PersistentStorage>>,
+    pub(crate) sdk_info: ClientSdkInfo,
     pub(crate) record: bool,
     pub(crate) logging: Logging,
 }
@@ -68,6 +73,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     id_lists: Option<Arc<dyn IdListLookup>>,
     overrides: Overrides,
+    persistent_storage: Option<Arc<dyn PersistentStorage>>,
+    sdk_info: ClientSdkInfo,
     record: bool,
     logging: Logging,
 }
@@ -82,6 +89,7 @@ impl Inner {
         EvaluationContext::new(snapshot, user, &self.settings, &*self.clock)
             .with_id_lists(self.id_lists.as_deref())
             .with_overrides(Some(overrides))
+            .with_persistent_storage(self.persistent_storage.as_deref())
     }
 }
 
@@ -102,10 +110,34 @@ impl Statsig {
     }
 
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { snapshot, settings, limits, clock, id_lists, overrides, record, logging } = parts;
+        let Parts {
+            snapshot,
+            settings,
+            limits,
+            clock,
+            id_lists,
+            overrides,
+            persistent_storage,
+            sdk_info,
+            record,
+            logging,
+        } = parts;
         logging.specs_changed(&snapshot);
         let specs = SnapshotStore::new(snapshot);
-        Self { inner: Arc::new(Inner { specs, settings, limits, clock, id_lists, overrides, record, logging }) }
+        Self {
+            inner: Arc::new(Inner {
+                specs,
+                settings,
+                limits,
+                clock,
+                id_lists,
+                overrides,
+                persistent_storage,
+                sdk_info,
+                record,
+                logging,
+            }),
+        }
     }
 
     /// Replaces the config specs, unless the new ones are older.

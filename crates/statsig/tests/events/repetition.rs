@@ -85,13 +85,14 @@ fn after_its_window_an_exposure_is_logged_again() {
 fn checks_without_exposure_are_counted() {
     let logged = Logged::new();
     let (statsig, quietly) = (&logged.statsig, EvaluationOptions::new().disable_exposure_logging(true));
+    let sticky = statsig::ExperimentEvaluationOptions::new().with_exposure_logging_disabled(true);
     for _ in 0..3 {
         let _ = statsig.check_gate_with_options(&user(), "for_testers", quietly);
     }
     let _ = statsig.get_feature_gate_with_options(&user(), "for_testers", quietly);
     let _ = statsig.get_dynamic_config_with_options(&user(), "colors", quietly);
-    let _ = statsig.get_experiment_with_options(&user(), "home_exp", quietly);
-    let layer = statsig.get_layer_with_options(&user(), "home_layer", quietly);
+    let _ = statsig.get_experiment_with_options(&user(), "home_exp", &sticky);
+    let layer = statsig.get_layer_with_options(&user(), "home_layer", &sticky);
     let _ = (layer.get_string("title", ""), layer.get_string("title", ""), layer.get_string("ghost", ""));
     let store = statsig.get_parameter_store_with_options(&user(), "store", quietly);
     let _ = (store.get_string("gate", ""), store.get_string("layer", ""));
