@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use statsig_core::{EvaluationContext, EvaluationDetails, JsonRef, SecondaryExposure};
+use statsig_core::{EvaluationContext, EvaluationDetails, GateCheck, JsonRef, SecondaryExposure};
 
 use crate::generate::Names;
 
@@ -56,12 +56,27 @@ fn gate(context: EvaluationContext<'_>, name: &str, record: bool) -> Observation
     let result = Text::new()
         .add("value", gate.value())
         .add("checked", checked)
+        .add("lone exposure agrees", lone_exposure_agrees(&decided, context, name))
         .add("check of value and rule agrees", decided.value() == gate.value() && decided.rule_id() == gate.rule_id())
         .add("rule", gate.rule_id())
         .add("id type", gate.id_type())
         .add("mapped to", gate.override_config_name())
         .details(gate.details());
     observation(format!("gate {name}"), result, gate.secondary_exposures())
+}
+
+/// Whether what a check alone knows of its exposure is what an evaluation that records gates tells.
+fn lone_exposure_agrees(check: &GateCheck<'_>, context: EvaluationContext<'_>, name: &str) -> bool {
+    let recorded = context.feature_gate(name, true);
+    let (alone, whole) = (check.exposure(), recorded.exposure());
+    alone.is_none_or(|alone| {
+        recorded.secondary_exposures().next().is_none()
+            && (alone.name, alone.rule_id, alone.id_type, alone.passed)
+                == (whole.name, whole.rule_id, whole.id_type, whole.passed)
+            && (alone.sampling_rate, alone.forward_all, alone.analytical, alone.override_config_name)
+                == (whole.sampling_rate, whole.forward_all, whole.analytical, whole.override_config_name)
+            && alone.details == whole.details
+    })
 }
 
 fn dynamic_config(context: EvaluationContext<'_>, name: &str, record: bool) -> Observation {

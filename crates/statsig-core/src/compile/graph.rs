@@ -108,6 +108,7 @@ impl Compiler<'_> {
             spec.needs_memo = reach.cyclic || deep || reach.open_ended || reach.cost > MEMO_ABOVE;
             spec.shares_gates = !(reach.cyclic || deep || reach.open_ended);
             spec.is_plain = !(spec.needs_memo || costly || reach.delicate);
+            spec.stands_alone = spec.is_plain && reach.depth == 0;
         }
         self.report(cycles, &reaches);
     }

@@ -131,6 +131,7 @@ impl<'a> Compiler<'a> {
             merges_layers: wire.use_new_layer_eval == Some(true),
             is_plain: false,
             needs_memo: true,
+            stands_alone: false,
             shares_gates: false,
             unsupported: v1 && unsupported,
         })

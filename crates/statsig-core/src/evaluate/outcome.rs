@@ -97,14 +97,21 @@ pub(crate) struct Decision {
     pub(crate) rule_id: Text,
     /// As [`Outcome::explored`].
     pub(crate) explored: bool,
+    /// As [`Outcome::sampling_rate`].
+    pub(crate) sampling_rate: u64,
 }
 
 impl Decision {
     /// That of an unknown gate, or of one that could not be evaluated.
-    pub(crate) const NONE: Self = Self { passed: false, rule_id: Text::EMPTY, explored: false };
+    pub(crate) const NONE: Self = Self { passed: false, rule_id: Text::EMPTY, explored: false, sampling_rate: NO_RATE };
 
     pub(crate) fn of(outcome: &Outcome) -> Self {
-        Self { passed: outcome.passed, rule_id: outcome.rule_id, explored: outcome.explored }
+        Self {
+            passed: outcome.passed,
+            rule_id: outcome.rule_id,
+            explored: outcome.explored,
+            sampling_rate: outcome.sampling_rate,
+        }
     }
 }
 

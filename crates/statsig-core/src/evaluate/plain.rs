@@ -30,10 +30,10 @@ impl Inputs<'_> {
                 return Evaluator::<false>::new(self.context).decision_of(spec);
             }
             let passed = if self.passes(rule) { !rule.value_is_false } else { spec.default_is_true };
-            return Decision { passed, rule_id: rule.id, explored: false };
+            return Decision { passed, rule_id: rule.id, explored: false, sampling_rate: rule.sampling_rate };
         }
         let rule_id = if spec.enabled { well_known::DEFAULT } else { well_known::DISABLED };
-        Decision { passed: spec.default_is_true, rule_id, explored: false }
+        Decision { passed: spec.default_is_true, rule_id, ..Decision::NONE }
     }
 
     fn plain_gate_at(&mut self, gate: u32) -> bool {

@@ -7,9 +7,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{DynamicConfig, EvaluationDetails, Experiment, FeatureGate, Layer, Record};
+use super::{DynamicConfig, EvaluationDetails, Experiment, FeatureGate, Layer, Reason, Record};
 use crate::evaluate::{Call, Decision, EvaluationContext, Evaluator, Inputs, Kind, Outcome};
-use crate::ruleset::{NO_RATE, Ruleset, Text};
+use crate::ruleset::{NO_RATE, Spec, Text};
+use crate::snapshot::Snapshot;
 
 /// What an exposure tells of an evaluation, borrowed from its result.
 #[derive(Debug, Clone, Copy)]
@@ -88,8 +89,10 @@ exposed!(FeatureGate, DynamicConfig, Experiment, Layer);
 /// snapshot and costs no more than the check.
 #[derive(Clone)]
 pub struct GateCheck<'a> {
-    ruleset: &'a Ruleset,
+    snapshot: &'a Snapshot,
     decision: Decision,
+    /// The gate, if the decision is all that its exposure depends on.
+    alone: Option<&'a Spec>,
     group_lookups: Vec<Text>,
 }
 
@@ -103,13 +106,33 @@ impl<'a> GateCheck<'a> {
     /// The rule that decided, as [`FeatureGate::rule_id`].
     #[must_use]
     pub fn rule_id(&self) -> Cow<'a, str> {
-        let rule_id = self.ruleset.str(self.decision.rule_id);
+        let rule_id = self.snapshot.ruleset().str(self.decision.rule_id);
         if self.decision.explored { format!("{rule_id}:explore").into() } else { rule_id.into() }
+    }
+
+    /// What an exposure of the check says, without any gate that took part; `None` if only an
+    /// evaluation that records gates can tell.
+    #[must_use]
+    pub fn exposure(&self) -> Option<ExposureFacts<'a>> {
+        let spec = self.alone?;
+        let ruleset = self.snapshot.ruleset();
+        Some(ExposureFacts {
+            name: ruleset.str(spec.name),
+            rule_id: ruleset.str(self.decision.rule_id),
+            id_type: ruleset.str(spec.id_type),
+            passed: self.decision.passed,
+            is_experiment_group: false,
+            details: EvaluationDetails::of(self.snapshot, Reason::Recognized, spec.version),
+            override_config_name: None,
+            sampling_rate: (self.decision.sampling_rate != NO_RATE).then_some(self.decision.sampling_rate),
+            forward_all: spec.forward_all_exposures.unwrap_or(false),
+            analytical: false,
+        })
     }
 
     /// As [`FeatureGate::experiment_group_lookups`].
     pub fn experiment_group_lookups(&self) -> impl Iterator<Item = &'a str> {
-        self.group_lookups.iter().map(|&name| self.ruleset.str(name))
+        self.group_lookups.iter().map(|&name| self.snapshot.ruleset().str(name))
     }
 }
 
@@ -123,13 +146,17 @@ impl<'a> EvaluationContext<'a> {
     /// Checks a gate like [`check_gate`](Self::check_gate), and tells the rule that decided.
     #[must_use]
     pub fn gate_check(&self, name: &str) -> GateCheck<'a> {
-        let ruleset = self.snapshot.ruleset();
-        let plain = |decision| GateCheck { ruleset, decision, group_lookups: Vec::new() };
+        let snapshot = &**self.snapshot;
+        let ruleset = snapshot.ruleset();
+        let plain = |decision, alone| GateCheck { snapshot, decision, alone, group_lookups: Vec::new() };
         let call = Call::by_name(ruleset, name, Kind::Gate);
         if self.overrides.is_none() {
             match ruleset.spec(call.spec) {
-                Some(spec) if spec.is_plain => return plain(Inputs::new(*self).plain_decision(spec)),
-                None if ruleset.mappings.is_empty() => return plain(Decision::NONE),
+                Some(spec) if spec.is_plain => {
+                    let decision = Inputs::new(*self).plain_decision(spec);
+                    return plain(decision, spec.stands_alone.then_some(spec));
+                }
+                None if ruleset.mappings.is_empty() => return plain(Decision::NONE, None),
                 _ => {}
             }
         }
@@ -139,6 +166,6 @@ impl<'a> EvaluationContext<'a> {
             Ok(_) => Decision::of(&outcome),
             Err(_) => Decision::NONE,
         };
-        GateCheck { ruleset, decision, group_lookups: evaluator.group_lookups }
+        GateCheck { snapshot, decision, alone: None, group_lookups: evaluator.group_lookups }
     }
 }

@@ -191,6 +191,8 @@ pub(crate) struct Spec {
     /// chain that is too deep, nothing that is looked up by name. Evaluations of many specs share
     /// their results.
     pub(crate) shares_gates: bool,
+    /// An evaluation of this spec asks no gate, hands over to no other spec, and looks nothing up.
+    pub(crate) stands_alone: bool,
     /// v1 only: some condition is unsupported, which makes the whole spec so.
     pub(crate) unsupported: bool,
 }

@@ -80,8 +80,12 @@ impl StatsigUser {
 
 /// The text of an ID, so that `1` and `"1"` are the same one; a missing ID is unlike an empty one.
 fn hash_id(id: Option<&Attribute>, hasher: &mut impl Hasher) {
-    let mut buffer = TextBuffer::new();
-    id.and_then(|id| id.text(&mut buffer)).hash(hasher);
+    match id {
+        None => None::<&str>.hash(hasher),
+        // Most IDs; the buffer would cost more than the hash.
+        Some(Attribute::String(id)) => Some(id.as_str()).hash(hasher),
+        Some(other) => other.text(&mut TextBuffer::new()).hash(hasher),
+    }
 }
 
 /// A number other than zero that is computed when it is first asked for.

@@ -76,8 +76,13 @@ impl EventLogger {
         self.lookups(context, check.experiment_group_lookups());
         let rule_id = check.rule_id();
         let candidate = gate_candidate(name, &rule_id, check.value());
-        if let Some(new) = self.first_sight(context.user(), candidate) {
-            self.log_gate(&new, check.value(), &context.feature_gate(name, true));
+        let Some(new) = self.first_sight(context.user(), candidate) else { return };
+        match check.exposure() {
+            Some(facts) => {
+                let says = Says { gate_value: check.value(), ..Says::default() };
+                self.push(&new, facts, says, std::iter::empty);
+            }
+            None => self.log_gate(&new, check.value(), &context.feature_gate(name, true)),
         }
     }
 
