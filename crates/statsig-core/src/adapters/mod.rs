@@ -8,13 +8,21 @@
 mod clock;
 mod event_sink;
 mod id_list_lookup;
+mod id_list_source;
 mod noop_sink;
 mod override_adapter;
+mod source_error;
 mod spec_source;
+mod spec_stream;
+mod spec_update;
 
 pub use clock::{Clock, FixedClock};
 pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, SinkError};
 pub use id_list_lookup::{ID_HASH_LENGTH, IdHash, IdListLookup, InMemoryIdLists, id_hash};
+pub use id_list_source::{IdListChunk, IdListEntry, IdListManifest, IdListSource};
 pub use noop_sink::NoopSink;
 pub use override_adapter::{ExperimentOverride, OverrideAdapter};
-pub use spec_source::{SpecSourceKind, SpecUpdate};
+pub use source_error::{SourceError, SourceErrorKind};
+pub use spec_source::{SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecTrigger};
+pub use spec_stream::{SpecStream, SpecSubscription, StreamEvent};
+pub use spec_update::{SpecEncoding, SpecSourceKind, SpecUpdate};

@@ -5,5 +5,12 @@
 //! do, where the contract is broken.
 
 mod event_sink;
+mod id_list_source;
+mod polling;
+mod spec_source;
+mod spec_stream;
 
 pub use event_sink::event_sink_contract;
+pub use id_list_source::id_list_source_contract;
+pub use spec_source::spec_source_contract;
+pub use spec_stream::spec_stream_contract;
