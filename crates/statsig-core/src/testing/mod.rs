@@ -4,6 +4,8 @@
 //! implementation needs, against a fresh instance with a working destination. It panics, as tests
 //! do, where the contract is broken.
 
+#![allow(clippy::panic, reason = "a broken contract fails as tests do")]
+
 mod event_sink;
 mod id_list_source;
 mod polling;
