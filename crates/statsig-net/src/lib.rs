@@ -1,1 +1,14 @@
-//! x
+//! How config specs and ID lists come in, and how events go out.
+//!
+//! This crate is the network side of the `statsig` client. It fetches, in the background, what
+//! `statsig-core` evaluates, and puts it in force; it delivers what the event pipeline has cut into
+//! batches. It knows nothing about rules.
+//!
+//! Everything runs on a tokio runtime of the caller's and on its clock.
+
+mod error;
+mod secret;
+pub mod transport;
+
+pub use error::{Error, ErrorKind};
+pub use secret::SdkKey;

@@ -3,7 +3,8 @@
 //! The project keeps a corpus: config specs, users, a plan of what to evaluate, and what the
 //! official Statsig server core answered. [`conformance`] reads that corpus, and compares an
 //! engine's own answers with it, field by field. [`generate`] makes up projects and users from a
-//! stream of bytes, for property tests, fuzzers and benchmarks.
+//! stream of bytes, for property tests, fuzzers and benchmarks. `server` (feature `server`) is a fake
+//! of Statsig's endpoints on loopback, which fails in the ways that a test orders.
 //!
 //! It is a library, so that anyone who builds on the engine (a binding, a fork, a service that
 //! speaks the same protocol) can hold their own build against the same corpus.
@@ -11,3 +12,5 @@
 pub mod conformance;
 pub mod generate;
 pub mod observe;
+#[cfg(feature = "server")]
+pub mod server;
