@@ -6,6 +6,7 @@
 //! background tasks, and no particular runtime is assumed.
 
 mod clock;
+mod data_store;
 mod event_sink;
 mod id_list_lookup;
 mod id_list_source;
@@ -17,6 +18,11 @@ mod spec_stream;
 mod spec_update;
 
 pub use clock::{Clock, FixedClock};
+pub use data_store::{
+    AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion,
+    InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys,
+    StorePath, StoreResponse,
+};
 pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, SinkError};
 pub use id_list_lookup::{ID_HASH_LENGTH, IdHash, IdListLookup, InMemoryIdLists, id_hash};
 pub use id_list_source::{IdListChunk, IdListEntry, IdListManifest, IdListSource};
