@@ -31,4 +31,4 @@ pub use override_adapter::{ExperimentOverride, OverrideAdapter};
 pub use source_error::{SourceError, SourceErrorKind};
 pub use spec_source::{SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecTrigger};
 pub use spec_stream::{SpecStream, SpecSubscription, StreamEvent};
-pub use spec_update::{SpecEncoding, SpecSourceKind, SpecUpdate};
+pub use spec_update::{SpecSourceKind, SpecUpdate};

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::StoreFormat;
+
 /// Where the specs in force came from; the first part of every evaluation's reason.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -46,37 +48,14 @@ impl fmt::Display for SpecSourceKind {
     }
 }
 
-/// How the document of a [`SpecUpdate`] is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum SpecEncoding {
-    /// JSON text, of the v2 or v1 shape.
-    #[default]
-    Json,
-    /// A Brotli stream of length-delimited Protocol Buffers messages, which the vendor calls
-    /// `statsig-br`. The core does not read it: whoever applies updates decodes it first.
-    StatsigBr,
-}
-
-impl SpecEncoding {
-    /// The name under which data stores keep the encoding: `plain_text` or `statsig-br`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Json => "plain_text",
-            Self::StatsigBr => "statsig-br",
-        }
-    }
-}
-
 /// A document of config specs, as a source delivers it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SpecUpdate {
     /// The document, byte for byte as the source has it once transfer compression is undone.
     pub document: Vec<u8>,
-    /// How the document is written.
-    pub encoding: SpecEncoding,
+    /// How the document is written. The core reads JSON: whoever applies updates decodes the other first.
+    pub format: StoreFormat,
     /// Where it came from.
     pub source: SpecSourceKind,
     /// The address or the place in it, for reports: `https://api.example.com/v2`, say. Never a secret.
@@ -89,13 +68,13 @@ impl SpecUpdate {
     /// A JSON document from a source.
     #[must_use]
     pub fn new(document: Vec<u8>, source: SpecSourceKind, received_at_ms: u64) -> Self {
-        Self { document, encoding: SpecEncoding::Json, source, origin: None, received_at_ms }
+        Self { document, format: StoreFormat::PlainText, source, origin: None, received_at_ms }
     }
 
     /// The same update, written in another way.
     #[must_use]
-    pub fn with_encoding(mut self, encoding: SpecEncoding) -> Self {
-        self.encoding = encoding;
+    pub fn with_format(mut self, format: StoreFormat) -> Self {
+        self.format = format;
         self
     }
 
@@ -112,7 +91,7 @@ impl fmt::Debug for SpecUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SpecUpdate")
             .field("document_bytes", &self.document.len())
-            .field("encoding", &self.encoding)
+            .field("format", &self.format)
             .field("source", &self.source)
             .field("origin", &self.origin)
             .field("received_at_ms", &self.received_at_ms)

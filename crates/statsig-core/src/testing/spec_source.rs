@@ -1,7 +1,7 @@
 //! The contract of [`SpecSource`].
 
 use super::polling::{both, poll_times};
-use crate::adapters::{SpecCursor, SpecEncoding, SpecFetch, SpecRequest, SpecSource, SpecTrigger, SpecUpdate};
+use crate::adapters::{SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecTrigger, SpecUpdate, StoreFormat};
 use crate::ruleset::Ruleset;
 
 /// Checks the duties of a [`SpecSource`] that has a document and works.
@@ -86,7 +86,7 @@ async fn must_have(source: &dyn SpecSource, what: &str) -> SpecUpdate {
 
 /// What one holds who took the update.
 fn cursor(update: &SpecUpdate) -> SpecCursor {
-    if update.encoding != SpecEncoding::Json {
+    if update.format != StoreFormat::PlainText {
         return SpecCursor::default();
     }
     match Ruleset::compile(&update.document) {
