@@ -6,9 +6,19 @@
 //!
 //! Everything runs on a tokio runtime of the caller's and on its clock.
 
+mod endpoints;
 mod error;
+mod identity;
+mod network;
+mod proxy_config;
+mod random;
 mod secret;
+pub mod sources;
 pub mod transport;
 
+pub use endpoints::EndpointOptions;
 pub use error::{Error, ErrorKind};
+pub use identity::ClientIdentity;
+pub use network::{Network, NetworkOptions};
+pub use proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};
 pub use secret::SdkKey;

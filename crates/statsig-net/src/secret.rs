@@ -29,8 +29,12 @@ impl SdkKey {
     /// Documents name it by a 32-bit hash in decimal; every implementation computes the same.
     #[must_use]
     pub fn is_named_by(&self, hash: &str) -> bool {
-        let own = self.0.encode_utf16().fold(0_u32, |sum, unit| sum.wrapping_mul(31).wrapping_add(u32::from(unit)));
-        hash == own.to_string()
+        hash == self.hash().to_string()
+    }
+
+    /// The hash by which documents and files name the key.
+    pub(crate) fn hash(&self) -> u32 {
+        self.0.encode_utf16().fold(0, |sum: u32, unit| sum.wrapping_mul(31).wrapping_add(u32::from(unit)))
     }
 }
 

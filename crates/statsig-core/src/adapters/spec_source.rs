@@ -149,7 +149,7 @@ pub trait SpecSource: Send + Sync {
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError>;
 
     /// Whether regular polls shall ask this source; by default, yes. A bootstrap text has no news.
-    fn wants_polling(&self) -> bool {
+    async fn wants_polling(&self) -> bool {
         true
     }
 

@@ -11,7 +11,12 @@ pub(super) async fn poll_times(future: impl Future, times: u32) {
     poll_fn(|context| {
         let ready = future.as_mut().poll(context).is_ready();
         left = left.saturating_sub(1);
-        if ready || left == 0 { Poll::Ready(()) } else { Poll::Pending }
+        if ready || left == 0 {
+            return Poll::Ready(());
+        }
+        // Nobody else may: the future may wait for something that never comes.
+        context.waker().wake_by_ref();
+        Poll::Pending
     })
     .await;
 }

@@ -25,6 +25,7 @@ use url::Url;
 use crate::error::Error;
 
 pub use self::client::HttpClient;
+pub(crate) use self::decode::ACCEPTED;
 pub use self::reqwest::{OutboundProxy, ReqwestTransport, TransportOptions};
 pub use self::tls::TlsOptions;
 
