@@ -14,6 +14,7 @@ mod proxy_config;
 mod random;
 mod secret;
 pub mod sources;
+mod sync;
 pub mod transport;
 
 pub use endpoints::EndpointOptions;
@@ -22,3 +23,7 @@ pub use identity::ClientIdentity;
 pub use network::{Network, NetworkOptions};
 pub use proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};
 pub use secret::SdkKey;
+pub use sync::{
+    AttemptOutcome, InitializeDetails, PollingState, SourceAttempt, SpecSources, SpecSync, SpecsListener, SpecsUpdated,
+    StoreWriter, StreamHealth, StreamOptions, StreamState, SyncHealth, SyncOptions, SyncReport,
+};
