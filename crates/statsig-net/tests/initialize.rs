@@ -16,7 +16,7 @@ use statsig_net::{AttemptOutcome, InitializeDetails, SpecSources, SpecSync, Stor
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{KEY, NOW, clock, key, network, specs, specs_with_checksum, watched_network};
+use common::{KEY, NOW, clock, key, network, specs, specs_with_checksum};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -168,7 +168,7 @@ pub struct SyncOptions {
     /// one succeeded. A quiet project is always stale by this. Default: never.
     pub out_of_sync_threshold: Option<Duration>,
     /// When no network source was reached for so long, polls go on to the next source although one
-    /// succeeded: a store that nobody writes any more must not hide the network. Default: never.
+    /// succeeded: a store that nobody writes any more must not hide the network. Default 5 minutes.
     pub max_silence: Option<Duration>,
     /// Which failed poll in a row asks the fallback. Default 5.
     pub fallback_every: u32,
@@ -195,7 +195,7 @@ impl Default for SyncOptions {
             slow_poll_interval: Duration::from_secs(300),
             max_poll_backoff: Duration::from_secs(60),
             out_of_sync_threshold: None,
-            max_silence: None,
+            max_silence: Some(Duration::from_secs(300)),
             fallback_every: 5,
             limits: CompileLimits::default(),
             sdk_key: None,
