@@ -8,6 +8,8 @@
 
 mod endpoints;
 mod error;
+mod event_sink;
+pub mod id_lists;
 mod identity;
 mod network;
 mod proxy_config;
@@ -19,6 +21,7 @@ pub mod transport;
 
 pub use endpoints::EndpointOptions;
 pub use error::{Error, ErrorKind};
+pub use event_sink::{EventSinkOptions, HttpEventSink};
 pub use identity::ClientIdentity;
 pub use network::{Network, NetworkOptions};
 pub use proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};

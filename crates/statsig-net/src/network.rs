@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use statsig_core::Clock;
 
-use crate::endpoints::{EndpointOptions, Endpoints, SpecsAddress};
+use crate::endpoints::{EndpointOptions, Endpoints, IdListsAddress, SpecsAddress};
 use crate::error::Error;
+use crate::event_sink::{EventSinkOptions, HttpEventSink};
+use crate::id_lists::HttpIdListSource;
 use crate::identity::ClientIdentity;
 use crate::proxy_config::NetworkEndpoint;
 use crate::random::Random;
@@ -126,6 +128,35 @@ impl Network {
         let address = SpecsAddress::statsig().ok()?;
         (!self.endpoints.specs.is_statsig())
             .then(|| self.source("statsig-network", address, self.client(NetworkEndpoint::All)))
+    }
+
+    /// ID lists from the configured address; with `fallback`, the manifest from Statsig's own servers
+    /// when that fails.
+    #[must_use]
+    pub fn id_list_source(&self, fallback: bool) -> HttpIdListSource {
+        HttpIdListSource {
+            manifest_client: self.client(NetworkEndpoint::GetIdLists),
+            file_client: self.client(NetworkEndpoint::DownloadIdListFile),
+            identity: self.identity.clone(),
+            address: self.endpoints.id_lists.clone(),
+            fallback: IdListsAddress::statsig().ok().filter(|_| fallback),
+            file_host: self.endpoints.id_list_files.clone(),
+            clock: Arc::clone(&self.clock),
+            timeout: self.options.id_lists_request_timeout,
+        }
+    }
+
+    /// Takes batches of events to the configured address.
+    #[must_use]
+    pub fn event_sink(&self, options: EventSinkOptions) -> HttpEventSink {
+        HttpEventSink {
+            client: self.client(NetworkEndpoint::LogEvent),
+            identity: self.identity.clone(),
+            url: self.endpoints.log_event.clone(),
+            clock: Arc::clone(&self.clock),
+            timeout: self.options.log_event_timeout,
+            options,
+        }
     }
 
     fn source(&self, name: &'static str, address: SpecsAddress, client: HttpClient) -> HttpSpecSource {

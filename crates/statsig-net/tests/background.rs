@@ -215,11 +215,17 @@ async fn the_fallback_is_asked_by_every_fifth_failure() {
     for failures in 1..=4 {
         exchanges.next(&time).await;
         settle().await;
+        while sync.health().failures < failures {
+            settle().await;
+        }
         assert_eq!((statsig.requests().len(), sync.health().failures), (0, failures));
     }
     exchanges.next(&time).await;
     sync.subscribe().wait_for(|time| *time == 2).await.unwrap();
-    assert_eq!((statsig.requests().len(), sync.health().failures), (1, 0));
+    while sync.health().failures > 0 {
+        settle().await;
+    }
+    assert_eq!(statsig.requests().len(), 1);
     assert!(!gate(&store));
 }
 
@@ -415,7 +421,8 @@ async fn polling_takes_over_from_a_stream_and_gives_back() {
         exchanges.ended(polled + 1).await;
         sync.subscribe().wait_for(|time| *time == base + 50).await.unwrap();
         assert_eq!(sync.health().polling, PollingState::Regular);
-        assert!(exchanges.next(&time).await <= 12 * SECOND);
+        // Also after one that was caught out by the clock, much sooner than at the slow rate.
+        assert!(exchanges.next(&time).await <= 62 * SECOND);
         // Who connects again says what is held, not what was streamed.
         assert!(scripted.cursors.lock().unwrap().last().unwrap().time <= base + 50);
     }

@@ -138,12 +138,11 @@ async fn http_polls_try_again_and_other_questions_do_not() {
         tokio::spawn(async move { source.fetch(&held(3, SpecTrigger::Background)).await })
     };
     let polled = poll(&source);
-    for (attempt, shortest, longest) in [(3, 160, 240), (4, 320, 480), (5, 640, 960)] {
-        exchanges.ended(attempt).await;
-        time.advance(Duration::from_millis(shortest - 10)).await;
-        assert_eq!(server.requests().len(), attempt);
-        time.advance(Duration::from_millis(longest - shortest + 20)).await;
-        server.wait_for_requests(Endpoint::SpecsV2, attempt + 1).await;
+    exchanges.next(&time).await;
+    for (shortest, longest) in [(160, 240), (320, 480), (640, 960)] {
+        // Measured in steps of a tenth of a second.
+        let pause = exchanges.next(&time).await.as_millis();
+        assert!(pause >= shortest && pause <= longest + 100, "{pause}");
     }
     assert_eq!(kind(polled.await.unwrap()), SourceErrorKind::Failing);
     assert_eq!(server.requests().len(), 6);

@@ -128,11 +128,15 @@ impl HttpTransport for ReqwestTransport {
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, Error> {
         let limit = request.max_transferred;
         let too_large = || Error::TooLarge { host: request.host(), limit, decoded: false };
-        let outgoing = self
+        let mut outgoing = self
             .client
             .request(request.method.clone(), request.url.clone())
             .headers(request.headers.clone())
             .body(request.body.clone());
+        if request.method == http::Method::POST && request.body.is_empty() {
+            // Some servers wait for a body that nobody said is empty.
+            outgoing = outgoing.header(http::header::CONTENT_LENGTH, "0");
+        }
         let mut answer = outgoing.send().await.map_err(|error| broken(request, error))?;
         let announced = answer.content_length().unwrap_or(0);
         if announced > limit as u64 {
