@@ -1,4 +1,5 @@
 //! What goes on in the background: polls, fallback, streams, pauses, the end.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
 
 mod common;
 
@@ -277,9 +278,11 @@ async fn new_specs_in_a_store_or_a_file_come_by_themselves() {
     let kept = stored(&specs(1, true)).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("specs.json");
-    let from_store = DataStoreSpecSource::new(Arc::clone(&kept) as Arc<dyn DataStore>, &key(), KeySchema::Hashed, clock());
+    let from_store =
+        DataStoreSpecSource::new(Arc::clone(&kept) as Arc<dyn DataStore>, &key(), KeySchema::Hashed, clock());
     let from_file = FileSpecSource::new(&path, clock());
-    let mut sources = SpecSources::new().with_stream(Arc::new(from_store.stream())).with_stream(Arc::new(from_file.stream()));
+    let mut sources =
+        SpecSources::new().with_stream(Arc::new(from_store.stream())).with_stream(Arc::new(from_file.stream()));
     sources.initial = vec![Arc::new(from_store.clone())];
     let store = empty();
     let sync = start(options(), &store, sources);
@@ -394,7 +397,10 @@ async fn polling_takes_over_from_a_stream_and_gives_back() {
         }
         settle().await;
         let live = sync.health();
-        assert_eq!((live.streams[0].state, live.streams[0].failures, live.polling), (StreamState::Live, 0, PollingState::Slow));
+        assert_eq!(
+            (live.streams[0].state, live.streams[0].failures, live.polling),
+            (StreamState::Live, 0, PollingState::Slow)
+        );
         assert_eq!(live.streams[0].reconnections, round);
 
         // Alive: polls are rare.

@@ -1,4 +1,5 @@
 //! Events to a server on loopback.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
 
 mod common;
 
@@ -87,7 +88,8 @@ async fn outcomes_by_answer() {
     type Expected = fn(&Delivery) -> bool;
     let delivered: Expected = Delivery::is_delivered;
     let retry: Expected = |delivery| matches!(delivery, Delivery::Retry { after: None, .. });
-    let later: Expected = |delivery| matches!(delivery, Delivery::Retry { after: Some(after), .. } if after.as_secs() == 9);
+    let later: Expected =
+        |delivery| matches!(delivery, Delivery::Retry { after: Some(after), .. } if after.as_secs() == 9);
     let reject: Expected = |delivery| matches!(delivery, Delivery::Reject { .. });
     let split: Expected = |delivery| matches!(delivery, Delivery::TooLarge);
     let body = |text: &str| Fault::Body(text.into());

@@ -1,4 +1,5 @@
 //! ID lists against a server on loopback, and against a data store.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
 
 mod common;
 
@@ -47,7 +48,10 @@ impl Client {
             (0..10).map(|n| n.to_string()).filter(|id| self.lists.contains(list, &id_hash(id))).collect()
         };
         let status = self.lists.status();
-        status.iter().map(|list| format!("{} {{{}}} {}", list.name, members(&list.name), list.read_bytes / 10)).collect()
+        status
+            .iter()
+            .map(|list| format!("{} {{{}}} {}", list.name, members(&list.name), list.read_bytes / 10))
+            .collect()
     }
 }
 
@@ -86,7 +90,10 @@ async fn lists_follow_their_files_through_every_turn() {
         let asked = server.requests_to(Endpoint::IdListFile).len();
         server.publish_id_list("one", "f1", 1, file("+1 -1 +2"));
         client.sync.sync_now().await;
-        assert_eq!((client.told(), server.requests_to(Endpoint::IdListFile).len()), (vec!["one {3} 1".to_owned()], asked));
+        assert_eq!(
+            (client.told(), server.requests_to(Endpoint::IdListFile).len()),
+            (vec!["one {3} 1".to_owned()], asked)
+        );
         // What is no list leaves everything as it was; others go on.
         server.publish_id_list("one", "f1a", 3, file("+3 +4 +5 +4 -4 +6"));
         server.publish_id_list("three", "f3", 5, file("+0"));
@@ -117,10 +124,14 @@ async fn requests_ask_for_what_is_missing_only() {
     client.sync.sync_now().await;
     client.sync.sync_now().await;
     let manifests = server.requests_to(Endpoint::IdLists);
-    assert_eq!((manifests.len(), &*manifests[0].method, manifests[0].header("statsig-api-key")), (3, "POST", Some(KEY)));
+    assert_eq!(
+        (manifests.len(), &*manifests[0].method, manifests[0].header("statsig-api-key")),
+        (3, "POST", Some(KEY))
+    );
     assert_eq!(manifests[0].header("content-length"), Some("0"));
     let files = server.requests_to(Endpoint::IdListFile);
-    let asked: Vec<_> = files.iter().map(|request| (request.header("range"), request.header("statsig-id-list-file-size"))).collect();
+    let asked: Vec<_> =
+        files.iter().map(|request| (request.header("range"), request.header("statsig-id-list-file-size"))).collect();
     assert_eq!(asked, [(Some("bytes=0-"), Some("20")), (Some("bytes=20-"), Some("30"))]);
     assert!(files.iter().all(|request| request.header("accept-encoding") == Some("identity")));
     assert!(files.iter().all(|request| request.target == "/v1/download_id_list_file/f1?k=1"));
@@ -160,12 +171,21 @@ async fn trouble_leaves_lists_as_they_are() {
         assert_eq!(client.told(), ["one {12} 2"]);
     }
     // An entry that cannot be read keeps its list; one that is gone does not.
-    server.fail_once(Endpoint::IdLists, Fault::Body(br#"{"one":{"fileID":7},"other":{"fileID":"x","url":"ftp://x","size":9}}"#.to_vec()));
+    server.fail_once(
+        Endpoint::IdLists,
+        Fault::Body(br#"{"one":{"fileID":7},"other":{"fileID":"x","url":"ftp://x","size":9}}"#.to_vec()),
+    );
     let report = client.sync.sync_now().await;
     assert_eq!((client.told(), report.failed.len()), (vec!["one {12} 2".to_owned()], 2));
 
     server.publish_id_list("one", "f1", 1, file("+1 +2 +3"));
-    for fault in [Fault::Status(503, String::new()), Fault::Body(Vec::new()), Fault::Cut(3), Fault::Status(416, String::new()), Fault::Endless] {
+    for fault in [
+        Fault::Status(503, String::new()),
+        Fault::Body(Vec::new()),
+        Fault::Cut(3),
+        Fault::Status(416, String::new()),
+        Fault::Endless,
+    ] {
         server.fail_once(Endpoint::IdListFile, fault.clone());
         client.sync.sync_now().await;
         assert_eq!(client.told(), ["one {12} 2"], "{fault:?}");

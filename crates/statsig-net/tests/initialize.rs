@@ -1,4 +1,5 @@
 //! The first load: which sources are up, and what the client does.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
 
 mod common;
 
@@ -75,11 +76,35 @@ async fn the_first_source_that_can_be_used_ends_the_load() {
     let rows: [Row<'_>; 8] = [
         (Fault::Body(good.clone().into()), "", "", &["network Applied"], true),
         (Fault::Close, &good, "", &["network unreachable", "data-store Applied"], true),
-        (Fault::Status(500, KEY.into()), "", &good, &["network failing", "data-store empty", "bootstrap Applied"], true),
-        (Fault::Status(401, String::new()), "{}", &good, &["network refused", "data-store invalid", "bootstrap Applied"], true),
-        (Fault::Body(nothing.into()), nothing, nothing, &["network empty", "data-store empty", "bootstrap empty"], false),
+        (
+            Fault::Status(500, KEY.into()),
+            "",
+            &good,
+            &["network failing", "data-store empty", "bootstrap Applied"],
+            true,
+        ),
+        (
+            Fault::Status(401, String::new()),
+            "{}",
+            &good,
+            &["network refused", "data-store invalid", "bootstrap Applied"],
+            true,
+        ),
+        (
+            Fault::Body(nothing.into()),
+            nothing,
+            nothing,
+            &["network empty", "data-store empty", "bootstrap empty"],
+            false,
+        ),
         (Fault::Garbage, "garbage", "[]", &["network unreachable", "data-store invalid", "bootstrap invalid"], false),
-        (Fault::Body(other_project.clone().into()), &other_project, &good, &["network invalid", "data-store invalid", "bootstrap Applied"], true),
+        (
+            Fault::Body(other_project.clone().into()),
+            &other_project,
+            &good,
+            &["network invalid", "data-store invalid", "bootstrap Applied"],
+            true,
+        ),
         (Fault::Cut(10), "", "", &["network unreachable", "data-store empty", "bootstrap empty"], false),
     ];
     for (fault, in_store, document, expected, ready) in rows {
@@ -205,7 +230,10 @@ async fn when_the_time_is_up_loading_goes_on() {
     time.advance(SECOND + Duration::from_millis(100)).await;
     let details = details.await.unwrap();
     assert!(details.timed_out && !details.init_success && !details.is_config_spec_ready);
-    assert_eq!((told(&details), details.duration), (vec!["network Pending".to_owned()], SECOND + Duration::from_millis(100)));
+    assert_eq!(
+        (told(&details), details.duration),
+        (vec!["network Pending".to_owned()], SECOND + Duration::from_millis(100))
+    );
     assert_eq!(store.load().source(), &SpecSourceKind::Loading);
     assert!(sync.ready(Duration::from_secs(1_000)).await && gate(&store));
 }

@@ -1,9 +1,9 @@
 //! Each source against a real peer: a server on loopback, a folder, a store.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
 
 mod common;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use statsig_core::testing::{spec_source_contract, spec_stream_contract};
 use statsig_core::{

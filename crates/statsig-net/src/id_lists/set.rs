@@ -144,9 +144,8 @@ mod tests {
     #[test]
     fn ten_million_ids_take_little_more_than_eight_bytes_each() {
         // A million here; the bench does ten. The share of the shards is the same.
-        let changes: Vec<Change> = (0..1_000_000_u64)
-            .map(|n| Change { id: n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ n, add: true })
-            .collect();
+        let changes: Vec<Change> =
+            (0..1_000_000_u64).map(|n| Change { id: n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ n, add: true }).collect();
         let mut set = IdSet::default();
         for block in changes.chunks(100_000) {
             set = set.with(block);

@@ -97,7 +97,10 @@ struct Inner {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner").field("source", &self.source.name()).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Inner")
+            .field("source", &self.source.name())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -206,8 +209,12 @@ impl Inner {
             Err(error) => return IdListReport { error: Some(chain_of(&error)), ..IdListReport::default() },
         };
         let mut report = IdListReport { success: true, ..IdListReport::default() };
-        let names: std::collections::BTreeSet<String> =
-            manifest.entries.iter().map(|entry| entry.name.clone()).chain(manifest.unreadable.iter().cloned()).collect();
+        let names: std::collections::BTreeSet<String> = manifest
+            .entries
+            .iter()
+            .map(|entry| entry.name.clone())
+            .chain(manifest.unreadable.iter().cloned())
+            .collect();
         let room = Arc::new(Semaphore::new(self.options.parallel));
         let mut tasks = JoinSet::new();
         for entry in manifest.entries {
@@ -271,7 +278,8 @@ impl Inner {
         }
         let growth = entry.size - list.read_bytes;
         if self.lists.read_bytes().saturating_add(growth) > self.options.max_total_bytes {
-            let reason = format!("it would exceed the limit of {} bytes for all ID lists", self.options.max_total_bytes);
+            let reason =
+                format!("it would exceed the limit of {} bytes for all ID lists", self.options.max_total_bytes);
             return Err(SourceError::new(SourceErrorKind::Invalid, reason));
         }
         let chunk = self.source.read(entry, list.read_bytes).await?;

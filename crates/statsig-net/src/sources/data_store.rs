@@ -72,7 +72,7 @@ impl DataStoreSpecSource {
 
 impl Reader {
     async fn prepare(&self) -> Result<(), SourceError> {
-        self.ready.get_or_try_init(|| self.store.initialize()).await.map(|()| ()).map_err(error_of)
+        self.ready.get_or_try_init(|| self.store.initialize()).await.copied().map_err(error_of)
     }
 
     async fn read(&self, cursor: &SpecCursor) -> Result<SpecFetch, SourceError> {

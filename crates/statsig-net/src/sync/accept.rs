@@ -143,7 +143,8 @@ impl Shared {
 
     fn judge(&self, update: SpecUpdate, streamed: bool) -> Result<UpdateOutcome, SourceError> {
         let begun = std::time::Instant::now();
-        let invalid = |reason: Box<dyn std::error::Error + Send + Sync>| SourceError::new(SourceErrorKind::Invalid, reason);
+        let invalid =
+            |reason: Box<dyn std::error::Error + Send + Sync>| SourceError::new(SourceErrorKind::Invalid, reason);
         let digest: [u8; 32] = Sha256::digest(&update.document).into();
         if self.held().digest == Some(digest) {
             return Ok(UpdateOutcome::Unchanged);
@@ -179,8 +180,7 @@ impl Shared {
         let outcome = self.store.apply_compiled(ruleset, update.source.clone(), update.received_at_ms);
         match outcome {
             UpdateOutcome::Applied => {
-                *self.held() =
-                    Held { digest: Some(digest), same_until: time, origin: update.origin.clone() };
+                *self.held() = Held { digest: Some(digest), same_until: time, origin: update.origin.clone() };
                 let update = Arc::new(update);
                 let updated = SpecsUpdated {
                     time,

@@ -108,7 +108,8 @@ impl Slots {
     pub(super) fn put(&self, kept: &Kept) {
         let source = &kept.update.source;
         let is = |name| matches!(source, SpecSourceKind::Adapter(adapter) if &**adapter == name);
-        let from_network = *source == SpecSourceKind::Network || (kept.streamed && !is("DataStore") && !is("FileBased"));
+        let from_network =
+            *source == SpecSourceKind::Network || (kept.streamed && !is("DataStore") && !is("FileBased"));
         if let (true, Some(slot)) = (from_network, &self.store) {
             slot.put(kept);
         }

@@ -98,7 +98,8 @@ impl Inner {
         let room = options.max_poll_backoff.saturating_sub(interval);
         let more = interval.saturating_mul((1_u32 << (failures - 1)) - 1).min(room);
         let pause = pause + self.random.up_to(more);
-        let asked = report.retry_after().unwrap_or_default().min(options.max_poll_backoff.max(Duration::from_secs(300)));
+        let asked =
+            report.retry_after().unwrap_or_default().min(options.max_poll_backoff.max(Duration::from_secs(300)));
         // A little more than asked, so that those who were told the same do not come together.
         pause.max(asked + self.random.up_to(asked / 10))
     }
@@ -126,7 +127,7 @@ impl Inner {
         }
         if let Some(fallback) = &self.sources.fallback {
             let failures = self.books.failures();
-            let due = trigger != SpecTrigger::Background || failures % self.options.fallback_every == 0;
+            let due = trigger != SpecTrigger::Background || failures.is_multiple_of(self.options.fallback_every);
             if due && !self.options.local_mode && !self.is_ending() {
                 self.ask_in_cycle(&**fallback, fallback.name(), trigger, begun, &mut report).await;
             }

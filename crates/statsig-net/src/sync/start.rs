@@ -103,7 +103,8 @@ impl Inner {
             });
             let success = inner.store.holds_specs() && answer.outcome.is_success();
             attempt.duration = begun.elapsed().saturating_sub(attempt.started_after);
-            (attempt.outcome, attempt.apply_duration, attempt.bytes) = (answer.outcome, answer.apply_duration, answer.bytes);
+            (attempt.outcome, attempt.apply_duration, attempt.bytes) =
+                (answer.outcome, answer.apply_duration, answer.bytes);
             if let Some(listed) = inner.attempts.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
                 *listed = attempt;
             }
