@@ -12,6 +12,8 @@ mod event_sink;
 pub mod id_lists;
 mod identity;
 mod network;
+#[cfg(feature = "proto")]
+mod proto;
 mod proxy_config;
 mod random;
 mod secret;
