@@ -170,7 +170,7 @@ fn a_document_that_is_not_whole_is_refused() {
     assert!(matches!(read(&[bad_head, done()]), Err(ProtoError::Head(_))));
     assert!(matches!(read(&[vec![0xff; 11]]), Err(ProtoError::Part { part: 0, .. })));
     let whole = compressed(&good.concat());
-    assert!(matches!(to_json(&whole[..whole.len() / 2], 1 << 20), Err(_)));
+    assert!(to_json(&whole[..whole.len() / 2], 1 << 20).is_err());
     assert!(matches!(to_json(&compressed(&vec![0; 2_000]), 1_000), Err(ProtoError::TooLarge(1_000))));
     assert_eq!(to_json(br#" {"has_updates":false}"#, 100).unwrap(), br#" {"has_updates":false}"#);
 }

@@ -63,7 +63,8 @@ struct Shared {
 /// What is known about the document in force.
 #[derive(Debug, Default)]
 struct Held {
-    digest: Option<[u8; 32]>,
+    /// The document's digest and time.
+    in_force: Option<([u8; 32], u64)>,
     /// Time of a later document with the checksum of the one in force.
     same_until: u64,
     origin: Option<Arc<str>>,
@@ -146,7 +147,9 @@ impl Shared {
         let invalid =
             |reason: Box<dyn std::error::Error + Send + Sync>| SourceError::new(SourceErrorKind::Invalid, reason);
         let digest: [u8; 32] = Sha256::digest(&update.document).into();
-        if self.held().digest == Some(digest) {
+        // Somebody else may have put other specs in force meanwhile.
+        let in_force = self.store.load().ruleset().meta().time;
+        if self.held().in_force == Some((digest, in_force)) {
             return Ok(UpdateOutcome::Unchanged);
         }
         let compiled = match update.format {
@@ -180,7 +183,7 @@ impl Shared {
         let outcome = self.store.apply_compiled(ruleset, update.source.clone(), update.received_at_ms);
         match outcome {
             UpdateOutcome::Applied => {
-                *self.held() = Held { digest: Some(digest), same_until: time, origin: update.origin.clone() };
+                *self.held() = Held { in_force: Some((digest, time)), same_until: time, origin: update.origin.clone() };
                 let update = Arc::new(update);
                 let updated = SpecsUpdated {
                     time,

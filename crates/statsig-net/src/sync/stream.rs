@@ -128,9 +128,12 @@ async fn handle(inner: &Arc<Inner>, stream: &dyn SpecStream, event: StreamEvent)
                 return Err(error);
             }
         },
-        // A source without anything may get something; one that has it must give it to who has nothing.
-        StreamEvent::NoUpdate { time } if time > 0 && !inner.store.holds_specs() => {
-            return Err(SourceError::new(SourceErrorKind::Invalid, "nothing new, though we hold nothing"));
+        // A source without anything may get something; one that has more than we do must give it.
+        StreamEvent::NoUpdate { time } if time > inner.acceptor.cursor().time => {
+            return Err(SourceError::new(
+                SourceErrorKind::Invalid,
+                "nothing new, though the source has more than we do",
+            ));
         }
         StreamEvent::Changed => {
             inner.wake.notify_one();
