@@ -247,3 +247,34 @@ async fn a_proxy_gets_every_request() {
     assert!(seen.target.starts_with("http://no-such-host.invalid"), "{}", seen.target);
     assert_eq!(seen.header("proxy-authorization"), Some("Basic dXNlcjpwYXNz"));
 }
+
+#[tokio::test]
+async fn a_proxy_with_certificates_of_its_own_is_reached_by_them() {
+    use statsig_core::{FixedClock, SourceErrorKind, SpecFetch, SpecRequest, SpecSource};
+    use statsig_net::{
+        AuthenticationMode, ClientIdentity, Network, NetworkEndpoint, NetworkOptions, NetworkProtocol, ProxyConfig,
+        SdkKey,
+    };
+
+    let certificates = Certificates::generate().unwrap();
+    let proxy = FakeStatsig::start_tls(&certificates, true).unwrap();
+    proxy.publish_specs(SPECS);
+    let network = |mode| {
+        // Without a scheme: it is the mode that tells.
+        let mut config = ProxyConfig::new(NetworkProtocol::Http, proxy.url().replace("https://", ""));
+        config.authentication_mode = mode;
+        config.tls_ca_cert_path = Some(certificates.ca_path());
+        config.tls_client_cert_path = Some(certificates.client_cert_path());
+        config.tls_client_key_path = Some(certificates.client_key_path());
+        let mut options = NetworkOptions::default();
+        options.endpoints.proxies.insert(NetworkEndpoint::All, config);
+        let identity = ClientIdentity::new(SdkKey::new(KEY)).unwrap();
+        Network::new(options, identity, std::sync::Arc::new(FixedClock(0))).unwrap()
+    };
+    let asked = |network: Network| async move { network.spec_source().fetch(&SpecRequest::default()).await };
+    assert!(matches!(asked(network(AuthenticationMode::Mtls)).await, Ok(SpecFetch::Updated(_))));
+    // Who shows no certificate, or does not even speak TLS, gets nothing: there is no silent way around.
+    for mode in [AuthenticationMode::Tls, AuthenticationMode::None] {
+        assert_eq!(asked(network(mode)).await.unwrap_err().kind(), SourceErrorKind::Unreachable);
+    }
+}
