@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p statsig-net --bench first_evaluation`. The server is on loopback, in the same
 //! process; documents are compressed by gzip as Statsig's servers do.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program that measures")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::use_debug, reason = "a program that measures")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! What an ID list of ten million costs: memory, time to read it, to add to it, to look something up.
 //!
 //! `cargo bench -p statsig-net --bench id_list_memory [MILLIONS]`
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program that measures")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::use_debug, reason = "a program that measures")]
 
 use std::hint::black_box;
 use std::sync::Arc;
