@@ -159,24 +159,52 @@ impl SnapshotStore {
     /// # Errors
     /// When the document cannot be used; the current specs stay in force.
     pub fn apply(&self, update: &SpecUpdate, limits: &CompileLimits) -> Result<UpdateOutcome, Error> {
-        let ruleset = match Ruleset::compile_with(&update.document, limits) {
-            Err(Error::NoUpdates) if self.load().source().has_values() => return Ok(UpdateOutcome::Unchanged),
-            other => other?,
-        };
+        match Ruleset::compile_with(&update.document, limits) {
+            Err(Error::NoUpdates) if self.holds_specs() => Ok(UpdateOutcome::Unchanged),
+            Err(error) => Err(error),
+            Ok(ruleset) => Ok(self.apply_compiled(ruleset, update.source.clone(), update.received_at_ms)),
+        }
+    }
+
+    /// Puts a ruleset in force, unless it is older than what is there or has its checksum.
+    ///
+    /// For those who compile on their own, to look at the ruleset first. Takes the time of a swap.
+    pub fn apply_compiled(&self, ruleset: Ruleset, source: SpecSourceKind, received_at_ms: u64) -> UpdateOutcome {
         let _writer = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let current = self.load();
-        if current.source().has_values() {
+        if self.holds_specs() {
+            let current = self.load();
             let (old, new) = (current.ruleset().meta(), ruleset.meta());
             if old.time > 0 && old.time > new.time {
-                return Ok(UpdateOutcome::Older);
+                return UpdateOutcome::Older;
             }
             if new.checksum.is_some() && new.checksum == old.checksum {
-                return Ok(UpdateOutcome::Unchanged);
+                return UpdateOutcome::Unchanged;
             }
         }
-        let snapshot = Snapshot::new(ruleset, update.source.clone(), update.received_at_ms);
-        self.current.store(Arc::new(Lanes::new(&snapshot)));
-        Ok(UpdateOutcome::Applied)
+        self.swap(&Snapshot::new(ruleset, source, received_at_ms));
+        UpdateOutcome::Applied
+    }
+
+    /// Says why there are no specs: a load is under way, or every source failed. Returns whether it
+    /// did: once there are specs, nothing changes.
+    pub fn mark_without_specs(&self, source: SpecSourceKind) -> bool {
+        let _writer = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let without = !self.holds_specs();
+        if without {
+            self.swap(&Snapshot::empty(source));
+        }
+        without
+    }
+
+    /// Whether a document was ever put in force.
+    #[must_use]
+    pub fn holds_specs(&self) -> bool {
+        use SpecSourceKind::{Loading, NoValues, Uninitialized};
+        !matches!(self.load().source(), Uninitialized | Loading | NoValues)
+    }
+
+    fn swap(&self, snapshot: &Snapshot) {
+        self.current.store(Arc::new(Lanes::new(snapshot)));
     }
 }
 
@@ -234,5 +262,19 @@ mod tests {
         let held = store.load_full();
         store.apply(&update(2, "b"), &limits).unwrap();
         assert_eq!((held.ruleset().meta().time, store.load().ruleset().meta().time), (1, 2));
+    }
+
+    #[test]
+    fn a_mark_never_takes_specs_away() {
+        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let no_updates = SpecUpdate::new(br#"{"has_updates":false}"#.to_vec(), SpecSourceKind::Network, 1);
+        for mark in [SpecSourceKind::Loading, SpecSourceKind::NoValues] {
+            assert!(store.mark_without_specs(mark.clone()));
+            assert_eq!(store.load().source(), &mark);
+            assert!(matches!(store.apply(&no_updates, &CompileLimits::default()), Err(Error::NoUpdates)));
+        }
+        store.apply(&update(1, "a"), &CompileLimits::default()).unwrap();
+        assert!(!store.mark_without_specs(SpecSourceKind::NoValues) && store.holds_specs());
+        assert_eq!(store.load().source(), &SpecSourceKind::Network);
     }
 }

@@ -1,64 +1,159 @@
-//! What sources of config specs hand over.
+//! Where config specs are pulled from.
 
-use std::fmt;
 use std::sync::Arc;
 
-/// Where the specs in force came from; the first part of every evaluation's reason.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+use async_trait::async_trait;
+
+use super::{SourceError, SpecSourceKind, SpecUpdate};
+use crate::ruleset::RulesetMeta;
+
+/// What the asking side has: a source need not send it again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum SpecSourceKind {
-    /// Nothing was loaded yet.
-    #[default]
-    Uninitialized,
-    /// A load is under way, and nothing was there before.
-    Loading,
-    /// Every source failed.
-    NoValues,
-    /// A document that the application supplied.
-    Bootstrap,
-    /// Statsig's servers, or a proxy in their place.
-    Network,
-    /// A data store or another adapter, by name.
-    Adapter(Arc<str>),
+pub struct SpecCursor {
+    /// When the project last changed, as far as known, in milliseconds since 1970; 0 if nothing is known.
+    pub time: u64,
+    /// The checksum of the document held, if the server sent one.
+    pub checksum: Option<Arc<str>>,
 }
 
-impl SpecSourceKind {
-    /// Whether there are specs at all.
+impl SpecCursor {
+    /// A cursor at a time, with the checksum of the document held.
     #[must_use]
-    pub fn has_values(&self) -> bool {
-        !matches!(self, Self::Uninitialized | Self::NoValues)
+    pub fn new(time: u64, checksum: Option<&str>) -> Self {
+        Self { time, checksum: checksum.filter(|checksum| !checksum.is_empty()).map(Arc::from) }
+    }
+
+    /// The cursor of one who has compiled a document.
+    #[must_use]
+    pub fn of(meta: &RulesetMeta) -> Self {
+        Self::new(meta.time, meta.checksum.as_deref())
     }
 }
 
-impl fmt::Display for SpecSourceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Uninitialized => f.write_str("Uninitialized"),
-            Self::Loading => f.write_str("Loading"),
-            Self::NoValues => f.write_str("NoValues"),
-            Self::Bootstrap => f.write_str("Bootstrap"),
-            Self::Network => f.write_str("Network"),
-            Self::Adapter(name) => write!(f, "Adapter({name})"),
-        }
+/// Why a source is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SpecTrigger {
+    /// The client starts.
+    #[default]
+    Initial,
+    /// A poll is due.
+    Background,
+    /// The application wants to know now.
+    Manual,
+}
+
+/// A question to a [`SpecSource`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct SpecRequest {
+    /// What the asking side has.
+    pub cursor: SpecCursor,
+    /// Why it asks.
+    pub trigger: SpecTrigger,
+}
+
+impl SpecRequest {
+    /// A question by one who has what the cursor says.
+    #[must_use]
+    pub fn new(cursor: SpecCursor, trigger: SpecTrigger) -> Self {
+        Self { cursor, trigger }
     }
 }
 
-/// A document of config specs, as a source delivers it.
+/// The answer of a [`SpecSource`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct SpecUpdate {
-    /// The document, v2 or v1.
-    pub document: Vec<u8>,
-    /// Where it came from.
-    pub source: SpecSourceKind,
-    /// When it was received, in milliseconds since 1970.
-    pub received_at_ms: u64,
+pub enum SpecFetch {
+    /// It has nothing newer than the cursor.
+    Unchanged,
+    /// It has this.
+    Updated(SpecUpdate),
 }
 
-impl SpecUpdate {
-    /// A document from a source.
-    #[must_use]
-    pub fn new(document: Vec<u8>, source: SpecSourceKind, received_at_ms: u64) -> Self {
-        Self { document, source, received_at_ms }
+/// Gives config specs when asked: pull.
+///
+/// A source fetches bytes. It does not judge, compile or keep them: the asking side decides whether
+/// a document is newer than what it has, and a bad one never replaces a good one.
+///
+/// # Duties of an implementor
+///
+/// - **Nothing held, nothing unchanged.** Asked with a cursor at time 0, a source gives a document
+///   or an error ([`Empty`](super::SourceErrorKind::Empty) if it has none), never `Unchanged`.
+/// - **`Unchanged` is a promise** that the source was reached and has nothing newer than the cursor.
+///   One that cannot tell gives its document: receiving it again is harmless.
+/// - **Errors are typed.** Retryable is what seconds may heal; see [`SourceError`].
+/// - **Bounded.** At most so many bytes are read as the source's own options say, and every attempt
+///   has a time limit of its own; a shorter one of the asking side comes on top.
+/// - **One attempt a call**, or a few in quick succession; waiting for the next poll is not the
+///   source's business.
+/// - **No blocking** of the thread that polls the future.
+///
+/// # Cancel safety
+///
+/// The future is dropped when a time limit or a shutdown says so. The source is usable afterwards.
+///
+/// # Contract test
+///
+/// `statsig_core::testing::spec_source_contract` (feature `testing`) checks these duties.
+///
+/// # Example
+///
+/// A source that takes documents from some key/value client:
+///
+/// ```
+/// use statsig_core::{
+///     SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate,
+/// };
+///
+/// # struct Client;
+/// # impl Client { async fn get(&self, _key: &str) -> Result<Option<(u64, Vec<u8>)>, std::io::Error> { Ok(None) } }
+/// struct KeyValueSource {
+///     client: Client,
+///     key: String,
+/// }
+///
+/// #[async_trait::async_trait]
+/// impl SpecSource for KeyValueSource {
+///     fn name(&self) -> &str {
+///         "key-value"
+///     }
+///
+///     fn kind(&self) -> SpecSourceKind {
+///         SpecSourceKind::Adapter("KeyValue".into())
+///     }
+///
+///     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
+///         let found = self.client.get(&self.key).await;
+///         match found.map_err(|error| SourceError::new(SourceErrorKind::Unreachable, error))? {
+///             Some((time, _)) if request.cursor.time > 0 && time <= request.cursor.time => Ok(SpecFetch::Unchanged),
+///             Some((_, document)) => Ok(SpecFetch::Updated(SpecUpdate::new(document, self.kind(), 0))),
+///             None => Err(SourceError::new(SourceErrorKind::Empty, "no such key")),
+///         }
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait SpecSource: Send + Sync {
+    /// A short name for reports and logs, the same at every call: `network`, `data-store`.
+    fn name(&self) -> &str;
+
+    /// What evaluations say about the origin of specs from here.
+    fn kind(&self) -> SpecSourceKind;
+
+    /// Gives the specs, if they are newer than the cursor of the request.
+    ///
+    /// # Errors
+    /// When the source cannot be reached, refuses, or has nothing.
+    async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError>;
+
+    /// Whether regular polls shall ask this source; by default, yes. A bootstrap text has no news.
+    async fn wants_polling(&self) -> bool {
+        true
     }
+
+    /// Ends what the source holds: connections, watchers. Nothing by default. Called once, after the
+    /// last `fetch`.
+    async fn close(&self) {}
 }

@@ -1,10 +1,8 @@
 //! The contract of [`EventSink`].
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
+use super::polling::{both, poll_times};
 use crate::adapters::{BatchEncoding, EventBatch, EventSink};
 
 /// Time that the contract gives to `flush` and `close`.
@@ -126,51 +124,17 @@ fn stored_gzip(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Polls a future at most so many times, and drops it.
-async fn poll_times(future: impl Future, times: u32) {
-    let mut future = pin!(future);
-    let mut left = times;
-    poll_fn(|context| {
-        let ready = future.as_mut().poll(context).is_ready();
-        left = left.saturating_sub(1);
-        if ready || left == 0 { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-}
-
-/// Polls two futures in turn until both are ready.
-async fn both(first: impl Future<Output = ()>, second: impl Future<Output = ()>) {
-    let (mut first, mut second) = (pin!(first), pin!(second));
-    let mut ready = (false, false);
-    poll_fn(|context| {
-        ready.0 = ready.0 || first.as_mut().poll(context).is_ready();
-        ready.1 = ready.1 || second.as_mut().poll(context).is_ready();
-        if ready == (true, true) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::future::poll_fn;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::task::{Context, Waker};
+    use std::task::Poll;
 
     use super::*;
     use crate::adapters::{Delivery, NoopSink};
-
-    /// Runs a future that never waits for anything but itself.
-    fn run<T>(future: impl Future<Output = T>) -> T {
-        let mut future = pin!(future);
-        let mut context = Context::from_waker(Waker::noop());
-        for _ in 0..10_000 {
-            if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-                return value;
-            }
-        }
-        panic!("the future waits for something that nobody does");
-    }
+    use crate::testing::polling::run;
 
     /// Gives way once, so that an attempt can be cut short.
     async fn give_way() {

@@ -4,8 +4,19 @@
 //! implementation needs, against a fresh instance with a working destination. It panics, as tests
 //! do, where the contract is broken.
 
-mod event_sink;
-mod persistent_storage;
+#![allow(clippy::panic, reason = "a broken contract fails as tests do")]
 
+mod data_store;
+mod event_sink;
+mod id_list_source;
+mod persistent_storage;
+mod polling;
+mod spec_source;
+mod spec_stream;
+
+pub use data_store::data_store_contract;
 pub use event_sink::event_sink_contract;
+pub use id_list_source::id_list_source_contract;
 pub use persistent_storage::persistent_storage_contract;
+pub use spec_source::spec_source_contract;
+pub use spec_stream::spec_stream_contract;

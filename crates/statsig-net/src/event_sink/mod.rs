@@ -1,0 +1,165 @@
+//! Batches of events, to Statsig's servers or a proxy in their place.
+//!
+//! What the pipeline hands over is the array of events, already compressed. The endpoint wants it
+//! inside of an object, and there are three ways to get it there:
+//!
+//! - *Members.* The parts of a gzip stream may be members of their own, one after the other: object
+//!   head, batch as it is, object tail. That costs nothing, but many servers read the first member
+//!   only, the official forward proxy's decoder among them, and would take the head for the whole.
+//! - *Blocks.* Within one member, the batch's blocks could follow those of the head. But its last
+//!   block is marked as the last, in the middle of a byte that only decoding finds.
+//! - *Again.* Decompress, wrap, compress: some 15 ms for a megabyte, on a blocking thread, once for
+//!   each attempt.
+//!
+//! We do the last. Whoever wants to save it lets the pipeline hand over plain arrays
+//! (`compression_level: 0`) and keeps them in memory; with a spool on disk, small batches are worth
+//! more.
+
+mod body;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use statsig_core::{Clock, Delivery, EventBatch, EventSink, SnapshotStore};
+use url::Url;
+
+use crate::error::{Error, ErrorKind};
+use crate::identity::ClientIdentity;
+use crate::transport::{HttpClient, HttpRequest};
+
+/// Largest answer that is read.
+const MAX_ANSWER: usize = 1 << 20;
+/// Statuses by which a server refuses a batch for good.
+const REFUSED: [u16; 4] = [400, 403, 405, 501];
+
+/// What a [`HttpEventSink`] tells about the SDK beside who it is, and how it sends.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EventSinkOptions {
+    /// gzip level, 1 to 9; 0 sends plain JSON. Default 6.
+    pub compression_level: u32,
+    /// The operating system, if a binding knows it.
+    pub os: Option<String>,
+    /// The processor, if a binding knows it.
+    pub arch: Option<String>,
+    /// The version of the language, if a binding knows it.
+    pub language_version: Option<String>,
+    /// Longest time that an event waits for its batch.
+    pub flushing_interval: Option<Duration>,
+    /// Most events in a batch.
+    pub batch_size: Option<usize>,
+    /// Most batches that wait.
+    pub max_pending_batches: Option<usize>,
+    /// The specs in force, whose flag `stop_log_event_compression` counts.
+    pub snapshots: Option<Arc<SnapshotStore>>,
+}
+
+impl Default for EventSinkOptions {
+    fn default() -> Self {
+        Self {
+            compression_level: 6,
+            os: None,
+            arch: None,
+            language_version: None,
+            flushing_interval: None,
+            batch_size: None,
+            max_pending_batches: None,
+            snapshots: None,
+        }
+    }
+}
+
+/// Delivers batches of events by HTTP. Made by [`Network::event_sink`](crate::Network::event_sink).
+///
+/// `Delivered` means that the server said so. One attempt a call; the server gets the number of
+/// earlier ones. A batch that is too large for it comes back as [`Delivery::TooLarge`], a server that
+/// asks to be left alone is passed on with its wish.
+pub struct HttpEventSink {
+    pub(crate) client: HttpClient,
+    pub(crate) identity: ClientIdentity,
+    pub(crate) url: Url,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) timeout: Duration,
+    pub(crate) options: EventSinkOptions,
+}
+
+impl std::fmt::Debug for HttpEventSink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpEventSink").field("host", &self.url.host_str()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl EventSink for HttpEventSink {
+    async fn deliver(&self, batch: &EventBatch) -> Delivery {
+        let level = if self.compresses() { self.options.compression_level } else { 0 };
+        let (tail, whole) = (body::metadata(&self.identity, &self.options), batch.clone());
+        let wrapped = tokio::task::spawn_blocking(move || body::wrap(&whole, &tail, level)).await;
+        let wrapped = match wrapped {
+            Ok(Ok(wrapped)) => wrapped,
+            Ok(Err(error)) => return Delivery::reject(error),
+            // The runtime ends.
+            Err(error) => return Delivery::retry(error),
+        };
+        let mut request = HttpRequest::post(self.url.clone(), wrapped, self.timeout);
+        request.max_transferred = MAX_ANSWER;
+        request.max_decoded = MAX_ANSWER;
+        request.headers = self.identity.headers(&*self.clock);
+        let headers = &mut request.headers;
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(crate::transport::ACCEPTED));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if level > 0 {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        headers.insert(HeaderName::from_static("statsig-event-count"), HeaderValue::from(batch.event_count));
+        for name in ["statsig-retry-count", "statsig-retry"] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from(batch.attempt));
+        }
+        match self.client.send(request).await {
+            Ok(response) => taken(&response.body),
+            Err(error) => failed(error),
+        }
+    }
+}
+
+impl HttpEventSink {
+    fn compresses(&self) -> bool {
+        let stopped = self.options.snapshots.as_ref().is_some_and(|snapshots| {
+            snapshots.load().ruleset().meta().sdk_flags.get("stop_log_event_compression").copied().unwrap_or(false)
+        });
+        !stopped
+    }
+}
+
+/// What a success status with this body means.
+fn taken(body: &[u8]) -> Delivery {
+    #[derive(Deserialize)]
+    struct Answer {
+        success: Option<bool>,
+    }
+    match serde_json::from_slice::<Answer>(body) {
+        Ok(Answer { success: Some(false) }) => Delivery::retry("the server says that it did not take the events"),
+        Ok(_) => Delivery::Delivered,
+        Err(_) => {
+            // Sending them again would count them twice.
+            tracing::debug!("the server took events without saying so");
+            Delivery::Delivered
+        }
+    }
+}
+
+fn failed(error: Error) -> Delivery {
+    match &error {
+        Error::Status { status: 413, .. } => Delivery::TooLarge,
+        Error::Status { status, .. } if REFUSED.contains(status) => Delivery::reject(error),
+        _ if error.kind() == ErrorKind::Misconfigured => Delivery::reject(error),
+        _ => match error.retry_after() {
+            Some(after) => Delivery::retry_after(after, error),
+            None => Delivery::retry(error),
+        },
+    }
+}

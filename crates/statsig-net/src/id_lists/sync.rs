@@ -1,0 +1,316 @@
+//! What to read, when, and what becomes of it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use statsig_core::{IdListEntry, IdListSource, SourceError, SourceErrorKind};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
+
+use super::lines;
+use super::lists::{IdLists, List};
+use super::set::IdSet;
+use crate::random::Random;
+use crate::secret::chain_of;
+
+/// Rounds in a row in which a file is too short before its list is read anew.
+const SHRUNK_ROUNDS: u32 = 3;
+
+/// Options of an [`IdListSync`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct IdListOptions {
+    /// Pause between rounds. Default 60 seconds, at least 1; varies by a tenth.
+    pub interval: Duration,
+    /// Files that are read at a time. Default 3.
+    pub parallel: usize,
+    /// Most bytes of all files together. A list that would exceed them stays as it is. Default 2 GiB.
+    pub max_total_bytes: u64,
+    /// Seed of pauses; random by default.
+    pub jitter_seed: Option<u64>,
+}
+
+impl Default for IdListOptions {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(60), parallel: 3, max_total_bytes: 2 << 30, jitter_seed: None }
+    }
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct IdListReport {
+    /// Whether there was a manifest.
+    pub success: bool,
+    /// Lists that changed, appeared or went.
+    pub changed: usize,
+    /// Lists that could not be brought up to date, each with why. They stay as they are.
+    pub failed: Vec<(String, String)>,
+    /// Why there was no manifest.
+    pub error: Option<String>,
+}
+
+/// Keeps ID lists up to date. Ends its task at [`shutdown`](Self::shutdown) or when dropped.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use statsig_core::{IdListChunk, IdListEntry, IdListLookup, IdListManifest, IdListSource, SourceError, id_hash};
+/// # use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists};
+/// # struct Source;
+/// # #[async_trait::async_trait]
+/// # impl IdListSource for Source {
+/// #     fn name(&self) -> &str { "one" }
+/// #     async fn manifest(&self) -> Result<IdListManifest, SourceError> {
+/// #         Ok(IdListManifest::new(vec![IdListEntry::new("vip", "memory:", "f1", 10)]))
+/// #     }
+/// #     async fn read(&self, _: &IdListEntry, start: u64) -> Result<IdListChunk, SourceError> {
+/// #         Ok(IdListChunk::new(start, b"+xsKJ5J6c\n"[start as usize..].to_vec()))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let lists = Arc::new(IdLists::new());
+/// let runtime = tokio::runtime::Handle::current();
+/// let sync = IdListSync::start(IdListOptions::default(), Arc::clone(&lists), Arc::new(Source), &runtime);
+/// assert!(sync.sync_now().await.success);
+/// assert!(lists.contains("vip", &id_hash("user-1")));
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct IdListSync {
+    inner: Arc<Inner>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Inner {
+    options: IdListOptions,
+    lists: Arc<IdLists>,
+    source: Arc<dyn IdListSource>,
+    random: Random,
+    /// One round at a time.
+    round: tokio::sync::Mutex<()>,
+    ending: watch::Sender<bool>,
+    last: Mutex<IdListReport>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner")
+            .field("source", &self.source.name())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl IdListSync {
+    /// Starts regular rounds on a runtime, the first after one interval: call
+    /// [`sync_now`](Self::sync_now) to have lists before.
+    #[must_use]
+    pub fn start(
+        mut options: IdListOptions,
+        lists: Arc<IdLists>,
+        source: Arc<dyn IdListSource>,
+        runtime: &Handle,
+    ) -> Self {
+        options.interval = options.interval.max(Duration::from_secs(1));
+        options.parallel = options.parallel.max(1);
+        let inner = Arc::new(Inner {
+            random: Random::new(options.jitter_seed),
+            options,
+            lists,
+            source,
+            round: tokio::sync::Mutex::new(()),
+            ending: watch::Sender::new(false),
+            last: Mutex::default(),
+        });
+        let task = runtime.spawn(run(Arc::clone(&inner), runtime.clone()));
+        Self { inner, task: Mutex::new(Some(task)) }
+    }
+
+    /// Brings all lists up to date now. Waits for a round that is under way.
+    ///
+    /// # Cancel safety
+    /// Lists that were brought up to date before stay so.
+    pub async fn sync_now(&self) -> IdListReport {
+        self.inner.sync().await
+    }
+
+    /// What the last round came to.
+    #[must_use]
+    pub fn last_report(&self) -> IdListReport {
+        self.inner.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends the rounds within a time. Lists stay as they are.
+    pub async fn shutdown(&self, within: Duration) {
+        self.inner.ending.send_replace(true);
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut task) = task
+            && tokio::time::timeout(within, &mut task).await.is_err()
+        {
+            task.abort();
+        }
+    }
+}
+
+impl Drop for IdListSync {
+    fn drop(&mut self) {
+        self.inner.ending.send_replace(true);
+    }
+}
+
+/// Rounds for ever; one that panics is as one that failed.
+async fn run(inner: Arc<Inner>, runtime: Handle) {
+    let mut ending = inner.ending.subscribe();
+    loop {
+        let pause = inner.random.around(inner.options.interval, 0.1);
+        tokio::select! {
+            biased;
+            _ = ending.wait_for(|ending| *ending) => return,
+            () = sleep(pause) => {}
+        }
+        let round = runtime.spawn({
+            let inner = Arc::clone(&inner);
+            async move { inner.sync().await }
+        });
+        let abort = round.abort_handle();
+        tokio::select! {
+            biased;
+            _ = ending.wait_for(|ending| *ending) => {
+                abort.abort();
+                return;
+            }
+            done = round => if done.is_err_and(|error| error.is_panic()) {
+                tracing::error!("a round of ID lists panicked");
+            },
+        }
+    }
+}
+
+impl Inner {
+    async fn sync(self: &Arc<Self>) -> IdListReport {
+        let _turn = self.round.lock().await;
+        let report = self.round().await;
+        if let Some(error) = &report.error {
+            tracing::debug!(error, "no manifest of ID lists");
+        }
+        for (list, error) in &report.failed {
+            tracing::warn!(list, error, "an ID list could not be brought up to date");
+        }
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&report);
+        report
+    }
+
+    async fn round(self: &Arc<Self>) -> IdListReport {
+        let manifest = match self.source.manifest().await {
+            Ok(manifest) => manifest,
+            Err(error) => return IdListReport { error: Some(chain_of(&error)), ..IdListReport::default() },
+        };
+        let mut report = IdListReport { success: true, ..IdListReport::default() };
+        let names: std::collections::BTreeSet<String> = manifest
+            .entries
+            .iter()
+            .map(|entry| entry.name.clone())
+            .chain(manifest.unreadable.iter().cloned())
+            .collect();
+        let room = Arc::new(Semaphore::new(self.options.parallel));
+        let mut tasks = JoinSet::new();
+        for entry in manifest.entries {
+            let (inner, room) = (Arc::clone(self), Arc::clone(&room));
+            tasks.spawn(async move {
+                let _permit = room.acquire_owned().await;
+                let result = inner.bring_up_to_date(&entry).await;
+                (entry.name, result)
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            match done {
+                Ok((_, Ok(changed))) => report.changed += usize::from(changed),
+                Ok((name, Err(error))) => report.failed.push((name, chain_of(&error))),
+                Err(error) => report.failed.push((String::new(), chain_of(&error))),
+            }
+        }
+        report.failed.extend(manifest.unreadable.into_iter().map(|name| (name, "its entry cannot be read".to_owned())));
+        report.failed.sort();
+        report.changed += self.lists.retain(|name| names.contains(name));
+        report
+    }
+
+    /// Reads what is new of one list; whether anything was.
+    async fn bring_up_to_date(&self, entry: &IdListEntry) -> Result<bool, SourceError> {
+        let held = self.lists.get(&entry.name);
+        if entry.url.is_empty() || entry.file_id.is_empty() {
+            return Ok(false);
+        }
+        if held.as_ref().is_some_and(|held| entry.creation_time < held.creation_time) {
+            // An older generation is announced: some server lags behind.
+            return Ok(false);
+        }
+        let fresh = || List {
+            set: IdSet::default(),
+            file_id: entry.file_id.as_str().into(),
+            creation_time: entry.creation_time,
+            read_bytes: 0,
+            shrunk: 0,
+        };
+        let mut list = match held.as_deref() {
+            Some(held) if *held.file_id == *entry.file_id => held.clone(),
+            _ => fresh(),
+        };
+        let known = held.as_ref().is_some_and(|held| *held.file_id == *entry.file_id);
+        list.creation_time = entry.creation_time;
+        if entry.size < list.read_bytes {
+            list.shrunk += 1;
+            if list.shrunk < SHRUNK_ROUNDS {
+                self.lists.put(&entry.name, list);
+                return Ok(false);
+            }
+            list = fresh();
+        } else {
+            list.shrunk = 0;
+        }
+        if entry.size <= list.read_bytes {
+            let changed = !known;
+            self.lists.put(&entry.name, list);
+            return Ok(changed);
+        }
+        let growth = entry.size - list.read_bytes;
+        if self.lists.read_bytes().saturating_add(growth) > self.options.max_total_bytes {
+            let reason =
+                format!("it would exceed the limit of {} bytes for all ID lists", self.options.max_total_bytes);
+            return Err(SourceError::new(SourceErrorKind::Invalid, reason));
+        }
+        let chunk = self.source.read(entry, list.read_bytes).await?;
+        if chunk.bytes.is_empty() {
+            if list.read_bytes == 0 {
+                return Err(SourceError::new(SourceErrorKind::Empty, "the file is empty"));
+            }
+            // Nothing behind what was read: up to date, whatever the manifest says.
+            return Ok(false);
+        }
+        // The second half of an end of line may come first.
+        let first = chunk.bytes.iter().find(|byte| !matches!(byte, b'\n' | b'\r'));
+        if !matches!(first, Some(b'+' | b'-')) {
+            return Err(SourceError::new(SourceErrorKind::Invalid, "the file begins with neither `+` nor `-`"));
+        }
+        let (name, size, start) = (entry.name.clone(), entry.size, chunk.start);
+        let work = tokio::task::spawn_blocking(move || {
+            let at_end = start + chunk.bytes.len() as u64 == size;
+            // Replaying a log from its beginning over any part of it gives the same set.
+            let read = lines::apply(&list.set, &chunk.bytes, at_end);
+            list.read_bytes = start + read.consumed as u64;
+            list.set = read.set;
+            (list, read.ignored)
+        });
+        let (list, ignored) = work
+            .await
+            .map_err(|_| SourceError::new(SourceErrorKind::Invalid, "reading the file failed unexpectedly"))?;
+        if ignored > 0 {
+            tracing::debug!(list = name, ignored, "lines of an ID list were ignored");
+        }
+        self.lists.put(&name, list);
+        Ok(true)
+    }
+}

@@ -1,0 +1,158 @@
+//! Statsig's servers, or a proxy in their place.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{HeaderName, HeaderValue, header};
+use serde::Deserialize;
+use statsig_core::{
+    Clock, SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecTrigger,
+    SpecUpdate, StoreFormat,
+};
+use tokio::time::{Instant, sleep};
+
+use super::now;
+use crate::endpoints::{SpecsAddress, SpecsVersion};
+use crate::error::Error;
+use crate::identity::ClientIdentity;
+use crate::random::Random;
+use crate::transport::{HttpClient, HttpRequest, HttpResponse};
+
+/// Attempts of a regular poll; at start and on demand there is one, and then the next source.
+const BACKGROUND_ATTEMPTS: u32 = 4;
+/// Pause before the second attempt; doubles, and varies by a fifth.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Time for all attempts of a poll together.
+const ALL_ATTEMPTS: Duration = Duration::from_secs(30);
+/// Answers up to this size may be a mere "nothing new".
+const SHORT_ANSWER: usize = 4_096;
+
+/// Whether this build reads the vendor's binary form.
+const READS_BINARY: bool = cfg!(feature = "proto");
+
+/// Gives the config specs of an address, by HTTP.
+///
+/// Made by [`Network`](crate::Network). Asks with the time and checksum held. A regular poll makes up
+/// to 4 attempts within 30 seconds while the failure is one that seconds may heal. An address for
+/// which we chose version 2 is asked for version 1 from the first 404 on.
+pub struct HttpSpecSource {
+    pub(crate) name: &'static str,
+    pub(crate) client: HttpClient,
+    pub(crate) identity: ClientIdentity,
+    pub(crate) address: SpecsAddress,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) initial_timeout: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) max_bytes: usize,
+    pub(crate) random: Random,
+    /// The server turned out to know version 1 only.
+    pub(crate) knows_v1_only: AtomicBool,
+}
+
+impl std::fmt::Debug for HttpSpecSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpSpecSource").field("origin", &self.address.origin()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SpecSource for HttpSpecSource {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn kind(&self) -> SpecSourceKind {
+        SpecSourceKind::Network
+    }
+
+    async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
+        let (attempts, limit) = match request.trigger {
+            SpecTrigger::Initial => (1, self.initial_timeout),
+            SpecTrigger::Background => (BACKGROUND_ATTEMPTS, self.timeout),
+            _ => (1, self.timeout),
+        };
+        let deadline = Instant::now() + ALL_ATTEMPTS.max(limit);
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1.. {
+            let error = match self.ask(&request.cursor, limit).await {
+                Ok(SpecFetch::Unchanged) if request.cursor.time == 0 => {
+                    return Err(SourceError::new(SourceErrorKind::Empty, "no specs, only word that nothing is new"));
+                }
+                Ok(fetched) => return Ok(fetched),
+                Err(error) => error,
+            };
+            let wait = self.random.around(pause, 0.2);
+            if attempt >= attempts || !error.is_retryable() || Instant::now() + wait >= deadline {
+                return Err(error);
+            }
+            tracing::debug!(source = self.name, attempt, error = %crate::secret::chain_of(&error), "will ask again");
+            sleep(wait).await;
+            pause *= 2;
+        }
+        // The loop has no other end.
+        Err(SourceError::new(SourceErrorKind::Failing, "no attempt was made"))
+    }
+}
+
+impl HttpSpecSource {
+    async fn ask(&self, cursor: &SpecCursor, limit: Duration) -> Result<SpecFetch, SourceError> {
+        let fallback = self.address.version == SpecsVersion::V2OrV1;
+        if fallback && self.knows_v1_only.load(Ordering::Relaxed) {
+            return self.ask_at(&self.address.as_v1(), cursor, limit).await.map_err(Into::into);
+        }
+        match self.ask_at(&self.address, cursor, limit).await {
+            Err(Error::Status { status: 404, .. }) if fallback => {
+                let answer = self.ask_at(&self.address.as_v1(), cursor, limit).await?;
+                self.knows_v1_only.store(true, Ordering::Relaxed);
+                tracing::info!(origin = self.address.origin(), "the server does not know version 2, using version 1");
+                Ok(answer)
+            }
+            other => other.map_err(Into::into),
+        }
+    }
+
+    async fn ask_at(&self, address: &SpecsAddress, cursor: &SpecCursor, limit: Duration) -> Result<SpecFetch, Error> {
+        let mut request = HttpRequest::get(address.request_url(self.identity.key(), cursor, READS_BINARY), limit);
+        request.max_transferred = self.max_bytes;
+        request.max_decoded = self.max_bytes;
+        request.headers = self.identity.headers(&*self.clock);
+        request.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted()));
+        if READS_BINARY {
+            let name = HeaderName::from_static("statsig-supports-proto");
+            request.headers.insert(name, HeaderValue::from_static("true"));
+        }
+        let response = self.client.send(request).await?;
+        Ok(self.read(response, address))
+    }
+
+    fn read(&self, response: HttpResponse, address: &SpecsAddress) -> SpecFetch {
+        let empty = response.status.as_u16() == 304 || response.body.is_empty();
+        if empty || (response.body.len() <= SHORT_ANSWER && has_no_updates(&response.body)) {
+            return SpecFetch::Unchanged;
+        }
+        let contains = |name, part| response.header(name).is_some_and(|text: &str| text.contains(part));
+        let binary = contains("content-encoding", "statsig-br");
+        let format = if binary { StoreFormat::StatsigBr } else { StoreFormat::PlainText };
+        let update = SpecUpdate::new(response.body.into(), SpecSourceKind::Network, now(&*self.clock));
+        SpecFetch::Updated(update.with_format(format).with_origin(address.origin()))
+    }
+}
+
+/// The codings that we ask for.
+fn accepted() -> &'static str {
+    match (READS_BINARY, cfg!(feature = "zstd")) {
+        (true, true) => "statsig-br, gzip, deflate, br, zstd",
+        (true, false) => "statsig-br, gzip, deflate, br",
+        (false, _) => crate::transport::ACCEPTED,
+    }
+}
+
+fn has_no_updates(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Head {
+        has_updates: bool,
+    }
+    serde_json::from_slice::<Head>(body).is_ok_and(|head| !head.has_updates)
+}

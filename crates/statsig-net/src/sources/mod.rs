@@ -1,0 +1,49 @@
+//! Where config specs come from, when asked.
+//!
+//! | source | name | what evaluations say |
+//! | --- | --- | --- |
+//! | [`HttpSpecSource`] | `network`, `statsig-network` | `Network` |
+//! | [`DataStoreSpecSource`] | `data-store` | `Adapter(DataStore)` |
+//! | [`BootstrapSpecSource`] | `bootstrap` | `Bootstrap` |
+//! | [`FileSpecSource`] | `file` | `Adapter(FileBased)` |
+//! | [`LastKnownGood`] | `last-known-good` | `Adapter(LastKnownGood)` |
+//!
+//! All give bytes; what becomes of these is decided by [`SpecSync`](crate::SpecSync). A
+//! [`SourceChain`] makes one source of several.
+
+mod bootstrap;
+mod chain;
+mod data_store;
+mod file;
+mod http;
+mod last_known_good;
+
+pub use self::bootstrap::BootstrapSpecSource;
+pub use self::chain::SourceChain;
+pub use self::data_store::{DataStoreSpecSource, DataStoreSpecStream};
+pub use self::file::{FileSpecSource, FileSpecStream};
+pub use self::http::HttpSpecSource;
+pub use self::last_known_good::LastKnownGood;
+
+use statsig_core::{EntryVersion, SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecUpdate, StoreFormat};
+
+/// The answer of a source that holds a whole document: `Unchanged` if it is no news.
+fn whole(update: SpecUpdate, cursor: &SpecCursor) -> Result<SpecFetch, SourceError> {
+    if update.document.is_empty() {
+        return Err(SourceError::new(SourceErrorKind::Empty, "the document is empty"));
+    }
+    if cursor.time == 0 || update.format != StoreFormat::PlainText {
+        return Ok(SpecFetch::Updated(update));
+    }
+    let known = EntryVersion::new(cursor.time, cursor.checksum.as_deref().map(str::to_owned));
+    match EntryVersion::of_json(&update.document) {
+        // One that is older is handed on, so that the asking side sees that this source lags behind.
+        Some(version) if version.lcut == known.lcut && !version.is_news_to(&known) => Ok(SpecFetch::Unchanged),
+        _ => Ok(SpecFetch::Updated(update)),
+    }
+}
+
+/// Milliseconds since 1970.
+fn now(clock: &dyn statsig_core::Clock) -> u64 {
+    u64::try_from(clock.now_ms()).unwrap_or(0)
+}

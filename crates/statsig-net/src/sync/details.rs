@@ -1,0 +1,150 @@
+//! What `initialize` tells.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use statsig_core::{SourceError, SourceErrorKind, SpecSourceKind};
+use tokio::time::Instant;
+
+use super::Inner;
+use crate::secret::chain_of;
+
+/// What became of a question to a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AttemptOutcome {
+    /// It gave specs that are in force now.
+    Applied,
+    /// It has nothing newer than what is in force.
+    Unchanged,
+    /// What it has is older than what is in force.
+    Older,
+    /// It has not answered yet, and others are asked.
+    Pending,
+    /// It gave nothing that can be used.
+    Failed {
+        /// What kind of trouble it is.
+        kind: SourceErrorKind,
+        /// The error and its causes in one line, without secrets.
+        error: String,
+        /// Whether seconds may heal it.
+        retryable: bool,
+        /// How long the source asks to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// It was not asked, for this reason.
+    Skipped(&'static str),
+}
+
+impl AttemptOutcome {
+    pub(super) fn failed(error: &SourceError) -> Self {
+        Self::Failed {
+            kind: error.kind(),
+            error: chain_of(error),
+            retryable: error.is_retryable(),
+            retry_after: error.retry_after(),
+        }
+    }
+
+    /// Whether the source was reached and has nothing that cannot be used.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Applied | Self::Unchanged | Self::Older)
+    }
+
+    /// What went wrong, if something did.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        match self {
+            Self::Failed { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A question to a source, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceAttempt {
+    /// The source's name.
+    pub source: String,
+    /// What became of it.
+    pub outcome: AttemptOutcome,
+    /// When it was asked, measured from the beginning.
+    pub started_after: Duration,
+    /// How long it took, from the question to specs in force.
+    pub duration: Duration,
+    /// How much of that it took to judge, decode and compile.
+    pub apply_duration: Duration,
+    /// Size of the document in bytes, transfer compression undone.
+    pub bytes: usize,
+}
+
+impl SourceAttempt {
+    pub(super) fn pending(source: &str, started_after: Duration) -> Self {
+        Self {
+            source: source.to_owned(),
+            outcome: AttemptOutcome::Pending,
+            started_after,
+            duration: Duration::ZERO,
+            apply_duration: Duration::ZERO,
+            bytes: 0,
+        }
+    }
+}
+
+/// How the first load went.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct InitializeDetails {
+    /// How long `initialize` took.
+    pub duration: Duration,
+    /// Whether everything runs: not so if the time was up, or the client was shut down before. Says
+    /// nothing about specs.
+    pub init_success: bool,
+    /// Whether there are specs.
+    pub is_config_spec_ready: bool,
+    /// Whether there are ID lists; `None` where nobody asked for them.
+    pub is_id_list_ready: Option<bool>,
+    /// Whether the time was up; loading goes on then.
+    pub timed_out: bool,
+    /// Where the specs in force came from.
+    pub source: SpecSourceKind,
+    /// The address, or the place, that they came from.
+    pub source_api: Option<Arc<str>>,
+    /// When the project last changed, as far as the specs in force know, in milliseconds since 1970.
+    pub specs_time: u64,
+    /// How old the specs in force are: time since they were received from wherever they came from.
+    pub data_age: Option<Duration>,
+    /// Whether the fallback was asked.
+    pub fallback_spec_used: bool,
+    /// The last error, also where a later source did better.
+    pub error: Option<String>,
+    /// Every source that was asked, in order.
+    pub attempts: Vec<SourceAttempt>,
+}
+
+impl Inner {
+    /// The details as of now.
+    pub(super) fn details(&self, begun: Instant, timed_out: bool) -> InitializeDetails {
+        let attempts = self.attempts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let snapshot = self.store.load_full();
+        let ready = self.store.holds_specs();
+        let age = u64::try_from(self.clock.now_ms()).unwrap_or(0).saturating_sub(snapshot.received_at_ms());
+        let fallback = self.sources.fallback.as_ref().map(|source| source.name());
+        InitializeDetails {
+            duration: begun.elapsed(),
+            init_success: !timed_out && !self.is_ending(),
+            is_config_spec_ready: ready,
+            is_id_list_ready: None,
+            timed_out,
+            source: snapshot.source().clone(),
+            source_api: self.acceptor.origin(),
+            specs_time: snapshot.ruleset().meta().time,
+            data_age: ready.then(|| Duration::from_millis(age)),
+            fallback_spec_used: attempts.iter().any(|attempt| Some(&*attempt.source) == fallback),
+            error: attempts.iter().rev().find_map(|attempt| attempt.outcome.error().map(str::to_owned)),
+            attempts,
+        }
+    }
+}

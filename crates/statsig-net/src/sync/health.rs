@@ -1,0 +1,240 @@
+//! How it goes.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use statsig_core::SpecSourceKind;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Inner;
+use super::details::AttemptOutcome;
+
+/// Pause between two warnings about one trouble that goes on.
+const WARN_EVERY: Duration = Duration::from_secs(120);
+
+/// At which rate sources are polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PollingState {
+    /// Not begun: the first load is under way, or there is nothing to poll.
+    Off,
+    /// By the regular interval.
+    Regular,
+    /// By the long interval: a stream lives.
+    Slow,
+    /// Paused by the application.
+    Paused,
+}
+
+/// What a stream is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StreamState {
+    /// It connects, or waits for the first event.
+    Connecting,
+    /// It works.
+    Live,
+    /// It failed, and will be connected again.
+    Backoff,
+}
+
+/// How a stream is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamHealth {
+    /// Its name.
+    pub name: String,
+    /// What it is doing.
+    pub state: StreamState,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Whether polling has taken over.
+    pub failed_over: bool,
+    /// How often it was connected again successfully.
+    pub reconnections: u64,
+    /// The last failure, without secrets.
+    pub last_error: Option<String>,
+}
+
+/// How a [`SpecSync`](super::SpecSync) is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SyncHealth {
+    /// Where the specs in force came from.
+    pub source: SpecSourceKind,
+    /// When the project last changed, as far as they know, in milliseconds since 1970.
+    pub specs_time: u64,
+    /// Time since a source was last reached, with or without news.
+    pub last_contact: Option<Duration>,
+    /// Time since specs last came into force.
+    pub last_update: Option<Duration>,
+    /// Failed questions in a row.
+    pub failures: u32,
+    /// The last failure, without secrets; `None` once a source succeeds.
+    pub last_error: Option<String>,
+    /// The rate of polling.
+    pub polling: PollingState,
+    /// Questions to sources so far.
+    pub questions: u64,
+    /// Documents that came into force so far.
+    pub applied: u64,
+    /// Documents older than what was in force.
+    pub older: u64,
+    /// Documents that were kept for the next start, and failures at that.
+    pub kept: (u64, u64),
+    /// Tasks and listeners that panicked.
+    pub panics: u64,
+    /// Streams, in the order of the options.
+    pub streams: Vec<StreamHealth>,
+}
+
+/// Everything that is counted.
+pub(super) struct Books {
+    page: Mutex<Page>,
+    /// The rate of polling; `None` while nothing is polled.
+    pub(super) slow: watch::Sender<bool>,
+    polling: std::sync::atomic::AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Page {
+    last_contact: Option<Instant>,
+    last_network_contact: Option<Instant>,
+    last_update: Option<Instant>,
+    failures: u32,
+    last_error: Option<String>,
+    questions: u64,
+    applied: u64,
+    older: u64,
+    kept: (u64, u64),
+    panics: u64,
+    warned: Option<Instant>,
+    streams: Vec<StreamHealth>,
+}
+
+impl Books {
+    pub(super) fn new(streams: Vec<String>) -> Self {
+        let slow = watch::Sender::new(!streams.is_empty());
+        let streams = streams.into_iter().map(|name| StreamHealth {
+            name,
+            state: StreamState::Connecting,
+            failures: 0,
+            failed_over: false,
+            reconnections: 0,
+            last_error: None,
+        });
+        let page = Page { streams: streams.collect(), ..Page::default() };
+        Self { page: Mutex::new(page), slow, polling: std::sync::atomic::AtomicBool::new(false) }
+    }
+
+    fn page(&self) -> MutexGuard<'_, Page> {
+        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn polling_begins(&self) {
+        self.polling.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Notes what became of a question, or of a document that a stream brought.
+    pub(super) fn note(&self, source: &str, on_network: bool, outcome: &AttemptOutcome) {
+        let now = Instant::now();
+        let mut page = self.page();
+        page.questions += 1;
+        match outcome {
+            AttemptOutcome::Failed { error, .. } => {
+                page.failures = page.failures.saturating_add(1);
+                page.last_error = Some(format!("{source}: {error}"));
+                if page.warned.is_none_or(|warned| now.duration_since(warned) >= WARN_EVERY) {
+                    page.warned = Some(now);
+                    tracing::warn!(source, error, failures = page.failures, "config specs cannot be synchronised");
+                } else {
+                    tracing::debug!(source, error, "config specs cannot be synchronised");
+                }
+            }
+            AttemptOutcome::Pending | AttemptOutcome::Skipped(_) => {}
+            success => {
+                if page.failures > 0 {
+                    tracing::info!(source, after = page.failures, "config specs are synchronised again");
+                }
+                page.failures = 0;
+                page.last_error = None;
+                page.warned = None;
+                page.last_contact = Some(now);
+                if on_network {
+                    page.last_network_contact = Some(now);
+                }
+                match success {
+                    AttemptOutcome::Applied => {
+                        page.applied += 1;
+                        page.last_update = Some(now);
+                    }
+                    AttemptOutcome::Older => page.older += 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    pub(super) fn failures(&self) -> u32 {
+        self.page().failures
+    }
+
+    /// When a network source was last reached.
+    pub(super) fn network_contact(&self) -> Option<Instant> {
+        self.page().last_network_contact
+    }
+
+    pub(super) fn kept(&self, success: bool) {
+        let mut page = self.page();
+        if success {
+            page.kept.0 += 1;
+        } else {
+            page.kept.1 += 1;
+        }
+    }
+
+    pub(super) fn panicked(&self) {
+        self.page().panics += 1;
+    }
+
+    /// Changes what is known about a stream, and with it the rate of polling.
+    pub(super) fn stream(&self, index: usize, change: impl FnOnce(&mut StreamHealth)) {
+        let slow = {
+            let mut page = self.page();
+            if let Some(stream) = page.streams.get_mut(index) {
+                change(stream);
+            }
+            page.streams.iter().any(|stream| !stream.failed_over)
+        };
+        self.slow.send_if_modified(|known| std::mem::replace(known, slow) != slow);
+    }
+}
+
+impl Inner {
+    pub(super) fn health(&self) -> SyncHealth {
+        let snapshot = self.store.load_full();
+        let polling = match (self.books.polling.load(std::sync::atomic::Ordering::Relaxed), *self.paused.borrow()) {
+            (false, _) => PollingState::Off,
+            (true, true) => PollingState::Paused,
+            (true, false) if *self.books.slow.borrow() => PollingState::Slow,
+            (true, false) => PollingState::Regular,
+        };
+        let page = self.books.page();
+        SyncHealth {
+            source: snapshot.source().clone(),
+            specs_time: snapshot.ruleset().meta().time,
+            last_contact: page.last_contact.map(|at| at.elapsed()),
+            last_update: page.last_update.map(|at| at.elapsed()),
+            failures: page.failures,
+            last_error: page.last_error.clone(),
+            polling,
+            questions: page.questions,
+            applied: page.applied,
+            older: page.older,
+            kept: page.kept,
+            panics: page.panics + self.acceptor.listener_panics(),
+            streams: page.streams.clone(),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Keeps the specs in force up to date.
+//!
+//! ```text
+//! sources ──ask──▶ start, poll ──┐
+//!                                ├──▶ accept ──▶ SnapshotStore (swap)
+//! streams ──tell─▶ stream ───────┘       │
+//!                                        ├──▶ observers
+//!                                        └──▶ keep: data store, last known good
+//! ```
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `accept` | the one place where a document is judged and put in force |
+//! | `start` | the first load: sources in order, or overlapping, within a time |
+//! | `poll` | regular polls, and those on demand |
+//! | `stream` | subscriptions: backoff, failover to polling, liveness |
+//! | `keep` | what was accepted, for the next start |
+//! | `supervise` | tasks that come back after a panic |
+//! | `health`, `details`, `options` | what is told, and what is asked for |
+//!
+//! Invariants: specs never go back to older ones; a document that cannot be used changes nothing;
+//! every task is supervised and ends at shutdown; nothing here is waited for by an evaluation.
+
+mod accept;
+mod details;
+mod health;
+mod keep;
+mod options;
+mod poll;
+mod start;
+mod stream;
+mod supervise;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use statsig_core::{Clock, SnapshotStore};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+
+pub use self::accept::{SpecsListener, SpecsUpdated};
+pub use self::details::{AttemptOutcome, InitializeDetails, SourceAttempt};
+pub use self::health::{PollingState, StreamHealth, StreamState, SyncHealth};
+pub use self::keep::StoreWriter;
+pub use self::options::{SpecSources, StreamOptions, SyncOptions};
+pub use self::poll::SyncReport;
+
+use self::accept::Acceptor;
+use self::health::Books;
+use crate::random::Random;
+
+/// Loads config specs, and keeps them up to date in the background.
+///
+/// Cheap to share by reference; ends its tasks when [`shutdown`](Self::shutdown) or dropped. Starting
+/// spawns nothing: that begins with [`initialize`](Self::initialize).
+///
+/// ```
+/// use std::sync::Arc;
+/// use statsig_core::{FixedClock, Snapshot, SnapshotStore, SpecSourceKind};
+/// use statsig_net::sources::BootstrapSpecSource;
+/// use statsig_net::{SpecSources, SpecSync, SyncOptions};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let clock = Arc::new(FixedClock(1_700_000_000_000));
+/// let specs = br#"{"has_updates":true,"time":5,"feature_gates":[],"dynamic_configs":[]}"#;
+/// let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+/// let sources = SpecSources::new().then(Arc::new(BootstrapSpecSource::new(*specs, clock.clone())));
+/// let runtime = tokio::runtime::Handle::current();
+///
+/// let sync = SpecSync::start(SyncOptions::default(), Arc::clone(&store), sources, clock, &runtime);
+/// let details = sync.initialize().await;
+/// assert!(details.is_config_spec_ready);
+/// assert_eq!(details.source, SpecSourceKind::Bootstrap);
+/// assert_eq!(store.load().ruleset().meta().time, 5);
+/// sync.shutdown(std::time::Duration::from_secs(3)).await;
+/// # }
+/// ```
+pub struct SpecSync {
+    inner: Arc<Inner>,
+}
+
+/// What all tasks share.
+struct Inner {
+    options: SyncOptions,
+    sources: SpecSources,
+    acceptor: Acceptor,
+    store: Arc<SnapshotStore>,
+    clock: Arc<dyn Clock>,
+    runtime: Handle,
+    random: Random,
+    books: Books,
+    /// `true` once everything shall end.
+    ending: watch::Sender<bool>,
+    /// The details, once the first load has ended.
+    initialized: watch::Sender<Option<InitializeDetails>>,
+    begun: Mutex<Option<Instant>>,
+    attempts: Mutex<Vec<SourceAttempt>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// A poll is wanted now.
+    wake: Notify,
+    paused: watch::Sender<bool>,
+    /// One cycle of polls at a time.
+    cycle: tokio::sync::Mutex<()>,
+}
+
+impl std::fmt::Debug for SpecSync {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SpecSync").field("health", &self.health()).finish_non_exhaustive()
+    }
+}
+
+impl SpecSync {
+    /// Sets everything up. Spawns nothing yet.
+    ///
+    /// What is accepted goes to `store`; `clock` dates it. Tasks run on `runtime`, with its timers.
+    #[must_use]
+    pub fn start(
+        options: SyncOptions,
+        store: Arc<SnapshotStore>,
+        sources: SpecSources,
+        clock: Arc<dyn Clock>,
+        runtime: &Handle,
+    ) -> Self {
+        let options = options.sane();
+        let acceptor = Acceptor::new(&options, &sources, Arc::clone(&store));
+        let books = Books::new(sources.streams.iter().map(|stream| stream.name().to_owned()).collect());
+        let inner = Inner {
+            random: Random::new(options.jitter_seed),
+            options,
+            sources,
+            acceptor,
+            store,
+            clock,
+            runtime: runtime.clone(),
+            books,
+            ending: watch::Sender::new(false),
+            initialized: watch::Sender::new(None),
+            begun: Mutex::new(None),
+            attempts: Mutex::new(Vec::new()),
+            tasks: Mutex::new(Vec::new()),
+            wake: Notify::new(),
+            paused: watch::Sender::new(false),
+            cycle: tokio::sync::Mutex::new(()),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Loads specs for the first time, then keeps them up to date in the background.
+    ///
+    /// Returns when specs are in force, or all sources have failed, or the `init_timeout` of the
+    /// options is over; loading goes on in the last case. Never an error: the details tell. Further
+    /// calls wait for the first, and tell the same.
+    ///
+    /// # Cancel safety
+    /// Loading goes on.
+    pub async fn initialize(&self) -> InitializeDetails {
+        let inner = &self.inner;
+        let begun = inner.begin();
+        let mut initialized = inner.initialized.subscribe();
+        let done = initialized.wait_for(Option::is_some);
+        let result = match inner.options.init_timeout {
+            Some(limit) => timeout_at(begun + limit, done).await,
+            None => Ok(done.await),
+        };
+        match result {
+            Ok(Ok(details)) if details.is_some() => details.clone().unwrap_or_default(),
+            // The task ended with the runtime: what is known so far has to do.
+            Ok(_) => inner.details(begun, false),
+            Err(_) => inner.details(begun, true),
+        }
+    }
+
+    /// Waits until there are specs, from wherever they come; `false` if the time is up or everything
+    /// ends before.
+    pub async fn ready(&self, within: Duration) -> bool {
+        let mut updates = self.inner.acceptor.updates();
+        let mut ending = self.inner.ending.subscribe();
+        let ready = async {
+            tokio::select! {
+                found = updates.wait_for(|time| *time > 0) => found.is_ok(),
+                _ = ending.wait_for(|ending| *ending) => false,
+            }
+        };
+        self.inner.store.holds_specs() || timeout(within, ready).await.unwrap_or(false)
+    }
+
+    /// Asks the polled sources now, until one has something new.
+    ///
+    /// Waits for a poll that is under way. Asks at once: pauses, also those that a server asked for,
+    /// do not count.
+    ///
+    /// # Cancel safety
+    /// What was accepted before stays in force.
+    pub async fn sync_now(&self) -> SyncReport {
+        self.inner.sync_now().await
+    }
+
+    /// Skips regular polls until [`resume_polling`](Self::resume_polling). Streams go on.
+    pub fn pause_polling(&self) {
+        self.inner.paused.send_replace(true);
+    }
+
+    /// Ends [`pause_polling`](Self::pause_polling).
+    pub fn resume_polling(&self) {
+        self.inner.paused.send_replace(false);
+    }
+
+    /// How it goes, as of now. Takes a short lock that no evaluation takes.
+    #[must_use]
+    pub fn health(&self) -> SyncHealth {
+        self.inner.health()
+    }
+
+    /// Follows the time of the specs in force, in milliseconds since 1970; 0 while there are none.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.inner.acceptor.updates()
+    }
+
+    /// Ends all tasks within a time: gives what was accepted last a chance to be kept, closes the
+    /// sources, and cuts off what is left. A second call does nothing.
+    pub async fn shutdown(&self, within: Duration) {
+        self.inner.shutdown(within).await;
+    }
+}
+
+impl Drop for SpecSync {
+    fn drop(&mut self) {
+        self.inner.ending.send_replace(true);
+        for task in self.inner.tasks().drain(..) {
+            task.abort();
+        }
+    }
+}
+
+impl Inner {
+    /// Begins the first load, unless it has begun; returns when that was.
+    fn begin(self: &Arc<Self>) -> Instant {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        *begun.get_or_insert_with(|| {
+            self.store.mark_without_specs(statsig_core::SpecSourceKind::Loading);
+            let inner = Arc::clone(self);
+            self.spawn(async move { inner.run().await });
+            Instant::now()
+        })
+    }
+
+    /// The first load, then everything that goes on in the background.
+    async fn run(self: Arc<Self>) {
+        let begun = Instant::now();
+        if !self.options.local_mode {
+            keep::spawn(&self);
+        }
+        self.load().await;
+        self.store.mark_without_specs(statsig_core::SpecSourceKind::NoValues);
+        if self.is_ending() {
+            return;
+        }
+        if !self.options.local_mode {
+            stream::spawn(&self);
+            if !self.store.holds_specs() && !self.sources.streams.is_empty() && self.sources.initial.is_empty() {
+                // Nobody else was to bring the first specs.
+                let mut updates = self.acceptor.updates();
+                tokio::select! {
+                    _ = updates.wait_for(|time| *time > 0) => {}
+                    () = self.ended() => return,
+                }
+            }
+            poll::spawn(&self);
+        }
+        let details = self.details(begun, false);
+        self.initialized.send_replace(Some(details));
+    }
+
+    fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Spawns a task that is ended with the rest.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut ending = self.ending.subscribe();
+        let handle = self.runtime.spawn(async move {
+            tokio::select! {
+                biased;
+                () = task => {}
+                // Tasks that have something to finish watch for the end themselves, and get a while.
+                () = async {
+                    let _ = ending.wait_for(|ending| *ending).await;
+                    tokio::time::sleep(keep::GRACE).await;
+                } => {}
+            }
+        });
+        let mut tasks = self.tasks();
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(handle);
+    }
+
+    fn is_ending(&self) -> bool {
+        *self.ending.borrow()
+    }
+
+    /// Resolves when everything shall end.
+    async fn ended(&self) {
+        let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
+    }
+
+    async fn shutdown(&self, within: Duration) {
+        if self.ending.send_replace(true) {
+            return;
+        }
+        let until = Instant::now() + within;
+        loop {
+            // A task may have spawned another meanwhile.
+            let Some(mut task) = self.tasks().pop() else { break };
+            if timeout_at(until, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+        for source in self.sources.every() {
+            let _ = timeout_at(until, source.close()).await;
+        }
+    }
+}

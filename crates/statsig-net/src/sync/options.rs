@@ -1,0 +1,248 @@
+//! What a [`SpecSync`](super::SpecSync) is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use statsig_core::{CompileLimits, SpecSource, SpecStream};
+
+use super::accept::SpecsListener;
+use super::keep::StoreWriter;
+use crate::proxy_config::ProxyConfig;
+use crate::secret::SdkKey;
+use crate::sources::LastKnownGood;
+
+/// Where specs come from, and where accepted ones are kept.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct SpecSources {
+    /// Asked in order at start, until one gives specs that can be used.
+    pub initial: Vec<Arc<dyn SpecSource>>,
+    /// Asked in order by each poll, until one succeeds.
+    pub polled: Vec<Arc<dyn SpecSource>>,
+    /// Asked last at start, and by every fifth poll in a row in which the others failed: Statsig's own
+    /// servers, behind a proxy of one's own.
+    pub fallback: Option<Arc<dyn SpecSource>>,
+    /// Tell of new specs by themselves.
+    pub streams: Vec<Arc<dyn SpecStream>>,
+    /// Where specs from the network are shared with other processes.
+    pub write_back: Option<StoreWriter>,
+    /// Where accepted specs are kept for the next start; asked after all others at start.
+    pub last_known_good: Option<LastKnownGood>,
+}
+
+impl std::fmt::Debug for SpecSources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = |sources: &[Arc<dyn SpecSource>]| -> Vec<String> {
+            sources.iter().map(|source| source.name().to_owned()).collect()
+        };
+        let streams: Vec<&str> = self.streams.iter().map(|stream| stream.name()).collect();
+        f.debug_struct("SpecSources")
+            .field("initial", &names(&self.initial))
+            .field("polled", &names(&self.polled))
+            .field("fallback", &self.fallback.as_ref().map(|source| source.name()))
+            .field("streams", &streams)
+            .field("write_back", &self.write_back.is_some())
+            .field("last_known_good", &self.last_known_good)
+            .finish()
+    }
+}
+
+impl SpecSources {
+    /// No sources.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more source, for start and polls.
+    #[must_use]
+    pub fn then(mut self, source: Arc<dyn SpecSource>) -> Self {
+        self.initial.push(Arc::clone(&source));
+        self.polled.push(source);
+        self
+    }
+
+    /// One more stream.
+    #[must_use]
+    pub fn with_stream(mut self, stream: Arc<dyn SpecStream>) -> Self {
+        self.streams.push(stream);
+        self
+    }
+
+    /// The sources of the first load, in order, each with whether it is the fallback.
+    pub(super) fn at_start(&self) -> Vec<(Arc<dyn SpecSource>, bool)> {
+        let last = self.last_known_good.clone().map(|kept| Arc::new(kept) as Arc<dyn SpecSource>);
+        let own = self.initial.iter().cloned().map(|source| (source, false));
+        own.chain(self.fallback.clone().map(|source| (source, true))).chain(last.map(|kept| (kept, false))).collect()
+    }
+
+    /// Every source once.
+    pub(super) fn every(&self) -> Vec<Arc<dyn SpecSource>> {
+        let mut all: Vec<Arc<dyn SpecSource>> = Vec::new();
+        for source in self.initial.iter().chain(&self.polled).chain(&self.fallback) {
+            if !all.iter().any(|known| Arc::ptr_eq(known, source)) {
+                all.push(Arc::clone(source));
+            }
+        }
+        all
+    }
+}
+
+/// When to connect a stream again, and when to poll in its place.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StreamOptions {
+    /// Longest pause after the first failure; pauses are chosen evenly between zero and that. Default
+    /// 1 second.
+    pub retry_backoff_base: Duration,
+    /// By what the longest pause grows with each failure in a row. Default 2.
+    pub retry_backoff_multiplier: f64,
+    /// What it grows to. Default 60 seconds.
+    pub retry_backoff_cap: Duration,
+    /// After so many failures in a row every pause is the longest one. Default: no limit.
+    pub max_retry_attempt: Option<u32>,
+    /// After more failures in a row than these, polling takes over. Default 4.
+    pub failover_threshold: u32,
+    /// Longest time from connecting to the first event. Default 10 seconds.
+    pub connect_timeout: Duration,
+    /// Longest silence of a stream that is not quiet by nature. Default 90 seconds.
+    pub silence_limit: Duration,
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        Self {
+            retry_backoff_base: Duration::from_secs(1),
+            retry_backoff_multiplier: 2.0,
+            retry_backoff_cap: Duration::from_secs(60),
+            max_retry_attempt: None,
+            failover_threshold: 4,
+            connect_timeout: Duration::from_secs(10),
+            silence_limit: Duration::from_secs(90),
+        }
+    }
+}
+
+impl From<&ProxyConfig> for StreamOptions {
+    fn from(config: &ProxyConfig) -> Self {
+        let defaults = Self::default();
+        Self {
+            retry_backoff_base: config.retry_backoff_base,
+            retry_backoff_multiplier: config.retry_backoff_multiplier,
+            retry_backoff_cap: defaults.retry_backoff_cap.max(config.retry_backoff_base),
+            max_retry_attempt: config.max_retry_attempt,
+            failover_threshold: config.push_worker_failover_threshold,
+            ..defaults
+        }
+    }
+}
+
+impl StreamOptions {
+    /// The longest pause after so many failures in a row.
+    pub(super) fn longest_pause(&self, failures: u32) -> Duration {
+        let growth = self.retry_backoff_multiplier.max(1.0).powi(failures.saturating_sub(1).min(64) as i32);
+        let seconds = (self.retry_backoff_base.as_secs_f64() * growth).min(self.retry_backoff_cap.as_secs_f64());
+        Duration::try_from_secs_f64(seconds).unwrap_or(self.retry_backoff_cap)
+    }
+}
+
+/// Options of a [`SpecSync`](super::SpecSync).
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct SyncOptions {
+    /// Longest time that `initialize` waits; the first load goes on beyond it. Default 10 seconds.
+    /// With several sources, each gets an even share of what is left before the next is asked as well.
+    pub init_timeout: Option<Duration>,
+    /// At start, ask the next source as well once so much time has passed without an answer; the first
+    /// that can be used counts, and later ones if they are newer. Default: only by `init_timeout`.
+    pub hedge_after: Option<Duration>,
+    /// Pause between polls, measured from the end of one to the beginning of the next. Default 10
+    /// seconds, at least 1; varies by a tenth.
+    pub poll_interval: Duration,
+    /// Pause between polls while a stream lives. Default 5 minutes.
+    pub slow_poll_interval: Duration,
+    /// Longest pause between polls while they fail; also bounds what a server asks for by
+    /// `Retry-After`. Default 60 seconds.
+    pub max_poll_backoff: Duration,
+    /// Specs whose own time is longer ago are taken for stale: polls go on to the next source although
+    /// one succeeded. A quiet project is always stale by this. Default: never.
+    pub out_of_sync_threshold: Option<Duration>,
+    /// When no network source was reached for so long, polls go on to the next source although one
+    /// succeeded: a store that nobody writes any more must not hide the network. Default 5 minutes.
+    pub max_silence: Option<Duration>,
+    /// Which failed poll in a row asks the fallback. Default 5.
+    pub fallback_every: u32,
+    /// Bounds of what is compiled.
+    pub limits: CompileLimits,
+    /// The key that documents must be made for, where they say which. Default: any.
+    pub sdk_key: Option<SdkKey>,
+    /// Load once, from sources that are not on the network, and nothing in the background.
+    pub local_mode: bool,
+    /// Streams.
+    pub stream: StreamOptions,
+    /// Called with everything that comes into force.
+    pub on_update: Option<SpecsListener>,
+    /// Seed of pauses; random by default.
+    pub jitter_seed: Option<u64>,
+}
+
+impl Default for SyncOptions {
+    fn default() -> Self {
+        Self {
+            init_timeout: Some(Duration::from_secs(10)),
+            hedge_after: None,
+            poll_interval: Duration::from_secs(10),
+            slow_poll_interval: Duration::from_secs(300),
+            max_poll_backoff: Duration::from_secs(60),
+            out_of_sync_threshold: None,
+            max_silence: Some(Duration::from_secs(300)),
+            fallback_every: 5,
+            limits: CompileLimits::default(),
+            sdk_key: None,
+            local_mode: false,
+            stream: StreamOptions::default(),
+            on_update: None,
+            jitter_seed: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for SyncOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SyncOptions")
+            .field("init_timeout", &self.init_timeout)
+            .field("poll_interval", &self.poll_interval)
+            .field("local_mode", &self.local_mode)
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SyncOptions {
+    /// The options with every number raised to the least that works.
+    pub(super) fn sane(mut self) -> Self {
+        let least = Duration::from_secs(1);
+        self.poll_interval = self.poll_interval.max(least);
+        self.slow_poll_interval = self.slow_poll_interval.max(self.poll_interval);
+        self.max_poll_backoff = self.max_poll_backoff.max(self.poll_interval);
+        self.fallback_every = self.fallback_every.max(1);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_their_cap() {
+        let options = StreamOptions::default();
+        let seconds: Vec<u64> = [1, 2, 3, 6, 7, 8, 1_000].map(|n| options.longest_pause(n).as_secs()).to_vec();
+        assert_eq!(seconds, [1, 2, 4, 32, 60, 60, 60]);
+        let mut config = ProxyConfig::new(crate::NetworkProtocol::Grpc, "h");
+        config.retry_backoff_base = Duration::from_secs(600);
+        config.retry_backoff_multiplier = f64::NAN;
+        let odd = StreamOptions::from(&config);
+        assert_eq!((odd.longest_pause(1).as_secs(), odd.longest_pause(9).as_secs()), (600, 600));
+    }
+}

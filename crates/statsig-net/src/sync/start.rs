@@ -1,0 +1,164 @@
+//! The first load: sources in order, or overlapping, within a time.
+//!
+//! One source is asked at a time; the next one as well when the one before fails, or keeps us waiting
+//! for longer than its share. Nobody is cut off: whoever answers first with something that can be used
+//! ends the load, and what comes later counts if it is newer.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use statsig_core::{
+    SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecTrigger, UpdateOutcome,
+};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::Inner;
+use super::details::{AttemptOutcome, SourceAttempt};
+
+impl Inner {
+    /// Asks the sources of the start until specs are in force or all have failed.
+    pub(super) async fn load(self: &Arc<Self>) {
+        let begun = Instant::now();
+        let sources = self.sources.at_start();
+        let (answers, mut answered) = mpsc::unbounded_channel();
+        let mut waiting = 0_usize;
+        let mut next = 0;
+        loop {
+            if next < sources.len() && self.ask_at_start(begun, next, &sources[next].0, &answers) {
+                waiting += 1;
+            }
+            next += 1;
+            // The last one gets all the time that it wants.
+            let share = if next < sources.len() { self.share(begun, sources.len() - next) } else { None };
+            let overdue = async {
+                match share {
+                    Some(share) => sleep_until(Instant::now() + share).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::pin!(overdue);
+            while waiting > 0 {
+                tokio::select! {
+                    biased;
+                    () = self.ended() => return,
+                    Some(success) = answered.recv() => {
+                        waiting -= 1;
+                        if success {
+                            return;
+                        }
+                        if next < sources.len() {
+                            break;
+                        }
+                    }
+                    () = &mut overdue => break,
+                }
+            }
+            if next >= sources.len() && waiting == 0 {
+                return;
+            }
+        }
+    }
+
+    /// How long to wait before the next source is asked as well, when so many are still to come.
+    fn share(&self, begun: Instant, to_come: usize) -> Option<Duration> {
+        let even = self.options.init_timeout.map(|limit| {
+            let left = limit.saturating_sub(begun.elapsed());
+            left / u32::try_from(to_come + 1).unwrap_or(u32::MAX)
+        });
+        match (even, self.options.hedge_after) {
+            (Some(even), Some(hedge)) => Some(even.min(hedge)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Asks a source in a task of its own; `false` if it is not to be asked.
+    fn ask_at_start(
+        self: &Arc<Self>,
+        begun: Instant,
+        index: usize,
+        source: &Arc<dyn SpecSource>,
+        answers: &mpsc::UnboundedSender<bool>,
+    ) -> bool {
+        let mut attempt = SourceAttempt::pending(source.name(), begun.elapsed());
+        let skipped = self.options.local_mode && source.kind() == SpecSourceKind::Network;
+        if skipped {
+            attempt.outcome = AttemptOutcome::Skipped("the network is switched off");
+        }
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(attempt.clone());
+        if skipped {
+            return false;
+        }
+        let (inner, source, answers) = (Arc::clone(self), Arc::clone(source), answers.clone());
+        self.spawn(async move {
+            let ask = {
+                let (inner, source) = (Arc::clone(&inner), Arc::clone(&source));
+                inner.runtime.clone().spawn(async move { inner.ask(&*source, SpecTrigger::Initial).await })
+            };
+            let answer = ask.await.unwrap_or_else(|error| {
+                if error.is_panic() {
+                    inner.books.panicked();
+                }
+                Answer::failed(&SourceError::new(SourceErrorKind::Failing, "the source failed unexpectedly"))
+            });
+            let success = inner.store.holds_specs() && answer.outcome.is_success();
+            attempt.duration = begun.elapsed().saturating_sub(attempt.started_after);
+            (attempt.outcome, attempt.apply_duration, attempt.bytes) =
+                (answer.outcome, answer.apply_duration, answer.bytes);
+            if let Some(listed) = inner.attempts.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
+                *listed = attempt;
+            }
+            let _ = answers.send(success);
+        });
+        true
+    }
+
+    /// Asks a source, and puts in force what it gives.
+    pub(super) async fn ask(&self, source: &dyn SpecSource, trigger: SpecTrigger) -> Answer {
+        let request = SpecRequest::new(self.acceptor.cursor(), trigger);
+        let fetched = tokio::select! {
+            fetched = source.fetch(&request) => fetched,
+            () = self.ended() => Err(SourceError::new(SourceErrorKind::Disabled, "the client is shut down")),
+        };
+        let answer = match fetched {
+            Ok(SpecFetch::Updated(update)) => {
+                let bytes = update.document.len();
+                let judged = self.acceptor.accept(update, false).await;
+                let outcome = match &judged.result {
+                    Ok(outcome) => outcome_of(*outcome),
+                    Err(error) => AttemptOutcome::failed(error),
+                };
+                Answer { outcome, apply_duration: judged.duration, bytes }
+            }
+            Ok(_) if request.cursor.time == 0 => {
+                Answer::failed(&SourceError::new(SourceErrorKind::Empty, "the source says that nothing is new"))
+            }
+            Ok(_) => Answer { outcome: AttemptOutcome::Unchanged, apply_duration: Duration::ZERO, bytes: 0 },
+            Err(error) => Answer::failed(&error),
+        };
+        self.books.note(source.name(), source.kind() == SpecSourceKind::Network, &answer.outcome);
+        answer
+    }
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) outcome: AttemptOutcome,
+    pub(super) apply_duration: Duration,
+    pub(super) bytes: usize,
+}
+
+impl Answer {
+    fn failed(error: &SourceError) -> Self {
+        Self { outcome: AttemptOutcome::failed(error), apply_duration: Duration::ZERO, bytes: 0 }
+    }
+}
+
+pub(super) fn outcome_of(outcome: UpdateOutcome) -> AttemptOutcome {
+    match outcome {
+        UpdateOutcome::Applied => AttemptOutcome::Applied,
+        UpdateOutcome::Older => AttemptOutcome::Older,
+        _ => AttemptOutcome::Unchanged,
+    }
+}

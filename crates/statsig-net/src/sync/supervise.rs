@@ -1,0 +1,49 @@
+//! Tasks that come back after a panic.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::Inner;
+
+/// Longest pause before a task that panicked is started again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Runs a task until it ends by itself or everything ends; starts it again if it panics.
+pub(super) fn supervise<F>(inner: &Arc<Inner>, name: &'static str, task: impl Fn(Arc<Inner>) -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let shared = Arc::clone(inner);
+    inner.spawn(async move {
+        loop {
+            let work = AbortOnDrop(shared.runtime.spawn(task(Arc::clone(&shared))));
+            match work.join().await {
+                Err(error) if error.is_panic() && !shared.is_ending() => {}
+                _ => return,
+            }
+            shared.books.panicked();
+            tracing::error!(task = name, "a background task panicked and is started again");
+            tokio::select! {
+                () = sleep(shared.random.up_to(PAUSE)) => {}
+                () = shared.ended() => return,
+            }
+        }
+    });
+}
+
+/// A task that ends when nobody waits for it any more.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl AbortOnDrop {
+    async fn join(mut self) -> Result<(), tokio::task::JoinError> {
+        (&mut self.0).await
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,522 @@
+//! What goes on in the background: polls, fallback, streams, pauses, the end.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
+
+mod common;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use statsig_core::{
+    Clock, DataStore, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore,
+    SourceError, SourceErrorKind, SpecCursor, SpecSource, SpecSourceKind, SpecStream, SpecSubscription, SpecUpdate,
+    StatsigUser, StoreFormat, StoreKeys, StorePath, StreamEvent,
+};
+use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
+use statsig_net::{AttemptOutcome, PollingState, SpecSources, SpecSync, StreamState, SyncOptions};
+use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use common::{KEY, clock, key, network, specs, specs_with_checksum, watched_network};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn empty() -> Arc<SnapshotStore> {
+    Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)))
+}
+
+fn options() -> SyncOptions {
+    let mut options = SyncOptions::default();
+    options.jitter_seed = Some(1);
+    options
+}
+
+fn start(options: SyncOptions, store: &Arc<SnapshotStore>, sources: SpecSources) -> SpecSync {
+    SpecSync::start(options, Arc::clone(store), sources, clock(), &Handle::current())
+}
+
+fn gate(store: &SnapshotStore) -> bool {
+    let (snapshot, settings, clock) = (store.load_full(), EvaluationSettings::new(), clock());
+    let user = StatsigUser::with_user_id("u");
+    EvaluationContext::new(&snapshot, &user, &settings, &*clock as &dyn Clock).check_gate("beta")
+}
+
+/// A network source whose every exchange is one question: no attempts in quick succession.
+fn single(server: &FakeStatsig) -> (Arc<dyn SpecSource>, common::Exchanges) {
+    let (network, exchanges) = watched_network(server, |_| {});
+    (Arc::new(Single(network.spec_source())), exchanges)
+}
+
+struct Single(statsig_net::sources::HttpSpecSource);
+
+#[async_trait::async_trait]
+impl SpecSource for Single {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn kind(&self) -> SpecSourceKind {
+        self.0.kind()
+    }
+    async fn fetch(&self, request: &statsig_core::SpecRequest) -> Result<statsig_core::SpecFetch, SourceError> {
+        let mut once = request.clone();
+        once.trigger = statsig_core::SpecTrigger::Manual;
+        self.0.fetch(&once).await
+    }
+}
+
+#[tokio::test]
+async fn evaluation_goes_on_and_sync_recovers_after_every_fault() {
+    let time = FrozenTime::start();
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs(1, true));
+    let store = empty();
+    let (source, mut exchanges) = single(&server);
+    let sync = start(options(), &store, SpecSources::new().then(source));
+    assert!(sync.initialize().await.is_config_spec_ready);
+    let faults = [
+        Fault::Status(500, "<html>".into()),
+        Fault::StatusWith(429, "retry-after", "20".into()),
+        Fault::Status(401, String::new()),
+        Fault::Cut(40),
+        Fault::Garbage,
+        Fault::Close,
+        Fault::Body(b"{\"has_updates\":true,".to_vec()),
+        Fault::Body(b"{\"has_updates\":true,\"time\":99999}".to_vec()),
+        Fault::Typed("text/html", b"<html>log in</html>".to_vec()),
+        Fault::Bomb(Coding::Gzip, 300 << 20),
+        Fault::StatusWith(302, "location", "http://127.0.0.1:9/v2/x".into()),
+    ];
+    let mut updates = sync.subscribe();
+    for (round, fault) in (2..).zip(faults) {
+        // What was published with the fault comes once the fault is over.
+        server.publish_specs(specs(round, round % 2 == 0));
+        server.fail_always(Endpoint::SpecsV2, Some(fault.clone()));
+        let failed = sync.health().failures;
+        exchanges.next(&time).await;
+        while sync.health().failures == failed {
+            settle().await;
+        }
+        assert_eq!(store.load().ruleset().meta().time, round - 1, "{fault:?}");
+        assert_eq!(gate(&store), (round - 1) % 2 == 0 || round == 2, "{fault:?}");
+        assert!(sync.health().last_error.is_some_and(|error| !error.contains("fGhIjKl")));
+        server.fail_always(Endpoint::SpecsV2, None);
+        exchanges.next(&time).await;
+        updates.wait_for(|time| *time == round).await.unwrap();
+        settle().await;
+        assert_eq!((sync.health().failures, sync.health().last_error), (0, None));
+        assert_eq!(gate(&store), round % 2 == 0);
+    }
+    assert_eq!(sync.health().panics, 0);
+}
+
+#[tokio::test]
+async fn polls_keep_their_pace_and_a_server_is_left_alone_when_it_asks() {
+    let time = FrozenTime::start();
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs_with_checksum(1, true, "7"));
+    let (source, mut exchanges) = single(&server);
+    let sync = start(options(), &empty(), SpecSources::new().then(source));
+    sync.initialize().await;
+    assert_eq!(sync.health().polling, PollingState::Regular);
+    // The first one comes anywhere within an interval, each later one after 9 to 11 seconds.
+    assert!(exchanges.next(&time).await <= 10 * SECOND);
+    let mut pauses = Vec::new();
+    for _ in 0..10 {
+        pauses.push(exchanges.next(&time).await.as_secs_f64());
+    }
+    assert!(pauses.iter().all(|pause| (8.9..=11.2).contains(pause)), "{pauses:?}");
+    assert!(pauses.windows(2).any(|pair| (pair[0] - pair[1]).abs() > 0.15), "{pauses:?}");
+    let asked = &server.requests()[4];
+    assert_eq!((asked.query("sinceTime"), asked.query("checksum")), (Some("1"), Some("7")));
+
+    server.fail_always(Endpoint::SpecsV2, Some(Fault::StatusWith(503, "retry-after", "100".into())));
+    exchanges.next(&time).await;
+    let pause = exchanges.next(&time).await;
+    assert!(pause >= 100 * SECOND && pause <= 111 * SECOND, "{pause:?}");
+    // While it fails without saying for how long, pauses grow up to a minute and a bit.
+    server.fail_always(Endpoint::SpecsV2, Some(Fault::Status(500, String::new())));
+    exchanges.next(&time).await;
+    for _ in 0..10 {
+        let pause = exchanges.next(&time).await;
+        assert!(pause >= Duration::from_millis(8_900) && pause <= 62 * SECOND, "{pause:?}");
+    }
+}
+
+#[tokio::test]
+async fn polls_can_be_paused_and_asked_for() {
+    let time = FrozenTime::start();
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs(1, true));
+    let store = empty();
+    let (source, mut exchanges) = single(&server);
+    let sync = start(options(), &store, SpecSources::new().then(source));
+    sync.initialize().await;
+    sync.pause_polling();
+    assert_eq!(sync.health().polling, PollingState::Paused);
+    time.advance(300 * SECOND).await;
+    assert_eq!(exchanges.count(), 1);
+
+    server.publish_specs(specs(2, false));
+    let report = sync.sync_now().await;
+    assert!(report.updated && report.success && !gate(&store));
+    let report = sync.sync_now().await;
+    assert_eq!((report.updated, &report.attempts[0].outcome), (false, &AttemptOutcome::Unchanged));
+    server.fail_once(Endpoint::SpecsV2, Fault::Status(500, String::new()));
+    assert!(!sync.sync_now().await.success);
+
+    sync.resume_polling();
+    exchanges.next(&time).await;
+}
+
+#[tokio::test]
+async fn documents_older_equal_and_of_the_same_checksum() {
+    let server = FakeStatsig::start().unwrap();
+    let store = empty();
+    server.publish_specs(specs_with_checksum(5, true, "a"));
+    let sync = start(options(), &store, SpecSources::new().then(single(&server).0));
+    sync.initialize().await;
+    sync.pause_polling();
+    use AttemptOutcome::{Applied, Older, Unchanged};
+    for (document, outcome, in_force, asked_since) in [
+        (specs(4, false), Older, 5, 5),
+        (specs_with_checksum(5, true, "a"), Unchanged, 5, 5),
+        (specs_with_checksum(5, false, "b"), Applied, 5, 5),
+        (specs_with_checksum(9, true, "b"), Unchanged, 5, 9),
+        (specs(10, true), Applied, 10, 10),
+        (specs(10, true), Unchanged, 10, 10),
+        (r#"{"has_updates":false}"#.into(), Unchanged, 10, 10),
+        (specs(10, false), Applied, 10, 10),
+    ] {
+        server.fail_once(Endpoint::SpecsV2, Fault::Body(document.clone().into_bytes()));
+        let report = sync.sync_now().await;
+        assert_eq!(report.attempts[0].outcome, outcome, "{document}");
+        assert_eq!(store.load().ruleset().meta().time, in_force);
+        sync.sync_now().await;
+        let asked = server.requests().last().unwrap().query("sinceTime").map(str::to_owned);
+        assert_eq!(asked, Some(asked_since.to_string()));
+    }
+    assert_eq!(sync.health().older, 1);
+}
+
+#[tokio::test]
+async fn the_fallback_is_asked_by_every_fifth_failure() {
+    let time = FrozenTime::start();
+    let (proxy, statsig) = (FakeStatsig::start().unwrap(), FakeStatsig::start().unwrap());
+    proxy.publish_specs(specs(1, true));
+    statsig.publish_specs(specs(2, false));
+    let store = empty();
+    let (source, mut exchanges) = single(&proxy);
+    let mut sources = SpecSources::new().then(source);
+    sources.fallback = Some(single(&statsig).0);
+    let sync = start(options(), &store, sources);
+    sync.initialize().await;
+    proxy.fail_always(Endpoint::SpecsV2, Some(Fault::Status(502, String::new())));
+    for failures in 1..=4 {
+        exchanges.next(&time).await;
+        settle().await;
+        while sync.health().failures < failures {
+            settle().await;
+        }
+        assert_eq!((statsig.requests().len(), sync.health().failures), (0, failures));
+    }
+    exchanges.next(&time).await;
+    sync.subscribe().wait_for(|time| *time == 2).await.unwrap();
+    while sync.health().failures > 0 {
+        settle().await;
+    }
+    assert_eq!(statsig.requests().len(), 1);
+    assert!(!gate(&store));
+}
+
+async fn stored(document: &str) -> Arc<InMemoryDataStore> {
+    let store = Arc::new(InMemoryDataStore::new());
+    put(&store, document).await;
+    store
+}
+
+async fn put(store: &InMemoryDataStore, document: &str) {
+    let name = StoreKeys::new(KEY).key(&StorePath::SpecsV2, StoreFormat::PlainText, KeySchema::Hashed).name;
+    store.set(&name, document, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_lags_behind_hides_the_network_only_as_long_as_it_may() {
+    let time = FrozenTime::start();
+    for max_silence in [None, Some(30 * SECOND)] {
+        let server = FakeStatsig::start().unwrap();
+        let kept = stored(&specs(50, true)).await;
+        server.publish_specs(specs(90, false));
+        let store = empty();
+        let (source, mut exchanges) = single(&server);
+        let from_store =
+            DataStoreSpecSource::new(Arc::clone(&kept) as Arc<dyn DataStore>, &key(), KeySchema::Hashed, clock());
+        let mut options = options();
+        options.max_silence = max_silence;
+        let sync = start(options, &store, SpecSources::new().then(Arc::new(from_store)).then(source));
+        assert_eq!(sync.initialize().await.specs_time, 50);
+        if max_silence.is_none() {
+            time.advance(60 * SECOND).await;
+            assert_eq!(server.requests().len(), 0);
+            continue;
+        }
+        exchanges.next(&time).await;
+        sync.subscribe().wait_for(|time| *time == 90).await.unwrap();
+        // The store is behind: it hides nothing from who asks, and takes nothing back.
+        put(&kept, &specs(60, true)).await;
+        let report = sync.sync_now().await;
+        let outcomes: Vec<_> = report.attempts.into_iter().map(|attempt| attempt.outcome).collect();
+        assert_eq!(outcomes, [AttemptOutcome::Unchanged, AttemptOutcome::Unchanged]);
+        assert_eq!(store.load().ruleset().meta().time, 90);
+    }
+}
+
+#[tokio::test]
+async fn new_specs_in_a_store_or_a_file_come_by_themselves() {
+    let time = FrozenTime::start();
+    let kept = stored(&specs(1, true)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("specs.json");
+    let from_store =
+        DataStoreSpecSource::new(Arc::clone(&kept) as Arc<dyn DataStore>, &key(), KeySchema::Hashed, clock());
+    let from_file = FileSpecSource::new(&path, clock());
+    let mut sources =
+        SpecSources::new().with_stream(Arc::new(from_store.stream())).with_stream(Arc::new(from_file.stream()));
+    sources.initial = vec![Arc::new(from_store.clone())];
+    let store = empty();
+    let sync = start(options(), &store, sources);
+    assert_eq!(sync.initialize().await.specs_time, 1);
+    let mut updates = sync.subscribe();
+    put(&kept, &specs(2, true)).await;
+    updates.wait_for(|time| *time == 2).await.unwrap();
+    // Half a document is no document.
+    let whole = specs(3, true);
+    std::fs::write(&path, &whole[..50]).unwrap();
+    while sync.health().streams[1].last_error.is_none() {
+        time.advance(SECOND).await;
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
+    }
+    assert_eq!(*updates.borrow(), 2);
+    std::fs::write(&path, &whole).unwrap();
+    while *updates.borrow() != 3 {
+        time.advance(SECOND).await;
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
+    }
+    assert_eq!(store.load().source(), &SpecSourceKind::Adapter("FileBased".into()));
+    sync.shutdown(SECOND).await;
+}
+
+/// A stream that does as the test says: each subscription delivers what is in the script until an
+/// error is, then waits.
+#[derive(Default)]
+struct Scripted {
+    script: Mutex<VecDeque<Result<StreamEvent, ()>>>,
+    filled: Notify,
+    refuses: AtomicBool,
+    cursors: Mutex<Vec<SpecCursor>>,
+    subscriptions: AtomicU32,
+}
+
+impl Scripted {
+    fn say(&self, event: Result<StreamEvent, ()>) {
+        self.script.lock().unwrap().push_back(event);
+        self.filled.notify_one();
+    }
+    fn specs(document: String) -> Result<StreamEvent, ()> {
+        let kind = SpecSourceKind::Adapter("Scripted".into());
+        Ok(StreamEvent::Specs(SpecUpdate::new(document.into_bytes(), kind, 0)))
+    }
+}
+
+struct Subscriber(Arc<Scripted>);
+struct Stream(Arc<Scripted>);
+
+#[async_trait::async_trait]
+impl SpecStream for Stream {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+    fn kind(&self) -> SpecSourceKind {
+        SpecSourceKind::Adapter("Scripted".into())
+    }
+    async fn subscribe(&self, cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
+        self.0.cursors.lock().unwrap().push(cursor.clone());
+        self.0.subscriptions.fetch_add(1, Ordering::Relaxed);
+        if self.0.refuses.load(Ordering::Relaxed) {
+            return Err(SourceError::new(SourceErrorKind::Unreachable, "refused"));
+        }
+        Ok(Box::new(Subscriber(Arc::clone(&self.0))))
+    }
+}
+
+#[async_trait::async_trait]
+impl SpecSubscription for Subscriber {
+    async fn next(&mut self) -> Result<Option<StreamEvent>, SourceError> {
+        loop {
+            let next = self.0.script.lock().unwrap().pop_front();
+            match next {
+                Some(Ok(event)) => return Ok(Some(event)),
+                Some(Err(())) => return Err(SourceError::new(SourceErrorKind::Unreachable, "cut")),
+                None => self.0.filled.notified().await,
+            }
+        }
+    }
+}
+
+/// Lets tasks run without moving the clock.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn polling_takes_over_from_a_stream_and_gives_back() {
+    let time = FrozenTime::start();
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs(100, true));
+    let (source, mut exchanges) = single(&server);
+    let scripted = Arc::new(Scripted::default());
+    let sources = SpecSources::new().then(source).with_stream(Arc::new(Stream(Arc::clone(&scripted))));
+    let store = empty();
+    let sync = start(options(), &store, sources);
+    for round in 0..3 {
+        let base = 100 + 100 * round;
+        if round == 0 {
+            scripted.say(Ok(StreamEvent::NoUpdate { time: 100 }));
+            assert_eq!(sync.initialize().await.specs_time, 100);
+        } else {
+            scripted.refuses.store(false, Ordering::Relaxed);
+            scripted.say(Scripted::specs(specs(base, true)));
+            while sync.health().streams[0].state != StreamState::Live {
+                time.advance(SECOND).await;
+                settle().await;
+            }
+        }
+        settle().await;
+        let live = sync.health();
+        assert_eq!(
+            (live.streams[0].state, live.streams[0].failures, live.polling),
+            (StreamState::Live, 0, PollingState::Slow)
+        );
+        assert_eq!(live.streams[0].reconnections, round);
+
+        // Alive: polls are rare.
+        let polled = exchanges.count();
+        for _ in 0..4 {
+            time.advance(60 * SECOND).await;
+            scripted.say(Ok(StreamEvent::NoUpdate { time: base }));
+            settle().await;
+        }
+        assert!(exchanges.count() <= polled + 1);
+
+        // Down: after four failures in vain, polling takes over at once.
+        scripted.refuses.store(true, Ordering::Relaxed);
+        scripted.say(Err(()));
+        settle().await;
+        server.publish_specs(specs(base + 50, true));
+        assert_eq!(sync.health().polling, PollingState::Slow);
+        let polled = exchanges.count();
+        while !sync.health().streams[0].failed_over {
+            time.advance(SECOND).await;
+            settle().await;
+        }
+        assert_eq!(sync.health().streams[0].failures, 5);
+        exchanges.ended(polled + 1).await;
+        sync.subscribe().wait_for(|time| *time == base + 50).await.unwrap();
+        assert_eq!(sync.health().polling, PollingState::Regular);
+        // Also after one that was caught out by the clock, much sooner than at the slow rate.
+        assert!(exchanges.next(&time).await <= 62 * SECOND);
+        // Who connects again says what is held, not what was streamed.
+        assert!(scripted.cursors.lock().unwrap().last().unwrap().time <= base + 50);
+    }
+    scripted.refuses.store(false, Ordering::Relaxed);
+    while sync.health().streams[0].state != StreamState::Connecting {
+        time.advance(SECOND).await;
+        settle().await;
+    }
+    assert_eq!(scripted.cursors.lock().unwrap().last().unwrap().time, 350);
+    sync.shutdown(SECOND).await;
+}
+
+#[tokio::test]
+async fn streams_that_are_silent_or_talk_rubbish_are_connected_again() {
+    let time = FrozenTime::start();
+    let scripted = Arc::new(Scripted::default());
+    let sources = SpecSources::new().with_stream(Arc::new(Stream(Arc::clone(&scripted))));
+    let store = empty();
+    let sync = Arc::new(start(options(), &store, sources));
+    // Nobody else brings the first specs: it is the stream that is waited for.
+    scripted.say(Scripted::specs(specs(1, true)));
+    let details = sync.initialize().await;
+    assert_eq!((details.specs_time, details.source), (1, SpecSourceKind::Adapter("Scripted".into())));
+    let subscriptions = || scripted.subscriptions.load(Ordering::Relaxed);
+    settle().await;
+    assert_eq!(subscriptions(), 1);
+    time.advance(89 * SECOND).await;
+    assert_eq!(subscriptions(), 1);
+    time.advance(3 * SECOND).await;
+    settle().await;
+    assert_eq!(subscriptions(), 2);
+    // The new one says nothing at all.
+    time.advance(14 * SECOND).await;
+    settle().await;
+    assert!(subscriptions() >= 3 && sync.health().streams[0].failures >= 2);
+    for event in [Scripted::specs("rubbish".into()), Ok(StreamEvent::NoUpdate { time: 2 })] {
+        let before = subscriptions();
+        scripted.say(event);
+        while subscriptions() == before {
+            time.advance(SECOND).await;
+            settle().await;
+        }
+    }
+    scripted.say(Scripted::specs(specs(2, false)));
+    sync.subscribe().wait_for(|time| *time == 2).await.unwrap();
+    assert!(!gate(&store));
+}
+
+#[tokio::test]
+async fn nothing_goes_on_after_the_end() {
+    let time = FrozenTime::start();
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs(1, true));
+    for shut_down in [true, false] {
+        let scripted = Arc::new(Scripted { refuses: true.into(), ..Scripted::default() });
+        let (source, exchanges) = single(&server);
+        let store = empty();
+        let sources = SpecSources::new().then(source).with_stream(Arc::new(Stream(Arc::clone(&scripted))));
+        let sync = start(options(), &store, sources);
+        sync.initialize().await;
+        time.advance(20 * SECOND).await;
+        settle().await;
+        if shut_down {
+            let begun = tokio::time::Instant::now();
+            sync.shutdown(60 * SECOND).await;
+            assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
+            assert!(!sync.sync_now().await.success);
+        } else {
+            drop(sync);
+        }
+        settle().await;
+        let (polled, subscribed) = (exchanges.count(), scripted.subscriptions.load(Ordering::Relaxed));
+        time.advance(600 * SECOND).await;
+        settle().await;
+        assert_eq!((exchanges.count(), scripted.subscriptions.load(Ordering::Relaxed)), (polled, subscribed));
+        assert!(gate(&store));
+        assert_eq!(Handle::current().metrics().num_alive_tasks(), 0, "tasks are left");
+    }
+}
+
+#[tokio::test]
+async fn a_new_bootstrap_counts_when_asked_for() {
+    let source = Arc::new(BootstrapSpecSource::new(specs(1, true).into_bytes(), clock()));
+    let store = empty();
+    let sync = start(options(), &store, SpecSources::new().then(source.clone()));
+    sync.initialize().await;
+    source.set(specs(2, false).into_bytes());
+    assert!(sync.sync_now().await.updated && !gate(&store));
+    let server = FakeStatsig::start().unwrap();
+    let _ = network(&server);
+}

@@ -1,0 +1,354 @@
+//! The first load: which sources are up, and what the client does.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
+
+mod common;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use statsig_core::{
+    Clock, DataStore, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore,
+    SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, StatsigUser, StoreFormat,
+    StoreKeys, StorePath,
+};
+use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
+use statsig_net::{AttemptOutcome, InitializeDetails, SpecSources, SpecSync, StoreWriter, SyncOptions};
+use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
+use tokio::runtime::Handle;
+
+use common::{KEY, NOW, clock, key, network, specs, specs_with_checksum};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn empty() -> Arc<SnapshotStore> {
+    Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)))
+}
+
+fn options() -> SyncOptions {
+    let mut options = SyncOptions::default();
+    options.sdk_key = Some(key());
+    options.jitter_seed = Some(1);
+    options
+}
+
+fn start(options: SyncOptions, store: &Arc<SnapshotStore>, sources: SpecSources) -> SpecSync {
+    SpecSync::start(options, Arc::clone(store), sources, clock(), &Handle::current())
+}
+
+fn gate(store: &SnapshotStore) -> bool {
+    let (snapshot, settings, clock) = (store.load_full(), EvaluationSettings::new(), clock());
+    let user = StatsigUser::with_user_id("u");
+    EvaluationContext::new(&snapshot, &user, &settings, &*clock as &dyn Clock).check_gate("beta")
+}
+
+/// Each source that was asked, with what became of it in short.
+fn told(details: &InitializeDetails) -> Vec<String> {
+    let outcome = |outcome: &AttemptOutcome| match outcome {
+        AttemptOutcome::Failed { kind, .. } => kind.to_string(),
+        other => format!("{other:?}"),
+    };
+    details.attempts.iter().map(|attempt| format!("{} {}", attempt.source, outcome(&attempt.outcome))).collect()
+}
+
+fn bootstrap(document: &str) -> Arc<dyn SpecSource> {
+    Arc::new(BootstrapSpecSource::new(document.as_bytes(), clock()))
+}
+
+async fn stored(document: &str) -> Arc<InMemoryDataStore> {
+    let store = Arc::new(InMemoryDataStore::new());
+    let name = StoreKeys::new(KEY).key(&StorePath::SpecsV2, StoreFormat::PlainText, KeySchema::Hashed).name;
+    store.set(&name, document, None).await.unwrap();
+    store
+}
+
+fn store_source(store: &Arc<InMemoryDataStore>) -> Arc<dyn SpecSource> {
+    Arc::new(DataStoreSpecSource::new(Arc::clone(store) as Arc<dyn DataStore>, &key(), KeySchema::Hashed, clock()))
+}
+
+#[tokio::test]
+async fn the_first_source_that_can_be_used_ends_the_load() {
+    let good = specs(5, true);
+    let other_project = good.replacen('{', r#"{"hashed_sdk_key_used":"1","#, 1);
+    // What the network answers, what the store holds, what the bootstrap is; what is told.
+    let nothing = r#"{"has_updates":false}"#;
+    type Row<'a> = (Fault, &'a str, &'a str, &'a [&'a str], bool);
+    let rows: [Row<'_>; 8] = [
+        (Fault::Body(good.clone().into()), "", "", &["network Applied"], true),
+        (Fault::Close, &good, "", &["network unreachable", "data-store Applied"], true),
+        (
+            Fault::Status(500, KEY.into()),
+            "",
+            &good,
+            &["network failing", "data-store empty", "bootstrap Applied"],
+            true,
+        ),
+        (
+            Fault::Status(401, String::new()),
+            "{}",
+            &good,
+            &["network refused", "data-store invalid", "bootstrap Applied"],
+            true,
+        ),
+        (
+            Fault::Body(nothing.into()),
+            nothing,
+            nothing,
+            &["network empty", "data-store empty", "bootstrap empty"],
+            false,
+        ),
+        (Fault::Garbage, "garbage", "[]", &["network unreachable", "data-store invalid", "bootstrap invalid"], false),
+        (
+            Fault::Body(other_project.clone().into()),
+            &other_project,
+            &good,
+            &["network invalid", "data-store invalid", "bootstrap Applied"],
+            true,
+        ),
+        (Fault::Cut(10), "", "", &["network unreachable", "data-store empty", "bootstrap empty"], false),
+    ];
+    for (fault, in_store, document, expected, ready) in rows {
+        let server = FakeStatsig::start().unwrap();
+        server.publish_specs(good.clone());
+        server.fail_always(Endpoint::SpecsV2, Some(fault.clone()));
+        let (store, kept) = (empty(), stored(in_store).await);
+        let mut sources = SpecSources::new();
+        sources.initial = vec![Arc::new(network(&server).spec_source()), store_source(&kept), bootstrap(document)];
+        let sync = start(options(), &store, sources);
+        let details = sync.initialize().await;
+        assert_eq!(told(&details), expected, "{fault:?}: {details:?}");
+        assert_eq!((details.is_config_spec_ready, store.holds_specs(), gate(&store)), (ready, ready, ready));
+        assert!(details.init_success && !details.timed_out);
+        assert_eq!(details.error.is_some(), expected.len() > 1);
+        assert!(!format!("{details:?}").contains("fGhIjKl"), "{details:?}");
+        let source = if ready { details.source.clone() } else { SpecSourceKind::NoValues };
+        assert_eq!((store.load().source(), &details.source), (&source, &source));
+        sync.shutdown(SECOND).await;
+    }
+}
+
+#[tokio::test]
+async fn details_say_where_specs_came_from_and_how_old_they_are() {
+    let server = FakeStatsig::start().unwrap();
+    let document = specs_with_checksum(5, true, "77");
+    server.publish_specs(document.clone());
+    server.compress(Some(Coding::Gzip));
+    let (store, folder) = (empty(), tempfile::tempdir().unwrap());
+    let mut sources = SpecSources::new().then(Arc::new(network(&server).spec_source()));
+    sources.last_known_good = Some(LastKnownGood::new(folder.path(), &key()));
+    let sync = start(options(), &store, sources.clone());
+    let (first, second) = tokio::join!(sync.initialize(), sync.initialize());
+    assert_eq!(first, second);
+    assert_eq!((first.specs_time, first.data_age), (5, Some(Duration::ZERO)));
+    assert_eq!(first.source_api.as_deref(), Some(format!("{}/v2", server.url()).as_str()));
+    assert_eq!(first.attempts[0].bytes, document.len());
+    assert!(sync.ready(Duration::ZERO).await);
+    assert_eq!(server.requests().len(), 1);
+    // Gives the writer its time.
+    sync.shutdown(60 * SECOND).await;
+    assert_eq!(sync.health().kept, (1, 0));
+
+    // Next time, an hour later, nobody is there.
+    server.stop();
+    let store = empty();
+    let later = common::HandClock::at(NOW + 3_600_000);
+    let sync = SpecSync::start(options(), Arc::clone(&store), sources, later, &Handle::current());
+    let details = sync.initialize().await;
+    assert_eq!(told(&details), ["network unreachable", "last-known-good Applied"]);
+    assert_eq!(details.data_age, Some(3_600 * SECOND));
+    assert_eq!(details.source, SpecSourceKind::Adapter("LastKnownGood".into()));
+    assert!(gate(&store));
+}
+
+#[tokio::test]
+async fn a_silent_source_does_not_eat_the_time_of_the_next() {
+    let time = FrozenTime::start();
+    let (silent, server) = (FakeStatsig::start().unwrap(), FakeStatsig::start().unwrap());
+    server.publish_specs(specs(5, true));
+    silent.fail_always(Endpoint::SpecsV2, Some(Fault::Hang));
+    let store = empty();
+    let mut sources = SpecSources::new();
+    sources.initial = vec![Arc::new(network(&silent).spec_source()), Arc::new(network(&server).spec_source())];
+    let mut options = options();
+    options.init_timeout = Some(4 * SECOND);
+    let sync = Arc::new(start(options, &store, sources));
+    let details = tokio::spawn({
+        let sync = Arc::clone(&sync);
+        async move { sync.initialize().await }
+    });
+    silent.wait_for_requests(Endpoint::SpecsV2, 1).await;
+    time.advance(Duration::from_millis(1_900)).await;
+    assert_eq!(server.requests().len(), 0);
+    time.advance(Duration::from_millis(200)).await;
+    let details = details.await.unwrap();
+    assert_eq!(told(&details), ["network Pending", "network Applied"]);
+    assert!(!details.timed_out && gate(&store));
+}
+
+#[tokio::test]
+async fn a_hedged_start_takes_the_first_and_then_the_freshest() {
+    let time = FrozenTime::start();
+    let (slow, server) = (FakeStatsig::start().unwrap(), FakeStatsig::start().unwrap());
+    slow.publish_specs(specs(9, false));
+    server.publish_specs(specs(5, true));
+    // Late by the server's clock, long after the hedge by ours.
+    slow.fail_always(Endpoint::SpecsV2, Some(Fault::Late(Duration::from_millis(300))));
+    let store = empty();
+    let mut sources = SpecSources::new();
+    sources.initial = vec![Arc::new(network(&slow).spec_source()), Arc::new(network(&server).spec_source())];
+    let mut options = options();
+    options.hedge_after = Some(SECOND);
+    let sync = Arc::new(start(options, &store, sources));
+    let details = tokio::spawn({
+        let sync = Arc::clone(&sync);
+        async move { sync.initialize().await }
+    });
+    slow.wait_for_requests(Endpoint::SpecsV2, 1).await;
+    time.advance(SECOND + Duration::from_millis(100)).await;
+    let details = details.await.unwrap();
+    assert_eq!((told(&details), details.specs_time), (vec!["network Pending".into(), "network Applied".into()], 5));
+    sync.subscribe().wait_for(|time| *time == 9).await.unwrap();
+    assert!(!gate(&store));
+}
+
+#[tokio::test]
+async fn when_the_time_is_up_loading_goes_on() {
+    let time = FrozenTime::start();
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs(5, true));
+    server.fail_once(Endpoint::SpecsV2, Fault::Late(Duration::from_millis(300)));
+    let store = empty();
+    let sources = SpecSources::new().then(Arc::new(network(&server).spec_source()));
+    let mut options = options();
+    options.init_timeout = Some(SECOND);
+    let sync = Arc::new(start(options, &store, sources));
+    let details = tokio::spawn({
+        let sync = Arc::clone(&sync);
+        async move { sync.initialize().await }
+    });
+    server.wait_for_requests(Endpoint::SpecsV2, 1).await;
+    time.advance(SECOND + Duration::from_millis(100)).await;
+    let details = details.await.unwrap();
+    assert!(details.timed_out && !details.init_success && !details.is_config_spec_ready);
+    assert_eq!(
+        (told(&details), details.duration),
+        (vec!["network Pending".to_owned()], SECOND + Duration::from_millis(100))
+    );
+    assert_eq!(store.load().source(), &SpecSourceKind::Loading);
+    assert!(sync.ready(Duration::from_secs(1_000)).await && gate(&store));
+}
+
+#[tokio::test]
+async fn statsigs_own_servers_are_asked_behind_a_proxy_that_fails() {
+    let (proxy, statsig) = (FakeStatsig::start().unwrap(), FakeStatsig::start().unwrap());
+    statsig.publish_specs(specs(5, true));
+    for fault in [Fault::Status(400, String::new()), Fault::Body(b"{".to_vec()), Fault::Cut(3), Fault::Close] {
+        proxy.fail_always(Endpoint::SpecsV2, Some(fault));
+        let store = empty();
+        let mut sources = SpecSources::new().then(Arc::new(network(&proxy).spec_source()));
+        sources.fallback = Some(Arc::new(network(&statsig).spec_source()));
+        let details = start(options(), &store, sources).initialize().await;
+        assert!(details.is_config_spec_ready && details.attempts.len() == 2 && gate(&store));
+    }
+}
+
+#[tokio::test]
+async fn local_mode_makes_no_connection() {
+    let time = FrozenTime::start();
+    let server = FakeStatsig::start().unwrap();
+    let kept = stored(&specs(5, true)).await;
+    for with_store in [true, false] {
+        let store = empty();
+        let mut sources = SpecSources::new().then(Arc::new(network(&server).spec_source()));
+        sources.fallback = Some(Arc::new(network(&server).spec_source()));
+        if with_store {
+            sources = sources.then(store_source(&kept));
+        }
+        let mut options = options();
+        options.local_mode = true;
+        let sync = start(options, &store, sources);
+        let details = sync.initialize().await;
+        assert!(details.init_success && details.is_config_spec_ready == with_store);
+        assert_eq!(details.error, None);
+        time.advance(60 * SECOND).await;
+        sync.sync_now().await;
+    }
+    assert_eq!((server.connections(), server.requests().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn what_comes_from_the_network_is_shared_and_nothing_else() {
+    let server = FakeStatsig::start().unwrap();
+    let document = specs(7, true);
+    server.publish_specs(document.clone());
+    let keys = StoreKeys::new(KEY);
+    let name = keys.key(&StorePath::SpecsV2, StoreFormat::PlainText, KeySchema::Hashed).name;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("specs.json");
+    std::fs::write(&file, specs(9, true)).unwrap();
+    // Whence specs come, what the store held, what it holds then.
+    let from_network: Arc<dyn SpecSource> = Arc::new(network(&server).spec_source());
+    let from_file: Arc<dyn SpecSource> = Arc::new(FileSpecSource::new(&file, clock()));
+    let newer = specs(8, true);
+    for (source, held, expected) in [
+        (&from_network, "", &*document),
+        (&from_network, "garbage", &document),
+        (&from_network, &newer, &newer),
+        (&from_file, "", ""),
+        (&bootstrap(&specs(9, true)), "", ""),
+    ] {
+        let (store, kept) = (empty(), stored(held).await);
+        let mut sources = SpecSources::new();
+        sources.initial = vec![Arc::clone(source)];
+        sources.write_back = Some(StoreWriter::new(kept.clone(), &key(), KeySchema::Hashed));
+        let sync = start(options(), &store, sources);
+        assert!(sync.initialize().await.is_config_spec_ready);
+        sync.shutdown(60 * SECOND).await;
+        let found = kept.get(&name).await.unwrap().result.unwrap_or_default();
+        assert_eq!(found, expected, "{}", source.name());
+    }
+}
+
+/// Panics at every question but the last of a few.
+struct Fragile(AtomicU32);
+
+#[async_trait::async_trait]
+impl SpecSource for Fragile {
+    fn name(&self) -> &str {
+        "fragile"
+    }
+    fn kind(&self) -> SpecSourceKind {
+        SpecSourceKind::Bootstrap
+    }
+    async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
+        assert!(self.0.fetch_add(1, Ordering::Relaxed) > 2, "as the test wants it");
+        Err(SourceError::new(SourceErrorKind::Empty, "nothing"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sources_and_listeners_that_panic_take_nothing_down() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let mut options = options();
+    options.on_update = Some(Arc::new({
+        let heard = Arc::clone(&heard);
+        move |updated| {
+            heard.lock().unwrap().push((updated.previous_time, updated.time, updated.update.document.len()));
+            panic!("as the test wants it");
+        }
+    }));
+    let store = empty();
+    let later = Arc::new(BootstrapSpecSource::new(specs(5, true).into_bytes(), clock()));
+    let fragile = Arc::new(Fragile(AtomicU32::new(0)));
+    let mut sources = SpecSources::new().then(fragile.clone());
+    sources.initial.push(later.clone());
+    let sync = start(options, &store, sources);
+    let details = sync.initialize().await;
+    assert_eq!(told(&details), ["fragile failing", "bootstrap Applied"]);
+    assert_eq!(*heard.lock().unwrap(), [(0, 5, specs(5, true).len())]);
+    // The poller panics twice and comes back.
+    while fragile.0.load(Ordering::Relaxed) < 4 {
+        tokio::time::sleep(SECOND).await;
+    }
+    assert_eq!(sync.health().panics, 4);
+}
