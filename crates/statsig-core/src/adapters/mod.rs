@@ -6,6 +6,7 @@
 //! background tasks, and no particular runtime is assumed.
 
 mod clock;
+mod data_store;
 mod event_sink;
 mod id_list_lookup;
 mod noop_sink;
@@ -13,6 +14,11 @@ mod override_adapter;
 mod spec_source;
 
 pub use clock::{Clock, FixedClock};
+pub use data_store::{
+    AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion,
+    InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys,
+    StorePath, StoreResponse,
+};
 pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, SinkError};
 pub use id_list_lookup::{ID_HASH_LENGTH, IdHash, IdListLookup, InMemoryIdLists, id_hash};
 pub use noop_sink::NoopSink;

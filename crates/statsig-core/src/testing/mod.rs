@@ -4,6 +4,9 @@
 //! implementation needs, against a fresh instance with a working destination. It panics, as tests
 //! do, where the contract is broken.
 
+#[allow(clippy::panic, reason = "a contract test fails by panicking")]
+mod data_store;
 mod event_sink;
 
+pub use data_store::data_store_contract;
 pub use event_sink::event_sink_contract;

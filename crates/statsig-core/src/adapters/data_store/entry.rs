@@ -1,0 +1,245 @@
+//! What a store holds under a key, and how it is asked for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::keys::{StoreFormat, StoreKey};
+
+/// Which state of a project a payload is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub struct EntryVersion {
+    /// When the project was last changed, in milliseconds since 1970: the payload's own `time`, and
+    /// the only thing that orders payloads.
+    pub lcut: u64,
+    /// The payload's own checksum, if it has one.
+    pub checksum: Option<String>,
+}
+
+impl EntryVersion {
+    /// A version.
+    #[must_use]
+    pub fn new(lcut: u64, checksum: Option<String>) -> Self {
+        Self { lcut, checksum: checksum.filter(|checksum| !checksum.is_empty()) }
+    }
+
+    /// Reads the version of a JSON payload. `None` if it is no JSON object, has no usable `time`, or
+    /// says that it has no updates. Reads the whole text, and keeps nothing of it.
+    ///
+    /// ```
+    /// use statsig_core::EntryVersion;
+    ///
+    /// let version = EntryVersion::of_json(br#"{"has_updates": true, "time": 17.0, "checksum": "c"}"#);
+    /// assert_eq!(version, Some(EntryVersion::new(17, Some("c".into()))));
+    /// assert_eq!(EntryVersion::of_json(br#"{"has_updates": false, "time": 17}"#), None);
+    /// ```
+    #[must_use]
+    pub fn of_json(text: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Head {
+            has_updates: Option<serde_json::Value>,
+            time: Option<serde_json::Number>,
+            checksum: Option<serde_json::Value>,
+        }
+        let head: Head = serde_json::from_slice(text).ok()?;
+        if head.has_updates.is_some_and(|value| value == false) {
+            return None;
+        }
+        let time = head.time?;
+        let lcut = time.as_u64().or_else(|| {
+            let float = time.as_f64().filter(|time| time.fract() == 0.0)?;
+            (0.0..=MAX_EXACT_FLOAT).contains(&float).then_some(float as u64)
+        })?;
+        let checksum = head.checksum.and_then(|value| value.as_str().map(str::to_owned));
+        Some(Self::new(lcut, checksum))
+    }
+
+    /// Whether a payload of this version would change anything for who has the other: it is not
+    /// older, and not the same by time and checksum. Without checksums, equal times count as news.
+    #[must_use]
+    pub fn is_news_to(&self, known: &Self) -> bool {
+        self.lcut > known.lcut
+            || self.lcut == known.lcut && (self.checksum.is_none() || self.checksum != known.checksum)
+    }
+}
+
+/// Up to here every integer is a float.
+const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
+
+/// A payload in a store.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreEntry {
+    /// The payload as the server sent it, not compressed by the store.
+    pub bytes: Vec<u8>,
+    /// How it is encoded.
+    pub format: StoreFormat,
+    /// Which state of the project it is; `None` if the store cannot tell.
+    pub version: Option<EntryVersion>,
+    /// When it was stored, in milliseconds since 1970 by the writer's clock; `None` if unknown.
+    pub stored_at_ms: Option<u64>,
+    /// Whether it is only the difference to an earlier payload. No store takes those.
+    pub is_delta: bool,
+}
+
+impl StoreEntry {
+    /// A payload that was received from a server, with its version.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>, format: StoreFormat, version: EntryVersion) -> Self {
+        Self { bytes, format, version: Some(version), stored_at_ms: None, is_delta: false }
+    }
+
+    /// A JSON payload; reads its version from it, as [`EntryVersion::of_json`] does.
+    #[must_use]
+    pub fn json(bytes: Vec<u8>) -> Self {
+        let version = EntryVersion::of_json(&bytes);
+        Self { bytes, format: StoreFormat::PlainText, version, stored_at_ms: None, is_delta: false }
+    }
+
+    /// The same with another version, for a store that knows it.
+    #[must_use]
+    pub fn with_version(mut self, version: Option<EntryVersion>) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The same with another time of storing.
+    #[must_use]
+    pub fn with_stored_at_ms(mut self, stored_at_ms: Option<u64>) -> Self {
+        self.stored_at_ms = stored_at_ms;
+        self
+    }
+
+    /// The same, marked as a difference or not.
+    #[must_use]
+    pub fn with_delta(mut self, is_delta: bool) -> Self {
+        self.is_delta = is_delta;
+        self
+    }
+}
+
+/// Shows everything but the payload.
+impl fmt::Debug for StoreEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreEntry")
+            .field("len", &self.bytes.len())
+            .field("format", &self.format)
+            .field("version", &self.version)
+            .field("stored_at_ms", &self.stored_at_ms)
+            .field("is_delta", &self.is_delta)
+            .finish()
+    }
+}
+
+/// What [`get_entry`](super::DataStore::get_entry) looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntryRequest {
+    /// Where to look, best first: of entries with the same time the first counts.
+    pub keys: Arc<[StoreKey]>,
+    /// What the caller has: an entry that is no news to it is not worth reading.
+    pub known: Option<EntryVersion>,
+}
+
+impl EntryRequest {
+    /// Looks under some keys.
+    #[must_use]
+    pub fn new(keys: impl Into<Arc<[StoreKey]>>) -> Self {
+        Self { keys: keys.into(), known: None }
+    }
+
+    /// The same, only for what is news to who has this version.
+    #[must_use]
+    pub fn unless_known(mut self, known: Option<EntryVersion>) -> Self {
+        self.known = known;
+        self
+    }
+}
+
+/// Whether an older payload may replace a newer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum PutMode {
+    /// Never: the payload's own time decides.
+    #[default]
+    IfNewer,
+    /// It may: for a roll-back that an operator decided.
+    Force,
+}
+
+/// What became of a payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PutOutcome {
+    /// It is stored.
+    Written,
+    /// The same payload was there; how long it is kept begins anew.
+    Refreshed,
+    /// A newer one was there, and stays.
+    SkippedOlder {
+        /// The time of the one that stays, if known.
+        stored_lcut: Option<u64>,
+    },
+    /// It is a difference, which no store takes.
+    SkippedDelta,
+}
+
+/// What became of an [`append`](super::DataStore::append).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AppendOutcome {
+    /// The value is longer by what was appended.
+    Appended,
+    /// The value did not have the length that the caller knows, and stays as it was.
+    LengthDiffers {
+        /// How long it is in bytes; 0 if there is none.
+        len: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_json() {
+        for (text, lcut) in [
+            (r#"{"time": 5}"#, Some(5)),
+            (r#"{"x": {"time": 9}, "time": 5e0, "checksum": null}"#, Some(5)),
+            ("{\"time\"\n: 1.7e12, \"checksum\": 3}", Some(1_700_000_000_000)),
+            (r#"{"time": 5.5}"#, None),
+            (r#"{"time": -5}"#, None),
+            (r#"{"time": 1e300}"#, None),
+            (r#"{"time": "5"}"#, None),
+            (r#"{"time": null}"#, None),
+            (r#"{"has_updates": false}"#, None),
+            (r#"{"has_updates": "no", "time": 5}"#, Some(5)),
+            ("{}", None),
+            ("[5]", None),
+            ("", None),
+            (r#"{"time": 5"#, None),
+            ("{\"time\": 5, \"a\": \"\u{fffd}\"} x", None),
+        ] {
+            assert_eq!(EntryVersion::of_json(text.as_bytes()).map(|version| version.lcut), lcut, "{text}");
+        }
+        assert_eq!(EntryVersion::of_json(b"{\"time\": 5, \"a\": \"\xff\"}").map(|version| version.lcut), Some(5));
+    }
+
+    #[test]
+    fn news() {
+        let version = |lcut, checksum: &str| EntryVersion::new(lcut, Some(checksum.to_owned()));
+        assert!(version(2, "a").is_news_to(&version(1, "a")));
+        assert!(!version(1, "a").is_news_to(&version(2, "b")));
+        assert!(version(1, "a").is_news_to(&version(1, "b")));
+        assert!(!version(1, "a").is_news_to(&version(1, "a")));
+        assert!(version(1, "").is_news_to(&version(1, "")), "nothing tells them apart");
+    }
+
+    #[test]
+    fn debug_shows_no_payload() {
+        let shown = format!("{:?}", StoreEntry::json(b"{\"time\": 5, \"private\": 1}".to_vec()));
+        assert!(shown.contains("lcut: 5") && !shown.contains("private") && !shown.contains("112, "), "{shown}");
+    }
+}
