@@ -11,3 +11,5 @@
 pub mod conformance;
 pub mod generate;
 pub mod observe;
+#[cfg(feature = "redis-server")]
+pub mod redis_server;
