@@ -28,6 +28,8 @@ use crate::stats::Counters;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// The longest wait where the last attempt did subscribe.
+const LONGEST_AFTER_SUCCESS: Duration = Duration::from_millis(200);
 /// A subscription that lived so long counts as having worked.
 const WORKED: Duration = Duration::from_secs(10);
 
@@ -144,9 +146,7 @@ impl Subscription {
                 self.counters.interruptions.add(1);
                 self.pending.push(ChangeHint::Interrupted);
                 tracing::info!(reason = %failure, "Redis: changes are not noticed for now");
-                if begun.elapsed() >= WORKED {
-                    pause = FIRST_PAUSE;
-                }
+                pause = if begun.elapsed() >= WORKED { FIRST_PAUSE } else { pause.min(LONGEST_AFTER_SUCCESS) };
             } else {
                 tracing::debug!(reason = %failure, "Redis: cannot subscribe to changes");
             }
@@ -199,6 +199,8 @@ impl Subscription {
 
     fn rose(&mut self) {
         self.stands = true;
+        // Whoever hears of it reads next.
+        self.link.answered();
         self.counters.subscriptions.add(1);
         self.pending.push(ChangeHint::Subscribed);
     }

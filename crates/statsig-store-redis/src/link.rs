@@ -1,7 +1,7 @@
 //! The way to Redis: one shared connection that is made when needed, and made anew when it fails.
 //!
-//! Every command has a time limit, a bounded number of attempts, and a breaker in front: after five
-//! failures in a row commands fail at once, while one in a while probes. There is no task and no
+//! Every command has a time limit, a bounded number of attempts, and a breaker in front: after
+//! repeated failures commands fail at once, while one in a while probes. There is no task and no
 //! state machine: whoever finds the connection broken makes the next one, under a lock.
 //!
 //! The `redis` crate has a `ConnectionManager` for a single server. It is not used, because sentinels
@@ -173,6 +173,11 @@ impl Link {
             return Err(Failure::Closed);
         }
         self.connector.subscribe().await
+    }
+
+    /// That the server was seen to answer: nobody has to wait for a probe.
+    pub(crate) fn answered(&self) {
+        self.breaker.reset();
     }
 
     /// A connection of its own, for commands that wait.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Failures in a row that open the breaker.
+/// Failures in a row that open the breaker, and over how long.
 const FAILURES: u32 = 5;
+const SPAN: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -16,6 +17,8 @@ pub(crate) struct Breaker(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
+    /// When the first of them was.
+    since: Option<Instant>,
     pause: Duration,
     /// Until when nothing is tried, and why.
     open: Option<(Instant, Box<str>)>,
@@ -49,6 +52,11 @@ impl Breaker {
         Turn { breaker: self, settled: false }
     }
 
+    /// That the server was seen to work.
+    pub(crate) fn reset(&self) {
+        *self.lock() = State::default();
+    }
+
     /// The last failure, while the breaker is open.
     pub(crate) fn is_open(&self) -> Option<Box<str>> {
         self.lock().open.as_ref().map(|(_, why)| why.clone())
@@ -70,7 +78,9 @@ impl Turn<'_> {
         let mut state = self.breaker.lock();
         state.failures = state.failures.saturating_add(1);
         state.probing = false;
-        if state.failures >= FAILURES {
+        let since = *state.since.get_or_insert_with(Instant::now);
+        // A blip may fail many commands at once.
+        if state.failures >= FAILURES && since.elapsed() >= SPAN {
             state.pause = (state.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
             let until = Instant::now() + jittered(state.pause);
             state.open = Some((until, why.into()));
@@ -100,10 +110,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn opens_after_failures_probes_once_and_closes() {
         let breaker = Breaker::default();
-        for _ in 0..FAILURES {
+        for _ in 0..2 * FAILURES {
             assert!(breaker.admit().is_ok());
-            breaker.turn().failed("down".to_owned());
+            breaker.turn().failed("blip".to_owned());
         }
+        assert!(breaker.admit().is_ok(), "they may all have one cause");
+        tokio::time::advance(SPAN).await;
+        breaker.turn().failed("down".to_owned());
         assert_eq!(breaker.admit().unwrap_err().as_ref(), "down");
         tokio::time::advance(FIRST_PAUSE).await;
         assert!(breaker.admit().is_ok(), "one probes");

@@ -125,8 +125,13 @@ impl Inner {
         key: &StoreKey,
         peek: Peek,
     ) -> Result<Option<(Option<EntryVersion>, Option<StoreEntry>)>, DataStoreError> {
-        if let Some(version) = self.memory.version(&key.name, peek.fields.lcut, peek.len).or_else(|| peek.version()) {
-            return Ok(Some((Some(version), None)));
+        let version = match peek.version() {
+            Some(version) if version.checksum.is_some() => Some(version),
+            // Somebody wrote it who stores no checksum. Reading it once told.
+            version => self.memory.version(&key.name, peek.fields.lcut, peek.len).or(version),
+        };
+        if version.is_some() {
+            return Ok(Some((version, None)));
         }
         if key.format == StoreFormat::StatsigBr && peek.layout == Layout::Hash {
             return Ok(Some((None, None)));

@@ -1,7 +1,12 @@
 //! The store against real servers, which each test starts for itself.
 
+mod access;
 mod contract;
+mod failover;
 mod layouts;
+mod ordering;
+mod outages;
+mod propagation;
 
 use std::time::Duration;
 
