@@ -8,6 +8,8 @@ mod options;
 mod script;
 mod stats;
 mod store;
+#[cfg(feature = "streams")]
+pub mod streams;
 
 pub use error::OptionsError;
 pub use options::{Layout, RedisOptions, TlsOptions};

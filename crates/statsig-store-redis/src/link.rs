@@ -180,15 +180,6 @@ impl Link {
         self.breaker.reset();
     }
 
-    /// A connection of its own, for commands that wait.
-    #[cfg(feature = "streams")]
-    pub(crate) async fn dedicated(&self) -> Result<Conn, Failure> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Failure::Closed);
-        }
-        self.connector.connect().await
-    }
-
     /// Why commands fail at once, if they do.
     pub(crate) fn paused(&self) -> Option<Box<str>> {
         self.breaker.is_open()

@@ -7,6 +7,8 @@ mod layouts;
 mod ordering;
 mod outages;
 mod propagation;
+#[cfg(feature = "streams")]
+mod streams;
 
 use std::time::Duration;
 
