@@ -80,8 +80,14 @@ impl Failure {
 
     /// Whether it says something about Redis as a whole, rather than about one command.
     pub(crate) fn is_outage(&self) -> bool {
-        matches!(self.kind(), DataStoreErrorKind::Timeout | DataStoreErrorKind::Unavailable)
-            || self.code().is_some_and(|code| matches!(code, "WRONGPASS" | "NOAUTH"))
+        let no_login = match self {
+            Self::Redis(error) => {
+                error.kind() == ErrorKind::AuthenticationFailed
+                    || error.code().is_some_and(|code| matches!(code, "WRONGPASS" | "NOAUTH"))
+            }
+            _ => false,
+        };
+        no_login || matches!(self.kind(), DataStoreErrorKind::Timeout | DataStoreErrorKind::Unavailable)
     }
 
     /// The error of an operation on the store.

@@ -23,7 +23,8 @@ pub(crate) enum Topology {
 }
 
 /// How new values are laid out. A value that is already there keeps the layout that it has, and
-/// either is read.
+/// either is read. Values under flat keys (`statsig.cache` and the like) and values that grow by
+/// `append` are bare payloads in any case, since that is all that their readers know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Layout {
@@ -285,6 +286,21 @@ impl RedisOptions {
         self
     }
 
+    /// Whether any connection uses TLS.
+    pub(crate) fn uses_tls(&self) -> bool {
+        self.tls.is_some()
+            || self.sentinel_tls.is_some()
+            || self.known().iter().any(|info| matches!(info.addr(), ConnectionAddr::TcpTls { .. }))
+    }
+
+    /// The servers that are known by URL.
+    fn known(&self) -> &[ConnectionInfo] {
+        match &self.topology {
+            Topology::Single(info) => std::slice::from_ref(info),
+            Topology::Cluster(infos) | Topology::Sentinel { sentinels: infos, .. } => infos,
+        }
+    }
+
     /// Looks for everything that cannot work.
     pub(crate) fn check(&self) -> Result<(), OptionsError> {
         let mut problems = Vec::new();
@@ -313,10 +329,7 @@ impl RedisOptions {
             self.login.password.is_some() && self.login.password_file.is_some(),
             "both `password` and `password_file` are set",
         );
-        let infos: &[ConnectionInfo] = match &self.topology {
-            Topology::Single(info) => std::slice::from_ref(info),
-            Topology::Cluster(infos) | Topology::Sentinel { sentinels: infos, .. } => infos,
-        };
+        let infos = self.known();
         problem(infos.is_empty(), "no URL is given");
         let is_cluster = matches!(self.topology, Topology::Cluster(_));
         problem(is_cluster && !cfg!(feature = "cluster"), "a cluster needs the feature `cluster`");
@@ -328,9 +341,7 @@ impl RedisOptions {
             problem(self.sentinel_tls.is_some(), "`sentinel_tls` is set without sentinels");
             problem(self.sentinel_login.password.is_some(), "`sentinel_login` is set without sentinels");
         }
-        let tls = self.tls.is_some()
-            || self.sentinel_tls.is_some()
-            || infos.iter().any(|info| matches!(info.addr(), ConnectionAddr::TcpTls { .. }));
+        let tls = self.uses_tls();
         problem(tls && !cfg!(feature = "tls"), "TLS needs the feature `tls`");
         problem(
             infos.iter().any(|info| matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. })),

@@ -141,6 +141,9 @@ impl Inner {
 
     /// Remembers what a write ran into, for [`health`](DataStore::health).
     fn note_write<T>(&self, result: &Result<T, DataStoreError>) {
+        if self.read_only {
+            return;
+        }
         let problem = match result {
             Ok(_) => None,
             Err(error) => match error.kind() {
@@ -151,6 +154,12 @@ impl Inner {
             },
         };
         *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
+    /// How a value is laid out that is not there yet. The flat keys of earlier generations are read
+    /// by SDKs with a plain GET only.
+    fn layout_of_new(&self, key: &str) -> Layout {
+        if key.starts_with("statsig|") || key.starts_with("statsig::") { self.layout } else { Layout::String }
     }
 
     fn ttl_seconds(&self) -> u64 {

@@ -32,7 +32,9 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn new(options: &RedisOptions) -> Result<Self, OptionsError> {
         #[cfg(feature = "tls")]
-        install_crypto();
+        if options.uses_tls() {
+            install_crypto();
+        }
         let connector = Self {
             topology: options.topology.clone(),
             login: options.login.clone(),
@@ -184,14 +186,15 @@ impl Connector {
     #[cfg(feature = "cluster")]
     fn cluster(&self, infos: &[ConnectionInfo], login: &Login) -> Result<redis::cluster::ClusterClient, Failure> {
         let nodes = infos.iter().map(|info| self.secured(self.server(info.clone(), login)));
-        let mut builder = redis::cluster::ClusterClientBuilder::new(nodes)
+        let builder = redis::cluster::ClusterClientBuilder::new(nodes)
             .connection_timeout(self.connect_timeout)
             .response_timeout(self.response_timeout)
             .retries(3)
             .max_retry_wait(500)
             .min_retry_wait(20);
+        #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            builder = builder.tls(redis::TlsMode::Secure).certs(certificates(tls));
+            return Ok(builder.tls(redis::TlsMode::Secure).certs(certificates(tls)).build()?);
         }
         Ok(builder.build()?)
     }
@@ -207,7 +210,11 @@ impl Connector {
 
     #[cfg(feature = "cluster")]
     fn secured(&self, info: ConnectionInfo) -> ConnectionInfo {
-        if self.tls.is_some() { over_tls(info) } else { info }
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return over_tls(info);
+        }
+        info
     }
 }
 
@@ -247,7 +254,7 @@ fn client(info: ConnectionInfo, tls: Option<&TlsOptions>) -> redis::RedisResult<
     }
 }
 
-#[cfg(any(feature = "tls", feature = "cluster"))]
+#[cfg(feature = "tls")]
 fn over_tls(info: ConnectionInfo) -> ConnectionInfo {
     match info.addr().clone() {
         ConnectionAddr::Tcp(host, port) => {
@@ -257,7 +264,7 @@ fn over_tls(info: ConnectionInfo) -> ConnectionInfo {
     }
 }
 
-#[cfg(any(feature = "tls", feature = "cluster"))]
+#[cfg(feature = "tls")]
 fn certificates(tls: &TlsOptions) -> redis::TlsCertificates {
     redis::TlsCertificates {
         client_tls: tls

@@ -244,7 +244,7 @@ impl Inner {
 
     /// The layout that a key had last, and then the other.
     fn layouts(&self, key: &str) -> [Layout; 2] {
-        match self.memory.layout(key).unwrap_or(self.layout) {
+        match self.memory.layout(key).unwrap_or(self.layout_of_new(key)) {
             Layout::Hash => [Layout::Hash, Layout::String],
             Layout::String => [Layout::String, Layout::Hash],
         }
@@ -259,7 +259,7 @@ impl Inner {
     ) -> Result<Option<T>, DataStoreError> {
         match found {
             Ok(found) => {
-                if self.memory.layout(key).unwrap_or(self.layout) != layout {
+                if self.memory.layout(key).unwrap_or(self.layout_of_new(key)) != layout {
                     self.memory.set_layout(key, layout);
                 }
                 Ok(Some(found))

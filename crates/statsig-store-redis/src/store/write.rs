@@ -97,7 +97,7 @@ impl Inner {
                 self.writer.as_bytes(),
                 if format == StoreFormat::StatsigBr { b"pb" } else { b"json" },
                 codec.as_bytes(),
-                if self.layout == Layout::String { b"string" } else { b"hash" },
+                if self.layout_of_new(key) == Layout::String { b"string" } else { b"hash" },
                 assumed.0.as_bytes(),
                 assumed.1.as_bytes(),
                 assumed.2.as_bytes(),

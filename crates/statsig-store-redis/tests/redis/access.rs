@@ -120,7 +120,7 @@ async fn a_wrong_password_is_said_and_a_right_one_heals() {
 async fn a_replica_is_read_but_not_written() {
     let master = RedisServer::start().unwrap();
     let of = format!("127.0.0.1 {}", master.port());
-    let replica = RedisServer::start_with(&[("replicaof", &of), ("repl-diskless-sync-delay", "0")]).unwrap();
+    let replica = RedisServer::start_with(&[("replicaof", &of)]).unwrap();
     wait_until("the replica is in sync", || {
         replica.command(&["INFO", "replication"]).unwrap().text().contains("master_link_status:up")
     })

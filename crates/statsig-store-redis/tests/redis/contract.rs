@@ -2,7 +2,9 @@
 
 use statsig_core::testing::data_store_contract;
 use statsig_store_redis::{Layout, RedisDataStore, RedisOptions};
-use statsig_testkit::redis_server::{RedisCluster, RedisSentinel, RedisServer};
+#[cfg(feature = "cluster")]
+use statsig_testkit::redis_server::RedisCluster;
+use statsig_testkit::redis_server::{RedisSentinel, RedisServer};
 
 use crate::{options, soon};
 

@@ -214,6 +214,11 @@ async fn id_lists_and_their_manifest() {
     server.command(&["SET", &file.name, "+bbbbbbbb\n"]).unwrap();
     assert_eq!(store.append(&file.name, 10, b"+cccccccc\n").await.unwrap(), AppendOutcome::Appended);
     assert_eq!(server.command(&["GET", &file.name]).unwrap().text(), "+bbbbbbbb\n+cccccccc\n");
+    // Under flat keys others look with a plain GET.
+    for key in [StoreKey::legacy_specs(), StoreKey::legacy_id_list("vips")] {
+        store.set(&key.name, "{}", None).await.unwrap();
+        assert_eq!(server.command(&["GET", &key.name]).unwrap().text(), "{}");
+    }
     assert_eq!(store.append(&file.name, 10, b"x").await.unwrap(), AppendOutcome::LengthDiffers { len: 20 });
 }
 

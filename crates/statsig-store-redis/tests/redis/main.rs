@@ -1,5 +1,7 @@
 //! The store against real servers, which each test starts for itself.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::use_debug, reason = "helpers of tests may fail like tests")]
+
 mod access;
 mod contract;
 mod failover;
@@ -48,7 +50,7 @@ pub(crate) fn payload_with(lcut: u64, checksum: &str, filler: usize) -> StoreEnt
 
 /// Fails a test that waits in vain.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(20), future).await {
+    match tokio::time::timeout(Duration::from_secs(60), future).await {
         Ok(value) => value,
         Err(_) => panic!("waited in vain for {what}"),
     }

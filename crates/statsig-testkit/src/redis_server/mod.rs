@@ -23,11 +23,14 @@ pub use resp::Reply;
 pub use sentinel::RedisSentinel;
 
 /// Time for a server to start, or to get into another state.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at a server.
 const GLANCE: Duration = Duration::from_millis(5);
 /// A port that was free may be taken when the server binds it.
 const ATTEMPTS: usize = 5;
+
+/// Nothing on disk; a replica need not wait for others.
+const DEFAULTS: &[(&str, &str)] = &[("save", ""), ("appendonly", "no"), ("repl-diskless-sync-delay", "0")];
 
 /// A server process.
 #[derive(Debug)]
@@ -77,7 +80,7 @@ impl RedisServer {
                 std::fs::write(&file, text)?;
                 arguments.extend([file.into(), "--sentinel".into()]);
             } else {
-                for (name, value) in [("save", ""), ("appendonly", "no")].iter().chain(configuration) {
+                for (name, value) in DEFAULTS.iter().chain(configuration) {
                     arguments.push(format!("--{name}").into());
                     arguments.push(value.into());
                 }

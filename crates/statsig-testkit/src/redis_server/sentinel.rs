@@ -22,7 +22,7 @@ impl RedisSentinel {
     pub fn start() -> io::Result<Self> {
         let master = RedisServer::start()?;
         let replica_of = format!("127.0.0.1 {}", master.port());
-        let replica = RedisServer::start_with(&[("replicaof", &replica_of), ("repl-diskless-sync-delay", "0")])?;
+        let replica = RedisServer::start_with(&[("replicaof", &replica_of)])?;
         wait_until("the replica is in sync", || {
             replica.command(&["INFO", "replication"]).is_ok_and(|info| info.text().contains("master_link_status:up"))
         })?;
