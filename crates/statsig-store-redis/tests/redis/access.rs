@@ -1,7 +1,5 @@
 //! Who may do what: users, passwords, TLS, replicas.
 
-use std::time::Duration;
-
 use statsig_core::{ChangeHint, DataStore, DataStoreErrorKind, EntryRequest, PutMode, PutOutcome, StoreHealth};
 use statsig_store_redis::{RedisDataStore, RedisOptions};
 use statsig_testkit::redis_server::{RedisServer, wait_until};
@@ -240,7 +238,7 @@ mod tls {
             );
         }
         // TLS to a port without it, and a name that the certificate does not have.
-        let plain = RedisOptions::single(&server.url()).unwrap().connect_timeout(Duration::from_millis(500));
+        let plain = RedisOptions::single(&server.url()).unwrap().connect_timeout(std::time::Duration::from_millis(500));
         assert!(RedisDataStore::open(plain.tls(tls.clone())).unwrap().initialize().await.is_err());
         let other_name = RedisOptions::single(&format!("rediss://localhost:{port}")).unwrap();
         assert!(RedisDataStore::open(other_name.tls(tls)).unwrap().initialize().await.is_err());
