@@ -63,6 +63,7 @@ struct Inner {
     memory: Memory,
     put: Script,
     append: Script,
+    remove: Script,
     /// What the last write ran into, if it was the server's state.
     problem: Mutex<Option<String>>,
     /// Whether the store was shut down.
@@ -95,6 +96,7 @@ impl RedisDataStore {
             memory: Memory::default(),
             put: Script::new(include_str!("scripts/put.lua")),
             append: Script::new(include_str!("scripts/append.lua")),
+            remove: Script::new(include_str!("scripts/remove.lua")),
             problem: Mutex::new(None),
             closed: watch::Sender::new(false),
             writer: uuid::Uuid::now_v7().simple().to_string(),
@@ -113,6 +115,20 @@ impl RedisDataStore {
     #[must_use]
     pub fn stats(&self) -> RedisStoreStats {
         self.inner.counters.snapshot()
+    }
+
+    /// Removes a value; says whether there was one.
+    ///
+    /// With a time, removes only a payload that is older, or whose time cannot be told. So whoever
+    /// writes one format clears the other: SDKs that prefer `statsig-br` to JSON, however old it is,
+    /// would be held back by it. Nobody is notified.
+    ///
+    /// # Errors
+    /// If the value may still be there.
+    pub async fn remove(&self, key: &StoreKey, older_than: Option<u64>) -> Result<bool, DataStoreError> {
+        let result = self.inner.remove_value(&key.name, key.format, older_than).await;
+        self.inner.note_write(&result);
+        self.noted(result)
     }
 
     /// Counts a failure.

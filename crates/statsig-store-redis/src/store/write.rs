@@ -126,8 +126,7 @@ impl Inner {
                 _ => return Err(malformed("an unusual answer of the script")),
             }
         }
-        let error = DataStoreError::new(DataStoreErrorKind::Unavailable, "Redis: others keep writing the same key");
-        Err(error)
+        Err(contended())
     }
 
     /// Reads a payload that somebody stored without its time, to find that out.
@@ -152,6 +151,29 @@ impl Inner {
             Some(version) => (digest, version.lcut.to_string(), version.checksum.unwrap_or_default()),
             None => (digest, String::new(), String::new()),
         })
+    }
+
+    /// Removes a value, or only one that is older than a time.
+    pub(super) async fn remove_value(
+        &self,
+        key: &str,
+        format: StoreFormat,
+        older_than: Option<u64>,
+    ) -> Result<bool, DataStoreError> {
+        self.may_write(key)?;
+        let (value, about) = (self.names.value(key), self.names.about(key));
+        let limit = older_than.map_or_else(String::new, |lcut| lcut.to_string());
+        let mut assumed = (String::new(), String::new(), String::new());
+        for _ in 0..ROUNDS {
+            let arguments: [&[u8]; 3] = [limit.as_bytes(), assumed.0.as_bytes(), assumed.1.as_bytes()];
+            let (what, digest): (u8, String) =
+                self.remove.call(&self.link, "remove", &[&value, &about], &arguments).await?;
+            match what {
+                3 => assumed = self.assume(key, format, digest).await?,
+                what => return Ok(what == 1),
+            }
+        }
+        Err(contended())
     }
 
     /// Appends to a value of a known length.
@@ -213,4 +235,9 @@ impl Inner {
         }
         command
     }
+}
+
+/// That somebody was faster in every round.
+fn contended() -> DataStoreError {
+    DataStoreError::new(DataStoreErrorKind::Unavailable, "Redis: others keep writing the same key")
 }

@@ -182,36 +182,82 @@ mod tls {
         }
     }
 
-    /// A server with TLS, for clients with certificates of the authority; the port of TLS too.
-    fn start(authority: &Authority) -> (RedisServer, u16, tempfile::TempDir) {
-        let dir = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: &str| {
-            let path = dir.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            path.to_str().unwrap().to_owned()
-        };
-        let (certificate, key) = authority.sign("127.0.0.1");
-        let (ca, certificate, key) = (file("ca", &authority.pem()), file("crt", &certificate), file("key", &key));
+    /// Configuration of servers with TLS, for clients with certificates of the authority.
+    struct Files(tempfile::TempDir);
+
+    impl Files {
+        fn new(authority: &Authority) -> Self {
+            let (certificate, key) = authority.sign("127.0.0.1");
+            let files = Self(tempfile::tempdir().unwrap());
+            for (name, text) in [("ca", authority.pem()), ("crt", certificate), ("key", key)] {
+                std::fs::write(files.path(name), text).unwrap();
+            }
+            files
+        }
+
+        fn path(&self, name: &str) -> String {
+            self.0.path().join(name).to_str().unwrap().to_owned()
+        }
+
+        fn configuration(&self, port: u16) -> Vec<(&'static str, String)> {
+            vec![
+                ("tls-port", port.to_string()),
+                ("tls-cert-file", self.path("crt")),
+                ("tls-key-file", self.path("key")),
+                ("tls-ca-cert-file", self.path("ca")),
+                ("tls-auth-clients", "yes".to_owned()),
+            ]
+        }
+    }
+
+    fn free_port() -> u16 {
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    }
+
+    fn words<'a>(configuration: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+        configuration.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    }
+
+    /// A server, and its port for TLS.
+    fn start(files: &Files) -> (RedisServer, u16) {
         for _ in 0..5 {
-            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let server = RedisServer::start_with(&[
-                ("tls-port", &port.to_string()),
-                ("tls-cert-file", &certificate),
-                ("tls-key-file", &key),
-                ("tls-ca-cert-file", &ca),
-                ("tls-auth-clients", "yes"),
-            ]);
-            if let Ok(server) = server {
-                return (server, port, dir);
+            let port = free_port();
+            if let Ok(server) = RedisServer::start_with(&words(&files.configuration(port))) {
+                return (server, port);
             }
         }
         panic!("a server with TLS does not start: is redis-server built with TLS?");
     }
 
+    #[cfg(feature = "cluster")]
+    #[tokio::test]
+    async fn a_cluster_with_tls_and_users() {
+        let authority = Authority::new();
+        let files = Files::new(&authority);
+        let ports = [free_port(), free_port(), free_port()];
+        let configurations = ports.map(|port| {
+            let mut configuration = files.configuration(port);
+            configuration.push(("tls-cluster", "yes".to_owned()));
+            configuration
+        });
+        let configurations: Vec<_> = configurations.iter().map(|it| words(it)).collect();
+        let cluster = statsig_testkit::redis_server::RedisCluster::start_with(&configurations).unwrap();
+        for node in cluster.nodes() {
+            user(node, &[WRITER, &["+cluster|slots"]].concat());
+        }
+        let (certificate, key) = authority.sign("client");
+        let tls = TlsOptions::new().authorities(authority.pem()).client_certificate(certificate, key);
+        let urls = ports.map(|port| format!("rediss://127.0.0.1:{port}"));
+        let options = RedisOptions::cluster(urls.iter().map(String::as_str)).unwrap().read_only(false).tls(tls);
+        let store = RedisDataStore::open(options.username("statsig").password(PASSWORD)).unwrap();
+        soon("the contract", statsig_core::testing::data_store_contract(&store)).await;
+    }
+
     #[tokio::test]
     async fn own_authority_and_client_certificate() {
         let authority = Authority::new();
-        let (server, port, _files) = start(&authority);
+        let files = Files::new(&authority);
+        let (server, port) = start(&files);
         let url = format!("rediss://127.0.0.1:{port}");
         let (certificate, client_key) = authority.sign("client");
         let tls = TlsOptions::new().authorities(authority.pem()).client_certificate(certificate, client_key);

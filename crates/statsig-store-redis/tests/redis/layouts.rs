@@ -164,6 +164,29 @@ async fn the_newer_of_two_formats_is_read() {
 }
 
 #[tokio::test]
+async fn older_siblings_are_removed() {
+    let server = RedisServer::start().unwrap();
+    for layout in [Layout::Hash, Layout::String] {
+        let store = RedisDataStore::open(options(&server).layout(layout).namespace(format!("{layout:?}:"))).unwrap();
+        let key = key("secret-1");
+        assert!(!store.remove(&key, None).await.unwrap());
+        store.put_entry(&key.name, &payload(10), PutMode::IfNewer).await.unwrap();
+        assert!(!store.remove(&key, Some(10)).await.unwrap());
+        assert!(store.remove(&key, Some(11)).await.unwrap());
+        store.put_entry(&key.name, &payload(10), PutMode::IfNewer).await.unwrap();
+        assert!(store.remove(&key, None).await.unwrap());
+        assert_eq!(server.command(&["DBSIZE"]).unwrap().text(), "0", "nothing stays beside it");
+        // Stored by somebody who tells no time.
+        let name = format!("{layout:?}:{}", key.name);
+        server.command(&["SET".as_bytes(), name.as_bytes(), &payload(20).bytes]).unwrap();
+        assert!(!store.remove(&key, Some(20)).await.unwrap());
+        assert!(store.remove(&key, Some(21)).await.unwrap());
+        server.command(&["HSET", &name, "config", "garbage", "lcut", "soon"]).unwrap();
+        assert!(store.remove(&key, Some(1)).await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn values_expire_unless_touched() {
     let server = RedisServer::start().unwrap();
     let hour = std::time::Duration::from_secs(3_600);

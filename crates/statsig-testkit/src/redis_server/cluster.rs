@@ -19,15 +19,20 @@ impl RedisCluster {
     /// # Errors
     /// If a node does not start, or they do not find each other.
     pub fn start(nodes: usize) -> io::Result<Self> {
-        let nodes = (0..nodes)
-            .map(|_| {
+        Self::start_with(&vec![Vec::new(); nodes])
+    }
+
+    /// Starts one node for each list of more configuration, and joins them. Needs Redis 7.
+    ///
+    /// # Errors
+    /// If a node does not start, or they do not find each other.
+    pub fn start_with(configurations: &[Vec<(&str, &str)>]) -> io::Result<Self> {
+        let nodes = configurations
+            .iter()
+            .map(|more| {
                 let bus = free_port()?.to_string();
-                RedisServer::start_with(&[
-                    ("cluster-enabled", "yes"),
-                    ("cluster-node-timeout", "2000"),
-                    ("cluster-port", &bus),
-                ])
-                .map(|node| (node, bus))
+                let usual = [("cluster-enabled", "yes"), ("cluster-node-timeout", "2000"), ("cluster-port", &*bus)];
+                RedisServer::start_with(&[&usual, more.as_slice()].concat()).map(|node| (node, bus))
             })
             .collect::<io::Result<Vec<_>>>()?;
         for (at, (node, _)) in nodes.iter().enumerate() {
@@ -35,8 +40,11 @@ impl RedisCluster {
             node.command(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &(after - 1).to_string()])?;
             node.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(at + 1).to_string()])?;
         }
-        for (node, bus) in &nodes[1..] {
-            nodes[0].0.command(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), bus])?;
+        let Some(((first, _), others)) = nodes.split_first() else {
+            return Err(io::Error::other("a cluster without nodes"));
+        };
+        for (node, bus) in others {
+            first.command(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), bus])?;
         }
         let known = format!("cluster_known_nodes:{}\r", nodes.len());
         wait_until("all nodes of the cluster know each other", || {

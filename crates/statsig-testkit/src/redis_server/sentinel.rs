@@ -20,9 +20,28 @@ impl RedisSentinel {
     /// # Errors
     /// If one does not start.
     pub fn start() -> io::Result<Self> {
-        let master = RedisServer::start()?;
-        let replica_of = format!("127.0.0.1 {}", master.port());
-        let replica = RedisServer::start_with(&[("replicaof", &replica_of)])?;
+        Self::start_as(None)
+    }
+
+    /// As [`start`](Self::start), with one password for the servers and another for the sentinels.
+    ///
+    /// # Errors
+    /// If one does not start.
+    pub fn start_secured(password: &str, sentinel_password: &str) -> io::Result<Self> {
+        Self::start_as(Some((password, sentinel_password)))
+    }
+
+    fn start_as(passwords: Option<(&str, &str)>) -> io::Result<Self> {
+        let login = |password: &str| ("default".to_owned(), password.to_owned());
+        let server = |more: &[(&str, &str)]| match passwords {
+            Some((password, _)) => {
+                let secured = [("requirepass", password), ("masterauth", password)];
+                RedisServer::start_as(&[&secured, more].concat(), Some(login(password)), false)
+            }
+            None => RedisServer::start_with(more),
+        };
+        let master = server(&[])?;
+        let replica = server(&[("replicaof", &format!("127.0.0.1 {}", master.port()))])?;
         wait_until("the replica is in sync", || {
             replica.command(&["INFO", "replication"]).is_ok_and(|info| info.text().contains("master_link_status:up"))
         })?;
@@ -31,8 +50,14 @@ impl RedisSentinel {
         let (down, failover) = (format!("down-after-milliseconds {name} 500"), format!("failover-timeout {name} 3000"));
         let sentinels = (0..3)
             .map(|_| {
-                let configuration = [("sentinel", &*monitor), ("sentinel", &*down), ("sentinel", &*failover)];
-                RedisServer::start_as(&configuration, None, true)
+                let mut configuration = vec![("sentinel", &*monitor), ("sentinel", &*down), ("sentinel", &*failover)];
+                let Some((password, sentinel_password)) = passwords else {
+                    return RedisServer::start_as(&configuration, None, true);
+                };
+                let (auth, among) =
+                    (format!("auth-pass {name} {password}"), format!("sentinel-pass {sentinel_password}"));
+                configuration.extend([("sentinel", &*auth), ("sentinel", &*among), ("requirepass", sentinel_password)]);
+                RedisServer::start_as(&configuration, Some(login(sentinel_password)), true)
             })
             .collect::<io::Result<Vec<_>>>()?;
         wait_until("the sentinels know each other and the replica", || {
