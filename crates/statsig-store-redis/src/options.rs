@@ -1,12 +1,13 @@
 //! Options of a store, checked as a whole when it is opened.
 
+mod check;
 mod tls;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use redis::{ConnectionInfo, IntoConnectionInfo};
 
 use crate::error::OptionsError;
 pub use tls::TlsOptions;
@@ -285,73 +286,6 @@ impl RedisOptions {
         self.keepalive = keepalive;
         self
     }
-
-    /// Whether any connection uses TLS.
-    pub(crate) fn uses_tls(&self) -> bool {
-        self.tls.is_some()
-            || self.sentinel_tls.is_some()
-            || self.known().iter().any(|info| matches!(info.addr(), ConnectionAddr::TcpTls { .. }))
-    }
-
-    /// The servers that are known by URL.
-    fn known(&self) -> &[ConnectionInfo] {
-        match &self.topology {
-            Topology::Single(info) => std::slice::from_ref(info),
-            Topology::Cluster(infos) | Topology::Sentinel { sentinels: infos, .. } => infos,
-        }
-    }
-
-    /// Looks for everything that cannot work.
-    pub(crate) fn check(&self) -> Result<(), OptionsError> {
-        let mut problems = Vec::new();
-        let mut problem = |wrong: bool, what: &str| {
-            if wrong {
-                problems.push(what.to_owned());
-            }
-        };
-        for (timeout, name) in [
-            (self.connect_timeout, "connect_timeout"),
-            (self.read_timeout, "read_timeout"),
-            (self.write_timeout, "write_timeout"),
-            (self.keepalive, "keepalive"),
-        ] {
-            problem(timeout.is_zero(), &format!("`{name}` is zero"));
-        }
-        problem(self.attempts == 0, "`attempts` is zero");
-        problem(self.max_value_bytes == 0, "`max_value_bytes` is zero");
-        problem(self.ttl.is_some_and(|ttl| ttl.as_secs() == 0), "`ttl` is under a second");
-        problem(
-            self.compress && self.namespace.is_empty(),
-            "`compress` needs a `namespace`: other SDKs could not read the values",
-        );
-        problem(self.compress && !cfg!(feature = "zstd"), "`compress` needs the feature `zstd`");
-        problem(
-            self.login.password.is_some() && self.login.password_file.is_some(),
-            "both `password` and `password_file` are set",
-        );
-        let infos = self.known();
-        problem(infos.is_empty(), "no URL is given");
-        let is_cluster = matches!(self.topology, Topology::Cluster(_));
-        problem(is_cluster && !cfg!(feature = "cluster"), "a cluster needs the feature `cluster`");
-        let db = self.db.is_some_and(|db| db != 0) || infos.iter().any(|info| info.redis_settings().db() != 0);
-        problem(is_cluster && db, "a cluster has no databases");
-        if let Topology::Sentinel { master, .. } = &self.topology {
-            problem(master.is_empty(), "the name of the master is empty");
-        } else {
-            problem(self.sentinel_tls.is_some(), "`sentinel_tls` is set without sentinels");
-            problem(self.sentinel_login.password.is_some(), "`sentinel_login` is set without sentinels");
-        }
-        let tls = self.uses_tls();
-        problem(tls && !cfg!(feature = "tls"), "TLS needs the feature `tls`");
-        problem(
-            infos.iter().any(|info| matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. })),
-            "`#insecure` TLS is not supported; name the authority instead",
-        );
-        let unix = infos.iter().any(|info| matches!(info.addr(), ConnectionAddr::Unix(_)));
-        problem(unix && tls, "a local socket has no TLS");
-        problem(unix && !matches!(self.topology, Topology::Single(_)), "only a single server has a local socket");
-        OptionsError::check(problems)
-    }
 }
 
 /// Shows no password, and nothing of URLs that may hold one.
@@ -389,39 +323,4 @@ fn parse<'a>(urls: impl IntoIterator<Item = &'a str>) -> Result<Vec<ConnectionIn
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_problems_are_listed_at_once() {
-        let options = RedisOptions::cluster(["redis://h:1/3"]).unwrap().read_timeout(Duration::ZERO).compress(true);
-        let error = options.check().unwrap_err();
-        assert!(error.problems.len() >= 3, "{error}");
-        let shown = error.to_string();
-        for part in ["`read_timeout` is zero", "needs a `namespace`", "no databases"] {
-            assert!(shown.contains(part), "{shown}");
-        }
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        for url in ["redis://user:hunter2@host:1", "http://user:hunter2@host", "redis://user:hunter2@host:port"] {
-            let shown = match RedisOptions::single(url) {
-                Ok(options) => format!("{options:?}"),
-                Err(error) => format!("{error} {error:?}"),
-            };
-            assert!(!shown.contains("hunter2"), "{shown}");
-        }
-        let options = RedisOptions::single("redis://h").unwrap().password("hunter2").namespace("n:");
-        assert!(!format!("{options:?}").contains("hunter2"));
-        assert_eq!(options.check(), Ok(()));
-    }
-
-    #[test]
-    fn unusable_urls() {
-        assert!(RedisOptions::cluster([]).is_err());
-        assert!(RedisOptions::single("").is_err());
-        let insecure = RedisOptions::single("rediss://h:1/#insecure").unwrap();
-        assert!(insecure.check().unwrap_err().to_string().contains("insecure"));
-    }
-}
+mod tests;

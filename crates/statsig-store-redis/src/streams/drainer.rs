@@ -1,26 +1,26 @@
 //! Batches out of a stream, to wherever they go.
 
+mod deliver;
 mod settle;
+mod take;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use redis::{Value, cmd};
-use statsig_core::{DataStoreError, DataStoreErrorKind, Delivery, EventBatch, EventSink};
+use redis::cmd;
+use statsig_core::{DataStoreError, DataStoreErrorKind, EventSink};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::options::{DrainOptions, EventStream};
-use super::wire::{Entry, claimed_entries, id_text, read_entries};
-use crate::error::{OptionsError, malformed};
+use crate::error::OptionsError;
 use crate::link::{Link, Purpose, jittered};
 use crate::options::RedisOptions;
 use crate::script::Script;
 use crate::stats::Counters;
-use settle::Fate;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -238,141 +238,6 @@ impl Inner {
         }
         self.leave(&name).await;
         Ok(())
-    }
-
-    /// What was left by others, or else what is new.
-    async fn next_entries(
-        &self,
-        link: &Link,
-        name: &str,
-        wait: Duration,
-        claim_at: &mut Instant,
-    ) -> Result<Vec<Entry>, DataStoreError> {
-        if Instant::now() >= *claim_at {
-            let (more, entries) = self.claim(link, name).await?;
-            if !more {
-                *claim_at = Instant::now() + jittered(self.options.claim_idle() / 2);
-            }
-            if !entries.is_empty() {
-                self.stats.claimed.fetch_add(entries.len() as u64, Ordering::Relaxed);
-                return Ok(entries);
-            }
-        }
-        let mut command = cmd("XREADGROUP");
-        command.arg("GROUP").arg(&self.options.group).arg(&self.options.consumer);
-        command.arg("COUNT").arg(self.options.concurrency);
-        command.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-        command.arg("STREAMS").arg(name).arg(">");
-        let answer = self.in_group(link, name, "read events", &command).await?;
-        read_entries(answer).ok_or_else(|| malformed("an unusual answer about events"))
-    }
-
-    /// Takes over entries whose drainer gives no sign of life. Says whether there may be more.
-    async fn claim(&self, link: &Link, name: &str) -> Result<(bool, Vec<Entry>), DataStoreError> {
-        let idle = u64::try_from(self.options.claim_idle().as_millis()).unwrap_or(u64::MAX);
-        let mut command = cmd("XAUTOCLAIM");
-        command.arg(name).arg(&self.options.group).arg(&self.options.consumer).arg(idle).arg("0-0");
-        command.arg("COUNT").arg(self.options.concurrency);
-        let answer = self.in_group(link, name, "claim events", &command).await?;
-        let (cursor, entries) =
-            claimed_entries(answer).ok_or_else(|| malformed("an unusual answer about claimed events"))?;
-        Ok((cursor != "0-0", entries))
-    }
-
-    /// Runs a command of the group, which is made where it is missing.
-    async fn in_group(
-        &self,
-        link: &Link,
-        name: &str,
-        during: &str,
-        command: &redis::Cmd,
-    ) -> Result<Value, DataStoreError> {
-        match link.attempt(Purpose::Read, command).await {
-            Err(failure) if failure.code() == Some("NOGROUP") => {}
-            answer => return answer.map_err(|failure| failure.into_error(during)),
-        }
-        let mut create = cmd("XGROUP");
-        create.arg("CREATE").arg(name).arg(&self.options.group).arg("0").arg("MKSTREAM");
-        match self.link.attempt::<Value>(Purpose::Write, &create).await {
-            Err(failure) if failure.code() != Some("BUSYGROUP") => return Err(failure.into_error("make the group")),
-            _ => {}
-        }
-        link.query(Purpose::Read, during, command).await
-    }
-
-    /// Delivers one entry and settles it; gives up only to stop.
-    async fn work_off(&self, name: &str, entry: Entry, mut stopping: watch::Receiver<bool>) {
-        let fate = match &entry.batch {
-            Some(batch) => match self.deliver(name, &entry.at, batch, &mut stopping).await {
-                Some(fate) => fate,
-                // Whoever claims it later goes on.
-                None => return,
-            },
-            None => Fate::Dead("it cannot be read".to_owned()),
-        };
-        let mut pause = FIRST_PAUSE;
-        while let Err(error) = self.settle(name, &entry, &fate).await {
-            self.stats.errors.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(%error, "a batch of events cannot be settled; trying again");
-            if pause_or_stop(jittered(pause), &mut stopping).await {
-                return;
-            }
-            pause = (2 * pause).min(self.options.longest_pause);
-        }
-        self.count(&entry, &fate);
-    }
-
-    /// Attempts a delivery until the destination has decided; `None` if it is time to stop.
-    async fn deliver(
-        &self,
-        name: &str,
-        at: &str,
-        batch: &EventBatch,
-        stopping: &mut watch::Receiver<bool>,
-    ) -> Option<Fate> {
-        // Should this fail, the worst is that a batch is sent twice.
-        if self.is_done(name, batch).await.unwrap_or(false) {
-            return Some(Fate::Known);
-        }
-        let mut pause = FIRST_PAUSE;
-        let mut batch = batch.clone();
-        loop {
-            let (after, reason) = match timeout(self.options.deliver_timeout, self.sink.deliver(&batch)).await {
-                Ok(Delivery::Delivered) => return Some(Fate::Delivered),
-                Ok(Delivery::Reject { reason }) => return Some(Fate::Dead(reason.to_string())),
-                Ok(Delivery::TooLarge) => return Some(Fate::Dead("it is too large".to_owned())),
-                Ok(Delivery::Retry { after, reason }) => (after, reason.to_string()),
-                Err(_) => (None, "no answer in time".to_owned()),
-            };
-            self.stats.retries.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(id = %id_text(&batch.id), %reason, "a batch of events is not delivered yet");
-            let wait = after.unwrap_or(jittered(pause)).min(self.options.longest_pause);
-            if self.wait_holding(name, at, wait, stopping).await {
-                return None;
-            }
-            pause = (2 * pause).min(self.options.longest_pause);
-            batch.attempt = batch.attempt.saturating_add(1);
-        }
-    }
-
-    /// Waits with a sign of life in between, so that nobody else claims the entry. Says whether it is
-    /// time to stop.
-    async fn wait_holding(&self, name: &str, at: &str, wait: Duration, stopping: &mut watch::Receiver<bool>) -> bool {
-        let until = Instant::now() + wait;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if pause_or_stop(left.min(self.options.claim_idle() / 4), stopping).await {
-                return true;
-            }
-            let mut command = cmd("XCLAIM");
-            command.arg(name).arg(&self.options.group).arg(&self.options.consumer).arg(0).arg(at).arg("JUSTID");
-            if self.link.attempt::<Value>(Purpose::Write, &command).await.is_err() {
-                self.stats.errors.fetch_add(1, Ordering::Relaxed);
-            }
-            if Instant::now() >= until {
-                return false;
-            }
-        }
     }
 }
 

@@ -294,3 +294,34 @@ async fn a_server_that_restarts_interrupts_only() {
     let sum = drainer.stats().delivered;
     assert!((60..=120).contains(&sum), "{sum}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_drainers_share_the_batches() {
+    let server = RedisServer::start().unwrap();
+    let destination = Destination::with(Fault::None);
+    let drainers = [(); 3].map(|()| {
+        let claims_nothing = quick().claim_after(Duration::from_secs(600));
+        EventDrainer::open(options(&server), stream().shards(2), claims_nothing, destination.clone()).unwrap()
+    });
+    let stop = tokio::sync::watch::Sender::new(false);
+    let running = drainers.clone().map(|drainer| {
+        let mut stopping = stop.subscribe();
+        tokio::spawn(async move { drainer.run(async { drop(stopping.wait_for(|stop| *stop).await) }).await })
+    });
+    let sink = RedisEventSink::open(options(&server), stream().shards(2)).unwrap();
+    for serial in 0..300 {
+        assert!(sink.deliver(&batch(serial)).await.is_delivered());
+    }
+    soon("the stream to drain", async {
+        while drainers[0].backlog().await.unwrap() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    stop.send_replace(true);
+    for running in running {
+        soon("a drainer to stop", running).await.unwrap();
+    }
+    assert_eq!((destination.taken().len(), destination.most_often()), (300, 1), "while nobody dies, exactly once");
+    assert_eq!(drainers.iter().map(|drainer| drainer.stats().delivered).sum::<u64>(), 300);
+}
