@@ -105,6 +105,18 @@ impl RedisOptions {
         Ok(Self::with(Topology::Single(parse([url])?.remove(0))))
     }
 
+    /// One server, by its name or address and its port; without TLS unless [`tls`](Self::tls) is set.
+    ///
+    /// # Errors
+    /// If the name is empty.
+    pub fn host(host: &str, port: u16) -> Result<Self, OptionsError> {
+        let empty = if host.is_empty() { vec!["the name of the host is empty".to_owned()] } else { Vec::new() };
+        OptionsError::check(empty)?;
+        let info = (host, port).into_connection_info();
+        let info = info.map_err(|error| OptionsError { problems: vec![error.category().to_owned()] })?;
+        Ok(Self::with(Topology::Single(info)))
+    }
+
     /// A cluster, by the URLs of some of its nodes; the others are found. Needs the feature
     /// `cluster`.
     ///

@@ -4,6 +4,7 @@ mod memory;
 mod read;
 mod write;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -137,6 +138,13 @@ impl RedisDataStore {
             self.inner.counters.errors.add(1);
         }
         result
+    }
+}
+
+/// Shows neither address nor login.
+impl fmt::Debug for RedisDataStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisDataStore").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 

@@ -29,6 +29,14 @@ fn secrets_are_not_shown() {
 fn unusable_urls() {
     assert!(RedisOptions::cluster([]).is_err());
     assert!(RedisOptions::single("").is_err());
+    assert!(RedisOptions::host("", 1).is_err());
     let insecure = RedisOptions::single("rediss://h:1/#insecure").unwrap();
     assert!(insecure.check().unwrap_err().to_string().contains("insecure"));
+}
+
+#[test]
+fn a_store_shows_no_address_and_no_login() {
+    let options = RedisOptions::single("redis://user:hunter2@redis.internal").unwrap();
+    let shown = format!("{:?}", crate::RedisDataStore::open(options).unwrap());
+    assert!(!shown.contains("hunter2") && !shown.contains("internal"), "{shown}");
 }

@@ -4,6 +4,7 @@ mod deliver;
 mod settle;
 mod take;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -201,6 +202,13 @@ impl EventDrainer {
             }
         }
         result
+    }
+}
+
+/// Shows neither address nor login.
+impl fmt::Debug for EventDrainer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventDrainer").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Batches into a stream.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -79,6 +80,13 @@ impl RedisEventSink {
             known: self.0.known.load(Ordering::Relaxed),
             dropped: self.0.dropped.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// Shows neither address nor login.
+impl fmt::Debug for RedisEventSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisEventSink").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 

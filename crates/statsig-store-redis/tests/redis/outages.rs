@@ -154,7 +154,7 @@ async fn impostors_are_survived() {
     ] {
         let port = impostor(answer);
         let timeout = Duration::from_millis(100);
-        let options = RedisOptions::single(&format!("redis://127.0.0.1:{port}")).unwrap();
+        let options = RedisOptions::host("127.0.0.1", port).unwrap();
         let options = options.connect_timeout(timeout).read_timeout(timeout).write_timeout(timeout).read_only(false);
         let store = RedisDataStore::open(options).unwrap();
         let begun = Instant::now();
