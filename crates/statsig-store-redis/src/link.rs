@@ -153,6 +153,10 @@ impl Link {
         if let Some((serial, conn)) = &*current {
             return Ok((*serial, conn.clone()));
         }
+        // It may have been closed while this waited for its turn.
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Failure::Closed);
+        }
         let conn = self.connector.connect().await?;
         let serial = self.counters.connections.add(1);
         *current = Some((serial, conn.clone()));

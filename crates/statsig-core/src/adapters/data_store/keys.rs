@@ -311,6 +311,17 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_sdk_key_has_keys(sdk_key in ".*") {
+            let keys = StoreKeys::new(&sdk_key);
+            let id = keys.id(KeySchema::Prefix);
+            assert!(id.len() <= 20 && sdk_key.starts_with(id));
+            assert!(id.len() >= 17.min(sdk_key.len()), "no more than a part of one character is missing");
+            assert_eq!(keys.id(KeySchema::Hashed).len(), 44);
+        }
+    }
+
     #[test]
     fn padding() {
         for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
