@@ -8,7 +8,9 @@ use tokio::time::Instant;
 /// Failures in a row that open the breaker, and over how long.
 const FAILURES: u32 = 5;
 const SPAN: Duration = Duration::from_millis(500);
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Between two probes: half of the outage so far, so that what the breaker adds to an outage is at
+/// most half of it, within these bounds.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
@@ -19,7 +21,6 @@ struct State {
     failures: u32,
     /// When the first of them was.
     since: Option<Instant>,
-    pause: Duration,
     /// Until when nothing is tried, and why.
     open: Option<(Instant, Box<str>)>,
     /// Somebody tries whether it works again.
@@ -81,8 +82,8 @@ impl Turn<'_> {
         let since = *state.since.get_or_insert_with(Instant::now);
         // A blip may fail many commands at once.
         if state.failures >= FAILURES && since.elapsed() >= SPAN {
-            state.pause = (state.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-            let until = Instant::now() + jittered(state.pause);
+            let pause = (since.elapsed() / 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+            let until = Instant::now() + jittered(pause);
             state.open = Some((until, why.into()));
         }
     }
@@ -118,17 +119,18 @@ mod tests {
         tokio::time::advance(SPAN).await;
         breaker.turn().failed("down".to_owned());
         assert_eq!(breaker.admit().unwrap_err().as_ref(), "down");
-        tokio::time::advance(FIRST_PAUSE).await;
+        tokio::time::advance(SHORTEST_PAUSE).await;
         assert!(breaker.admit().is_ok(), "one probes");
         let probe = breaker.turn();
         assert!(breaker.admit().is_err(), "only one");
         drop(probe);
         assert!(breaker.admit().is_ok(), "who gives up lets the next one probe");
+        tokio::time::advance(2 * LONGEST_PAUSE).await;
         breaker.turn().failed("still down".to_owned());
-        tokio::time::advance(FIRST_PAUSE / 2).await;
+        tokio::time::advance(LONGEST_PAUSE / 2 - SPAN).await;
         assert!(breaker.admit().is_err(), "the pause grows");
-        tokio::time::advance(2 * FIRST_PAUSE).await;
-        assert!(breaker.admit().is_ok());
+        tokio::time::advance(LONGEST_PAUSE / 2 + SPAN).await;
+        assert!(breaker.admit().is_ok(), "but not for ever");
         breaker.turn().succeeded();
         assert!(breaker.is_open().is_none() && breaker.admit().is_ok());
     }

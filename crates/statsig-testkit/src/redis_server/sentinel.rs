@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{RedisServer, wait_until};
+use super::{PATIENCE, RedisServer, wait_at_most, wait_until};
 
 /// Two servers under three sentinels, as small as a failover can be.
 #[derive(Debug)]
@@ -47,7 +47,8 @@ impl RedisSentinel {
         })?;
         let name = Self::MASTER;
         let monitor = format!("monitor {name} 127.0.0.1 {} 2", master.port());
-        let (down, failover) = (format!("down-after-milliseconds {name} 500"), format!("failover-timeout {name} 3000"));
+        let (down, failover) =
+            (format!("down-after-milliseconds {name} 1000"), format!("failover-timeout {name} 3000"));
         let sentinels = (0..3)
             .map(|_| {
                 let mut configuration = vec![("sentinel", &*monitor), ("sentinel", &*down), ("sentinel", &*failover)];
@@ -99,6 +100,21 @@ impl RedisSentinel {
             .ok_or_else(|| io::Error::other("the master is unknown"))
     }
 
+    /// What the sentinels think, for the message of a test that fails.
+    fn state(&self) -> String {
+        let ask = |sentinel: &RedisServer, words: &[&str]| match sentinel.command(words) {
+            Ok(reply) => reply.text().replace('\n', " "),
+            Err(error) => error.to_string(),
+        };
+        let states = self.sentinels.iter().map(|sentinel| {
+            let info = ask(sentinel, &["INFO", "sentinel"]);
+            let master = ask(sentinel, &["SENTINEL", "MASTER", Self::MASTER]);
+            let replicas = ask(sentinel, &["SENTINEL", "REPLICAS", Self::MASTER]);
+            format!("{info}\n  {master}\n  {replicas}\n")
+        });
+        states.collect()
+    }
+
     /// Ends the master as a crash does, and waits until the replica has taken over.
     ///
     /// # Errors
@@ -106,6 +122,10 @@ impl RedisSentinel {
     pub fn fail_over(&mut self) -> io::Result<()> {
         let before = self.master_port()?;
         self.master()?.kill()?;
-        wait_until("the sentinels name another master", || self.master_port().is_ok_and(|port| port != before))
+        // A machine that stands still for two seconds stops sentinels from acting for thirty.
+        wait_at_most(2 * PATIENCE, "the sentinels name another master", || {
+            self.master_port().is_ok_and(|port| port != before)
+        })
+        .map_err(|error| io::Error::new(error.kind(), format!("{error}\n{}", self.state())))
     }
 }
