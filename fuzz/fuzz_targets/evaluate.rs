@@ -1,4 +1,5 @@
-//! Any project, any user, every kind of call: nothing panics, and recording changes no result.
+//! Any project, any user, every kind of call: nothing panics, and recording changes no result, nor
+//! does the way in which a client-initialize response is made.
 //!
 //! The first two bytes choose the form and the style of the document; the user's bytes come
 //! before the document's, so that both can be mutated apart.
@@ -9,11 +10,14 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use statsig_core::{
-    EvaluationContext, EvaluationSettings, FixedClock, InMemoryIdLists, Ruleset, Snapshot, SpecSourceKind, StatsigUser,
+    ClientInitializeOptions, EvaluationContext, EvaluationSettings, FixedClock, InMemoryIdLists, ResponseFormat,
+    Ruleset, Snapshot, SpecSourceKind, StatsigUser,
 };
 use statsig_testkit::generate::{Choices, Names, Style, project, user};
 use statsig_testkit::observe::{observe, without_exposures};
 
+/// Formats of responses.
+const FORMATS: [ResponseFormat; 3] = [ResponseFormat::V1, ResponseFormat::V2, ResponseFormat::InitV2];
 /// Bytes that are kept for the user.
 const FOR_USER: usize = 64;
 
@@ -42,4 +46,9 @@ fuzz_target!(|bytes: &[u8]| {
     for (quick, recording) in quick.iter().zip(&recording) {
         assert_eq!(quick, recording, "{document}");
     }
+    let options = ClientInitializeOptions::new().with_response_format(FORMATS[usize::from(*form) / 2 % FORMATS.len()]);
+    let mut streamed = Vec::new();
+    context.write_client_initialize_response(&options, &mut streamed).expect("memory takes all");
+    let kept = serde_json::to_vec(&context.client_initialize_response(&options)).expect("responses are JSON");
+    assert!(streamed == kept, "{document}");
 });

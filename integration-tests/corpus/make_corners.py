@@ -67,6 +67,14 @@ def unit_with_bucket(salt, wanted, modulus=10000):
     return "n%d" % n
 
 
+def djb2(text):
+    """The hash under which a document lists a client key."""
+    h = 0
+    for c in text:
+        h = (h * 31 + ord(c)) & 0xffffffff
+    return str(h)
+
+
 class Set:
     """One spec set in the making."""
 
@@ -619,6 +627,61 @@ def overrides():
     return s
 
 
+def client_response():
+    """Client-initialize responses: odd kinds in every section, apps of client keys, IDs and attributes of every JSON kind."""
+    s = Set("corners_client_response")
+    s.user("plain", userID="u")
+    s.user("odd ids", userID=1.0, customIDs={"half": 1.5, "yes": True, "nothing": None, "list": [1, "a"], "object": {"x": 1}, "big": 9007199254740993, "blank": ""})
+    s.user("blank", userID="", customIDs={}, custom={}, statsigEnvironment={}, privateAttributes={})
+    s.user("private", userID="p", privateAttributes={"n": 1e21, "big": 9007199254740993, "small": 1e-7, "list": [1.0, None, "é"], "object": {"a": 1}, "nothing": None, "text": "🎉", "yes": True, "minus": -0.0})
+    s.user("environment", statsigEnvironment={"tier": "own", "level": "3"}, custom={"a": [1.0, {"b": None}], "c": None})
+    extra = {"isActive": True, "hasSharedParams": True, "explicitParameters": ["x"], "targetAppIDs": ["web"]}
+    group = {"groupName": "G", "isExperimentGroup": True}
+    kinds = ["feature_gate", "segment", "holdout", "dynamic_config", "experiment", "autotune", "layer", "strange"]
+    for kind in kinds:
+        s.gate("gate " + kind, gate([rule("R", ["pub"], **group)], entity=kind, **extra), ask=False)
+        s.config("config " + kind, config([rule("R", ["pub"], {"a": 1}, **group)], entity=kind, **extra), ask=False)
+        s.specs["layer_configs"]["layer " + kind] = config([rule("R", ["pub"], {"a": 1}, **group)], entity=kind, **extra)
+    for value in [True, False, None, [], "text", {}]:
+        name = "value " + dumps(value)
+        s.config(name, {**config([]), "defaultValue": value}, ask=False)
+        s.config("experiment " + name, {**experiment([rule("R", ["pub"], value)])}, ask=False)
+        s.specs["layer_configs"][name] = {**layer([]), "defaultValue": value}
+    for unit in ["stableID", "stableid", "StableID", "", "companyID"]:
+        s.config("unit " + unit, experiment([], idType=unit), ask=False)
+        s.specs["layer_configs"]["unit " + unit] = layer([], idType=unit)
+    asks = s.cond("asks", cond("pass_gate", targetValue="gate feature_gate"))
+    asks_not = s.cond("asks not", cond("fail_gate", targetValue="gate holdout"))
+    asks_segment = s.cond("asks segment", cond("pass_gate", targetValue="gate segment"))
+    s.gate("repeats", gate([rule("A", [asks, asks_not, asks, asks_segment, s.cond("no", cond("user_field", "any", "x", targetValue=[]))]), rule("B", [asks, asks_not])]), ask=False)
+    s.config("e", experiment([rule("E", [asks, asks_not], {"p": 1}, **group)], isActive=True, hasSharedParams=True, explicitParameters=["p"]), ask=False)
+    s.config("e without list", experiment([rule("E", [asks], {"p": 1})]), ask=False)
+    for name, delegate in [("delegates", "e"), ("delegates without list", "e without list"), ("delegates to nothing", "ghost")]:
+        s.specs["layer_configs"][name] = layer([rule("L", [asks], {"p": 2}, configDelegate=delegate)], {"p": 0, "q": 0}, explicitParameters=["own"])
+        s.specs["layer_configs"]["merging " + name] = layer([rule("L", [asks], {"p": 2}, configDelegate=delegate), rule("M", [asks_not], {"r": 3})], {"p": 0, "q": 0}, explicitParameters=["own"], useNewLayerEval=True)
+    s.specs["override_rules"] = {"r": rule("r", ["pub"])}
+    s.specs["overrides"] = {"mapped": [{"new_config_name": "config autotune", "rules": [{"rule_name": "r"}]}], "mapped layer": [{"new_config_name": "delegates", "rules": [{"rule_name": "r"}]}], "mapped gate": [{"new_config_name": "repeats", "rules": [{"rule_name": "r"}]}]}
+    s.config("mapped", config([rule("M", ["pub"], {"v": "old"})]), ask=False)
+    s.gate("mapped gate", gate([]), ask=False)
+    s.specs["layer_configs"]["mapped layer"] = layer([], {"old": 1})
+    bandit = {"salt": "b", "defaultValue": {"arm": 0}, "idType": "stableID", "enabled": True, "version": 1, "sampleRate": 0, "higherIsBetter": True, "groups": [{"name": "B", "id": "b1", "parameterValues": {"arm": 1}}]}
+    s.config("same name", experiment([rule("E", ["pub"], {"no": 1})]), ask=False)
+    s.specs["cmab_configs"] = {"bandit": bandit, "same name": {**bandit, "idType": "userID", "config": {"b1": {"alpha": 1, "intercept": 1, "records": 1, "weightsNumerical": {"level": 1}, "weightsCategorical": {}}}}, "off": {**bandit, "enabled": False},
+                               "targeted": {**bandit, "targetingGateName": "gate holdout", "targetAppIDs": ["web"]}}
+    s.specs["param_stores"] = {"store": {"parameters": {"odd": {"ref_type": "odd", "param_type": "number", "value": 3.0}, "null": {"ref_type": "static", "param_type": "string", "value": None}, "gate": {"ref_type": "gate", "param_type": "string", "gate_name": "repeats", "pass_value": {"a": [1]}, "fail_value": None},
+                                                        "two": {"ref_type": "layer", "param_type": "string", "config_name": "mapped", "layer_name": "delegates", "param_name": "p"}}, "targetAppIDs": ["web"]}, "empty": {"parameters": {}}}
+    s.specs["session_replay_info"] = {"sampling_rate": 1, "session_recording_event_triggers": {"drawn": {"passes_sampling": True}, "always": {"sampling_rate": 1, "passes_sampling": False, "values": []}}, "session_recording_privacy_settings": {"privacy_mode": "min"}}
+    s.specs["app_id"] = "server"
+    s.specs["default_environment"] = "fallback"
+    s.specs["sdk_keys_to_app_ids"] = {"client-web": "plain", "client-plain": "web", "client-number": 5.0, "client-object": {"x": 1}}
+    s.specs["hashed_sdk_keys_to_app_ids"] = {djb2("client-web"): "web", djb2("client-number"): 5.0, djb2("client-object"): {"x": 1}, djb2("client-array"): ["web"]}
+    s.gate("for 5", gate([], targetAppIDs=["5"]), ask=False)
+    s.gate("for list", gate([], targetAppIDs=['["web"]']), ask=False)
+    s.gate("for nobody", gate([], targetAppIDs=[]), ask=False)
+    s.plan["gcir"] = [{"id": h, "hash": h, "users": None} for h in ["none", "djb2", "sha256"]] + [{"id": k, "hash": "none", "client_key": k, "users": ["plain"]} for k in ["client-web", "client-number", "client-object", "client-array", "client-unknown", "client-plain", ""]]
+    return s
+
+
 SETS = {
     "operators": operators,
     "patterns": patterns,
@@ -628,6 +691,7 @@ SETS = {
     "units": units,
     "graph": graph,
     "overrides": overrides,
+    "client_response": client_response,
 }
 
 

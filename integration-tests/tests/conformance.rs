@@ -5,12 +5,12 @@ use std::io::Cursor;
 
 use statsig_testkit::conformance::{Kinds, Outcome, Report, RunError, SpecSet, Suite, run_set};
 
-/// Everything that evaluation decides, in every set.
+/// Every record of every set: evaluations, client-initialize responses, scripts and their events.
 #[test]
 fn evaluation_agrees_with_the_recorded_results() {
-    let kinds = Kinds::EVALUATION;
+    let kinds = Kinds::ALL;
     let sets = SpecSet::all_in(&integration_tests::corpus()).unwrap();
-    assert!(sets.len() >= 22, "only {} sets found", sets.len());
+    assert!(sets.len() >= 23, "only {} sets found", sets.len());
     let mut sum = Report::default();
     let outcomes = Suite::new(sets).kinds(kinds).exceptions(DOCUMENTED).run(
         |set| {

@@ -13,7 +13,7 @@ use statsig_testkit::conformance::{SpecSet, equality::same};
 /// Runs a check on every set, a thread for each.
 fn on_every_set(check: impl Fn(&SpecSet) + Sync) {
     let sets = SpecSet::all_in(&integration_tests::corpus()).unwrap();
-    assert!(sets.len() >= 22, "only {} sets found", sets.len());
+    assert!(sets.len() >= 23, "only {} sets found", sets.len());
     thread::scope(|scope| {
         for set in &sets {
             let check = &check;

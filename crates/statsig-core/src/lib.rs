@@ -37,6 +37,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`adapters`] | the traits between evaluation and the rest of the world |
+//! | [`client_initialize`] | everything at once, in the form that client SDKs are initialized with |
 //! | [`results`] | what an evaluation gives, with typed getters |
 //! | [`json`] | config values, packed and read in place |
 //!
@@ -49,6 +50,7 @@
 //! | `testing` | no | `testing`: contract tests for implementations of the adapter traits |
 
 pub mod adapters;
+pub mod client_initialize;
 mod compile;
 mod error;
 mod evaluate;
@@ -56,10 +58,12 @@ pub mod explain;
 #[cfg(feature = "ip-country")]
 mod ip_country;
 pub mod json;
+mod overrides;
 pub mod results;
 mod ruleset;
 mod snapshot;
 mod specs;
+mod sticky;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod user;
@@ -68,6 +72,7 @@ mod user_agent;
 mod value;
 
 pub use adapters::*;
+pub use client_initialize::*;
 pub use compile::CompileLimits;
 pub use error::{Error, ErrorKind};
 pub use evaluate::{EvaluationContext, EvaluationSettings, SecondaryExposure};
@@ -75,8 +80,12 @@ pub use explain::Explanation;
 #[cfg(feature = "ip-country")]
 pub use ip_country::preload as preload_ip_country;
 pub use json::{Json, JsonRef};
+pub use overrides::{LocalOverrides, OverrideScope};
 pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};
 pub use snapshot::{Snapshot, SnapshotGuard, SnapshotStore, UpdateOutcome};
 pub use specs::{Format as SpecsFormat, Problem, ProblemKind};
-pub use user::{StatsigUser, StatsigUserBuilder, UnitId};
+pub use sticky::{
+    ExperimentEvaluationOptions, LayerEvaluationOptions, StickyExposure, StickyValues, UserPersistedValues, storage_key,
+};
+pub use user::{LoggedUser, StatsigUser, StatsigUserBuilder, UnitId};

@@ -1,12 +1,13 @@
 //! A ruleset with its origin, and the place where the current one is kept.
 
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
 
 use crate::adapters::{SpecSourceKind, SpecUpdate};
+use crate::client_initialize::NameDigests;
 use crate::compile::CompileLimits;
 use crate::error::Error;
 use crate::ruleset::Ruleset;
@@ -28,13 +29,15 @@ struct Content {
     ruleset: Ruleset,
     source: SpecSourceKind,
     received_at_ms: u64,
+    /// Made when it is first asked for.
+    name_digests: OnceLock<NameDigests>,
 }
 
 impl Snapshot {
     /// Wraps a ruleset; `received_at_ms` is in milliseconds since 1970.
     #[must_use]
     pub fn new(ruleset: Ruleset, source: SpecSourceKind, received_at_ms: u64) -> Self {
-        Self { content: Arc::new(Content { ruleset, source, received_at_ms }) }
+        Self { content: Arc::new(Content { ruleset, source, received_at_ms, name_digests: OnceLock::new() }) }
     }
 
     /// A project without specs, for the time before the first load.
@@ -54,6 +57,11 @@ impl Snapshot {
     #[must_use]
     pub fn source(&self) -> &SpecSourceKind {
         &self.content.source
+    }
+
+    /// SHA-256 of the project's names.
+    pub(crate) fn name_digests(&self) -> &NameDigests {
+        self.content.name_digests.get_or_init(|| NameDigests::new(self.ruleset()))
     }
 
     /// When the specs were received, in milliseconds since 1970; 0 if never.

@@ -6,13 +6,20 @@
 use std::sync::Arc;
 
 use allocation_counter::measure;
-use statsig_core::{EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SpecSourceKind, StatsigUser};
+use statsig_core::{
+    ClientInitializeOptions, EvaluationContext, EvaluationSettings, FixedClock, HashAlgorithm, ResponseFormat, Ruleset,
+    Snapshot, SpecSourceKind, StatsigUser,
+};
 
 #[path = "../benches/fixtures/mod.rs"]
 #[allow(dead_code, clippy::expect_used, reason = "the benchmarks use the rest; a broken fixture ends the test")]
 mod fixtures;
 
 use fixtures::Bench;
+
+#[path = "../benches/fixtures/whole_project.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "the benchmarks use the rest; a broken fixture ends the test")]
+mod whole_project;
 
 /// Allocations of one call, after a first one that may fill what is filled only once.
 fn allocations<R>(mut call: impl FnMut() -> R) -> u64 {
@@ -49,6 +56,25 @@ fn a_gate_costs_none() {
     ] {
         assert_eq!(allocations(|| bench.gate(gate)), 0, "{gate}");
     }
+}
+
+#[test]
+fn a_gate_costs_none_where_something_is_overridden() {
+    let bench = Bench::new();
+    assert!(!bench.overridden_gate("ten_rules"));
+    let none = |what| {
+        for gate in ["ten_rules", "public", "unknown"] {
+            assert_eq!(allocations(|| bench.overridden_gate(gate)), 0, "{gate}, {what}");
+        }
+    };
+    none("another gate is overridden");
+    bench.overrides.override_gate("ten_rules", true, Some("another"));
+    none("one is overridden for another ID");
+    bench.overrides.override_gate("ten_rules", true, None);
+    assert!(bench.overridden_gate("ten_rules"));
+    none("one is overridden for everyone");
+    bench.overrides.remove_all_overrides();
+    none("nothing is overridden");
 }
 
 #[test]
@@ -93,6 +119,18 @@ fn a_user_with_six_fields_costs_at_most_ten() {
             .build()
     });
     assert!(counted <= 10, "{counted}");
+}
+
+#[test]
+fn a_response_costs_less_than_one_an_entry_while_it_is_written() {
+    let project = whole_project::WholeProject::new();
+    for algorithm in [HashAlgorithm::None, HashAlgorithm::Djb2, HashAlgorithm::Sha256] {
+        for format in [ResponseFormat::V1, ResponseFormat::V2, ResponseFormat::InitV2] {
+            let options = ClientInitializeOptions::new().with_hash_algorithm(algorithm).with_response_format(format);
+            let counted = allocations(|| project.write(&options, std::io::sink()));
+            assert!(counted <= project.entries() as u64 / 4, "{counted}, {algorithm:?}, {format:?}");
+        }
+    }
 }
 
 /// The table of countries is read when it is first asked.

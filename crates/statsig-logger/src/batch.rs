@@ -3,15 +3,16 @@
 //! Each event is written to a buffer and from there into the compressor, so a batch never exists
 //! uncompressed, and an event is turned into JSON once, whatever becomes of its batch.
 
-use std::io::{self, Write};
+mod gzip;
+
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use statsig_core::{BatchEncoding, EventBatch};
 use uuid::Uuid;
 
+use self::gzip::Gzip;
 use crate::body::{self, BodyError};
 use crate::event::QueuedEvent;
 use crate::ledger::DropCause;
@@ -105,14 +106,14 @@ struct OpenBatch {
 
 enum Output {
     Plain(Vec<u8>),
-    Gzip(Box<GzEncoder<Vec<u8>>>),
+    Gzip(Box<Gzip>),
 }
 
 impl OpenBatch {
     fn new(start: usize, level: u32) -> Self {
         let out = match level {
             0 => Output::Plain(Vec::new()),
-            level => Output::Gzip(Box::new(GzEncoder::new(Vec::new(), Compression::new(level.min(9))))),
+            level => Output::Gzip(Gzip::begin(level.min(9))),
         };
         Self { out, events: 0, raw_len: 1, start }
     }
@@ -125,11 +126,10 @@ impl OpenBatch {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // Writing to memory does not fail.
-        let _ = match &mut self.out {
-            Output::Plain(out) => out.write_all(bytes),
-            Output::Gzip(out) => out.write_all(bytes),
-        };
+        match &mut self.out {
+            Output::Plain(out) => out.extend_from_slice(bytes),
+            Output::Gzip(out) => out.write(bytes),
+        }
     }
 
     fn finish(self, end: usize, created_ms: i64, encoded: &mut Encoded) {
@@ -141,18 +141,13 @@ impl OpenBatch {
 
     fn close(mut self, created_ms: i64) -> EventBatch {
         self.write(b"]");
-        let (body, encoding) = match self.out {
-            Output::Plain(out) => (out, BatchEncoding::Identity),
-            Output::Gzip(out) => (out.finish().unwrap_or_else(empty), BatchEncoding::Gzip),
+        let (body, encoding): (Arc<[u8]>, _) = match self.out {
+            Output::Plain(out) => (out.into(), BatchEncoding::Identity),
+            Output::Gzip(out) => (out.finish(|body| body.into()), BatchEncoding::Gzip),
         };
         let id = Uuid::now_v7().into_bytes();
         EventBatch::new(id, created_ms, self.events, body, encoding, self.raw_len + 1)
     }
-}
-
-/// What stands for memory that cannot be written to, which does not happen.
-fn empty(_: io::Error) -> Vec<u8> {
-    Vec::new()
 }
 
 #[cfg(test)]

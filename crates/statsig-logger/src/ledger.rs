@@ -22,11 +22,17 @@ pub enum DropCause {
     Attempts,
     /// The pipeline was shut down before it was delivered.
     Shutdown,
+    /// The spool held as many bytes as it may, and deleted its oldest batches.
+    SpoolFull,
+    /// Its batch had been in the spool for as long as it may.
+    SpoolExpired,
+    /// Its batch was damaged in the spool, or could not be read.
+    SpoolDamaged,
 }
 
 impl DropCause {
     /// All causes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Disabled,
         Self::QueueEvents,
         Self::QueueBytes,
@@ -35,6 +41,9 @@ impl DropCause {
         Self::TooLarge,
         Self::Attempts,
         Self::Shutdown,
+        Self::SpoolFull,
+        Self::SpoolExpired,
+        Self::SpoolDamaged,
     ];
 
     /// The name of the cause in metrics and logs.
@@ -49,6 +58,9 @@ impl DropCause {
             Self::TooLarge => "too_large",
             Self::Attempts => "attempts",
             Self::Shutdown => "shutdown",
+            Self::SpoolFull => "spool_full",
+            Self::SpoolExpired => "spool_expired",
+            Self::SpoolDamaged => "spool_damaged",
         }
     }
 }
@@ -94,19 +106,25 @@ impl DropCounts {
 
 /// The accounts of an event pipeline at one moment.
 ///
-/// `accepted = delivered + pending + dropped` holds in every snapshot: `pending` is not what the
-/// others leave, but counted where the events are.
+/// `accepted + recovered = delivered + pending + dropped` holds in every snapshot: `pending` is not
+/// what the others leave, but counted where the events are. Without a spool `recovered` is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventStats {
     /// Events that were handed to the pipeline.
     pub accepted: u64,
+    /// Events that an earlier process had accepted and left in the spool. They are delivered,
+    /// pending or dropped like those of this process.
+    pub recovered: u64,
     /// Events that the sink has taken.
     pub delivered: u64,
     /// Events that are neither delivered nor dropped yet: queued, being encoded, or in batches.
     pub pending: u64,
     /// Those of `pending` that are in batches, waiting or on their way.
     pub pending_in_batches: u64,
+    /// Those of `pending_in_batches` that are in the spool, whether or not they are on their way.
+    /// After a shutdown, all that is pending.
+    pub pending_on_disk: u64,
     /// Events that were given up.
     pub dropped: DropCounts,
     /// Batches that the sink has taken.
@@ -119,13 +137,19 @@ pub struct EventStats {
     pub sink_panics: u64,
     /// Times that the sending task panicked and was started again.
     pub sender_restarts: u64,
+    /// Calls of the spool that failed.
+    pub spool_failures: u64,
+    /// Bytes of the files of the spool.
+    pub spool_bytes: u64,
+    /// When the oldest batch that rests in the spool was cut, in milliseconds since 1970.
+    pub spool_oldest_ms: Option<u64>,
 }
 
 impl EventStats {
-    /// Whether every accepted event is accounted for.
+    /// Whether every event is accounted for.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
-        self.accepted == self.delivered + self.pending + self.dropped.total()
+        self.accepted + self.recovered == self.delivered + self.pending + self.dropped.total()
     }
 }
 
@@ -137,7 +161,10 @@ pub struct FlushReport {
     pub delivered: u64,
     /// They were given up; [`EventStats::dropped`] says why.
     pub failed: u64,
-    /// Neither, when the time was up. The pipeline goes on trying unless it is shut down.
+    /// They are in the spool, forced to the disk as far as it obeys, and are delivered when the
+    /// destination takes them, by this process or a later one. Counts what was there before, too.
+    pub spooled: u64,
+    /// None of these, when the time was up. The pipeline goes on trying unless it is shut down.
     pub pending: u64,
 }
 
@@ -145,6 +172,12 @@ impl FlushReport {
     /// Whether everything was delivered.
     #[must_use]
     pub fn is_complete(&self) -> bool {
+        self.is_safe() && self.spooled == 0
+    }
+
+    /// Whether everything was delivered or is in the spool.
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
         self.failed == 0 && self.pending == 0
     }
 }

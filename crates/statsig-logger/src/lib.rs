@@ -4,6 +4,7 @@
 //!
 //! | step | here |
 //! | --- | --- |
+//! | made from a result, or from a read of a layer | [`EventLogger`], which does all of this |
 //! | logged a moment ago? | [`ExposureDedupe`], by [`ExposureKey`] |
 //! | sampled by the project? | [`ExposureSampler`] |
 //! | queued, cut into batches, sent and sent again | [`EventPipeline`], for events that implement [`QueuedEvent`] |
@@ -18,8 +19,10 @@ mod batch;
 mod body;
 mod dedupe;
 mod event;
+mod event_logger;
 mod exposure_key;
 mod jsonl_sink;
+mod lanes;
 mod ledger;
 mod pipeline;
 mod sampling;
@@ -29,8 +32,14 @@ pub mod spool;
 pub use body::BodyError;
 pub use dedupe::ExposureDedupe;
 pub use event::QueuedEvent;
+pub use event_logger::{
+    CustomEvent, EventLogger, EventLoggerOptions, EventValue, ExposureCounts, ExposureOrigin, FlushedBatch, LayerWatch,
+    LogLineLevel,
+};
 pub use exposure_key::{ExposureKey, ExposureKind, ExposureParts, exposure_hash};
 pub use jsonl_sink::{JsonlError, JsonlFileSink};
 pub use ledger::{DropCause, DropCounts, EventStats, FlushReport};
-pub use pipeline::{EventPipeline, PipelineOptions};
+#[cfg(feature = "spool")]
+pub use pipeline::SpoolMode;
+pub use pipeline::{EventPipeline, PipelineOptions, PipelineTuning};
 pub use sampling::{ExposureSampler, SamplingInput, SamplingMark, SamplingMode};

@@ -66,7 +66,7 @@ pub struct SamplingInput<'a> {
 }
 
 /// The part of an exposure's own `statsigMetadata` that speaks of sampling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SamplingMark {
     /// Did not go through the sampling: `{}`.
     Unsampled,

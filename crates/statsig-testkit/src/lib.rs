@@ -3,13 +3,17 @@
 //! The project keeps a corpus: config specs, users, a plan of what to evaluate, and what the
 //! official Statsig server core answered. [`conformance`] reads that corpus, and compares an
 //! engine's own answers with it, field by field. [`generate`] makes up projects and users from a
-//! stream of bytes, for property tests, fuzzers and benchmarks.
+//! stream of bytes, for property tests, fuzzers and benchmarks. A [`MemorySink`] keeps the events that a
+//! client logs.
 //!
 //! It is a library, so that anyone who builds on the engine (a binding, a fork, a service that
 //! speaks the same protocol) can hold their own build against the same corpus.
 
 pub mod conformance;
 pub mod generate;
+mod memory_sink;
 pub mod observe;
 #[cfg(feature = "redis-server")]
 pub mod redis_server;
+
+pub use memory_sink::MemorySink;

@@ -52,9 +52,11 @@ pub fn without_exposures(mut observations: Vec<Observation>) -> Vec<Observation>
 fn gate(context: EvaluationContext<'_>, name: &str, record: bool) -> Observation {
     let gate = context.feature_gate(name, record);
     let checked = context.check_gate(name);
+    let decided = context.gate_check(name);
     let result = Text::new()
         .add("value", gate.value())
         .add("checked", checked)
+        .add("check of value and rule agrees", decided.value() == gate.value() && decided.rule_id() == gate.rule_id())
         .add("rule", gate.rule_id())
         .add("id type", gate.id_type())
         .add("mapped to", gate.override_config_name())

@@ -1,15 +1,25 @@
 //! Options of a client.
 
+#[cfg(feature = "logger")]
+mod logging;
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use statsig_core::{
-    Clock, CompileLimits, EvaluationSettings, IdListLookup, OverrideAdapter, Ruleset, Snapshot, SpecSourceKind,
+    ClientSdkInfo, Clock, CompileLimits, EvaluationSettings, IdListLookup, LocalOverrides, OverrideAdapter,
+    PersistentStorage, Ruleset, Snapshot, SpecSourceKind,
 };
 
-use crate::client::Statsig;
+use uuid::Uuid;
+
+#[cfg(feature = "logger")]
+use self::logging::LoggingOptions;
+use crate::client::{Overrides, Parts, Statsig};
 use crate::error::{Error, Misconfiguration};
+#[cfg(not(feature = "logger"))]
+use crate::logging::Logging;
 
 /// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,7 +41,11 @@ pub struct StatsigBuilder {
     clock: Arc<dyn Clock>,
     id_lists: Option<Arc<dyn IdListLookup>>,
     overrides: Option<Arc<dyn OverrideAdapter>>,
+    persistent_storage: Option<Arc<dyn PersistentStorage>>,
+    sdk_info: ClientSdkInfo,
     record: bool,
+    #[cfg(feature = "logger")]
+    logging: LoggingOptions,
 }
 
 impl Default for StatsigBuilder {
@@ -43,7 +57,15 @@ impl Default for StatsigBuilder {
             clock: Arc::new(SystemClock),
             id_lists: None,
             overrides: None,
+            persistent_storage: None,
+            sdk_info: ClientSdkInfo {
+                sdk_type: "rust-server-oss".to_owned(),
+                sdk_version: env!("CARGO_PKG_VERSION").to_owned(),
+                session_id: Uuid::new_v4().to_string(),
+            },
             record: false,
+            #[cfg(feature = "logger")]
+            logging: LoggingOptions::default(),
         }
     }
 }
@@ -97,9 +119,24 @@ impl StatsigBuilder {
         self
     }
 
-    /// Answers before the rules do, for tests and debugging.
+    /// Answers before the rules do, instead of the client's own
+    /// [local overrides](Statsig::local_overrides).
     pub fn override_adapter(mut self, overrides: Arc<dyn OverrideAdapter>) -> Self {
         self.overrides = Some(overrides);
+        self
+    }
+
+    /// Keeps sticky assignments: which group of an experiment a user was put in.
+    pub fn persistent_storage(mut self, storage: Arc<dyn PersistentStorage>) -> Self {
+        self.persistent_storage = Some(storage);
+        self
+    }
+
+    /// What the SDK calls itself, for bindings that have a name of their own (default:
+    /// `rust-server-oss` and the version of this crate).
+    pub fn sdk(mut self, sdk_type: impl Into<String>, sdk_version: impl Into<String>) -> Self {
+        self.sdk_info.sdk_type = sdk_type.into();
+        self.sdk_info.sdk_version = sdk_version.into();
         self
     }
 
@@ -136,6 +173,21 @@ impl StatsigBuilder {
         let ruleset = Ruleset::compile_with(&document, &self.limits)?;
         let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         let snapshot = Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms);
-        Ok(Statsig::new(snapshot, self.settings, self.limits, self.clock, self.id_lists, self.overrides, self.record))
+        #[cfg(feature = "logger")]
+        let logging = self.logging.start(&self.sdk_info, &self.settings, &self.clock)?;
+        #[cfg(not(feature = "logger"))]
+        let logging = Logging::default();
+        Ok(Statsig::new(Parts {
+            snapshot,
+            settings: self.settings,
+            limits: self.limits,
+            clock: self.clock,
+            id_lists: self.id_lists,
+            overrides: self.overrides.map_or_else(|| Overrides::Local(LocalOverrides::new()), Overrides::Adapter),
+            persistent_storage: self.persistent_storage,
+            sdk_info: self.sdk_info,
+            record: self.record,
+            logging,
+        }))
     }
 }

@@ -12,13 +12,27 @@ pub enum Error {
     /// The config specs cannot be used.
     #[error("the config specs cannot be used")]
     Specs(#[from] statsig_core::Error),
+    /// The thread for background work could not be started.
+    #[cfg(feature = "logger")]
+    #[error("the thread for background work cannot be started")]
+    Runtime(#[source] std::io::Error),
+    /// The folder for events that cannot be delivered cannot be used.
+    #[cfg(feature = "spool")]
+    #[error("the spool of events cannot be opened")]
+    Spool(#[source] statsig_logger::spool::SpoolError),
 }
 
 impl Error {
-    /// Whether the same call may succeed later: never, since it depends on its input alone.
+    /// Whether the same call may succeed later: only if the system was short of something.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        false
+        match self {
+            Self::Misconfigured(_) | Self::Specs(_) => false,
+            #[cfg(feature = "logger")]
+            Self::Runtime(_) => true,
+            #[cfg(feature = "spool")]
+            Self::Spool(error) => !matches!(error, statsig_logger::spool::SpoolError::InvalidOptions { .. }),
+        }
     }
 }
 

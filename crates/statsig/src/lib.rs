@@ -33,6 +33,8 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
+//! | `logger` | yes | exposures and custom events: deduplicated, batched, delivered to an `EventSink` |
+//! | `spool` | no | events that cannot be delivered rest on disk, across outages, restarts and crashes |
 //! | `user-agent` | yes | browser and operating system from the user's `userAgent` |
 //! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
 
@@ -40,18 +42,42 @@ mod builder;
 mod client;
 mod error;
 pub mod explain;
+mod logging;
+mod options;
 mod parameter_store;
+#[cfg(feature = "logger")]
+mod runtime;
 
 pub use builder::{StatsigBuilder, SystemClock};
 pub use client::Statsig;
 pub use error::{Error, Misconfiguration};
+pub use options::EvaluationOptions;
 pub use parameter_store::ParameterStore;
 pub use statsig_core::{
-    Clock, CompileLimits, DynamicConfig, Entity, EvaluationDetails, Experiment, ExperimentGroup, ExperimentGroups,
-    ExperimentOverride, Explanation, FeatureGate, FixedClock, Getters, IdHash, IdListLookup, InMemoryIdLists, Json,
-    JsonRef, Layer, LayerParameter, OverrideAdapter, Problem, ProblemKind, Reason, RulesetMeta, RulesetSize,
-    SecondaryExposure, Snapshot, SpecSourceKind, StatsigUser, StatsigUserBuilder, UnitId, UpdateOutcome, id_hash,
+    ClientConfig, ClientConfigKind, ClientExposure, ClientGate, ClientInitializeOptions, ClientInitializeResponse,
+    ClientInitializeSummary, ClientLayer, ClientParameterStore, ClientSdkInfo, Clock, CompileLimits, DynamicConfig,
+    Entity, EvaluationDetails, Experiment, ExperimentEvaluationOptions, ExperimentGroup, ExperimentGroups,
+    ExperimentOverride, Explanation, FeatureGate, FixedClock, Getters, HashAlgorithm, HashedName, IdHash, IdListLookup,
+    InMemoryIdLists, InMemoryPersistentStorage, Json, JsonRef, Layer, LayerEvaluationOptions, LayerParameter,
+    LocalOverrides, OverrideAdapter, OverrideScope, PersistentStorage, Problem, ProblemKind, Reason, ResponseFormat,
+    RulesetMeta, RulesetSize, SecondaryExposure, Snapshot, SpecSourceKind, StatsigUser, StatsigUserBuilder,
+    StickyExposure, StickyValues, StorageError, UnitId, UpdateOutcome, UserPersistedValues, id_hash, storage_key,
 };
+
+#[cfg(feature = "logger")]
+pub use statsig_core::{
+    BatchEncoding, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, NoopSink, Observer, SinkError, Tag,
+};
+#[cfg(feature = "logger")]
+pub use statsig_logger::{
+    CustomEvent, DropCause, DropCounts, EventStats, EventValue, ExposureCounts, FlushReport, FlushedBatch, JsonlError,
+    JsonlFileSink, LogLineLevel,
+};
+
+#[cfg(feature = "spool")]
+pub use statsig_logger::SpoolMode;
+#[cfg(feature = "spool")]
+pub use statsig_logger::spool::{FsyncPolicy, SpoolError, SpoolOptions};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

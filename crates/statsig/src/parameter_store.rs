@@ -4,22 +4,29 @@ use serde_json::{Map, Value};
 use statsig_core::{EvaluationDetails, JsonRef, StatsigUser};
 
 use crate::client::Statsig;
+use crate::options::{EvaluationOptions, Exposing};
 
 /// A parameter store as one user sees it.
 ///
 /// Reading a parameter evaluates what it refers to, at that moment and with the specs that the
-/// store was read from. A parameter that is missing, of another type, or refers to something that
+/// store was read from, and logs its exposure. A parameter that is missing, of another type, or refers to something that
 /// does not exist gives the fallback.
 #[derive(Debug, Clone)]
 pub struct ParameterStore {
     statsig: Statsig,
     user: StatsigUser,
     store: statsig_core::ParameterStore,
+    options: EvaluationOptions,
 }
 
 impl ParameterStore {
-    pub(crate) fn new(statsig: Statsig, user: StatsigUser, store: statsig_core::ParameterStore) -> Self {
-        Self { statsig, user, store }
+    pub(crate) fn new(
+        statsig: Statsig,
+        user: StatsigUser,
+        store: statsig_core::ParameterStore,
+        options: EvaluationOptions,
+    ) -> Self {
+        Self { statsig, user, store, options }
     }
 
     /// The name that was asked for.
@@ -95,9 +102,13 @@ impl ParameterStore {
     }
 
     fn read<T>(&self, parameter: &str, convert: impl FnOnce(JsonRef<'_>) -> Option<T>) -> Option<T> {
+        let exposing = if self.options.disable_exposure_logging { Exposing::No } else { Exposing::Lookup };
         self.statsig.with_context(self.store.snapshot(), &self.user, |context, record| {
-            let resolved = context.resolve_parameter(&self.store, parameter, record)?;
-            convert(resolved.value()?)
+            let logging = self.statsig.logging();
+            let resolved = context.resolve_parameter(&self.store, parameter, record || logging.is_on())?;
+            let converted = resolved.value().and_then(convert);
+            logging.resolved(&context, &resolved, exposing, converted.is_some());
+            converted
         })
     }
 }

@@ -21,6 +21,37 @@ pub enum BatchEncoding {
     Gzip,
 }
 
+/// What made a batch be sent when it was (`flushType` of the protocol).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum FlushType {
+    /// Its events had waited long enough.
+    #[default]
+    ScheduledMaxTime,
+    /// It was full.
+    ScheduledFullBatch,
+    /// The queue was full.
+    Limit,
+    /// The application asked for it.
+    Manual,
+    /// The client was shut down.
+    Shutdown,
+}
+
+impl FlushType {
+    /// The protocol's name of it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ScheduledMaxTime => "scheduled:max_time",
+            Self::ScheduledFullBatch => "scheduled:full_batch",
+            Self::Limit => "limit",
+            Self::Manual => "manual",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
 /// A number of events, encoded once and kept through all attempts to deliver them.
 ///
 /// Cloning shares the body.
@@ -43,6 +74,8 @@ pub struct EventBatch {
     pub encoding: BatchEncoding,
     /// Length of the array in bytes before encoding.
     pub raw_len: usize,
+    /// Why it is sent now; may differ from attempt to attempt.
+    pub flush_type: FlushType,
 }
 
 impl EventBatch {
@@ -56,7 +89,23 @@ impl EventBatch {
         encoding: BatchEncoding,
         raw_len: usize,
     ) -> Self {
-        Self { id, created_ms, event_count, attempt: 0, body: body.into(), encoding, raw_len }
+        Self {
+            id,
+            created_ms,
+            event_count,
+            attempt: 0,
+            body: body.into(),
+            encoding,
+            raw_len,
+            flush_type: FlushType::default(),
+        }
+    }
+
+    /// The same batch, sent for another reason.
+    #[must_use]
+    pub fn with_flush_type(mut self, flush_type: FlushType) -> Self {
+        self.flush_type = flush_type;
+        self
     }
 
     /// The same batch, with another number of earlier attempts.

@@ -7,10 +7,15 @@
 
 mod clock;
 mod data_store;
+mod error_reporter;
 mod event_sink;
 mod id_list_lookup;
+mod in_memory_storage;
+mod layer_observer;
 mod noop_sink;
+mod observer;
 mod override_adapter;
+mod persistent_storage;
 mod spec_source;
 
 pub use clock::{Clock, FixedClock};
@@ -19,8 +24,13 @@ pub use data_store::{
     InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys,
     StorePath, StoreResponse,
 };
-pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, SinkError};
+pub use error_reporter::{ErrorReport, ErrorReporter};
+pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, FlushType, SinkError};
 pub use id_list_lookup::{ID_HASH_LENGTH, IdHash, IdListLookup, InMemoryIdLists, id_hash};
+pub use in_memory_storage::InMemoryPersistentStorage;
+pub use layer_observer::LayerObserver;
 pub use noop_sink::NoopSink;
+pub use observer::{Observer, Tag};
 pub use override_adapter::{ExperimentOverride, OverrideAdapter};
+pub use persistent_storage::{PersistentStorage, StorageError};
 pub use spec_source::{SpecSourceKind, SpecUpdate};

@@ -17,7 +17,8 @@ pub enum ExperimentOverride {
 /// Asked first in every evaluation, also for names without a spec, for nested gates and for the
 /// experiment that a layer delegates to. An answer gets rule ID `override` and reason
 /// `LocalOverride:Recognized`; `None` lets the rules decide. Called on the application's thread:
-/// answer from memory.
+/// answer from memory. [`LocalOverrides`](crate::LocalOverrides) is the one that comes with the
+/// crate.
 ///
 /// Every method has a default that overrides nothing.
 ///
@@ -35,6 +36,12 @@ pub enum ExperimentOverride {
 /// # assert_eq!(Staff.gate("internal_x", &StatsigUser::with_custom_ids([("staffID", 1)])), Some(true));
 /// ```
 pub trait OverrideAdapter: Send + Sync {
+    /// Whether there is nothing to ask for now. Asked once at the beginning of every evaluation,
+    /// which then takes the way of one without overrides; must cost next to nothing.
+    fn is_empty(&self) -> bool {
+        false
+    }
+
     /// The value of a gate.
     fn gate(&self, name: &str, user: &StatsigUser) -> Option<bool> {
         let _ = (name, user);

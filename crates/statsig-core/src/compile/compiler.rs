@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::clients::{ForClients, attributes};
 use crate::error::Error;
 use crate::json::{Encoder, PackSeed};
 use crate::ruleset::{
@@ -69,6 +70,8 @@ pub(super) struct Compiler<'a> {
     pub(super) stores: Vec<ParameterStoreSpec>,
     pub(super) mappings: Vec<Mapping>,
     pub(super) override_rules: HashMap<Text, u32>,
+    /// Where clients' apps and what they are told of recording are kept until the end.
+    pub(super) for_clients: ForClients,
     pub(super) problems: Problems,
 }
 
@@ -103,12 +106,13 @@ impl<'a> Compiler<'a> {
             stores: Vec::new(),
             mappings: Vec::new(),
             override_rules: HashMap::default(),
+            for_clients: ForClients::default(),
             problems: Problems::default(),
         }
     }
 
     /// Reads the sections in the order in which they depend on each other.
-    pub(super) fn run(mut self, wire: WireDocument<'a>, document_bytes: usize) -> Result<Ruleset, Error> {
+    pub(super) fn run(mut self, mut wire: WireDocument<'a>, document_bytes: usize) -> Result<Ruleset, Error> {
         if let Some(section) = wire.condition_map {
             self.read_conditions(section)?;
         }
@@ -119,6 +123,9 @@ impl<'a> Compiler<'a> {
         self.read_mappings(wire.overrides)?;
         self.read_cmabs(wire.cmab_configs)?;
         self.read_stores(wire.param_stores)?;
+        self.read_session_replay(wire.session_replay_info);
+        self.for_clients.apps_by_key = wire.sdk_keys_to_app_ids.take().map(attributes);
+        self.for_clients.apps_by_hashed_key = wire.hashed_sdk_keys_to_app_ids.take().map(attributes);
         let experiment_layers = self.read_experiment_layers(&wire)?;
         let meta = RulesetMeta {
             format: self.format,
@@ -167,6 +174,9 @@ impl<'a> Compiler<'a> {
             mapping_names,
             experiment_layers: experiment_layers.into_boxed_slice(),
             app: meta.app_id.clone().map(Attribute::from),
+            apps_by_key: self.for_clients.apps_by_key,
+            apps_by_hashed_key: self.for_clients.apps_by_hashed_key,
+            session_replay: self.for_clients.session_replay,
             meta,
             problems: self.problems.into_vec(),
         }

@@ -54,7 +54,7 @@ struct Visit {
 }
 
 impl Compiler<'_> {
-    /// Sets `is_plain` and `needs_memo` of every spec, and reports cycles and chains that are too deep.
+    /// Sets `is_plain`, `needs_memo` and `shares_gates` of every spec, and reports cycles and chains that are too deep.
     pub(super) fn analyse(&mut self) {
         let mut marks = vec![Mark::New; self.specs.len()];
         let mut reaches = vec![Reach::default(); self.specs.len()];
@@ -106,6 +106,7 @@ impl Compiler<'_> {
             let deep = reach.depth > MAX_DEPTH;
             let costly = reach.cost > u64::from(MAX_STEPS) || reach.conditions > u64::from(MAX_CONDITIONS);
             spec.needs_memo = reach.cyclic || deep || reach.open_ended || reach.cost > MEMO_ABOVE;
+            spec.shares_gates = !(reach.cyclic || deep || reach.open_ended);
             spec.is_plain = !(spec.needs_memo || costly || reach.delicate);
         }
         self.report(cycles, &reaches);

@@ -8,6 +8,7 @@
 //! A part that cannot be read becomes a [`Problem`](crate::specs::Problem) and is left out; only
 //! what concerns the whole document is an error.
 
+mod clients;
 mod compiler;
 mod condition;
 mod graph;

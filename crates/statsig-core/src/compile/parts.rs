@@ -8,7 +8,7 @@ use super::compiler::Compiler;
 use crate::error::Error;
 use crate::ruleset::{
     Categorical, Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, NO_INDEX, Parameter, ParameterStoreSpec,
-    Text, position,
+    StoreParameter, position,
 };
 use crate::specs::wire::{WireCmab, WireCmabWeights, WireMapping, WireParam, WireParamStore, WireRule};
 use crate::specs::{CowStr, Entry, for_each_entry};
@@ -171,8 +171,10 @@ impl<'a> Compiler<'a> {
                 let mut parameters = Vec::with_capacity(wire.parameters.0.len());
                 for (parameter, wire) in wire.parameters.0 {
                     let parameter_name = compiler.text.intern(&parameter);
-                    let value = compiler.parameter(wire).map_err(|error| format!("{}: {error}", &*parameter))?;
-                    parameters.push((parameter_name, value));
+                    let ref_type = compiler.text.intern(&wire.ref_type);
+                    let param_type = compiler.text.intern(&wire.param_type);
+                    let target = compiler.parameter(wire).map_err(|error| format!("{}: {error}", &*parameter))?;
+                    parameters.push(StoreParameter { name: parameter_name, ref_type, param_type, target });
                 }
                 let store = ParameterStoreSpec {
                     name: compiler.text.intern(name),
@@ -185,10 +187,10 @@ impl<'a> Compiler<'a> {
         )
     }
 
-    fn by_name(&self, mut parameters: Vec<(Text, Parameter)>) -> Box<[(Text, Parameter)]> {
+    fn by_name(&self, mut parameters: Vec<StoreParameter>) -> Box<[StoreParameter]> {
         parameters.reverse();
-        parameters.sort_by(|a, b| self.text.get(a.0).cmp(self.text.get(b.0)));
-        parameters.dedup_by_key(|(name, _)| *name);
+        parameters.sort_by(|a, b| self.text.get(a.name).cmp(self.text.get(b.name)));
+        parameters.dedup_by_key(|parameter| parameter.name);
         parameters.into_boxed_slice()
     }
 

@@ -131,6 +131,7 @@ impl<'a> Compiler<'a> {
             merges_layers: wire.use_new_layer_eval == Some(true),
             is_plain: false,
             needs_memo: true,
+            shares_gates: false,
             unsupported: v1 && unsupported,
         })
     }

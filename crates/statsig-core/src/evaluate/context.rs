@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::adapters::{Clock, IdListLookup, OverrideAdapter};
+use crate::adapters::{Clock, IdListLookup, OverrideAdapter, PersistentStorage};
 use crate::snapshot::Snapshot;
 use crate::user::{AttributeMap, StatsigUser};
-use crate::value::Attribute;
+use crate::value::{Attribute, TextBuffer};
 
 /// Options of evaluations that stay the same from call to call.
 ///
@@ -57,6 +57,12 @@ impl EvaluationSettings {
         self
     }
 
+    /// The environment tier, if one is set.
+    #[must_use]
+    pub fn environment_tier(&self) -> Option<String> {
+        self.environment.get("tier").and_then(|tier| tier.text(&mut TextBuffer::new()).map(str::to_owned))
+    }
+
     /// Whether a user's IP address may tell the country; on by default, and without effect unless
     /// the feature `ip-country` is compiled in.
     #[must_use]
@@ -86,11 +92,12 @@ pub struct EvaluationContext<'a> {
     pub(crate) clock: &'a dyn Clock,
     pub(crate) id_lists: Option<&'a dyn IdListLookup>,
     pub(crate) overrides: Option<&'a dyn OverrideAdapter>,
+    pub(crate) storage: Option<&'a dyn PersistentStorage>,
     pub(crate) seed: Option<u64>,
 }
 
 impl<'a> EvaluationContext<'a> {
-    /// A context without ID lists and overrides.
+    /// A context without ID lists, overrides and storage.
     #[must_use]
     pub fn new(
         snapshot: &'a Arc<Snapshot>,
@@ -98,7 +105,19 @@ impl<'a> EvaluationContext<'a> {
         settings: &'a EvaluationSettings,
         clock: &'a dyn Clock,
     ) -> Self {
-        Self { snapshot, user, settings, clock, id_lists: None, overrides: None, seed: None }
+        Self { snapshot, user, settings, clock, id_lists: None, overrides: None, storage: None, seed: None }
+    }
+
+    /// The state of the specs.
+    #[must_use]
+    pub fn snapshot(&self) -> &'a Arc<Snapshot> {
+        self.snapshot
+    }
+
+    /// Whom the evaluation is for.
+    #[must_use]
+    pub fn user(&self) -> &'a StatsigUser {
+        self.user
     }
 
     /// Answers `in_segment_list` conditions; without it every list is empty.
@@ -108,10 +127,18 @@ impl<'a> EvaluationContext<'a> {
         self
     }
 
-    /// Answers before the rules.
+    /// Answers before the rules; left out if it is empty now.
     #[must_use]
     pub fn with_overrides(mut self, overrides: Option<&'a dyn OverrideAdapter>) -> Self {
-        self.overrides = overrides;
+        self.overrides = overrides.filter(|overrides| !overrides.is_empty());
+        self
+    }
+
+    /// Takes what [`EvaluationContext::experiment_with`] and [`EvaluationContext::layer_with`] have to
+    /// keep or forget of a user; no other call touches it.
+    #[must_use]
+    pub fn with_persistent_storage(mut self, storage: Option<&'a dyn PersistentStorage>) -> Self {
+        self.storage = storage;
         self
     }
 

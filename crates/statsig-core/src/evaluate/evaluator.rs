@@ -6,8 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::MAX_DEPTH;
 use super::context::EvaluationContext;
+use super::filter::RuleFilter;
 use super::inputs::Inputs;
-use super::outcome::{ConfigValue, Exposed, Outcome, Undelegated};
+use super::outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
+use super::project::SharedGates;
 use crate::adapters::ExperimentOverride;
 use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text, well_known};
 
@@ -69,7 +71,7 @@ impl<'n> Call<'n> {
 
 /// What is kept of a nested gate.
 #[derive(Debug, Clone, Copy)]
-struct Nested {
+pub(super) struct Nested {
     passed: bool,
     rule_id: Text,
     sampling_rate: u64,
@@ -81,7 +83,7 @@ struct Nested {
 
 /// A nested gate that was evaluated before.
 #[derive(Debug)]
-struct Remembered {
+pub(super) struct Remembered {
     result: Nested,
     exposures: Box<[Exposed]>,
 }
@@ -92,19 +94,25 @@ pub(crate) struct Evaluator<'a, const RECORD: bool> {
     pub(super) inputs: Inputs<'a>,
     pub(super) ruleset: &'a Ruleset,
     pub(crate) exposures: Vec<Exposed>,
-    depth: u32,
-    frames: u32,
-    steps: u32,
-    conditions: u32,
+    pub(super) depth: u32,
+    pub(super) frames: u32,
+    pub(super) steps: u32,
+    pub(super) conditions: u32,
     /// Exposures copied to or from `memo`.
-    copied: usize,
+    pub(super) copied: usize,
     /// Rules may be followed the short way: see [`Spec::is_plain`]. Decided by the spec that was
     /// asked for, because its limits depend on all that is visited below it.
     plain: bool,
+    /// Which rules count at the top; everything but rules is then left out there.
+    filter: Option<RuleFilter>,
     /// Results of nested gates by name; only where the specs need it.
-    memo: Option<HashMap<Text, Remembered>>,
+    pub(super) memo: Option<HashMap<Text, Remembered>>,
+    /// Results of nested gates that several evaluations share.
+    pub(super) shared: Option<SharedGates>,
     /// Groups that `experiment_group` conditions asked for, by experiment.
-    groups: Option<HashMap<Text, Option<Text>>>,
+    pub(super) groups: Option<HashMap<Text, Option<Text>>>,
+    /// The experiments behind `groups`, in the order in which their evaluations ended.
+    pub(crate) group_lookups: Vec<Text>,
 }
 
 impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
@@ -119,16 +127,25 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             conditions: 0,
             copied: 0,
             plain: false,
+            filter: None,
             memo: None,
+            shared: None,
             groups: None,
+            group_lookups: Vec::new(),
         }
     }
 
-    /// The value of a gate whose rules have the last word.
-    pub(super) fn value_of(&mut self, spec: &Spec) -> bool {
+    /// Lets only some rules of the spec that is asked for count.
+    pub(crate) fn with_filter(mut self, filter: RuleFilter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// What a gate says whose rules have the last word.
+    pub(super) fn decision_of(&mut self, spec: &Spec) -> Decision {
         let mut r = Outcome::new(0);
         self.plain = true;
-        self.follow_rules(&mut r, spec).is_ok() && r.passed
+        if self.follow_rules(&mut r, spec).is_ok() { Decision::of(&r) } else { Decision::NONE }
     }
 
     /// Evaluates a name for the application, into an outcome that is new.
@@ -141,6 +158,11 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         if needs_memo {
             self.memo = Some(HashMap::new());
         }
+        self.conclude(r, call)
+    }
+
+    /// Evaluates, and takes back what an unsupported evaluation must not tell.
+    pub(super) fn conclude(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
         let recognition = self.evaluate(r, call)?;
         if r.unsupported {
             // What was found so far must not leak: we differ from the reference here on purpose.
@@ -169,35 +191,16 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
     }
 
     fn evaluate_spec(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
-        if self.inputs.context.overrides.is_some() && self.overridden(r, call) {
+        let filter = self.filter.filter(|_| self.depth == 0);
+        if filter.is_none() && self.answered_before_the_rules(r, call)? {
             return Ok(Recognition::Recognized);
         }
-        let ruleset = self.ruleset;
-        let spec = ruleset.spec(call.spec);
-        if !ruleset.mappings.is_empty() {
-            let mapping = match spec {
-                Some(spec) => ruleset.mappings.get(spec.mapping as usize),
-                None => ruleset.find_mapping(call.name).and_then(|at| ruleset.mappings.get(at as usize)),
-            };
-            if let Some(mapping) = mapping
-                && self.mapped(r, mapping, spec, call.kind)?
-            {
-                return Ok(Recognition::Recognized);
-            }
-        }
-        if call.kind == Kind::Experiment && !ruleset.cmabs.is_empty() {
-            let cmab = match spec {
-                Some(spec) => ruleset.cmabs.get(spec.cmab as usize),
-                None => ruleset.find_cmab(call.name).and_then(|at| ruleset.cmabs.get(at as usize)),
-            };
-            if let Some(cmab) = cmab {
-                self.bandit(r, cmab)?;
-                return Ok(Recognition::Recognized);
-            }
-        }
-        let Some(spec) = spec else { return Ok(Recognition::Unrecognized) };
+        let Some(spec) = self.ruleset.spec(call.spec) else { return Ok(Recognition::Unrecognized) };
         if r.id_type == crate::ruleset::MaybeText::NONE {
             r.id_type = Some(spec.id_type).into();
+        }
+        if r.spec_name == crate::ruleset::MaybeText::NONE {
+            r.spec_name = Some(spec.name).into();
         }
         r.version = r.version.or(spec.version);
         r.is_experiment_active = spec.is_active.unwrap_or(r.is_experiment_active);
@@ -209,18 +212,59 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             r.unsupported = true;
             return Ok(Recognition::Recognized);
         }
-        if call.kind == Kind::Layer && spec.merges_layers {
-            self.merge_layer(r, spec)?;
-        } else {
-            self.follow_rules(r, spec)?;
+        match filter {
+            Some(filter) => self.follow_filtered(r, spec, filter)?,
+            None if call.kind == Kind::Layer && spec.merges_layers => self.merge_layer(r, spec)?,
+            None => self.follow_rules(r, spec)?,
         }
         Ok(Recognition::Recognized)
     }
 
+    /// Whether a local override, a mapping or a bandit has the answer.
+    fn answered_before_the_rules(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<bool, Abort> {
+        if self.inputs.context.overrides.is_some() && self.overridden(r, call) {
+            return Ok(true);
+        }
+        let ruleset = self.ruleset;
+        let spec = ruleset.spec(call.spec);
+        if !ruleset.mappings.is_empty() {
+            let mapping = match spec {
+                Some(spec) => ruleset.mappings.get(spec.mapping as usize),
+                None => ruleset.find_mapping(call.name).and_then(|at| ruleset.mappings.get(at as usize)),
+            };
+            if let Some(mapping) = mapping
+                && self.mapped(r, mapping, spec, call.kind)?
+            {
+                return Ok(true);
+            }
+        }
+        if call.kind == Kind::Experiment && !ruleset.cmabs.is_empty() {
+            let cmab = match spec {
+                Some(spec) => ruleset.cmabs.get(spec.cmab as usize),
+                None => ruleset.find_cmab(call.name).and_then(|at| ruleset.cmabs.get(at as usize)),
+            };
+            if let Some(cmab) = cmab {
+                self.bandit(r, cmab)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The first rule whose conditions hold decides.
     pub(super) fn follow_rules(&mut self, r: &mut Outcome, spec: &Spec) -> Result<(), Abort> {
-        let ruleset = self.ruleset;
-        for rule in &ruleset.rules[spec.rules()] {
+        self.follow(r, spec, &self.ruleset.rules[spec.rules()])
+    }
+
+    /// The first of `rules` whose conditions hold decides.
+    #[inline]
+    pub(super) fn follow<'r>(
+        &mut self,
+        r: &mut Outcome,
+        spec: &Spec,
+        rules: impl IntoIterator<Item = &'r Rule>,
+    ) -> Result<(), Abort> {
+        for rule in rules {
             if self.plain {
                 r.passed = self.inputs.plain_rule(rule);
             } else {
@@ -340,6 +384,11 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
 
     /// Evaluates a gate one level down; its exposures join the list.
     fn nested(&mut self, gate: GateRef) -> Result<Nested, Abort> {
+        if let Some(shared) = &mut self.shared
+            && let Some(known) = shared.recall(gate.spec, &mut self.exposures)
+        {
+            return Ok(known);
+        }
         if let Some(known) = self.memo.as_ref().and_then(|memo| memo.get(&gate.name)) {
             let room = (MAX_EXPOSURES - self.exposures.len()).min(MAX_COPIES - self.copied);
             let exposures = &known.exposures[..known.exposures.len().min(room)];
@@ -361,6 +410,9 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             overridden: n.overridden,
             unsupported: n.unsupported,
         };
+        if let Some(shared) = &mut self.shared {
+            shared.remember(gate.spec, result, &mut self.exposures, from);
+        }
         if let Some(memo) = self.memo.as_mut().filter(|_| !gate.name.is_empty()) {
             let own = self.exposures.get(from as usize..).unwrap_or_default();
             let exposures: Box<[Exposed]> = own[..own.len().min(MAX_COPIES - self.copied)].into();
@@ -418,11 +470,12 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             return Ok(*group);
         }
         let (depth, frames, from) = (self.depth, self.frames, self.exposures.len());
+        let filter = self.filter.take();
         let mut r = Outcome::new(self.position());
         let call = Call::by_name(self.ruleset, self.ruleset.str(experiment), Kind::Experiment);
         self.depth = 0;
         let recognition = self.evaluate(&mut r, call);
-        (self.depth, self.frames) = (depth, frames);
+        (self.depth, self.frames, self.filter) = (depth, frames, filter);
         // They belong to the experiment's own exposure.
         self.exposures.truncate(from);
         let group = match recognition {
@@ -432,7 +485,10 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
             Ok(_) => r.group_name.get(),
         };
         // The first answer counts: of an experiment that asks for its own group, the innermost.
-        self.groups.get_or_insert_default().entry(experiment).or_insert(group);
+        self.groups.get_or_insert_default().entry(experiment).or_insert_with(|| {
+            self.group_lookups.push(experiment);
+            group
+        });
         Ok(group)
     }
 

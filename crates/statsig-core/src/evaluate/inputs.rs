@@ -5,13 +5,14 @@ use super::user_value::Seen;
 #[cfg(any(feature = "ip-country", feature = "user-agent"))]
 use crate::ruleset::{FieldSlot, TopField};
 use crate::ruleset::{Input, Pass, Rule, Ruleset, Text};
-#[cfg(feature = "user-agent")]
 use crate::value::Attribute;
 
 /// Looks values up for conditions, and remembers those that are dear.
 pub(crate) struct Inputs<'a> {
     pub(crate) context: EvaluationContext<'a>,
     pub(crate) ruleset: &'a Ruleset,
+    /// What `target_app` conditions see.
+    pub(super) app: Option<&'a Attribute>,
     now: Option<i64>,
     /// The bucket that was computed last, by prefix and unit.
     last_bucket: Option<((u32, u32), u64)>,
@@ -24,6 +25,7 @@ impl<'a> Inputs<'a> {
         Self {
             context,
             ruleset: context.snapshot.ruleset(),
+            app: context.snapshot.ruleset().app.as_ref(),
             now: None,
             last_bucket: None,
             #[cfg(feature = "user-agent")]
@@ -39,7 +41,6 @@ impl<'a> Inputs<'a> {
 
     /// The value that a condition's operator is applied to.
     pub(crate) fn look_up(&mut self, input: &Input) -> Seen<'a> {
-        let ruleset = self.ruleset;
         let field = |at: u32| self.user_field(at);
         match *input {
             Input::UserField { field: at } => field(at),
@@ -55,7 +56,7 @@ impl<'a> Inputs<'a> {
             Input::CurrentTime => Seen::Time(self.now()),
             Input::UserBucket { prefix, unit } => Seen::Number(self.user_bucket(prefix, unit).cast_signed()),
             Input::UnitId { unit } => self.unit_id(unit),
-            Input::TargetApp => Seen::of(ruleset.app.as_ref()),
+            Input::TargetApp => Seen::of(self.app),
             // These are not values, or asked for by the caller.
             Input::Public
             | Input::Gate { .. }

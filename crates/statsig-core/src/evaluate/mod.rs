@@ -12,11 +12,13 @@ mod bandit;
 mod condition;
 mod context;
 mod evaluator;
+mod filter;
 mod inputs;
 mod layer;
 mod operator;
 mod outcome;
 mod plain;
+mod project;
 mod user_value;
 
 pub(crate) use bandit::random;
@@ -24,10 +26,12 @@ pub use context::{EvaluationContext, EvaluationSettings};
 pub(crate) use evaluator::{
     Abort, Call, Evaluator, Kind, MAX_CONDITIONS, MAX_EXPOSURES, MAX_FRAMES, MAX_STEPS, Recognition,
 };
+pub(crate) use filter::RuleFilter;
 pub(crate) use inputs::Inputs;
 pub(crate) use operator::evaluate_test;
 pub use outcome::SecondaryExposure;
-pub(crate) use outcome::{ConfigValue, Exposed, Outcome, Undelegated};
+pub(crate) use outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
+pub(crate) use project::{ProjectEvaluator, without_repeats};
 pub(crate) use user_value::Seen;
 
 /// Levels of nested gates that an evaluation may reach; one more is an error.

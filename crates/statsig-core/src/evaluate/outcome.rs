@@ -15,7 +15,7 @@ pub struct SecondaryExposure<'a> {
 }
 
 /// A [`SecondaryExposure`] in terms of the ruleset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Exposed {
     pub(crate) gate: Text,
     pub(crate) rule_id: Text,
@@ -62,6 +62,9 @@ pub(crate) struct Outcome {
     pub(crate) rule_id: Text,
     pub(crate) group_name: MaybeText,
     pub(crate) id_type: MaybeText,
+    /// The first spec that took part, which a mapping may have put in another one's place; none of
+    /// bandits.
+    pub(crate) spec_name: MaybeText,
     pub(crate) version: Option<u32>,
     pub(crate) is_experiment_group: bool,
     pub(crate) is_experiment_active: bool,
@@ -87,6 +90,24 @@ pub(crate) struct Outcome {
     pub(crate) exposures_from: u32,
 }
 
+/// What an evaluation of a gate comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub(crate) passed: bool,
+    pub(crate) rule_id: Text,
+    /// As [`Outcome::explored`].
+    pub(crate) explored: bool,
+}
+
+impl Decision {
+    /// That of an unknown gate, or of one that could not be evaluated.
+    pub(crate) const NONE: Self = Self { passed: false, rule_id: Text::EMPTY, explored: false };
+
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        Self { passed: outcome.passed, rule_id: outcome.rule_id, explored: outcome.explored }
+    }
+}
+
 impl Outcome {
     pub(crate) const fn new(exposures_from: u32) -> Self {
         Self {
@@ -95,6 +116,7 @@ impl Outcome {
             rule_id: Text::EMPTY,
             group_name: MaybeText::NONE,
             id_type: MaybeText::NONE,
+            spec_name: MaybeText::NONE,
             version: None,
             is_experiment_group: false,
             is_experiment_active: false,

@@ -8,23 +8,32 @@
 use super::evaluator::Evaluator;
 use super::inputs::Inputs;
 use super::operator::evaluate_test;
-use crate::ruleset::{Input, NO_INDEX, Rule, Spec};
+use super::outcome::Decision;
+use crate::ruleset::{Input, NO_INDEX, Rule, Spec, well_known};
 
 impl Inputs<'_> {
     /// A gate of which only the value is wanted, and whose rules may be followed only so far: see
     /// [`Spec::is_plain`](crate::ruleset::Spec::is_plain).
     pub(crate) fn plain_gate(&mut self, spec: &Spec) -> bool {
+        self.plain_decision(spec).passed
+    }
+
+    /// Like [`Self::plain_gate`], with the rule that decided.
+    #[inline]
+    pub(crate) fn plain_decision(&mut self, spec: &Spec) -> Decision {
         let ruleset = self.ruleset;
         for rule in &ruleset.rules[spec.rules()] {
             if !self.plain_rule(rule) {
                 continue;
             }
             if rule.delegate != NO_INDEX {
-                return Evaluator::<false>::new(self.context).value_of(spec);
+                return Evaluator::<false>::new(self.context).decision_of(spec);
             }
-            return if self.passes(rule) { !rule.value_is_false } else { spec.default_is_true };
+            let passed = if self.passes(rule) { !rule.value_is_false } else { spec.default_is_true };
+            return Decision { passed, rule_id: rule.id, explored: false };
         }
-        spec.default_is_true
+        let rule_id = if spec.enabled { well_known::DEFAULT } else { well_known::DISABLED };
+        Decision { passed: spec.default_is_true, rule_id, explored: false }
     }
 
     fn plain_gate_at(&mut self, gate: u32) -> bool {

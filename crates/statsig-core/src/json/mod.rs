@@ -129,5 +129,11 @@ impl From<serde_json::Value> for Json {
     }
 }
 
+impl From<serde_json::Map<String, serde_json::Value>> for Json {
+    fn from(object: serde_json::Map<String, serde_json::Value>) -> Self {
+        serde_json::Value::Object(object).into()
+    }
+}
+
 #[cfg(test)]
 mod tests;

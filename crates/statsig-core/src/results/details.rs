@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::adapters::SpecSourceKind;
 use crate::evaluate::DEPTH_ERROR;
+use crate::snapshot::Snapshot;
 
 /// How an evaluation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +22,8 @@ pub enum Reason {
     LocalOverride,
     /// Gates nest too deep, or refer to each other in a circle; the value is the default.
     DepthExceeded,
+    /// The user keeps an earlier assignment.
+    Persisted,
 }
 
 /// Where a value came from, how, and how old the specs were
@@ -32,12 +35,25 @@ pub enum Reason {
 pub struct EvaluationDetails<'a> {
     pub(super) source: &'a SpecSourceKind,
     pub(super) reason: Reason,
-    pub(super) lcut: u64,
-    pub(super) received_at_ms: u64,
+    pub(super) lcut: Option<u64>,
+    pub(super) received_at_ms: Option<u64>,
     pub(super) version: Option<u32>,
 }
 
 impl<'a> EvaluationDetails<'a> {
+    /// Details of a result that was found in `snapshot` now.
+    pub(super) fn of(snapshot: &'a Snapshot, reason: Reason, version: Option<u32>) -> Self {
+        let source = snapshot.source();
+        let has_times = source.has_values() && reason != Reason::DepthExceeded;
+        Self {
+            source,
+            reason,
+            lcut: has_times.then(|| snapshot.ruleset().meta().time),
+            received_at_ms: has_times.then(|| snapshot.received_at_ms()),
+            version: if reason == Reason::Unrecognized { None } else { version },
+        }
+    }
+
     /// Where the specs came from.
     #[must_use]
     pub fn source(&self) -> &'a SpecSourceKind {
@@ -56,28 +72,24 @@ impl<'a> EvaluationDetails<'a> {
         self.to_string()
     }
 
-    /// When the project last changed (`lcut`), in milliseconds since 1970. `None` without specs and
-    /// after an error.
+    /// When the project last changed (`lcut`), in milliseconds since 1970; of an earlier assignment,
+    /// what that was then. `None` without specs and after an error.
     #[must_use]
     pub fn lcut(&self) -> Option<u64> {
-        self.has_times().then_some(self.lcut)
+        self.lcut
     }
 
-    /// When the specs were received, in milliseconds since 1970. `None` without specs and after an
-    /// error.
+    /// When the specs were received, in milliseconds since 1970; of an earlier assignment, when it
+    /// was given. `None` without specs and after an error.
     #[must_use]
     pub fn received_at_ms(&self) -> Option<u64> {
-        self.has_times().then_some(self.received_at_ms)
+        self.received_at_ms
     }
 
     /// Version of the spec; `None` if it has none or there is no spec.
     #[must_use]
     pub fn version(&self) -> Option<u32> {
         self.version
-    }
-
-    fn has_times(&self) -> bool {
-        self.source.has_values() && self.reason != Reason::DepthExceeded
     }
 
     /// The reason without the source: `Recognized`, `LocalOverride:Recognized`, `Error:…`.
@@ -88,6 +100,7 @@ impl<'a> EvaluationDetails<'a> {
             Reason::Unsupported => f.write_str("Unsupported"),
             Reason::LocalOverride => f.write_str("LocalOverride:Recognized"),
             Reason::DepthExceeded => write!(f, "Error:{DEPTH_ERROR}"),
+            Reason::Persisted => f.write_str("Persisted"),
         }
     }
 }
@@ -95,7 +108,7 @@ impl<'a> EvaluationDetails<'a> {
 impl fmt::Display for EvaluationDetails<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
-            Reason::LocalOverride | Reason::DepthExceeded => self.write_reason(f),
+            Reason::LocalOverride | Reason::DepthExceeded | Reason::Persisted => self.write_reason(f),
             _ if !self.source.has_values() => write!(f, "{}", self.source),
             _ => {
                 write!(f, "{}:", self.source)?;

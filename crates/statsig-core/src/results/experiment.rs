@@ -13,7 +13,7 @@ use crate::snapshot::Snapshot;
 /// A name without an experiment gives `{}`, an empty rule ID and the reason `…:Unrecognized`.
 #[derive(Clone)]
 pub struct Experiment {
-    record: Record,
+    pub(super) record: Record,
 }
 
 impl Experiment {

@@ -1,9 +1,11 @@
 //! Layers.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Getters, Record};
-use crate::evaluate::{EvaluationContext, Exposed, Kind, SecondaryExposure, Undelegated};
+use crate::adapters::LayerObserver;
+use crate::evaluate::{EvaluationContext, Kind, SecondaryExposure};
 use crate::json::JsonRef;
 
 /// The result of reading a layer: parameters that may come from an experiment, read through
@@ -14,7 +16,8 @@ use crate::json::JsonRef;
 /// `…:Unrecognized`.
 #[derive(Clone)]
 pub struct Layer {
-    record: Record,
+    pub(super) record: Record,
+    pub(super) observer: Option<Arc<dyn LayerObserver>>,
 }
 
 /// Where a layer's parameter comes from: what its exposure says.
@@ -32,6 +35,22 @@ pub struct LayerParameter<'a> {
 
 impl Layer {
     accessors!();
+
+    /// The same layer, whose reads `observer` hears of.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn LayerObserver>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// A parameter as it is, without regard to type. A read, unlike [`Getters::get_value`]: logged
+    /// unless there is no such parameter.
+    #[must_use]
+    pub fn get_raw_value(&self, parameter: &str) -> Option<JsonRef<'_>> {
+        let value = self.get_value(parameter)?;
+        self.on_read(parameter);
+        Some(value)
+    }
 
     /// All parameters: an object, `{}` if there is none.
     #[must_use]
@@ -79,16 +98,15 @@ impl Layer {
     #[must_use]
     pub fn parameter(&self, parameter: &str) -> LayerParameter<'_> {
         let source = self.parameter_source(parameter);
-        let exposures = if source.is_explicit { self.record.exposed() } else { self.undelegated() };
-        let ruleset = self.record.ruleset();
-        LayerParameter { secondary_exposures: exposures.iter().map(|one| one.resolve(ruleset)).collect(), ..source }
+        LayerParameter { secondary_exposures: self.parameter_exposures(source.is_explicit).collect(), ..source }
     }
 
-    /// [`Layer::parameter`] without the exposures.
-    pub(crate) fn parameter_source(&self, parameter: &str) -> LayerParameter<'_> {
+    /// [`Layer::parameter`] with an empty list of exposures. Allocates nothing.
+    #[must_use]
+    pub fn parameter_source(&self, parameter: &str) -> LayerParameter<'_> {
         let ruleset = self.record.ruleset();
         let outcome = &self.record.outcome;
-        let is_explicit = outcome.is_explicit(ruleset, parameter);
+        let is_explicit = self.record.is_explicit(parameter);
         let of_parameter =
             outcome.parameter_rules.as_ref().and_then(|rules| rules.iter().find(|(name, _)| **name == *parameter));
         LayerParameter {
@@ -99,23 +117,31 @@ impl Layer {
         }
     }
 
-    /// The gates that belong to the layer itself.
-    pub(crate) fn undelegated_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
-        self.undelegated().iter().map(|exposed| exposed.resolve(self.record.ruleset()))
+    /// The gates of [`Layer::parameter`], for a parameter that is explicit or not, without a list.
+    pub fn parameter_exposures(&self, is_explicit: bool) -> impl Iterator<Item = SecondaryExposure<'_>> {
+        let (all, own) = if is_explicit {
+            (Some(self.record.secondary_exposures()), None)
+        } else {
+            (None, Some(self.undelegated_exposures()))
+        };
+        all.into_iter().flatten().chain(own.into_iter().flatten())
     }
 
-    fn undelegated(&self) -> &[Exposed] {
-        match &self.record.outcome.undelegated {
-            Undelegated::Unset => &[],
-            Undelegated::Until(end) => self.record.exposed().get(..*end as usize).unwrap_or_default(),
-            Undelegated::Own(list) => list,
-        }
+    /// The gates that belong to the layer itself.
+    pub(crate) fn undelegated_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
+        self.record.undelegated_exposures()
     }
 }
 
 impl Getters for Layer {
     fn get_value(&self, parameter: &str) -> Option<JsonRef<'_>> {
         self.value().get(parameter)
+    }
+
+    fn on_read(&self, parameter: &str) {
+        if let Some(observer) = &self.observer {
+            observer.parameter_read(self, parameter);
+        }
     }
 }
 
@@ -135,6 +161,6 @@ impl EvaluationContext<'_> {
     /// Evaluates a layer. `record`: also keep the gates that took part.
     #[must_use]
     pub fn layer(&self, name: &str, record: bool) -> Layer {
-        Layer { record: Record::of(*self, name, Kind::Layer, record) }
+        Layer { record: Record::of(*self, name, Kind::Layer, record), observer: None }
     }
 }

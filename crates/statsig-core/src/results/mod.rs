@@ -6,6 +6,10 @@
 /// What every result tells of its `record`, in the same words.
 macro_rules! accessors {
     () => {
+        pub(super) fn record(&self) -> &$crate::results::Record {
+            &self.record
+        }
+
         /// The name that was asked for.
         #[must_use]
         pub fn name(&self) -> &str {
@@ -34,15 +38,18 @@ macro_rules! accessors {
 mod details;
 mod dynamic_config;
 mod experiment;
+mod exposure;
 mod feature_gate;
 mod getters;
 mod layer;
 mod parameter_store;
 mod record;
+mod sticky;
 
 pub use details::{EvaluationDetails, Reason};
 pub use dynamic_config::DynamicConfig;
 pub use experiment::Experiment;
+pub use exposure::{ExposureFacts, GateCheck};
 pub use feature_gate::FeatureGate;
 pub use getters::Getters;
 pub use layer::{Layer, LayerParameter};

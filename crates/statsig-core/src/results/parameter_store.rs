@@ -8,6 +8,7 @@ use crate::evaluate::EvaluationContext;
 use crate::json::{Json, JsonRef};
 use crate::ruleset::{Parameter, ParameterStoreSpec};
 use crate::snapshot::Snapshot;
+use crate::sticky::{ExperimentEvaluationOptions, LayerEvaluationOptions};
 
 /// What a parameter of a store refers to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,13 +81,7 @@ impl ParameterStore {
             (None, Some(_)) => Reason::Recognized,
             (None, None) => Reason::Unrecognized,
         };
-        EvaluationDetails {
-            source: self.snapshot.source(),
-            reason,
-            lcut: self.snapshot.ruleset().meta().time,
-            received_at_ms: self.snapshot.received_at_ms(),
-            version: None,
-        }
+        EvaluationDetails::of(&self.snapshot, reason, None)
     }
 
     /// Names of the parameters, sorted.
@@ -100,7 +95,7 @@ impl ParameterStore {
         }
         let ruleset = self.snapshot.ruleset();
         self.spec()
-            .map(|store| store.parameters.iter().map(|&(name, _)| ruleset.str(name)).collect())
+            .map(|store| store.parameters.iter().map(|parameter| ruleset.str(parameter.name)).collect())
             .unwrap_or_default()
     }
 
@@ -112,8 +107,8 @@ impl ParameterStore {
         }
         let ruleset = self.snapshot.ruleset();
         let store = self.spec()?;
-        let at = store.parameters.binary_search_by(|&(name, _)| ruleset.str(name).cmp(parameter)).ok()?;
-        match store.parameters[at].1 {
+        let at = store.parameters.binary_search_by(|own| ruleset.str(own.name).cmp(parameter)).ok()?;
+        match store.parameters[at].target {
             Parameter::Static { value } => Some(ParameterTarget::Static(ruleset.value(value))),
             Parameter::Gate { gate, pass, fail } => Some(ParameterTarget::Gate {
                 gate: ruleset.str(gate),
@@ -208,7 +203,8 @@ impl EvaluationContext<'_> {
     }
 
     /// Resolves a parameter of a store for the user; `None` if the store has no such parameter.
-    /// `record`: also keep the gates that take part.
+    /// `record`: also keep the gates that take part. Experiments and layers are read without
+    /// options, which ends assignments in the persistent storage, if there is one.
     #[must_use]
     pub fn resolve_parameter<'s>(
         &self,
@@ -227,10 +223,12 @@ impl EvaluationContext<'_> {
                 ResolvedParameter::DynamicConfig(self.dynamic_config(config, record), parameter)
             }
             ParameterTarget::Experiment { experiment, parameter } => {
-                ResolvedParameter::Experiment(self.experiment(experiment, record), parameter)
+                let options = ExperimentEvaluationOptions::new();
+                ResolvedParameter::Experiment(self.experiment_with(experiment, record, &options), parameter)
             }
             ParameterTarget::Layer { layer, parameter } => {
-                ResolvedParameter::Layer(self.layer(layer, record), parameter)
+                let options = LayerEvaluationOptions::new();
+                ResolvedParameter::Layer(self.layer_with(layer, record, &options), parameter)
             }
         })
     }

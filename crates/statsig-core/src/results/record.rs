@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::details::{EvaluationDetails, Reason};
+use super::sticky::Sticky;
 use crate::evaluate::{
     Abort, Call, ConfigValue, EvaluationContext, Evaluator, Exposed, Kind, Outcome, Recognition, SecondaryExposure,
+    Undelegated,
 };
 use crate::json::JsonRef;
 use crate::ruleset::{NO_INDEX, Rule, Ruleset, Text, well_known};
 use crate::snapshot::Snapshot;
+use crate::sticky::{StickyExposure, StickyValues};
 
 /// The name that was asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,9 +30,13 @@ pub(crate) struct Record {
     pub(super) outcome: Outcome,
     pub(super) reason: Reason,
     /// Of nested gates; `None` unless the evaluation recorded them.
-    exposures: Option<Box<[Exposed]>>,
+    exposures: Option<Vec<Exposed>>,
     /// A rule ID that is not in the specs: see [`Outcome::explored`].
     suffixed_rule_id: Option<Box<str>>,
+    /// Experiments whose group was asked for.
+    group_lookups: Box<[Text]>,
+    /// Stands for what was evaluated.
+    sticky: Option<Box<Sticky>>,
 }
 
 impl Record {
@@ -63,6 +70,8 @@ impl Record {
             reason: if rule.is_some() { Reason::Recognized } else { Reason::Unrecognized },
             exposures: None,
             suffixed_rule_id: None,
+            group_lookups: Box::default(),
+            sticky: None,
         }
     }
 
@@ -85,8 +94,43 @@ impl Record {
         };
         let suffixed_rule_id =
             outcome.explored.then(|| format!("{}:explore", ruleset.str(outcome.rule_id)).into_boxed_str());
-        let exposures = RECORD.then(|| evaluator.exposures.into_boxed_slice());
-        Self { snapshot: Arc::clone(context.snapshot), name, outcome, reason, exposures, suffixed_rule_id }
+        // Not cut to size, which would cost another allocation.
+        let exposures = RECORD.then_some(evaluator.exposures);
+        Self {
+            snapshot: Arc::clone(context.snapshot),
+            name,
+            outcome,
+            reason,
+            exposures,
+            suffixed_rule_id,
+            group_lookups: evaluator.group_lookups.into_boxed_slice(),
+            sticky: None,
+        }
+    }
+
+    /// Puts an earlier result in the place of this one, of which only name and id type stay.
+    pub(super) fn give_again(&mut self, values: Arc<StickyValues>, now_ms: i64) {
+        let mut outcome = Outcome::new(0);
+        outcome.passed = values.value;
+        outcome.value = values.json_value.clone().map_or(ConfigValue::None, ConfigValue::Own);
+        outcome.id_type = self.outcome.id_type;
+        outcome.version = values.config_version;
+        outcome.is_experiment_group = true;
+        outcome.is_experiment_active = true;
+        self.outcome = outcome;
+        self.reason = Reason::Persisted;
+        self.exposures = Some(Vec::new());
+        self.suffixed_rule_id = None;
+        self.sticky = Some(Box::new(Sticky { values, given_at_ms: u64::try_from(now_ms).unwrap_or(0) }));
+    }
+
+    /// Forgets the gates that took part, unless they are wanted.
+    pub(super) fn recorded_if(mut self, wanted: bool) -> Self {
+        if !wanted {
+            self.exposures = None;
+            self.outcome.undelegated = Undelegated::Unset;
+        }
+        self
     }
 
     pub(super) fn ruleset(&self) -> &Ruleset {
@@ -101,9 +145,10 @@ impl Record {
     }
 
     pub(super) fn rule_id(&self) -> &str {
-        match &self.suffixed_rule_id {
-            Some(rule_id) => rule_id,
-            None => self.ruleset().str(self.outcome.rule_id),
+        match (&self.sticky, &self.suffixed_rule_id) {
+            (Some(sticky), _) => &sticky.values.rule_id,
+            (None, Some(rule_id)) => rule_id,
+            (None, None) => self.ruleset().str(self.outcome.rule_id),
         }
     }
 
@@ -112,6 +157,9 @@ impl Record {
     }
 
     pub(super) fn group_name(&self) -> Option<&str> {
+        if let Some(sticky) = &self.sticky {
+            return sticky.values.group_name.as_deref();
+        }
         self.outcome.group_name.get().map(|name| self.ruleset().str(name))
     }
 
@@ -120,6 +168,9 @@ impl Record {
     }
 
     pub(super) fn delegate_name(&self) -> Option<&str> {
+        if let Some(sticky) = &self.sticky {
+            return sticky.values.config_delegate.as_deref();
+        }
         let delegate = (self.outcome.delegate != NO_INDEX).then_some(self.outcome.delegate)?;
         self.ruleset().spec(delegate).map(|spec| self.ruleset().str(spec.name))
     }
@@ -134,22 +185,71 @@ impl Record {
         if value.as_object().is_some() { value } else { JsonRef::empty_object() }
     }
 
-    pub(super) fn details(&self) -> EvaluationDetails<'_> {
-        EvaluationDetails {
-            source: self.snapshot.source(),
-            reason: self.reason,
-            lcut: self.ruleset().meta().time,
-            received_at_ms: self.snapshot.received_at_ms(),
-            version: if self.reason == Reason::Unrecognized { None } else { self.outcome.version },
+    /// Whether a parameter is one of the experiment's own.
+    pub(super) fn is_explicit(&self, parameter: &str) -> bool {
+        match &self.sticky {
+            Some(sticky) => sticky.values.explicit_parameters.iter().flatten().any(|name| name == parameter),
+            None => self.outcome.is_explicit(self.ruleset(), parameter),
         }
     }
 
-    pub(super) fn exposed(&self) -> &[Exposed] {
-        self.exposures.as_deref().unwrap_or_default()
+    pub(super) fn group_lookups(&self) -> impl Iterator<Item = &str> {
+        self.group_lookups.iter().map(|&name| self.ruleset().str(name))
+    }
+
+    /// Whether the gates that took part are known.
+    pub(super) fn has_recorded(&self) -> bool {
+        self.exposures.is_some()
+    }
+
+    /// The experiment's own parameters, as the specs list them.
+    pub(super) fn explicit_parameters(&self) -> Option<impl Iterator<Item = &str>> {
+        self.ruleset().names(self.outcome.explicit_parameters)
+    }
+
+    pub(super) fn details(&self) -> EvaluationDetails<'_> {
+        let details = EvaluationDetails::of(&self.snapshot, self.reason, self.outcome.version);
+        match &self.sticky {
+            Some(sticky) => {
+                EvaluationDetails { lcut: sticky.values.time, received_at_ms: Some(sticky.given_at_ms), ..details }
+            }
+            None => details,
+        }
     }
 
     pub(super) fn secondary_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
-        self.exposed().iter().map(|exposed| exposed.resolve(self.ruleset()))
+        let kept = self.kept_exposures(|values| &values.secondary_exposures);
+        self.resolved(self.exposures.as_deref().unwrap_or_default()).chain(kept)
+    }
+
+    /// The gates that belong to a layer itself, not to the experiment behind it.
+    pub(super) fn undelegated_exposures(&self) -> impl Iterator<Item = SecondaryExposure<'_>> {
+        let exposed = self.exposures.as_deref().unwrap_or_default();
+        let own = match &self.outcome.undelegated {
+            Undelegated::Unset => &[],
+            Undelegated::Until(end) => exposed.get(..*end as usize).unwrap_or_default(),
+            Undelegated::Own(list) => list,
+        };
+        let kept = self.kept_exposures(|values| values.undelegated_secondary_exposures.as_deref().unwrap_or_default());
+        self.resolved(own).chain(kept)
+    }
+
+    /// Whether the evaluation told those gates apart.
+    pub(super) fn has_undelegated(&self) -> bool {
+        self.outcome.undelegated != Undelegated::Unset
+    }
+
+    fn resolved<'s>(&'s self, exposed: &'s [Exposed]) -> impl Iterator<Item = SecondaryExposure<'s>> {
+        exposed.iter().map(|exposed| exposed.resolve(self.ruleset()))
+    }
+
+    /// Exposures of an earlier result, if they were asked for.
+    fn kept_exposures(
+        &self,
+        list: impl FnOnce(&StickyValues) -> &[StickyExposure],
+    ) -> impl Iterator<Item = SecondaryExposure<'_>> {
+        let sticky = self.sticky.as_ref().filter(|_| self.exposures.is_some());
+        sticky.map_or(&[][..], |sticky| list(&sticky.values)).iter().map(StickyExposure::view)
     }
 }
 

@@ -64,6 +64,11 @@ pub struct Ruleset {
     pub(crate) experiment_layers: Box<[(Text, Text)]>,
     /// The app that `target_app` conditions see.
     pub(crate) app: Option<Attribute>,
+    /// The app of each client key; `None` if the document has no such map.
+    pub(crate) apps_by_key: Option<BTreeMap<String, Attribute>>,
+    /// The same, by the djb2 hash of the key.
+    pub(crate) apps_by_hashed_key: Option<BTreeMap<String, Attribute>>,
+    pub(crate) session_replay: Option<SessionReplay>,
     pub(crate) meta: RulesetMeta,
     pub(crate) problems: Vec<Problem>,
 }
@@ -182,6 +187,10 @@ pub(crate) struct Spec {
     /// Nested results must be remembered: the gates in reach form a cycle, are nested too deep, or
     /// would be evaluated too often.
     pub(crate) needs_memo: bool,
+    /// Gates in reach give the same result wherever they are asked from: there is no cycle, no
+    /// chain that is too deep, nothing that is looked up by name. Evaluations of many specs share
+    /// their results.
+    pub(crate) shares_gates: bool,
     /// v1 only: some condition is unsupported, which makes the whole spec so.
     pub(crate) unsupported: bool,
 }
@@ -403,7 +412,6 @@ pub(crate) struct Cmab {
     pub(crate) weights: Box<[CmabWeights]>,
     /// Whether it has learned anything yet.
     pub(crate) has_weights: bool,
-    #[allow(dead_code, reason = "read by the client response of the project")]
     pub(crate) target_apps: u32,
 }
 
@@ -441,9 +449,18 @@ pub(crate) struct Categorical {
 pub(crate) struct ParameterStoreSpec {
     pub(crate) name: Text,
     /// Sorted by name.
-    pub(crate) parameters: Box<[(Text, Parameter)]>,
-    #[allow(dead_code, reason = "read by the client response of the project")]
+    pub(crate) parameters: Box<[StoreParameter]>,
     pub(crate) target_apps: u32,
+}
+
+/// A parameter of a store.
+#[derive(Debug, PartialEq)]
+pub(crate) struct StoreParameter {
+    pub(crate) name: Text,
+    /// Kind of reference and type of value, as written; for clients.
+    pub(crate) ref_type: Text,
+    pub(crate) param_type: Text,
+    pub(crate) target: Parameter,
 }
 
 /// What a parameter of a store refers to.
@@ -487,6 +504,36 @@ pub(crate) struct MappingCandidate {
     /// Position in [`Ruleset::rules`]; its percentage is hashed with the original spec's salt.
     pub(crate) rule: u32,
     pub(crate) start_time: i64,
+}
+
+/// What clients are told about recording sessions.
+#[derive(Debug, PartialEq)]
+pub(crate) struct SessionReplay {
+    pub(crate) sampling_rate: Option<f64>,
+    pub(crate) targeting_gate: MaybeText,
+    pub(crate) recording_blocked: Option<bool>,
+    pub(crate) event_triggers: Option<Box<[RecordingTrigger]>>,
+    /// Keys are names of specs.
+    pub(crate) exposure_triggers: Option<Box<[RecordingTrigger]>>,
+    pub(crate) privacy: Option<PrivacySettings>,
+}
+
+/// What starts a recording.
+#[derive(Debug, PartialEq)]
+pub(crate) struct RecordingTrigger {
+    pub(crate) key: Text,
+    pub(crate) sampling_rate: Option<f64>,
+    /// Position in [`Ruleset::name_lists`].
+    pub(crate) values: u32,
+}
+
+/// What a recording hides. Lists are positions in [`Ruleset::name_lists`].
+#[derive(Debug, PartialEq)]
+pub(crate) struct PrivacySettings {
+    pub(crate) mode: Text,
+    pub(crate) unmasked: u32,
+    pub(crate) masked: u32,
+    pub(crate) blocked: u32,
 }
 
 /// How much a ruleset holds, for reports.

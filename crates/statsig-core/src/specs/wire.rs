@@ -410,11 +410,11 @@ pub(crate) struct WireParamStore<'a> {
 /// A parameter of a store; which fields are present tells what it refers to.
 #[derive(Debug, serde::Deserialize)]
 pub(crate) struct WireParam<'a> {
-    /// Required, like `param_type`; neither is of use, since the fields tell the kind.
-    #[serde(rename = "ref_type", borrow)]
-    pub(crate) _ref_type: CowStr<'a>,
-    #[serde(rename = "param_type", borrow)]
-    pub(crate) _param_type: CowStr<'a>,
+    /// Passed on to clients, like `param_type`; here the fields tell the kind.
+    #[serde(borrow)]
+    pub(crate) ref_type: CowStr<'a>,
+    #[serde(borrow)]
+    pub(crate) param_type: CowStr<'a>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) value: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -504,4 +504,49 @@ pub(crate) struct WireDocument<'a> {
     pub(crate) default_environment: Option<CowStr<'a>>,
     #[serde(borrow, default)]
     pub(crate) hashed_sdk_key_used: Option<CowStr<'a>>,
+    #[serde(default)]
+    pub(crate) sdk_keys_to_app_ids: Option<std::collections::BTreeMap<String, serde_json::Value>>,
+    #[serde(default)]
+    pub(crate) hashed_sdk_keys_to_app_ids: Option<std::collections::BTreeMap<String, serde_json::Value>>,
+    #[serde(borrow, default)]
+    pub(crate) session_replay_info: Option<&'a RawValue>,
+}
+
+/// What clients are told about recording sessions.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct WireSessionReplay<'a> {
+    #[serde(default)]
+    pub(crate) sampling_rate: Option<f64>,
+    #[serde(borrow, default)]
+    pub(crate) targeting_gate: Option<CowStr<'a>>,
+    #[serde(default)]
+    pub(crate) recording_blocked: Option<bool>,
+    #[serde(borrow, default)]
+    pub(crate) session_recording_event_triggers: Option<Entries<'a, WireTrigger<'a>>>,
+    #[serde(borrow, default)]
+    pub(crate) session_recording_exposure_triggers: Option<Entries<'a, WireTrigger<'a>>>,
+    #[serde(borrow, default)]
+    pub(crate) session_recording_privacy_settings: Option<WirePrivacySettings<'a>>,
+}
+
+/// What starts a recording.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct WireTrigger<'a> {
+    #[serde(default)]
+    pub(crate) sampling_rate: Option<f64>,
+    #[serde(borrow, default)]
+    pub(crate) values: Option<Vec<CowStr<'a>>>,
+}
+
+/// What a recording hides.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct WirePrivacySettings<'a> {
+    #[serde(borrow)]
+    pub(crate) privacy_mode: CowStr<'a>,
+    #[serde(borrow, default)]
+    pub(crate) unmasked_elements: Option<Vec<CowStr<'a>>>,
+    #[serde(borrow, default)]
+    pub(crate) masked_elements: Option<Vec<CowStr<'a>>>,
+    #[serde(borrow, default)]
+    pub(crate) blocked_elements: Option<Vec<CowStr<'a>>>,
 }

@@ -7,6 +7,8 @@
 #[allow(clippy::panic, reason = "a contract test fails by panicking")]
 mod data_store;
 mod event_sink;
+mod persistent_storage;
 
 pub use data_store::data_store_contract;
 pub use event_sink::event_sink_contract;
+pub use persistent_storage::persistent_storage_contract;

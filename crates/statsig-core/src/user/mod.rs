@@ -6,6 +6,7 @@
 
 mod attribute_map;
 mod builder;
+mod logged;
 mod wire;
 
 use std::fmt;
@@ -16,6 +17,8 @@ use smol_str::SmolStr;
 
 pub(crate) use attribute_map::AttributeMap;
 pub use builder::{StatsigUserBuilder, UnitId};
+use logged::Cached;
+pub use logged::LoggedUser;
 
 use crate::ruleset::TopField;
 use crate::value::{Attribute, TextBuffer};
@@ -67,6 +70,8 @@ pub(crate) struct UserData {
     pub(crate) custom: AttributeMap,
     pub(crate) private: AttributeMap,
     pub(crate) environment: AttributeMap,
+    exposure_hash: Cached,
+    memory_bytes: Cached,
 }
 
 impl StatsigUser {
@@ -118,6 +123,29 @@ impl StatsigUser {
         self.data.custom.get(name).map(Attribute::to_json)
     }
 
+    /// Memory that the user holds, in bytes, as far as it is its own. An estimate from above, computed
+    /// once.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let data = &*self.data;
+        let bytes = data.memory_bytes.get_or_compute(|| {
+            let fields = [
+                &data.user_id,
+                &data.email,
+                &data.ip,
+                &data.user_agent,
+                &data.country,
+                &data.locale,
+                &data.app_version,
+            ];
+            let maps = [&data.custom_ids, &data.custom, &data.private, &data.environment];
+            let texts: usize = fields.into_iter().flatten().map(Attribute::heap_bytes).sum();
+            let entries: usize = maps.into_iter().map(AttributeMap::heap_bytes).sum();
+            (size_of::<UserData>() + texts + entries) as u64
+        });
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
     /// The same user without private attributes: what may leave the process.
     #[must_use]
     pub fn without_private_attributes(&self) -> Self {
@@ -127,6 +155,11 @@ impl StatsigUser {
         let mut data = UserData::clone(&self.data);
         data.private = AttributeMap::default();
         Self { data: Arc::new(data) }
+    }
+
+    /// The user ID, then the custom IDs in the order of their names.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &Attribute> {
+        self.data.user_id.iter().chain(self.data.custom_ids.values())
     }
 
     pub(crate) fn from_data(data: UserData) -> Self {

@@ -50,6 +50,7 @@ impl<'de> Deserialize<'de> for StatsigUser {
             custom: map(wire.custom),
             private: map(wire.private_attributes),
             environment: map(wire.statsig_environment),
+            ..UserData::default()
         }))
     }
 }
@@ -68,7 +69,7 @@ impl Serialize for StatsigUser {
             ("appVersion", &data.app_version),
         ] {
             if let Some(value) = field {
-                map.serialize_entry(name, &value.to_json())?;
+                map.serialize_entry(name, value)?;
             }
         }
         for (name, attributes) in [
@@ -77,8 +78,8 @@ impl Serialize for StatsigUser {
             ("privateAttributes", &data.private),
             ("statsigEnvironment", &data.environment),
         ] {
-            if !attributes.is_empty() {
-                map.serialize_entry(name, &attributes.to_json())?;
+            if attributes.is_set() {
+                map.serialize_entry(name, attributes)?;
             }
         }
         map.end()

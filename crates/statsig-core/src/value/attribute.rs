@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
@@ -36,6 +37,19 @@ pub(crate) struct ArrayAttribute {
 /// 2^53: integers up to here are exact as `f64`, so that their own digits are the float's too.
 const EXACT: u64 = 1 << 53;
 
+/// Memory of a JSON value without what it points to, with the allocator's overhead.
+const VALUE_BYTES: usize = 64;
+
+fn json_bytes(value: &Value) -> usize {
+    VALUE_BYTES
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(json_bytes).sum(),
+            Value::Object(object) => object.iter().map(|(name, value)| name.len() + json_bytes(value)).sum(),
+            _ => 0,
+        }
+}
+
 /// Parses a float as operators do: whole text, no blanks, `e` notation, `inf`, `nan`.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
     text.parse().ok()
@@ -52,6 +66,16 @@ impl Attribute {
             Self::Int(_) | Self::Big(_) | Self::Float(_) => self.float().map(|value| buffer.float(value)),
             Self::Array(array) => Some(&array.text),
             Self::Null | Self::Object(_) => None,
+        }
+    }
+
+    /// Memory behind it in bytes; of structured values an estimate from above.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::String(text) if text.is_heap_allocated() => text.len(),
+            Self::Array(array) => array.text.len() * 2 + array.json.len() * VALUE_BYTES,
+            Self::Object(object) => object.iter().map(|(name, value)| name.len() + json_bytes(value)).sum(),
+            _ => 0,
         }
     }
 
@@ -117,6 +141,22 @@ impl Attribute {
             Self::String(text) => text.as_str().into(),
             Self::Array(array) => array.json.clone().into(),
             Self::Object(object) => Value::Object(Map::clone(object)),
+        }
+    }
+}
+
+impl Serialize for Attribute {
+    /// As [`Self::to_json`], without the copy.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Int(value) => serializer.serialize_i64(*value),
+            Self::Big(value) => serializer.serialize_u64(*value),
+            Self::Float(value) => serializer.serialize_f64(*value),
+            Self::String(text) => serializer.serialize_str(text),
+            Self::Array(array) => array.json.serialize(serializer),
+            Self::Object(object) => object.serialize(serializer),
         }
     }
 }

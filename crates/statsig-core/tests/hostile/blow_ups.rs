@@ -1,6 +1,6 @@
 //! Products: two lists of a document, each harmless, of which every pair could be visited.
 
-use statsig_core::StatsigUser;
+use statsig_core::{ClientInitializeOptions, StatsigUser};
 
 use crate::documents::{Document, ids, rule};
 use crate::{RECOGNIZED, TOO_DEEP, compile, evaluate, gate, sound};
@@ -129,4 +129,64 @@ fn names_beside_references_to_them() {
     }
     let snapshot = compile(document.write()).unwrap();
     assert_eq!(gate(&snapshot, "g050000"), (true, RECOGNIZED.to_owned()));
+}
+
+/// In a response about all of a project, each of many gates would have the exposures of all.
+#[test]
+fn entries_of_a_response_beside_gates_that_they_all_ask() {
+    let count = 3_000;
+    let mut document = Document::default();
+    document.condition("always", r#""type":"public""#);
+    for at in 0..count {
+        document.pass(format!("c{at}"), format!("g{at}"));
+        document.gate(format!("g{at}"), "\"always\"");
+        document.gate(format!("x{at}"), "\"hub\"");
+    }
+    document.pass("hub", "hub");
+    document.gate("hub", &ids((0..count).map(|at| format!("c{at}"))));
+    let snapshot = compile(document.write()).unwrap();
+    let (entries, exposures) = evaluate(&snapshot, StatsigUser::new(), |context| {
+        let response = context.client_initialize_response(&ClientInitializeOptions::new());
+        let exposures = response.feature_gates().map(|gate| gate.secondary_exposures().count()).sum::<usize>();
+        (response.feature_gates().count(), exposures)
+    });
+    assert_eq!(entries, 2 * count + 1);
+    assert!((1_000_000..1_100_000).contains(&exposures), "{exposures}");
+}
+
+/// Entries that lead to a look-up by name are evaluated one by one, each at the cost of a check.
+#[test]
+fn entries_of_a_response_that_share_nothing() {
+    let (count, conditions) = (2_000, 50_000);
+    let mut document = Document::default();
+    document.condition("always", r#""type":"public""#);
+    document.condition("group", r#""type":"experiment_group","field":"e","operator":"neq","targetValue":"x""#);
+    document.pass("hub", "hub");
+    document.gate("hub", &ids(std::iter::once("group").chain(vec!["always"; conditions]).map(str::to_owned)));
+    for at in 0..count {
+        document.gate(format!("x{at}"), "\"hub\"");
+    }
+    let snapshot = compile(document.write()).unwrap();
+    let left_out = evaluate(&snapshot, StatsigUser::new(), |context| {
+        context.write_client_initialize_response(&ClientInitializeOptions::new(), std::io::sink()).unwrap().left_out
+    });
+    assert!(left_out > 1_000 && left_out < count, "{left_out}");
+}
+
+/// Gates that ask the next one twice: 2^60 evaluations, were they not remembered.
+#[test]
+fn a_response_about_gates_that_double() {
+    let count = 60;
+    let mut document = Document::default();
+    for at in 0..count {
+        document.pass(format!("c{at}"), format!("g{}", at + 1));
+        document.gate(format!("g{at}"), &format!("\"c{at}\",\"c{at}\""));
+    }
+    document.gate(format!("g{count}"), "");
+    let snapshot = compile(document.write()).unwrap();
+    let exposures = evaluate(&snapshot, StatsigUser::new(), |context| {
+        let response = context.client_initialize_response(&ClientInitializeOptions::new());
+        response.feature_gates().map(|gate| gate.secondary_exposures().count()).collect::<Vec<_>>()
+    });
+    assert_eq!(exposures, (0..=count).rev().collect::<Vec<_>>());
 }

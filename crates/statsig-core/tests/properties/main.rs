@@ -6,8 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail like tests")]
 
 mod buckets;
+mod client_initialize;
 mod compilation;
 mod evaluation;
 mod json;
+mod sticky;
 mod support;
 mod users;

@@ -7,12 +7,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
-use statsig_core::EventBatch;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::held::{DiskCopy, Fate, Held};
+use super::shelf::{Order, Shelf};
+use super::tickets::Ticket;
 use crate::batch::Encoded;
-use crate::ledger::{DropCause, DropCounts, FlushReport};
+use crate::ledger::{DropCause, DropCounts};
 
 /// Exposures or other events: they are never in one batch, so that the others can give way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,46 +42,6 @@ impl<E> Staged<E> {
     }
 }
 
-/// A batch, and what it means to those who wait.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) batch: EventBatch,
-    /// How many of its first events each ticket waits for.
-    tickets: Vec<(u64, u32)>,
-    /// Failures after which other batches passed.
-    pub(super) strikes: u32,
-    /// Batches that had passed at its last failure.
-    pub(super) passed_then: Option<u64>,
-}
-
-impl Held {
-    /// The halves of this batch, in its place.
-    pub(super) fn halves(&self, batches: [EventBatch; 2]) -> [Self; 2] {
-        let first_events = batches[0].event_count;
-        let mut halves = batches.map(|batch| Self {
-            batch,
-            tickets: Vec::new(),
-            strikes: self.strikes,
-            passed_then: self.passed_then,
-        });
-        for &(ticket, events) in &self.tickets {
-            halves[0].tickets.push((ticket, events.min(first_events)));
-            halves[1].tickets.push((ticket, events.saturating_sub(first_events)));
-        }
-        halves
-    }
-}
-
-/// Somebody who waits for events.
-#[derive(Debug)]
-struct Ticket {
-    id: u64,
-    /// Events with a lower number are waited for, by kind.
-    before: [u64; 2],
-    report: FlushReport,
-    done: Option<oneshot::Sender<FlushReport>>,
-}
-
 /// The events that are being encoded.
 #[derive(Debug)]
 pub(super) struct Cut {
@@ -95,8 +56,9 @@ pub(super) struct Books<E> {
     pub(super) waiting: VecDeque<Held>,
     /// On their way, by batch id.
     pub(super) flying: HashMap<[u8; 16], Held>,
-    tickets: Vec<Ticket>,
-    next_ticket: u64,
+    pub(super) shelf: Shelf,
+    pub(super) tickets: Vec<Ticket>,
+    pub(super) next_ticket: u64,
     /// When to give up, once a shutdown began.
     pub(super) closing: Option<Instant>,
     /// Nobody is left who could wait.
@@ -106,6 +68,8 @@ pub(super) struct Books<E> {
     pub(super) delivered: u64,
     pub(super) dropped: DropCounts,
     pub(super) batches_delivered: u64,
+    /// Attempts that passed.
+    pub(super) passed: u64,
     pub(super) retries: u64,
     pub(super) splits: u64,
     pub(super) sink_panics: u64,
@@ -119,6 +83,7 @@ impl<E> Books<E> {
             encoding: None,
             waiting: VecDeque::new(),
             flying: HashMap::new(),
+            shelf: Shelf::default(),
             tickets: Vec::new(),
             next_ticket: 0,
             closing: None,
@@ -127,6 +92,7 @@ impl<E> Books<E> {
             delivered: 0,
             dropped: DropCounts::default(),
             batches_delivered: 0,
+            passed: 0,
             retries: 0,
             splits: 0,
             sink_panics: 0,
@@ -134,14 +100,29 @@ impl<E> Books<E> {
         }
     }
 
+    /// All batches that are in memory, whether or not they are on disk, too.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Held> {
+        self.waiting.iter().chain(self.flying.values()).chain(self.shelf.held())
+    }
+
     pub(super) fn in_batches(&self) -> u64 {
-        self.waiting.iter().chain(self.flying.values()).map(|held| u64::from(held.batch.event_count)).sum()
+        let in_memory: u64 = self.held().filter(|held| !held.is_on_disk()).map(Held::events).sum();
+        in_memory + self.shelf.events
+    }
+
+    fn unbatched(&self) -> u64 {
+        let staged: usize = self.staged.iter().map(|staged| staged.events.len()).sum();
+        let encoding = self.encoding.as_ref().map_or(0, |cut| cut.numbers.end - cut.numbers.start);
+        staged as u64 + encoding
     }
 
     pub(super) fn pending(&self) -> u64 {
-        let staged: usize = self.staged.iter().map(|staged| staged.events.len()).sum();
-        let encoding = self.encoding.as_ref().map_or(0, |cut| cut.numbers.end - cut.numbers.start);
-        staged as u64 + encoding + self.in_batches()
+        self.unbatched() + self.in_batches()
+    }
+
+    /// Whether something is left to be done for events that do not rest on disk.
+    pub(super) fn is_busy(&self) -> bool {
+        self.unbatched() > 0 || self.held().next().is_some()
     }
 
     /// Asks for everything staged to be cut.
@@ -149,27 +130,6 @@ impl<E> Books<E> {
         for staged in &mut self.staged {
             staged.cut_before = staged.end();
         }
-    }
-
-    /// Begins to wait for everything that is here.
-    pub(super) fn issue_ticket(&mut self) -> (u64, oneshot::Receiver<FlushReport>) {
-        let (done, receiver) = oneshot::channel();
-        let id = self.next_ticket;
-        self.next_ticket += 1;
-        for held in self.waiting.iter_mut().chain(self.flying.values_mut()) {
-            held.tickets.push((id, held.batch.event_count));
-        }
-        let before = [self.staged[0].end(), self.staged[1].end()];
-        let report = FlushReport { pending: self.pending(), ..FlushReport::default() };
-        self.tickets.push(Ticket { id, before, report, done: Some(done) });
-        self.resolve_tickets();
-        (id, receiver)
-    }
-
-    /// Ends the waiting with what is known so far; `None` if the ticket was resolved.
-    pub(super) fn withdraw_ticket(&mut self, id: u64) -> Option<FlushReport> {
-        let at = self.tickets.iter().position(|ticket| ticket.id == id)?;
-        Some(self.tickets.swap_remove(at).report)
     }
 
     /// Takes up to so many events of a kind for encoding, one cut at a time.
@@ -199,15 +159,15 @@ impl<E> Books<E> {
                 (events > 0).then_some((ticket.id, events))
             });
             let tickets = tickets.collect();
-            self.waiting.push_back(Held { batch: part.batch, tickets, strikes: 0, passed_then: None });
+            self.waiting.push_back(Held { tickets, ..Held::new(part.batch, DiskCopy::None) });
         }
         self.resolve_tickets();
     }
 
     /// Gives up a cut that did not come to its end.
-    pub(super) fn abandon_cut(&mut self) {
+    pub(super) fn abandon_cut(&mut self, cause: DropCause) {
         if let Some(cut) = self.encoding.take() {
-            self.drop_numbers(cut.kind, cut.numbers, DropCause::Unencodable);
+            self.drop_numbers(cut.kind, cut.numbers, cause);
             self.resolve_tickets();
         }
     }
@@ -215,9 +175,13 @@ impl<E> Books<E> {
     /// Takes back what a sending task left that panicked.
     pub(super) fn recover(&mut self) {
         self.sender_restarts += 1;
-        self.abandon_cut();
-        let flying = std::mem::take(&mut self.flying);
-        self.waiting.extend(flying.into_values());
+        self.abandon_cut(DropCause::Unencodable);
+        for held in std::mem::take(&mut self.flying).into_values() {
+            match held.disk_copy {
+                DiskCopy::Drained => self.shelf.order(held, Order::Release),
+                _ => self.waiting.push_back(held),
+            }
+        }
     }
 
     /// Drops the oldest custom event that is staged.
@@ -233,23 +197,20 @@ impl<E> Books<E> {
 
     /// Notes that the sink has a batch, or else why it never will.
     pub(super) fn settle(&mut self, held: &Held, dropped: Option<DropCause>) {
-        let events = u64::from(held.batch.event_count);
         match dropped {
             None => {
-                self.delivered += events;
+                self.delivered += held.events();
                 self.batches_delivered += 1;
+                self.inform(held, Fate::Delivered);
             }
-            Some(cause) => self.dropped.add(cause, events),
-        }
-        for &(id, events) in &held.tickets {
-            if let Some(ticket) = self.tickets.iter_mut().find(|ticket| ticket.id == id) {
-                ticket.settle(u64::from(events), dropped.is_none());
+            Some(cause) => {
+                self.dropped.add(cause, held.events());
+                self.inform(held, Fate::Failed);
             }
         }
-        self.resolve_tickets();
     }
 
-    /// Gives up everything, and returns the events that had not been encoded.
+    /// Gives up everything that is not on disk, and returns the events that had not been encoded.
     pub(super) fn give_up(&mut self, cause: DropCause) -> Vec<E> {
         let mut events = Vec::new();
         for kind in Kind::BOTH {
@@ -259,11 +220,16 @@ impl<E> Books<E> {
             events.extend(staged.events.drain(..));
             self.drop_numbers(kind, numbers, cause);
         }
-        self.abandon_cut();
+        self.abandon_cut(cause);
         let flying = std::mem::take(&mut self.flying).into_values();
-        let held: Vec<Held> = std::mem::take(&mut self.waiting).into_iter().chain(flying).collect();
-        for held in &held {
-            self.settle(held, Some(cause));
+        let mut left: Vec<Held> = std::mem::take(&mut self.waiting).into_iter().chain(flying).collect();
+        left.append(&mut self.shelf.clear());
+        for held in &left {
+            if held.is_on_disk() {
+                self.inform(held, Fate::Spooled);
+            } else {
+                self.settle(held, Some(cause));
+            }
         }
         self.resolve_tickets();
         events
@@ -273,31 +239,7 @@ impl<E> Books<E> {
         self.dropped.add(cause, numbers.end - numbers.start);
         for ticket in &mut self.tickets {
             let before = ticket.before[kind as usize].min(numbers.end);
-            ticket.settle(before.saturating_sub(numbers.start), false);
-        }
-    }
-
-    fn resolve_tickets(&mut self) {
-        self.tickets.retain_mut(|ticket| {
-            if ticket.report.pending > 0 {
-                return true;
-            }
-            if let Some(done) = ticket.done.take() {
-                // Whoever waited may have gone.
-                let _ = done.send(ticket.report);
-            }
-            false
-        });
-    }
-}
-
-impl Ticket {
-    fn settle(&mut self, events: u64, delivered: bool) {
-        self.report.pending = self.report.pending.saturating_sub(events);
-        if delivered {
-            self.report.delivered += events;
-        } else {
-            self.report.failed += events;
+            ticket.settle(before.saturating_sub(numbers.start), Fate::Failed);
         }
     }
 }

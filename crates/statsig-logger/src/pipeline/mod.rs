@@ -2,29 +2,75 @@
 //!
 //! ```text
 //! threads ──▶ stripes ──▶ stage ──▶ encode ──▶ waiting ──▶ on its way ──▶ delivered
-//!              │  bounded  │  (blocking thread)   ▲ ▲            │
-//!              └───────────┴──▶ dropped{cause}    │ └─ retry ────┤
-//!                                                 └─ too large ──┴──▶ dropped{cause}
+//!              │  bounded  │  (blocking thread)   ▲ ▲            │ │
+//!              │           │                      │ └─ retry ────┤ └─ failed, or written ahead ─┐
+//!              └───────────┴──▶ dropped{cause}    └─ too large ──┴──▶ dropped{cause}            ▼
+//!                                                  (blocking thread)  spool ──▶ on its way, or dropped{cause}
 //! ```
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `queue` | stripes and bounds; what gives way; the snapshot of the accounts |
-//! | `books` | everything behind the stripes, who waits for what, and how it ended |
-//! | `sender` | the task that cuts and sends |
+//! | `books` | everything behind the stripes, and how it ended |
+//! | `held` | a batch in memory |
+//! | `tickets` | who waits for what |
+//! | `sender` | the task that cuts, and what remains at the end |
+//! | `delivery` | attempts, and what follows from how they ended |
 //! | `backoff` | pauses after failures |
+//! | `drain` | with a spool: what goes there, and what is fetched from there |
+//! | `shelf` | with a spool: its part of the books |
+//! | `disk`, `spooled` | with a spool: what blocking threads do with it |
 //!
-//! Invariants: an event is in exactly one place; it moves under the locks of both places; every
-//! place is bounded; nothing leaves without being counted. Locks are taken in the order stripes,
-//! then books, and never held across an `await`.
+//! # Invariants
+//!
+//! 1. An event is in exactly one place; it moves under the locks of both places; every place is
+//!    bounded; nothing leaves without being counted. So `accepted + recovered = delivered +
+//!    pending + dropped` in every snapshot.
+//! 2. Locks are taken in the order stripes, then books, and never held across an `await`. A job
+//!    that works with the spool holds no lock of these meanwhile.
+//! 3. The spool is only touched by blocking threads, by one at a time: never by a thread that logs
+//!    or one that polls tasks.
+//! 4. What the spool evicts, adopts or finds damaged is entered in the books under the same lock as
+//!    the batch that the call was about.
+//! 5. A batch leaves the memory for the disk only after the spool has accepted it, and leaves the
+//!    disk only after the sink has.
+//! 6. The pipeline never waits for the disk before it accepts an event, and a disk that fails, is
+//!    full or hangs costs durability, not delivery: batches stay in memory, within its bounds.
+//!
+//! What can be lost when is in the table of `SpoolMode`.
+//!
+//! # How the spool is drained
+//!
+//! New batches first, on slots of their own; from the spool at most two at a time, oldest first,
+//! without a limit of attempts. While attempts fail, one at a time, whatever it is, after pauses
+//! that both kinds share; new batches then go to the disk at once, since a first attempt would
+//! only have to wait. A batch that fails while others pass gets pauses of its own, and holds up
+//! nobody.
 
 mod backoff;
 mod books;
+mod delivery;
+#[cfg(feature = "spool")]
+mod disk;
+#[cfg(not(feature = "spool"))]
+#[path = "no_disk.rs"]
+mod disk;
+mod drain;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, no batch is on disk"))]
+mod held;
 mod options;
 mod queue;
 mod sender;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nobody carries out orders"))]
+mod shelf;
+#[cfg(feature = "spool")]
+mod spool_mode;
+#[cfg(feature = "spool")]
+mod spooled;
 #[cfg(test)]
 mod tests;
+mod tickets;
+mod tuning;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,10 +80,18 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use self::disk::Disk;
 pub use self::options::PipelineOptions;
 use self::queue::Queue;
+use self::sender::{Parts, Rescue};
+#[cfg(feature = "spool")]
+pub use self::spool_mode::SpoolMode;
+pub use self::tuning::PipelineTuning;
 use crate::event::QueuedEvent;
 use crate::ledger::{EventStats, FlushReport};
+
+/// Part of the time of a shutdown that is left to the disk.
+const MOST_FOR_DISK: Duration = Duration::from_millis(500);
 
 /// Queues events, cuts them into batches, and delivers these to an [`EventSink`].
 ///
@@ -47,7 +101,8 @@ use crate::ledger::{EventStats, FlushReport};
 /// too large is sent in halves. While the destination is down, events wait in the queue, and when
 /// that is full, custom events give way before exposures. Everything is counted ([`stats`](Self::stats)).
 ///
-/// Dropping it without [`shutdown`](Self::shutdown) gives up what is pending.
+/// Dropping it without [`shutdown`](Self::shutdown) gives up what is pending, or leaves it to the
+/// spool, without another attempt. So does the end of its runtime, which may take 2 seconds for it.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -84,6 +139,7 @@ use crate::ledger::{EventStats, FlushReport};
 pub struct EventPipeline<E: QueuedEvent> {
     queue: Arc<Queue<E>>,
     ended: watch::Receiver<bool>,
+    has_disk: bool,
 }
 
 impl<E: QueuedEvent> EventPipeline<E> {
@@ -92,11 +148,82 @@ impl<E: QueuedEvent> EventPipeline<E> {
     /// The clock dates batches. Options that make no sense are raised to the least that works.
     #[must_use]
     pub fn start(options: PipelineOptions, sink: Arc<dyn EventSink>, clock: Arc<dyn Clock>, runtime: &Handle) -> Self {
-        let options = options.sane();
-        let queue = Arc::new(Queue::new(options.queue_events, options.queue_bytes, options.batch_events));
+        Self::launch(options.sane(), sink, clock, runtime, |_| None)
+    }
+
+    /// Starts a pipeline whose batches outlast outages, restarts and, by the mode, crashes.
+    ///
+    /// What earlier processes left in the spool is delivered like the rest, oldest first, at most
+    /// two batches at a time, as often as it takes until the spool's own limits are reached.
+    /// Batches in memory are limited by half of `queue_bytes` instead of by `retry_queue_size`, and
+    /// `max_attempts` counts only while the spool fails: then batches stay in memory, with a
+    /// warning at most once a minute, and the spool is tried again after 1 to 60 seconds.
+    ///
+    /// The spool belongs to the pipeline, which closes it at its end. Opening it blocks on the
+    /// disk. Its clock and the pipeline's should tell the same time.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// use statsig_core::{FixedClock, NoopSink};
+    /// use statsig_logger::spool::{OsFs, Spool, SpoolOptions, SystemClock};
+    /// use statsig_logger::{EventPipeline, PipelineOptions, SpoolMode};
+    /// # use statsig_logger::QueuedEvent;
+    /// # struct Ping;
+    /// # impl QueuedEvent for Ping {
+    /// #     fn is_exposure(&self) -> bool { false }
+    /// #     fn cost_bytes(&self) -> usize { 0 }
+    /// #     fn write_json(&self, out: &mut Vec<u8>) { out.extend_from_slice(b"{}"); }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let options = SpoolOptions::new(folder.path(), "0123456789abcdef");
+    /// let spool = tokio::task::spawn_blocking(|| Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock)));
+    /// let spool = spool.await??;
+    /// # let clock = Arc::new(FixedClock(1_790_000_000_000));
+    /// let pipeline = EventPipeline::start_with_spool(
+    ///     PipelineOptions::default(),
+    ///     spool,
+    ///     SpoolMode::Overflow,
+    ///     Arc::new(NoopSink),
+    ///     clock,
+    ///     &tokio::runtime::Handle::current(),
+    /// );
+    /// pipeline.log(Ping);
+    /// let report = pipeline.shutdown(Duration::from_secs(3)).await;
+    /// assert!(report.is_safe());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn start_with_spool(
+        options: PipelineOptions,
+        spool: crate::spool::Spool,
+        mode: SpoolMode,
+        sink: Arc<dyn EventSink>,
+        clock: Arc<dyn Clock>,
+        runtime: &Handle,
+    ) -> Self {
+        let options = options.with_spool(mode, spool.options().max_body_bytes()).sane();
+        Self::launch(options, sink, clock, runtime, |queue| Some(Arc::new(Disk::new(spool, mode, queue))))
+    }
+
+    fn launch(
+        options: PipelineOptions,
+        sink: Arc<dyn EventSink>,
+        clock: Arc<dyn Clock>,
+        runtime: &Handle,
+        disk: impl FnOnce(&Queue<E>) -> Option<Arc<Disk>>,
+    ) -> Self {
+        let queue = Arc::new(Queue::new(&options));
         let (end, ended) = watch::channel(false);
-        runtime.spawn(sender::supervise(Arc::clone(&queue), sink, clock, options, end));
-        Self { queue, ended }
+        let disk = disk(&queue);
+        let has_disk = disk.is_some();
+        let parts = Parts { queue: Arc::clone(&queue), sink, disk, clock, options };
+        runtime.spawn(sender::supervise(Rescue(parts), end));
+        Self { queue, ended, has_disk }
     }
 
     /// Accepts an event, or drops and counts it: when the queue is full, logging is off, or after
@@ -113,10 +240,17 @@ impl<E: QueuedEvent> EventPipeline<E> {
         self.queue.set_disabled(disabled);
     }
 
+    /// Changes how batches are cut from now on.
+    pub fn tune(&self, tuning: PipelineTuning) {
+        self.queue.tuning.apply(tuning);
+        self.queue.wake.notify_one();
+    }
+
     /// Delivers everything that was accepted before this call, and returns when each event of it is
-    /// delivered or finally given up, or when the time is up.
+    /// delivered, rests in the spool or is finally given up, or when the time is up.
     ///
-    /// Ends a pause after failures, unless the destination asked for it. Events that gave way before
+    /// What is written ahead of its first attempt is waited for until that has ended. Ends a pause
+    /// after failures, unless the destination asked for it. Events that gave way before
     /// the call are not in the report.
     ///
     /// # Cancel safety
@@ -125,17 +259,20 @@ impl<E: QueuedEvent> EventPipeline<E> {
         self.wait_for_all(within, None).await
     }
 
-    /// Accepts no further events, delivers what is pending within a time, gives up the rest, and
-    /// closes the sink.
+    /// Accepts no further events, delivers what is pending within a time, leaves the rest to the
+    /// spool or else gives it up, and closes spool and sink.
     ///
-    /// Nothing is pending in the report: what could not be delivered has failed. A second call
+    /// With a spool, a quarter of the time, at most half a second, is left for the disk, and what
+    /// rests there already is not waited for. A disk that hangs is given 2 seconds more. Nothing is
+    /// pending in the report: what is neither delivered nor spooled has failed. A second call
     /// waits for the first and reports what was still open then.
     ///
     /// # Cancel safety
     /// The shutdown goes on.
     pub async fn shutdown(&self, within: Duration) -> FlushReport {
         self.queue.close();
-        let report = self.wait_for_all(within, Some(Instant::now() + within)).await;
+        let for_disk = if self.has_disk { (within / 4).min(MOST_FOR_DISK) } else { Duration::ZERO };
+        let report = self.wait_for_all(within, Some(Instant::now() + within - for_disk)).await;
         let mut ended = self.ended.clone();
         // It also ends if the runtime of the task does.
         let _ = ended.wait_for(|ended| *ended).await;

@@ -13,14 +13,15 @@ pub struct PipelineOptions {
     pub batch_interval: Duration,
     /// Most bytes of a batch before compression. Default 4 MiB.
     pub batch_bytes: usize,
-    /// gzip level, 1 to 9; 0 does not compress. Default 6.
+    /// gzip level, 1 to 9; 0 does not compress. Default 3: exposures get a sixth larger than at 6, at
+    /// little more than half of its cost.
     pub compression_level: u32,
     /// Most events that wait for their batch. Default 100,000.
     pub queue_events: usize,
     /// Most bytes that they hold (see `QueuedEvent::cost_bytes`). Default 64 MiB.
     pub queue_bytes: usize,
     /// Most encoded batches in memory, on their way or waiting for another attempt. While there are
-    /// so many, further events stay in the queue. Default 10.
+    /// so many, further events stay in the queue. Not with a spool. Default 10.
     pub retry_queue_size: usize,
     /// Most attempts at a time; one while attempts fail. Default 4.
     pub parallel_deliveries: usize,
@@ -36,6 +37,10 @@ pub struct PipelineOptions {
     pub delivery_timeout: Duration,
     /// Seed of the pauses' randomness; random by default.
     pub jitter_seed: Option<u64>,
+    /// Bytes of waiting events that make batches be cut. Set by the mode of the spool.
+    pub(super) cut_bytes: usize,
+    /// The interval is part of a promise, and nothing may make it longer.
+    pub(super) keeps_interval: bool,
 }
 
 impl Default for PipelineOptions {
@@ -44,7 +49,7 @@ impl Default for PipelineOptions {
             batch_events: 500,
             batch_interval: Duration::from_secs(60),
             batch_bytes: 4 << 20,
-            compression_level: 6,
+            compression_level: 3,
             queue_events: 100_000,
             queue_bytes: 64 << 20,
             retry_queue_size: 10,
@@ -54,11 +59,34 @@ impl Default for PipelineOptions {
             backoff_cap: Duration::from_secs(60),
             delivery_timeout: Duration::from_secs(30),
             jitter_seed: None,
+            cut_bytes: usize::MAX,
+            keeps_interval: false,
         }
     }
 }
 
+/// How often batches are cut that are written ahead of their first attempt.
+#[cfg(feature = "spool")]
+const AHEAD_INTERVAL: Duration = Duration::from_millis(250);
+#[cfg(feature = "spool")]
+const AHEAD_BYTES: usize = 256 << 10;
+
 impl PipelineOptions {
+    /// The options as a spool needs them.
+    #[cfg(feature = "spool")]
+    pub(super) fn with_spool(mut self, mode: super::SpoolMode, most_body_bytes: usize) -> Self {
+        // What does not compress grows a little.
+        self.batch_bytes = self.batch_bytes.min(most_body_bytes.saturating_sub(most_body_bytes / 1_000 + 64));
+        if mode == super::SpoolMode::WriteAhead {
+            self.batch_interval = self.batch_interval.min(AHEAD_INTERVAL);
+            self.keeps_interval = true;
+            self.cut_bytes = AHEAD_BYTES.min(self.queue_bytes / 2).max(1);
+        } else {
+            self.cut_bytes = (self.queue_bytes / 2).max(1);
+        }
+        self
+    }
+
     /// The options with every number raised to the least that works.
     pub(super) fn sane(mut self) -> Self {
         self.batch_events = self.batch_events.clamp(1, u32::MAX as usize);

@@ -16,20 +16,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::books::{Books, Kind};
+use super::options::PipelineOptions;
+use super::tuning::Tuning;
 use crate::event::QueuedEvent;
+use crate::lanes::{LANES, Padded, own_lane};
 use crate::ledger::{DropCause, DropCounts, EventStats};
-
-const STRIPES: usize = 16;
-
-/// One per thread: the stripe that it keeps to.
-fn own_stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed);
-    }
-    // While the thread ends, any will do.
-    OWN.try_with(|own| *own).unwrap_or(0) % STRIPES
-}
 
 #[derive(Debug)]
 struct Content<E> {
@@ -39,10 +30,7 @@ struct Content<E> {
     dropped: DropCounts,
 }
 
-/// Apart from its neighbours in the cache.
-#[derive(Debug)]
-#[repr(align(128))]
-struct Stripe<E>(Mutex<Content<E>>);
+type Stripe<E> = Padded<Mutex<Content<E>>>;
 
 #[derive(Debug)]
 pub(super) struct Queue<E> {
@@ -54,7 +42,9 @@ pub(super) struct Queue<E> {
     customs: AtomicUsize,
     most_events: usize,
     most_bytes: usize,
-    batch_events: usize,
+    pub(super) tuning: Tuning,
+    /// The sending task is woken when so many bytes are held.
+    wake_bytes: usize,
     disabled: AtomicBool,
     closed: AtomicBool,
     /// Wakes the sending task.
@@ -62,18 +52,19 @@ pub(super) struct Queue<E> {
 }
 
 impl<E: QueuedEvent> Queue<E> {
-    pub(super) fn new(most_events: usize, most_bytes: usize, batch_events: usize) -> Self {
+    pub(super) fn new(options: &PipelineOptions) -> Self {
         let empty =
             || Content { exposures: Vec::new(), customs: VecDeque::new(), accepted: 0, dropped: DropCounts::default() };
         Self {
-            stripes: (0..STRIPES).map(|_| Stripe(Mutex::new(empty()))).collect(),
+            stripes: (0..LANES).map(|_| Padded(Mutex::new(empty()))).collect(),
             books: Mutex::new(Books::new()),
             events: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             customs: AtomicUsize::new(0),
-            most_events,
-            most_bytes,
-            batch_events,
+            most_events: options.queue_events,
+            most_bytes: options.queue_bytes,
+            tuning: Tuning::new(options),
+            wake_bytes: options.cut_bytes,
             disabled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             wake: Notify::new(),
@@ -98,16 +89,21 @@ impl<E: QueuedEvent> Queue<E> {
         self.events.load(Ordering::Relaxed)
     }
 
+    /// Bytes that these hold.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Takes an event, or drops and counts it.
     pub(super) fn push(&self, event: E) {
-        let own = own_stripe();
+        let own = own_lane();
         if self.disabled.load(Ordering::Relaxed) {
             return self.refuse(own, DropCause::Disabled);
         }
         let (bytes, exposure) = (event.cost_bytes(), event.is_exposure());
-        let events = loop {
+        let wakes = loop {
             match self.reserve(bytes) {
-                Ok(events) => break events,
+                Ok(wakes) => break wakes,
                 Err(cause) if !(exposure && bytes <= self.most_bytes && self.evict_custom(own, cause)) => {
                     return self.refuse(own, cause);
                 }
@@ -129,8 +125,7 @@ impl<E: QueuedEvent> Queue<E> {
             self.customs.fetch_add(1, Ordering::Relaxed);
         }
         drop(content);
-        // Each count is reached by one thread, so one of them wakes the task.
-        if events.is_multiple_of(self.batch_events) {
+        if wakes {
             self.wake.notify_one();
         }
     }
@@ -146,8 +141,8 @@ impl<E: QueuedEvent> Queue<E> {
             books.staged[Kind::Exposure as usize].events.extend(content.exposures.drain(..));
             books.staged[Kind::Custom as usize].events.extend(content.customs.drain(..));
             // What an unusual rush needed is given back.
-            content.exposures.shrink_to(self.batch_events);
-            content.customs.shrink_to(self.batch_events);
+            content.exposures.shrink_to(self.tuning.batch_events());
+            content.customs.shrink_to(self.tuning.batch_events());
         }
     }
 
@@ -164,15 +159,20 @@ impl<E: QueuedEvent> Queue<E> {
         let contents: Vec<_> = (0..self.stripes.len()).map(|at| self.lock(at)).collect();
         let books = self.books();
         let mut stats = EventStats {
+            recovered: books.shelf.recovered,
             delivered: books.delivered,
             pending: books.pending(),
             pending_in_batches: books.in_batches(),
+            pending_on_disk: books.shelf.events,
             dropped: books.dropped,
             batches_delivered: books.batches_delivered,
             retries: books.retries,
             splits: books.splits,
             sink_panics: books.sink_panics,
             sender_restarts: books.sender_restarts,
+            spool_failures: books.shelf.failures,
+            spool_bytes: books.shelf.bytes,
+            spool_oldest_ms: books.shelf.oldest_ms,
             ..EventStats::default()
         };
         for content in &contents {
@@ -187,8 +187,8 @@ impl<E: QueuedEvent> Queue<E> {
         self.stripes[at].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes room for an event, and returns how many there are with it.
-    fn reserve(&self, bytes: usize) -> Result<usize, DropCause> {
+    /// Makes room for an event, and returns whether the sending task should look.
+    fn reserve(&self, bytes: usize) -> Result<bool, DropCause> {
         let events = self.events.fetch_add(1, Ordering::Relaxed);
         let held = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let cause = if events >= self.most_events {
@@ -196,7 +196,9 @@ impl<E: QueuedEvent> Queue<E> {
         } else if held.saturating_add(bytes) > self.most_bytes {
             DropCause::QueueBytes
         } else {
-            return Ok(events + 1);
+            // Each count is reached by one thread, so one of them wakes the task.
+            let full = (events + 1).is_multiple_of(self.tuning.batch_events());
+            return Ok(full || (held < self.wake_bytes && held + bytes >= self.wake_bytes));
         };
         self.release(1, bytes);
         Err(cause)

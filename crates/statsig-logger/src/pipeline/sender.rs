@@ -1,19 +1,21 @@
-//! The task that cuts batches and sends them.
+//! The task that cuts batches and sends them: when, and what remains at the end.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use statsig_core::{Clock, Delivery, EventSink};
 use tokio::sync::watch;
-use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
+use tokio::task::{Id, JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::Disk;
 use super::backoff::Backoff;
-use super::books::Kind;
+use super::books::{Books, Kind};
 use super::options::PipelineOptions;
 use super::queue::Queue;
-use crate::batch::{BatchLimits, encode, split};
+use crate::batch::{BatchLimits, encode};
 use crate::event::QueuedEvent;
 use crate::ledger::DropCause;
 
@@ -21,20 +23,91 @@ use crate::ledger::DropCause;
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// Least time that a sink gets for its end.
 const LEAST_CLOSE: Duration = Duration::from_millis(100);
+/// Longest time that a disk gets to take what is left at the end.
+const LAST_STAND: Duration = Duration::from_secs(2);
+
+/// What the sending task works with.
+pub(super) struct Parts<E> {
+    pub(super) queue: Arc<Queue<E>>,
+    pub(super) sink: Arc<dyn EventSink>,
+    pub(super) disk: Option<Arc<Disk>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) options: PipelineOptions,
+}
+
+impl<E> Clone for Parts<E> {
+    fn clone(&self) -> Self {
+        Self {
+            queue: Arc::clone(&self.queue),
+            sink: Arc::clone(&self.sink),
+            disk: self.disk.clone(),
+            clock: Arc::clone(&self.clock),
+            options: self.options.clone(),
+        }
+    }
+}
+
+impl<E: QueuedEvent> Parts<E> {
+    fn limits(&self) -> BatchLimits {
+        let tuning = &self.queue.tuning;
+        BatchLimits {
+            events: tuning.batch_events(),
+            raw_bytes: self.options.batch_bytes,
+            level: tuning.compression_level(),
+        }
+    }
+
+    /// What brings everything to the disk that is left at the end; for a blocking thread.
+    fn last_stand(&self) -> Option<impl FnOnce() + Send + use<E>> {
+        let (disk, queue) = (self.disk.clone()?, Arc::clone(&self.queue));
+        let (limits, created_ms) = (self.limits(), self.clock.now_ms());
+        Some(move || disk.last_stand(&queue, &limits, created_ms))
+    }
+}
+
+/// Saves what can be saved if the runtime ends before the pipeline does.
+pub(super) struct Rescue<E: QueuedEvent>(pub(super) Parts<E>);
+
+impl<E: QueuedEvent> Drop for Rescue<E> {
+    fn drop(&mut self) {
+        let is_over = || {
+            let shelf = &self.0.queue.books().shelf;
+            shelf.closed || shelf.stopped
+        };
+        if self.0.disk.is_none() || is_over() {
+            return;
+        }
+        self.0.queue.close();
+        // The runtime has no blocking threads any more.
+        let Some(last_stand) = self.0.last_stand() else { return };
+        let (done, is_done) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("statsig-last-stand".to_owned()).spawn(move || {
+            last_stand();
+            // Who waited may have lost patience.
+            let _ = done.send(());
+        });
+        if thread.is_ok() {
+            let _ = is_done.recv_timeout(LAST_STAND);
+        }
+        if !is_over() {
+            self.0.queue.stage();
+            let events = {
+                let mut books = self.0.queue.books();
+                books.shelf.stopped = true;
+                books.give_up(DropCause::Shutdown)
+            };
+            self.0.queue.release_events(&events);
+        }
+    }
+}
 
 /// Runs the sending task until the pipeline is shut down, again if it panics.
-pub(super) async fn supervise<E: QueuedEvent>(
-    queue: Arc<Queue<E>>,
-    sink: Arc<dyn EventSink>,
-    clock: Arc<dyn Clock>,
-    options: PipelineOptions,
-    end: watch::Sender<bool>,
-) {
+pub(super) async fn supervise<E: QueuedEvent>(rescue: Rescue<E>, end: watch::Sender<bool>) {
     loop {
-        let sender = Sender::new(Arc::clone(&queue), Arc::clone(&sink), Arc::clone(&clock), options.clone());
+        let sender = Sender::new(rescue.0.clone());
         match tokio::spawn(sender.run()).await {
             Err(error) if error.is_panic() => {
-                queue.books().recover();
+                rescue.0.queue.books().recover();
                 tracing::error!("the task that sends events panicked, and is started again");
                 sleep(RESTART_PAUSE).await;
             }
@@ -42,32 +115,44 @@ pub(super) async fn supervise<E: QueuedEvent>(
             _ => break,
         }
     }
+    drop(rescue);
     // Nobody is left who listens, perhaps.
     let _ = end.send(true);
 }
 
-struct Sender<E> {
-    queue: Arc<Queue<E>>,
-    sink: Arc<dyn EventSink>,
-    clock: Arc<dyn Clock>,
-    options: PipelineOptions,
-    backoff: Backoff,
-    deliveries: JoinSet<Delivery>,
+pub(super) struct Sender<E> {
+    pub(super) queue: Arc<Queue<E>>,
+    pub(super) disk: Option<Arc<Disk>>,
+    pub(super) options: PipelineOptions,
+    pub(super) parts: Parts<E>,
+    pub(super) backoff: Backoff,
+    pub(super) deliveries: JoinSet<Delivery>,
     /// The batch of each delivery.
-    batches: HashMap<Id, [u8; 16]>,
+    pub(super) batches: HashMap<Id, [u8; 16]>,
+    /// When the spool was looked after last.
+    pub(super) maintained: Instant,
 }
 
 impl<E: QueuedEvent> Sender<E> {
-    fn new(queue: Arc<Queue<E>>, sink: Arc<dyn EventSink>, clock: Arc<dyn Clock>, options: PipelineOptions) -> Self {
-        let backoff = Backoff::new(options.backoff_base, options.backoff_cap, options.jitter_seed);
-        Self { queue, sink, clock, options, backoff, deliveries: JoinSet::new(), batches: HashMap::new() }
+    fn new(parts: Parts<E>) -> Self {
+        let options = parts.options.clone();
+        Self {
+            queue: Arc::clone(&parts.queue),
+            disk: parts.disk.clone(),
+            backoff: Backoff::new(options.backoff_base, options.backoff_cap, options.jitter_seed),
+            options,
+            parts,
+            deliveries: JoinSet::new(),
+            batches: HashMap::new(),
+            maintained: Instant::now(),
+        }
     }
 
     async fn run(mut self) {
         let mut cut_at = self.next_interval();
         loop {
             let now = Instant::now();
-            if now >= cut_at {
+            if now >= cut_at || self.queue.bytes() >= self.options.cut_bytes {
                 self.queue.stage();
                 self.queue.books().cut_all();
                 cut_at = self.next_interval();
@@ -76,6 +161,7 @@ impl<E: QueuedEvent> Sender<E> {
             if self.is_over(now) {
                 return self.end().await;
             }
+            self.use_disk(now);
             self.launch(now);
             if self.cut().await {
                 continue;
@@ -91,14 +177,17 @@ impl<E: QueuedEvent> Sender<E> {
 
     /// A little less than the interval.
     fn next_interval(&mut self) -> Instant {
-        let less = self.options.batch_interval.mul_f64(self.backoff.fraction() / 5.0);
-        Instant::now() + (self.options.batch_interval - less)
+        let interval = self.queue.tuning.batch_interval();
+        Instant::now() + (interval - interval.mul_f64(self.backoff.fraction() / 5.0))
     }
 
     fn take_orders(&mut self) {
         let mut books = self.queue.books();
         if std::mem::take(&mut books.hurry) {
-            if books.closing.is_some() {
+            if books.closing.is_some() && self.disk.is_some() {
+                // Each batch has one more chance before it is left to the disk.
+                self.backoff.succeeded();
+            } else if books.closing.is_some() {
                 self.backoff.disregard();
             } else {
                 self.backoff.hurry();
@@ -109,43 +198,22 @@ impl<E: QueuedEvent> Sender<E> {
     /// Whether everything is done after a shutdown began, or its time is up.
     fn is_over(&self, now: Instant) -> bool {
         let books = self.queue.books();
-        books.abandoned || books.closing.is_some_and(|closing| now >= closing || books.pending() == 0)
+        books.abandoned || books.closing.is_some_and(|closing| now >= closing || !books.is_busy())
     }
 
     fn wake_at(&mut self, cut_at: Instant) -> Instant {
         let paused = self.backoff.until(Instant::now());
         let books = self.queue.books();
-        let retry_at = paused.filter(|_| !books.waiting.is_empty());
-        [Some(cut_at), retry_at, books.closing].into_iter().flatten().min().unwrap_or(cut_at)
-    }
-
-    /// Sends waiting batches, as many at a time as may be.
-    fn launch(&mut self, now: Instant) {
-        if self.backoff.until(now).is_some() {
-            return;
-        }
-        let most = if self.backoff.is_failing() { 1 } else { self.options.parallel_deliveries };
-        let mut books = self.queue.books();
-        while books.flying.len() < most {
-            let Some(held) = books.waiting.pop_front() else { return };
-            let (sink, batch, limit) = (Arc::clone(&self.sink), held.batch.clone(), self.options.delivery_timeout);
-            let task = self.deliveries.spawn(async move {
-                match timeout(limit, sink.deliver(&batch)).await {
-                    Ok(outcome) => outcome,
-                    Err(elapsed) => Delivery::retry(elapsed),
-                }
-            });
-            self.batches.insert(task.id(), held.batch.id);
-            books.flying.insert(held.batch.id, held);
-        }
+        let retry_at = paused.filter(|_| !books.waiting.is_empty() || books.shelf.events > 0);
+        let disk_at = self.disk_at(&books);
+        [Some(cut_at), retry_at, disk_at, books.closing].into_iter().flatten().min().unwrap_or(cut_at)
     }
 
     /// Cuts batches if it is time and there is room for them. Whether it did.
     async fn cut(&mut self) -> bool {
-        let full = self.options.batch_events;
+        let full = self.queue.tuning.batch_events();
         let (kind, events) = {
-            let held = |books: &super::books::Books<E>| books.waiting.len() + books.flying.len();
-            let room = self.options.retry_queue_size.saturating_sub(held(&self.queue.books()));
+            let room = self.room(&self.queue.books());
             if room == 0 {
                 return false;
             }
@@ -173,94 +241,51 @@ impl<E: QueuedEvent> Sender<E> {
             }
             (kind, books.begin_cut(kind, events))
         };
-        let limits =
-            BatchLimits { events: full, raw_bytes: self.options.batch_bytes, level: self.options.compression_level };
+        let limits = self.parts.limits();
         tracing::trace!(?kind, events = events.len(), "cutting batches");
-        let created_ms = self.clock.now_ms();
+        let created_ms = self.parts.clock.now_ms();
         let queue = Arc::clone(&self.queue);
+        let span = tracing::debug_span!("statsig.encode", events = events.len());
         let encoded = spawn_blocking(move || {
+            let _entered = span.entered();
             let encoded = encode(&events, &limits, created_ms);
             queue.release_events(&events);
             encoded
         });
         match encoded.await {
             Ok(encoded) => self.queue.books().end_cut(encoded),
-            Err(_) => self.queue.books().abandon_cut(),
+            Err(_) => self.queue.books().abandon_cut(DropCause::Unencodable),
         }
         true
     }
 
-    /// Notes how a delivery ended.
-    async fn settle(&mut self, ended: Result<(Id, Delivery), JoinError>) {
-        let (task, outcome) = match ended {
-            Ok((task, outcome)) => (task, Some(outcome)),
-            Err(error) => (error.id(), None),
-        };
-        let Some(id) = self.batches.remove(&task) else { return };
-        if matches!(outcome, Some(Delivery::TooLarge)) {
-            return self.halve(id).await;
+    /// Number of batches that there is room for in memory.
+    fn room(&self, books: &Books<E>) -> usize {
+        let most = self.options.retry_queue_size;
+        if self.disk.is_none() {
+            return most.saturating_sub(books.waiting.len() + books.flying.len());
         }
-        let mut books = self.queue.books();
-        let Some(mut held) = books.flying.remove(&id) else { return };
-        let (events, attempt) = (held.batch.event_count, held.batch.attempt);
-        let mut asked = None;
-        match outcome {
-            Some(Delivery::Delivered) => {
-                self.backoff.succeeded();
-                return books.settle(&held, None);
-            }
-            Some(Delivery::Reject { reason }) => {
-                tracing::warn!(events, attempt, %reason, "the destination refused a batch of events");
-                return books.settle(&held, Some(DropCause::Rejected));
-            }
-            Some(Delivery::Retry { after, reason }) => {
-                tracing::debug!(events, attempt, %reason, "a batch of events was not delivered");
-                asked = after;
-            }
-            _ => {
-                tracing::error!(events, attempt, "the event sink panicked");
-                books.sink_panics += 1;
-            }
-        }
-        self.backoff.failed(Instant::now(), asked);
-        books.retries += 1;
-        // The first failure counts; later ones only if others passed in between, for then it is
-        // this batch that is at fault, and not the destination.
-        if held.passed_then != Some(books.batches_delivered) {
-            held.strikes += 1;
-            held.passed_then = Some(books.batches_delivered);
-        }
-        if held.strikes >= self.options.max_attempts {
-            tracing::warn!(events, attempt, "a batch of events was given up");
-            return books.settle(&held, Some(DropCause::Attempts));
-        }
-        held.batch.attempt = attempt.saturating_add(1);
-        // Behind the others, or one that never passes would hold them up.
-        books.waiting.push_back(held);
+        let bytes: usize = books.held().map(|held| held.batch.body.len()).sum();
+        if bytes < self.options.queue_bytes / 2 { most } else { 0 }
     }
 
-    /// Puts halves in the place of a batch that is too large. It counts as on its way meanwhile.
-    async fn halve(&mut self, id: [u8; 16]) {
-        let Some(batch) = self.queue.books().flying.get(&id).map(|held| held.batch.clone()) else { return };
-        let level = self.options.compression_level;
-        let halves = spawn_blocking(move || split(&batch, level)).await;
-        let mut books = self.queue.books();
-        let Some(held) = books.flying.remove(&id) else { return };
-        match halves {
-            Ok(Ok(Some(batches))) => {
-                books.splits += 1;
-                for half in held.halves(batches).into_iter().rev() {
-                    books.waiting.push_front(half);
+    /// Leaves to the disk what is left, or gives it up, and closes the sink.
+    async fn end(mut self) {
+        while let Some(ended) = self.deliveries.try_join_next_with_id() {
+            self.settle(ended).await;
+        }
+        self.deliveries.shutdown().await;
+        if let Some(last_stand) = self.parts.last_stand() {
+            match timeout(LAST_STAND, spawn_blocking(last_stand)).await {
+                Ok(Ok(())) => {}
+                // The runtime ends at the same time: a thread of our own does it.
+                Ok(Err(_)) => return,
+                Err(_) => {
+                    tracing::warn!("the disk did not take the last batches of events in time");
+                    self.queue.books().shelf.stopped = true;
                 }
             }
-            Ok(Ok(None)) => books.settle(&held, Some(DropCause::TooLarge)),
-            _ => books.settle(&held, Some(DropCause::Unencodable)),
         }
-    }
-
-    /// Gives up what is left, and closes the sink.
-    async fn end(mut self) {
-        self.deliveries.shutdown().await;
         self.queue.stage();
         let (events, left) = {
             let mut books = self.queue.books();
@@ -269,7 +294,7 @@ impl<E: QueuedEvent> Sender<E> {
         };
         self.queue.release_events(&events);
         let left = left.max(LEAST_CLOSE);
-        match timeout(left, self.sink.close(left)).await {
+        match timeout(left, self.parts.sink.close(left)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the event sink did not close"),
             Err(_) => tracing::warn!("the event sink did not close in time"),

@@ -1,7 +1,10 @@
 //! Options of the spool, and their limits.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use sha2::{Digest, Sha256};
 
 use super::error::SpoolError;
 use super::format::{RECORD_HEADER_LEN, SEGMENT_HEADER_LEN};
@@ -65,6 +68,18 @@ pub struct SpoolOptions {
 }
 
 impl SpoolOptions {
+    /// Returns the default options for a folder and an SDK key, of which only a hash is kept.
+    #[must_use]
+    pub fn for_sdk_key(dir: impl Into<PathBuf>, sdk_key: &str) -> Self {
+        let digest = Sha256::digest(sdk_key.as_bytes());
+        let mut key_hash = String::with_capacity(16);
+        for byte in digest.iter().take(8) {
+            // Writing to a string cannot fail.
+            let _ = write!(key_hash, "{byte:02x}");
+        }
+        Self::new(dir, key_hash)
+    }
+
     /// Returns the default options for a folder and the hash of an SDK key.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>, key_hash: impl Into<String>) -> Self {

@@ -48,6 +48,7 @@ use super::stats::SpoolStats;
 /// # }
 /// ```
 pub struct Spool {
+    options: SpoolOptions,
     inner: Mutex<Inner>,
     stats: Mutex<SpoolStats>,
 }
@@ -63,9 +64,15 @@ impl Spool {
     /// of this process cannot be created and locked.
     pub fn open(options: SpoolOptions, fs: Arc<dyn SpoolFs>, clock: Arc<dyn SpoolClock>) -> Result<Self, SpoolError> {
         options.validate()?;
-        let mut inner = Inner::open(options, fs, clock)?;
+        let mut inner = Inner::open(options.clone(), fs, clock)?;
         let stats = inner.snapshot();
-        Ok(Self { inner: Mutex::new(inner), stats: Mutex::new(stats) })
+        Ok(Self { options, inner: Mutex::new(inner), stats: Mutex::new(stats) })
+    }
+
+    /// Returns the options that it was opened with.
+    #[must_use]
+    pub fn options(&self) -> &SpoolOptions {
+        &self.options
     }
 
     /// Stores a batch behind all others.

@@ -22,7 +22,7 @@
 //!
 //! | key | type | what |
 //! | --- | --- | --- |
-//! | `statsig:events:{<hash>:<shard>}` | stream | batches: fields `id`, `t`, `n`, `enc`, `raw`, `body` |
+//! | `statsig:events:{<hash>:<shard>}` | stream | batches: fields `id`, `t`, `n`, `enc`, `raw`, `flush`, `body` |
 //! | `statsig:events:{<hash>:<shard>}:<id>` | string | that a batch is `queued` or `done` |
 //! | `statsig:events:{<hash>:<shard>}:dead` | stream | batches that the destination refuses, with the `reason` |
 //!

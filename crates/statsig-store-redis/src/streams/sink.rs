@@ -111,7 +111,7 @@ impl EventSink for RedisEventSink {
             batch.raw_len.to_string(),
         ];
         let [most, remember, created, count, raw_len] = numbers.each_ref().map(|number| number.as_bytes());
-        let arguments: [&[u8]; 14] = [
+        let arguments: [&[u8]; 16] = [
             most,
             remember,
             b"id",
@@ -124,6 +124,8 @@ impl EventSink for RedisEventSink {
             encoding.as_bytes(),
             b"raw",
             raw_len,
+            b"flush",
+            batch.flush_type.as_str().as_bytes(),
             b"body",
             &batch.body,
         ];

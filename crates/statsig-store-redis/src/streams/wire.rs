@@ -1,7 +1,7 @@
 //! Batches as entries of a stream, and the answers of Redis about them.
 
 use redis::Value;
-use statsig_core::{BatchEncoding, EventBatch};
+use statsig_core::{BatchEncoding, EventBatch, FlushType};
 
 /// An entry of a stream.
 #[derive(Debug)]
@@ -24,6 +24,13 @@ pub(super) fn encoding_word(encoding: BatchEncoding) -> Option<&'static str> {
         BatchEncoding::Gzip => Some("gzip"),
         _ => None,
     }
+}
+
+/// Why a batch was sent, by the protocol's name; the usual reason where that is unknown here.
+fn flush_type(name: &str) -> FlushType {
+    use FlushType::{Limit, Manual, ScheduledFullBatch, ScheduledMaxTime, Shutdown};
+    let all = [ScheduledMaxTime, ScheduledFullBatch, Limit, Manual, Shutdown];
+    all.into_iter().find(|flush| flush.as_str() == name).unwrap_or_default()
 }
 
 /// Reads the answer of XREADGROUP for one stream.
@@ -67,6 +74,7 @@ fn entry(entry: Value) -> Option<Entry> {
 /// A batch from the names and values of its fields.
 fn batch(fields: Vec<Value>) -> Option<EventBatch> {
     let (mut id, mut created, mut count, mut encoding, mut raw_len, mut body) = (None, None, None, None, None, None);
+    let mut flush = FlushType::default();
     let mut fields = fields.into_iter();
     while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
         let (Value::BulkString(name), Value::BulkString(value)) = (name, value) else { return None };
@@ -79,6 +87,7 @@ fn batch(fields: Vec<Value>) -> Option<EventBatch> {
             b"id" if value.len() == 32 => id = u128::from_str_radix(&value, 16).ok(),
             b"t" => created = value.parse().ok(),
             b"n" => count = value.parse().ok(),
+            b"flush" => flush = flush_type(&value),
             b"raw" => raw_len = value.parse().ok(),
             b"enc" => {
                 encoding = match value.as_str() {
@@ -90,7 +99,8 @@ fn batch(fields: Vec<Value>) -> Option<EventBatch> {
             _ => {}
         }
     }
-    Some(EventBatch::new(id?.to_be_bytes(), created?, count?, body?, encoding?, raw_len?))
+    let batch = EventBatch::new(id?.to_be_bytes(), created?, count?, body?, encoding?, raw_len?);
+    Some(batch.with_flush_type(flush))
 }
 
 fn items<const N: usize>(value: Value) -> Option<[Value; N]> {
@@ -130,7 +140,11 @@ mod tests {
         let read = batch(fields("", None)).unwrap();
         assert_eq!((id_text(&read.id), read.created_ms), ("0190000000007000800000000000000f".to_owned(), -5));
         assert_eq!((read.event_count, read.raw_len, &*read.body), (2, 9, &b"\x1f"[..]));
-        assert_eq!(read.encoding, BatchEncoding::Gzip);
+        assert_eq!((read.encoding, read.flush_type), (BatchEncoding::Gzip, FlushType::ScheduledMaxTime));
+        for flush in [FlushType::Limit, FlushType::Shutdown, FlushType::Manual, FlushType::ScheduledFullBatch] {
+            let named = [fields("", None), vec![bulk("flush"), bulk(flush.as_str())]].concat();
+            assert_eq!(batch(named).map(|batch| batch.flush_type), Some(flush));
+        }
         for (name, value) in [
             ("id", Some("0190")),
             ("id", Some("+19000000000700080000000000000zz")),

@@ -21,7 +21,7 @@ struct Arguments {
     /// A folder of sets, or one set
     #[arg(value_name = "CORPUS", default_value = "integration-tests/corpus")]
     corpus: PathBuf,
-    /// What to compare [default: all that evaluation decides: gate to lists]
+    /// What to compare [default: everything]
     ///
     /// One or more of gate, dynamic_config, experiment, layer, param, experiment_groups, lists, gcir, script, events.
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 
 /// Returns whether everything agrees.
 fn run(arguments: &Arguments) -> Result<bool> {
-    let kinds = if arguments.kinds.is_empty() { Kinds::EVALUATION } else { arguments.kinds.iter().copied().collect() };
+    let kinds = if arguments.kinds.is_empty() { Kinds::ALL } else { arguments.kinds.iter().copied().collect() };
     let sets = chosen_sets(arguments)?;
     let progress = ProgressBar::new(sets.len() as u64).with_style(
         ProgressStyle::with_template("{bar:30} {pos} of {len} sets, {elapsed}  {wide_msg}")

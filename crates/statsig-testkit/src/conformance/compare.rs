@@ -99,8 +99,14 @@ pub struct Kinds(u16);
 impl Kinds {
     /// Everything.
     pub const ALL: Self = Self((1 << Kind::ALL.len()) - 1);
-    /// What evaluation alone decides: all but client-initialize responses, scripts and events.
-    pub const EVALUATION: Self = Self((1 << Kind::Gcir as u16) - 1);
+    /// What evaluation alone decides: all but scripts and events.
+    pub const EVALUATION: Self = Self((1 << Kind::Script as u16) - 1);
+
+    /// These and one more.
+    #[must_use]
+    pub const fn and(self, kind: Kind) -> Self {
+        Self(self.0 | 1 << kind as u16)
+    }
 
     /// Tells whether a kind is chosen.
     #[must_use]

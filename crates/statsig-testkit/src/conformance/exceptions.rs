@@ -79,12 +79,101 @@ pub const DOCUMENTED: &[Exception] = &[
         applies: recorded_array_lost_numbers,
     },
     Exception {
+        name: "unsupported entries of a client response are neutral",
+        reason: "the same in client-initialize responses, where an entry tells no reason: it is off, \
+                 its value null, its rule ID blank",
+        applies: neutral_in_client_response,
+    },
+    Exception {
+        name: "a cycle leaves the rest of a client response alone",
+        reason: "when any gate of a project is in a cycle or nests too deep, the reference answers \
+                 with an empty response for the whole project; here only the entries concerned are \
+                 missing",
+        applies: recorded_response_was_blank,
+    },
+    Exception {
+        name: "a client key is looked up in both maps of apps",
+        reason: "the reference forgets what the plain map says of a key as soon as there is a map of \
+                 hashed keys, and then shows the client every app; here the plain map counts for keys \
+                 that the other does not have",
+        applies: recorded_key_was_forgotten,
+    },
+    Exception {
+        name: "nothing of a targeting gate shows in its bandit",
+        reason: "in a client-initialize response the reference lets the layer flag and the explicit \
+                 parameters of a contextual bandit's targeting gate stand for the bandit's own",
+        applies: recorded_bandit_has_parts_of_its_gate,
+    },
+    Exception {
         name: "users may spell their fields as other SDKs do",
         reason: "the reference reads only the wire names of a user's fields and passes over any \
                  other; here `user_id`, `app_version` and the like are read too",
         applies: user_was_spelled_with_aliases,
     },
+    Exception {
+        name: "a gate and a config of one name are two exposures",
+        reason: "the reference takes an exposure for a repetition of another event that has the same \
+                 name, rule, user and value; here the kind of event tells them apart",
+        applies: deduplicated_across_kinds,
+    },
+    Exception {
+        name: "exposures are sampled in production only",
+        reason: "like all SDKs but the reference, so that nothing is missing where somebody tests",
+        applies: sampled_outside_production,
+    },
+    Exception {
+        name: "checks without exposure expose nothing behind them",
+        reason: "the reference logs the experiment behind an `experiment_group` condition even if the \
+                 check was made with exposures switched off; here it is then logged with the next \
+                 check that is exposed",
+        applies: looked_up_without_exposure,
+    },
 ];
+
+/// The exposure of a look-up, in a set where checks that look experiments up are made without
+/// exposure: missing where it is recorded, or there later.
+fn looked_up_without_exposure(difference: &Difference<'_>) -> bool {
+    let recorded = || {
+        let at = difference.field.strip_prefix("events[")?.strip_suffix(']')?.parse::<usize>().ok()?;
+        difference.expected_record.get("events")?.get(at)
+    };
+    let event = match (difference.expected, difference.actual) {
+        (Some(_), None) => recorded(),
+        (None, Some(event)) => Some(event),
+        _ => None,
+    };
+    let metadata = |event: &Value| event.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
+    difference.set == "experiments"
+        && difference.kind == Kind::Script
+        && difference.actual_record.is_some()
+        && event.is_some_and(|event| {
+            let metadata = metadata(event);
+            event.get("eventName") == Some(&"statsig::config_exposure".into())
+                && !metadata.contains_key("rulePassed")
+                && !metadata.contains_key("isManualExposure")
+        })
+}
+
+/// An event that is not recorded, because a gate of the same name was checked with the same result.
+fn deduplicated_across_kinds(difference: &Difference<'_>) -> bool {
+    let (None, Some(event)) = (difference.expected, difference.actual) else { return false };
+    let of = |event: &Value, pointer: &str| event.pointer(pointer).cloned();
+    let recorded = difference.expected_record.get("events").and_then(Value::as_array);
+    of(event, "/eventName") == Some("statsig::config_exposure".into())
+        && recorded.into_iter().flatten().any(|gate| {
+            of(gate, "/eventName") == Some("statsig::gate_exposure".into())
+                && of(gate, "/metadata/gate") == of(event, "/metadata/config")
+                && of(gate, "/metadata/ruleID") == of(event, "/metadata/ruleID")
+                && of(gate, "/metadata/gateValue") == of(event, "/metadata/rulePassed")
+                && gate.get("user") == event.get("user")
+        })
+}
+
+fn sampled_outside_production(difference: &Difference<'_>) -> bool {
+    let went_through = difference.expected.is_some_and(|mark| mark.get("shadowLogged") == Some(&"logged".into()));
+    let empty = difference.actual.is_some_and(|mark| mark.as_array().is_some_and(Vec::is_empty));
+    difference.set == "mixed" && difference.field.ends_with(".statsigMetadata") && went_through && empty
+}
 
 fn neutral_when_unsupported(difference: &Difference<'_>) -> bool {
     let unsupported = |reason: &str| reason.split(':').next() == Some("Unsupported");
@@ -100,6 +189,53 @@ fn neutral_when_unsupported(difference: &Difference<'_>) -> bool {
         (field, None) => field.starts_with("params["),
         _ => false,
     }
+}
+
+/// The entry of a client response that a field is part of, and the rest of the field.
+fn entry_of<'a>(difference: &Difference<'a>) -> Option<(&'a Value, &'a str)> {
+    let (section, rest) = difference.field.strip_prefix("response.")?.split_once('[')?;
+    let (name, field) = rest.rsplit_once("].")?;
+    let entry = difference.actual_record?.get("response")?.get(section)?.get(name)?;
+    (difference.kind == Kind::Gcir).then_some((entry, field))
+}
+
+fn neutral_in_client_response(difference: &Difference<'_>) -> bool {
+    let Some((entry, "value" | "rule_id" | "group")) = entry_of(difference) else { return false };
+    let is_blank = |field: &str| entry.get(field).is_none_or(|text| text == "");
+    is_blank("rule_id") && is_blank("group") && matches!(entry.get("value"), Some(Value::Bool(false) | Value::Null))
+}
+
+fn recorded_bandit_has_parts_of_its_gate(difference: &Difference<'_>) -> bool {
+    let Some((entry, "is_in_layer" | "explicit_parameters")) = entry_of(difference) else { return false };
+    let is_bandit = entry.get("rule_id").and_then(Value::as_str).is_some_and(|rule| rule.ends_with(":explore"));
+    is_bandit && difference.actual.is_none() && difference.set == "corners_client_response"
+}
+
+fn recorded_key_was_forgotten(difference: &Difference<'_>) -> bool {
+    difference.kind == Kind::Gcir
+        && difference.actual.is_none()
+        && difference.field.ends_with(']')
+        && difference.set == "corners_client_response"
+        && difference.recorded("name") == "client-plain"
+}
+
+fn recorded_response_was_blank(difference: &Difference<'_>) -> bool {
+    let says = |record: Option<&Value>, updates: bool| {
+        record.and_then(|record| record.get("response")?.get("has_updates")) == Some(&Value::Bool(updates))
+    };
+    let is_blank = match (difference.field, difference.expected) {
+        ("response.has_updates", Some(Value::Bool(updates))) => !updates,
+        ("response.time", Some(Value::Number(time))) => time.as_u64() == Some(0),
+        ("response.hash_used", Some(Value::String(hash))) => hash.is_empty(),
+        ("response.evaluated_keys", Some(Value::Object(keys))) => keys.is_empty(),
+        // Whatever is in a section.
+        (field, None) => field.ends_with(']'),
+        _ => false,
+    };
+    difference.kind == Kind::Gcir
+        && is_blank
+        && says(Some(difference.expected_record), false)
+        && says(difference.actual_record, true)
 }
 
 fn user_was_spelled_with_aliases(difference: &Difference<'_>) -> bool {

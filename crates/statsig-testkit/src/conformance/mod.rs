@@ -21,6 +21,7 @@
 //! reference and never compared. Records in which the reference itself failed (`error` instead of
 //! a value) are skipped.
 
+mod client_response;
 pub mod compare;
 pub mod equality;
 mod events;
@@ -30,6 +31,7 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod runner;
+mod script;
 pub mod set;
 pub mod suite;
 

@@ -7,18 +7,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use statsig::{FixedClock, InMemoryIdLists, Statsig, StatsigUser};
+use statsig::{EventSink, FixedClock, InMemoryIdLists, ParameterStore, Statsig, StatsigUser};
 
+use super::client_response::{Request, response};
 use super::plan::{ParamRead, ParamType, Plan, User};
 use super::record::{
     ConfigRecord, Evaluated, ExperimentGroup, ExperimentGroups, ExperimentGroupsRecord, ExperimentRecord, GateRecord,
-    LayerParam, LayerRecord, ListsRecord, ParamRecord, Record, SecondaryExposure,
+    GcirRecord, LayerParam, LayerRecord, ListsRecord, ParamRecord, Record, SecondaryExposure,
 };
-use super::{Error, Kind, Kinds, SpecSet};
+use super::{Error, Kind, Kinds, SpecSet, script};
+use crate::MemorySink;
 
 /// The time that every evaluation sees: 2026-09-21. The corpus asks only whether it is after 2000
 /// and before 2100.
-const NOW: i64 = 1_790_000_000_000;
+pub(super) const NOW: i64 = 1_790_000_000_000;
 
 /// Why a set could not be evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,9 @@ pub enum RunError {
     /// The engine did not accept the specs or options.
     #[error("the engine cannot be built")]
     Build(#[source] statsig::Error),
+    /// The engine did not accept the specs of a client-initialize response.
+    #[error("the specs cannot be compiled")]
+    Compile(#[source] statsig_core::Error),
     /// A user is not a JSON object that the engine accepts.
     #[error("user {user} cannot be read")]
     User {
@@ -38,6 +43,9 @@ pub enum RunError {
         /// Where and why parsing failed.
         source: serde_json::Error,
     },
+    /// A script asks for a user that the set does not have.
+    #[error("the set has no user {0}")]
+    UnknownUser(String),
     /// The results could not be written.
     #[error("cannot write the results")]
     Write(#[source] std::io::Error),
@@ -70,12 +78,12 @@ impl Input {
     ///
     /// [`RunError::Build`].
     pub fn client(&self) -> Result<Statsig, RunError> {
-        build(&self.specs, &self.plan)
+        build(&self.specs, &self.plan, None)
     }
 
     /// Evaluates, and hands each record to `each` as soon as it is known.
     ///
-    /// Client-initialize responses, scripts and events are not evaluated, whatever `kinds` says.
+    /// Each script runs on a client of its own.
     ///
     /// # Errors
     ///
@@ -98,8 +106,49 @@ impl Input {
             let asked = AsUser::new(&statsig, user)?;
             asked.each_record(&self.plan, kinds, &mut each)?;
         }
+        if kinds.contains(Kind::Script) || kinds.contains(Kind::Events) {
+            let users = self.users_by_id()?;
+            for script in &self.plan.scripts {
+                let sink = Arc::new(MemorySink::default());
+                let statsig = build(&self.specs, &self.plan, Some(sink.clone()))?;
+                each(&Record::Script(script::run(&statsig, &sink, script, &users)?))?;
+            }
+        }
+        if kinds.contains(Kind::Gcir) {
+            for user in &self.users {
+                self.client_responses(&statsig, user, &mut each)?;
+            }
+        }
         Ok(())
     }
+}
+
+impl Input {
+    fn client_responses<E: From<RunError>>(
+        &self,
+        statsig: &Statsig,
+        user: &User,
+        each: &mut impl FnMut(&Record) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let parsed = parse_user(user)?;
+        for asked in &self.plan.gcir {
+            if asked.users.as_ref().is_none_or(|users| users.contains(&user.id)) {
+                let (hash, client_key) = (asked.hash.as_deref(), asked.client_key.as_deref());
+                let request = Request { hash, client_key, include_local_overrides: None };
+                let response = response(statsig, &parsed, &request)?;
+                each(&Record::Gcir(GcirRecord { user: user.id.clone(), name: asked.id.clone(), response }))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn users_by_id(&self) -> Result<script::Users, RunError> {
+        self.users.iter().map(|user| Ok((user.id.clone(), parse_user(user)?))).collect()
+    }
+}
+
+pub(super) fn parse_user(user: &User) -> Result<StatsigUser, RunError> {
+    serde_json::from_str(user.user.get()).map_err(|source| RunError::User { user: user.id.clone(), source })
 }
 
 /// Evaluates the set in a folder, and writes one record a line.
@@ -117,7 +166,7 @@ pub fn run_set(set_dir: &Path, kinds: Kinds, out: impl Write) -> Result<(), RunE
     out.flush().map_err(RunError::Write)
 }
 
-fn build(specs: &[u8], plan: &Plan) -> Result<Statsig, RunError> {
+fn build(specs: &[u8], plan: &Plan, sink: Option<Arc<dyn EventSink>>) -> Result<Statsig, RunError> {
     let mut lists = InMemoryIdLists::new();
     for (name, lines) in &plan.id_lists {
         lists.apply(name, lines);
@@ -132,6 +181,9 @@ fn build(specs: &[u8], plan: &Plan) -> Result<Statsig, RunError> {
     }
     if let Some(fields) = &plan.options.global_custom_fields {
         builder = builder.global_custom_fields(fields.clone());
+    }
+    if let Some(sink) = sink {
+        builder = builder.event_sink(sink);
     }
     builder.build().map_err(RunError::Build)
 }
@@ -183,9 +235,7 @@ struct AsUser<'a> {
 
 impl<'a> AsUser<'a> {
     fn new(statsig: &'a Statsig, user: &'a User) -> Result<Self, RunError> {
-        let parsed =
-            serde_json::from_str(user.user.get()).map_err(|source| RunError::User { user: user.id.clone(), source })?;
-        Ok(Self { statsig, id: &user.id, user: parsed })
+        Ok(Self { statsig, id: &user.id, user: parse_user(user)? })
     }
 
     fn each_record<E>(
@@ -285,23 +335,13 @@ impl<'a> AsUser<'a> {
         })
     }
 
-    fn param(&self, store: &str, ParamRead(param, getter, fallback): &ParamRead) -> Record {
-        let store_of_user = self.statsig.get_parameter_store(&self.user, store);
-        let stored = &store_of_user;
-        let found = match getter {
-            ParamType::String => fallback.as_str().map(|other| stored.get_string(param, other).into()),
-            ParamType::Number => fallback.as_f64().map(|other| stored.get_f64(param, other).into()),
-            ParamType::Integer => fallback.as_i64().map(|other| stored.get_i64(param, other).into()),
-            ParamType::Boolean => fallback.as_bool().map(|other| stored.get_bool(param, other).into()),
-            ParamType::Array => fallback.as_array().map(|other| stored.get_array(param, other.clone()).into()),
-            ParamType::Object => fallback.as_object().map(|other| stored.get_object(param, other.clone()).into()),
-        };
+    fn param(&self, store: &str, read: &ParamRead) -> Record {
         Record::Param(ParamRecord {
             user: self.id.to_owned(),
             name: store.to_owned(),
-            param: param.clone(),
-            param_type: *getter,
-            value: found.unwrap_or_else(|| fallback.clone()),
+            param: read.0.clone(),
+            param_type: read.1,
+            value: read_param(&self.statsig.get_parameter_store(&self.user, store), read),
         })
     }
 
@@ -325,6 +365,19 @@ impl<'a> AsUser<'a> {
     }
 }
 
+/// What the getter of a read answers.
+pub(super) fn read_param(store: &ParameterStore, ParamRead(param, getter, fallback): &ParamRead) -> Value {
+    let found = match getter {
+        ParamType::String => fallback.as_str().map(|other| store.get_string(param, other).into()),
+        ParamType::Number => fallback.as_f64().map(|other| store.get_f64(param, other).into()),
+        ParamType::Integer => fallback.as_i64().map(|other| store.get_i64(param, other).into()),
+        ParamType::Boolean => fallback.as_bool().map(|other| store.get_bool(param, other).into()),
+        ParamType::Array => fallback.as_array().map(|other| store.get_array(param, other.clone()).into()),
+        ParamType::Object => fallback.as_object().map(|other| store.get_object(param, other.clone()).into()),
+    };
+    found.unwrap_or_else(|| fallback.clone())
+}
+
 fn exposures<'e>(seen: impl IntoIterator<Item = statsig::SecondaryExposure<'e>>) -> Vec<SecondaryExposure> {
     seen.into_iter()
         .map(|exposure| SecondaryExposure {
@@ -336,7 +389,7 @@ fn exposures<'e>(seen: impl IntoIterator<Item = statsig::SecondaryExposure<'e>>)
 }
 
 /// The records leave out where the specs came from.
-fn without_source(reason: &str) -> &str {
+pub(super) fn without_source(reason: &str) -> &str {
     reason.strip_prefix("Bootstrap:").unwrap_or(reason)
 }
 

@@ -3,6 +3,8 @@
 mod accounts;
 mod delivery;
 mod endings;
+#[cfg(feature = "spool")]
+mod spool;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

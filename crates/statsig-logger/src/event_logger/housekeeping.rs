@@ -1,0 +1,182 @@
+//! What happens beside the events: counters, metrics, reports of losses.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use statsig_core::{ErrorReport, ErrorReporter, Observer};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::{EventLogger, ExposureCounts};
+use crate::ledger::{DropCause, EventStats};
+use crate::pipeline::PipelineOptions;
+
+/// How often metrics and losses are looked at.
+const TURN: Duration = Duration::from_secs(10);
+/// Longest report.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the turns of the background task remember.
+pub(super) struct Housekeeping {
+    observer: Option<Arc<dyn Observer>>,
+    reporter: Option<Arc<dyn ErrorReporter>>,
+    counters_every: Duration,
+    batch_events: usize,
+    retry_queue_size: usize,
+    told: Mutex<Told>,
+}
+
+/// The figures of the last turn.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    events: EventStats,
+    exposures: ExposureCounts,
+    now_ms: u64,
+}
+
+impl Housekeeping {
+    pub(super) fn new(
+        observer: Option<Arc<dyn Observer>>,
+        reporter: Option<Arc<dyn ErrorReporter>>,
+        pipeline: &PipelineOptions,
+    ) -> Self {
+        Self {
+            observer,
+            reporter,
+            counters_every: pipeline.batch_interval,
+            batch_events: pipeline.batch_events,
+            retry_queue_size: pipeline.retry_queue_size,
+            told: Mutex::default(),
+        }
+    }
+
+    /// Hands the observer what changed since the last turn, and returns what is to be reported.
+    fn turn(&self, now: Told) -> Vec<ErrorReport> {
+        let before = {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *told, now)
+        };
+        let reports = self.losses(&before.events, &now.events);
+        for report in &reports {
+            tracing::warn!(tag = report.tag, "{}", report.message);
+        }
+        if let Some(observer) = &self.observer {
+            let told = AssertUnwindSafe(|| tell(&**observer, &before, &now, &reports));
+            if catch_unwind(told).is_err() {
+                tracing::error!("the observer panicked");
+            }
+        }
+        reports
+    }
+
+    /// One report for events that found no room, one for those that were given up later.
+    fn losses(&self, before: &EventStats, now: &EventStats) -> Vec<ErrorReport> {
+        let (mut overflow, mut failed) = (0, 0);
+        for (cause, count) in now.dropped.iter() {
+            let lost = count.saturating_sub(before.dropped.get(cause));
+            match cause {
+                // The application's own wish.
+                DropCause::Disabled => {}
+                DropCause::QueueEvents | DropCause::QueueBytes => overflow += lost,
+                _ => failed += lost,
+            }
+        }
+        let mut reports = Vec::new();
+        if overflow > 0 {
+            let message = format!("{overflow} events were dropped because the queue was full");
+            reports.push(
+                ErrorReport::new("statsig::log_event_dropped_event_count", message)
+                    .with("eventCount", overflow)
+                    .with("loggingInterval", self.counters_every.as_millis())
+                    .with("batchSize", self.batch_events)
+                    .with("maxPendingBatches", self.retry_queue_size)
+                    .with("flushType", "limit"),
+            );
+        }
+        if failed > 0 {
+            let message = format!("{failed} events were given up: the destination did not take them");
+            reports.push(
+                ErrorReport::new("statsig::log_event_failed", message)
+                    .with("eventCount", failed)
+                    .with("flushType", "scheduled:max_time"),
+            );
+        }
+        reports
+    }
+
+    async fn report(&self, reports: Vec<ErrorReport>) {
+        let Some(reporter) = self.reporter.clone().filter(|_| !reports.is_empty()) else { return };
+        // In a task of its own, so that a panic ends nothing else.
+        let sent = tokio::spawn(async move {
+            for report in &reports {
+                match timeout(REPORT_TIMEOUT, reporter.report(report)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::debug!(tag = report.tag, %error, "an error was not reported"),
+                    Err(_) => tracing::debug!(tag = report.tag, "an error was not reported in time"),
+                }
+            }
+        });
+        if sent.await.is_err_and(|error| error.is_panic()) {
+            tracing::error!("the error reporter panicked");
+        }
+    }
+}
+
+fn tell(observer: &dyn Observer, before: &Told, now: &Told, reports: &[ErrorReport]) {
+    let count = |name: &str, before: u64, now: u64| {
+        if now > before {
+            observer.increment(name, now - before, &[]);
+        }
+    };
+    count("events_successfully_sent_count", before.events.delivered, now.events.delivered);
+    count("events_deduped_count", before.exposures.deduplicated, now.exposures.deduplicated);
+    count("events_sampled_out_count", before.exposures.sampled_out, now.exposures.sampled_out);
+    count("log_event.retries", before.events.retries, now.events.retries);
+    for (cause, events) in now.events.dropped.iter() {
+        let lost = events.saturating_sub(before.events.dropped.get(cause));
+        if lost > 0 {
+            observer.increment("events_dropped_count", lost, &[("cause", cause.name())]);
+        }
+    }
+    #[allow(clippy::cast_precision_loss)] // queues are smaller than 2^52
+    let gauge = |name: &str, value: u64| observer.gauge(name, value as f64, &[]);
+    gauge("events_queue_depth", now.events.pending);
+    if let Some(oldest_ms) = now.events.spool_oldest_ms {
+        gauge("spool_oldest_age_ms", now.now_ms.saturating_sub(oldest_ms));
+    }
+    if now.events.spool_bytes > 0 || before.events.spool_bytes > 0 {
+        gauge("spool_bytes", now.events.spool_bytes);
+    }
+    for report in reports {
+        observer.error(report.tag, &report.message);
+    }
+}
+
+fn figures(logger: &EventLogger) -> Told {
+    let now_ms = u64::try_from(logger.clock.now_ms()).unwrap_or(0);
+    Told { events: logger.stats(), exposures: logger.exposure_counts(), now_ms }
+}
+
+/// The background task; ends with the logger.
+pub(super) async fn run(logger: Weak<EventLogger>) {
+    let Some(every) = logger.upgrade().map(|logger| logger.housekeeping.counters_every) else { return };
+    let mut turns = interval(TURN.min(every));
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut counters_at = Instant::now() + every;
+    loop {
+        turns.tick().await;
+        let Some(logger) = logger.upgrade() else { return };
+        if Instant::now() >= counters_at {
+            counters_at = Instant::now() + every;
+            logger.push_counters();
+        }
+        let reports = logger.housekeeping.turn(figures(&logger));
+        logger.housekeeping.report(reports).await;
+    }
+}
+
+/// What is left to tell once the pipeline has ended.
+pub(super) async fn last_turn(logger: &EventLogger) {
+    let reports = logger.housekeeping.turn(figures(logger));
+    logger.housekeeping.report(reports).await;
+}

@@ -1,0 +1,354 @@
+//! The part of the books about the disk: what goes there, what comes from there, and how much is
+//! there.
+//!
+//! The sending task writes orders here, under the lock of the books, and a blocking thread carries
+//! them out (`disk`). While a batch is being worked on it stays here, in `doing`, so that it is
+//! counted at every moment.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use statsig_core::EventBatch;
+use tokio::time::Instant;
+
+use super::books::Books;
+use super::held::{DiskCopy, Fate, Held};
+use crate::ledger::DropCause;
+
+/// Pause of the spool after a failure; doubles with each further one.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
+const MOST_PAUSE: Duration = Duration::from_secs(60);
+/// Time between two warnings.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+/// Batches that are remembered for their failures, or kept back for them.
+const MOST_SUSPECTS: usize = 64;
+
+/// What is to be done with a batch on a blocking thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Write it, and be done with it for now.
+    Store,
+    /// Write it, and then send it.
+    StoreAndSend,
+    /// It was delivered: have the spool forget it.
+    Forget,
+    /// The destination refused it: keep it in `dead/`.
+    Bury,
+    /// It cannot be delivered: have the spool forget it.
+    Discard(DropCause),
+    /// Leave it to the spool, which hands it out again.
+    Release,
+    /// It is too large: put its halves in its place.
+    Split,
+}
+
+/// What the blocking thread does next.
+#[derive(Debug)]
+pub(super) enum Task {
+    Batch(EventBatch, DiskCopy, Order),
+    Fetch,
+    Sync,
+    Maintain,
+}
+
+/// A batch of the spool that failed, and is not asked for until others were tried.
+#[derive(Debug)]
+struct Aside {
+    held: Held,
+    /// When to try it again; if nothing is said, when the next batch was tried.
+    until: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    /// What a job works on.
+    pub(super) doing: Option<(Held, Order)>,
+    orders: VecDeque<(Held, Order)>,
+    /// From the spool, to be sent.
+    pub(super) fetched: VecDeque<Held>,
+    /// Number of batches to be fetched.
+    pub(super) wanted: usize,
+    /// The spool wants to be looked after.
+    pub(super) maintain: bool,
+    /// Something happened since that was done last.
+    pub(super) dirty: bool,
+    /// A job is at work.
+    pub(super) working: bool,
+    /// Nothing is to be begun any more.
+    pub(super) stopped: bool,
+    /// The spool is closed.
+    pub(super) closed: bool,
+
+    aside: Vec<Aside>,
+    /// Failures of batches that the spool has back.
+    marks: HashMap<[u8; 16], (u32, Option<u64>)>,
+
+    /// Not to be written to before; how often it failed in a row.
+    down: Option<(Instant, u32)>,
+    /// Not to be read before.
+    pub(super) unreadable_until: Option<Instant>,
+    warned: Option<Instant>,
+
+    /// As the spool says: events and batches in it, those that it could hand out, and its size.
+    pub(super) events: u64,
+    pub(super) at_rest: u64,
+    pub(super) bytes: u64,
+    pub(super) oldest_ms: Option<u64>,
+    pub(super) recovered: u64,
+    pub(super) failures: u64,
+}
+
+impl Shelf {
+    /// The batches here that are in memory. Not those that were put aside: nobody waits for them.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Held> {
+        let doing = self.doing.as_ref().map(|(held, _)| held);
+        doing.into_iter().chain(self.orders.iter().map(|(held, _)| held)).chain(&self.fetched)
+    }
+
+    pub(super) fn held_mut(&mut self) -> impl Iterator<Item = &mut Held> {
+        let doing = self.doing.as_mut().map(|(held, _)| held);
+        doing.into_iter().chain(self.orders.iter_mut().map(|(held, _)| held)).chain(&mut self.fetched)
+    }
+
+    pub(super) fn order(&mut self, held: Held, order: Order) {
+        if order == Order::Release && held.strikes > 0 {
+            if self.marks.len() >= MOST_SUSPECTS {
+                self.marks.clear();
+            }
+            self.marks.insert(held.batch.id, (held.strikes, held.passed_then));
+        }
+        self.orders.push_back((held, order));
+    }
+
+    /// Takes everything but what a job works on.
+    pub(super) fn clear(&mut self) -> Vec<Held> {
+        self.wanted = 0;
+        let ordered = std::mem::take(&mut self.orders).into_iter().map(|(held, _)| held);
+        ordered.chain(std::mem::take(&mut self.fetched)).collect()
+    }
+
+    /// Notes a batch that the spool has handed out.
+    pub(super) fn fetched(&mut self, batch: EventBatch) {
+        let mut held = Held::new(batch, DiskCopy::Drained);
+        if let Some((strikes, passed_then)) = self.marks.remove(&held.batch.id) {
+            (held.strikes, held.passed_then) = (strikes, passed_then);
+        }
+        self.fetched.push_back(held);
+    }
+
+    /// Keeps back a batch that failed: until a time, or until another one was tried.
+    pub(super) fn put_aside(&mut self, mut held: Held, until: Option<Instant>) {
+        if self.aside.len() >= MOST_SUSPECTS {
+            let oldest = self.aside.swap_remove(0);
+            self.order(oldest.held, Order::Release);
+        }
+        // It is on disk; no need to keep it in memory.
+        held.batch.body = [].into();
+        self.aside.push(Aside { held, until });
+    }
+
+    /// Gives back to the spool what was kept back only until another batch was tried.
+    pub(super) fn release_suspects(&mut self) {
+        self.release_aside(|until| until.is_none());
+    }
+
+    /// Gives back to the spool what was kept back for long enough.
+    pub(super) fn release_due(&mut self, now: Instant) {
+        self.release_aside(|until| until.is_some_and(|until| until <= now));
+    }
+
+    fn release_aside(&mut self, due: impl Fn(Option<Instant>) -> bool) {
+        let mut at = 0;
+        while at < self.aside.len() {
+            if due(self.aside[at].until) {
+                let aside = self.aside.remove(at);
+                self.order(aside.held, Order::Release);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// When the next batch was kept back for long enough.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.aside.iter().filter_map(|aside| aside.until).min()
+    }
+
+    pub(super) fn has_suspects(&self) -> bool {
+        self.aside.iter().any(|aside| aside.until.is_none())
+    }
+
+    /// When the spool is to be tried again, if it failed.
+    pub(super) fn down_until(&self) -> Option<Instant> {
+        self.down.map(|(until, _)| until)
+    }
+
+    /// Whether batches can be written.
+    pub(super) fn takes_batches(&self, now: Instant) -> bool {
+        !self.closed && self.down.is_none_or(|(until, _)| until <= now)
+    }
+
+    pub(super) fn works(&mut self) {
+        if self.down.take().is_some() {
+            tracing::info!("the spool takes batches of events again");
+        }
+    }
+
+    /// Notes that a batch could not be written: batches stay in memory for a while.
+    pub(super) fn failed(&mut self, now: Instant) {
+        self.failures += 1;
+        let times = self.down.map_or(0, |(_, times)| times);
+        let pause = LEAST_PAUSE.saturating_mul(1 << times.min(10)).min(MOST_PAUSE);
+        self.down = Some((now + pause, times.saturating_add(1)));
+    }
+
+    /// Notes that a batch could not be read.
+    pub(super) fn unreadable(&mut self, now: Instant) {
+        self.wanted = 0;
+        self.unreadable_until = Some(now + LEAST_PAUSE);
+    }
+
+    /// Whether it is time for a warning about the spool.
+    pub(super) fn may_warn(&mut self, now: Instant) -> bool {
+        let may = self.warned.is_none_or(|warned| now >= warned + WARNING_INTERVAL);
+        if may {
+            self.warned = Some(now);
+        }
+        may
+    }
+}
+
+impl<E> Books<E> {
+    /// Whether there is work for a blocking thread, and none at it.
+    pub(super) fn wants_job(&self) -> bool {
+        let shelf = &self.shelf;
+        let work = !shelf.orders.is_empty() || shelf.wanted > 0 || shelf.maintain || self.awaits_sync();
+        work && !shelf.working && !shelf.stopped && !shelf.closed
+    }
+
+    /// Takes the next task of a job; with `None` the job is over.
+    pub(super) fn next_task(&mut self) -> Option<Task> {
+        let shelf = &mut self.shelf;
+        if shelf.stopped || shelf.closed {
+            shelf.working = false;
+            return None;
+        }
+        if let Some((held, order)) = shelf.orders.pop_front() {
+            let batch = held.batch.clone();
+            let task = Task::Batch(batch, held.disk_copy, order);
+            shelf.doing = Some((held, order));
+            shelf.dirty = true;
+            return Some(task);
+        }
+        if shelf.wanted > 0 {
+            shelf.wanted -= 1;
+            return Some(Task::Fetch);
+        }
+        if std::mem::take(&mut shelf.maintain) {
+            shelf.dirty = false;
+            return Some(Task::Maintain);
+        }
+        if self.awaits_sync() {
+            return Some(Task::Sync);
+        }
+        self.shelf.working = false;
+        None
+    }
+
+    /// Takes the batch back that a job has worked on.
+    pub(super) fn done(&mut self) -> Option<Held> {
+        self.shelf.doing.take().map(|(held, _)| held)
+    }
+
+    /// Puts back to the queue what was to be written, since the spool does not take it.
+    pub(super) fn unstore(&mut self) {
+        let orders = std::mem::take(&mut self.shelf.orders);
+        for (held, order) in orders {
+            match order {
+                Order::Store | Order::StoreAndSend => self.waiting.push_back(held),
+                order => self.shelf.orders.push_back((held, order)),
+            }
+        }
+    }
+
+    /// Notes that a job ended in a panic: what it worked on is where it was before.
+    pub(super) fn abandon_job(&mut self, now: Instant) {
+        self.shelf.working = false;
+        // Not at once again.
+        self.shelf.failed(now);
+        self.shelf.unreadable(now);
+        self.synced();
+        if let Some((held, order)) = self.shelf.doing.take() {
+            match order {
+                Order::Store | Order::StoreAndSend => self.waiting.push_back(held),
+                Order::Bury if !held.is_on_disk() => self.settle(&held, Some(DropCause::Rejected)),
+                // It is on disk, and stays there.
+                _ => self.inform(&held, Fate::Spooled),
+            }
+        }
+    }
+
+    /// Moves everything that is in memory only to the disk, in the order of age.
+    pub(super) fn store_everything(&mut self) {
+        let flying = std::mem::take(&mut self.flying).into_values();
+        let mut left: Vec<Held> = flying.chain(std::mem::take(&mut self.waiting)).collect();
+        // Ids begin with a time.
+        left.sort_by_key(|held| held.batch.id);
+        left.extend(std::mem::take(&mut self.shelf.fetched));
+        for held in left {
+            let order = if held.is_on_disk() { Order::Release } else { Order::Store };
+            self.shelf.order(held, order);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_spool_that_fails_is_left_alone_for_longer_and_longer() {
+        let mut shelf = Shelf::default();
+        let mut warnings = 0;
+        let begin = Instant::now();
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
+            let now = Instant::now();
+            shelf.failed(now);
+            warnings += u64::from(shelf.may_warn(now));
+            let pause = Duration::from_secs(seconds);
+            assert!(!shelf.takes_batches(now + pause - Duration::from_millis(1)));
+            assert!(shelf.takes_batches(now + pause));
+            tokio::time::advance(pause).await;
+        }
+        assert!(warnings > 1 && warnings <= begin.elapsed().as_secs() / 60 + 1, "{warnings}");
+        shelf.works();
+        shelf.failed(begin);
+        assert!(shelf.takes_batches(begin + Duration::from_secs(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_put_aside_is_bounded_and_comes_back() {
+        let mut shelf = Shelf::default();
+        let now = Instant::now();
+        let batch =
+            |number: u8| EventBatch::new([number; 16], 0, 1, &b"[1]"[..], statsig_core::BatchEncoding::Identity, 3);
+        for number in 0..100 {
+            let held = Held { strikes: 3, ..Held::new(batch(number), DiskCopy::Drained) };
+            shelf.put_aside(held, (number % 2 == 0).then_some(now + LEAST_PAUSE));
+        }
+        assert_eq!((shelf.aside.len(), shelf.orders.len()), (MOST_SUSPECTS, 100 - MOST_SUSPECTS));
+        assert!(shelf.has_suspects() && shelf.aside.iter().all(|aside| aside.held.batch.body.is_empty()));
+        shelf.release_suspects();
+        assert!(!shelf.has_suspects());
+        assert_eq!(shelf.next_due(), Some(now + LEAST_PAUSE));
+        shelf.release_due(now);
+        assert!(!shelf.aside.is_empty());
+        shelf.release_due(now + LEAST_PAUSE);
+        assert_eq!((shelf.aside.len(), shelf.orders.len()), (0, 100));
+        // The failures of the last ones are remembered.
+        let last = shelf.orders.back().map(|(held, _)| held.batch.id[0]).unwrap();
+        shelf.fetched(batch(last));
+        assert_eq!(shelf.fetched.front().unwrap().strikes, 3);
+        assert!(shelf.marks.len() <= MOST_SUSPECTS);
+    }
+}

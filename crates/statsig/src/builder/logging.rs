@@ -1,0 +1,141 @@
+//! Options of events and exposures.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use statsig_core::{ClientSdkInfo, Clock, ErrorReporter, EvaluationSettings, EventSink, Observer};
+#[cfg(feature = "spool")]
+use statsig_logger::SpoolMode;
+#[cfg(feature = "spool")]
+use statsig_logger::spool::{OsFs, Spool, SpoolOptions, SystemClock};
+use statsig_logger::{EventLogger, EventLoggerOptions, FlushedBatch};
+use tokio::runtime::Handle;
+
+use super::StatsigBuilder;
+use crate::error::Error;
+use crate::logging::Logging;
+use crate::runtime::BackgroundRuntime;
+
+/// What the builder knows of logging.
+#[derive(Default)]
+pub(super) struct LoggingOptions {
+    sink: Option<Arc<dyn EventSink>>,
+    options: EventLoggerOptions,
+    runtime: Option<Handle>,
+    disable_network: bool,
+    disable_all_logging: bool,
+    #[cfg(feature = "spool")]
+    spool: Option<(SpoolOptions, SpoolMode)>,
+}
+
+impl LoggingOptions {
+    pub(super) fn start(
+        mut self,
+        sdk: &ClientSdkInfo,
+        settings: &EvaluationSettings,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Logging, Error> {
+        self.options.sdk_type.clone_from(&sdk.sdk_type);
+        let off = self.disable_network || self.disable_all_logging;
+        let Some(sink) = self.sink.filter(|_| !off) else { return Ok(Logging::default()) };
+        let runtime = BackgroundRuntime::choose(self.runtime).map_err(Error::Runtime)?;
+        let (settings, clock) = (settings.clone(), Arc::clone(clock));
+        #[cfg(feature = "spool")]
+        if let Some((options, mode)) = self.spool {
+            let spool = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock)).map_err(Error::Spool)?;
+            let handle = runtime.handle();
+            let logger = EventLogger::start_with_spool(self.options, settings, spool, mode, sink, clock, handle);
+            return Ok(Logging::new(logger, runtime));
+        }
+        let logger = EventLogger::start(self.options, settings, sink, clock, runtime.handle());
+        Ok(Logging::new(logger, runtime))
+    }
+}
+
+impl StatsigBuilder {
+    /// Where events go. Without one, nothing is logged.
+    pub fn event_sink(mut self, sink: Arc<dyn EventSink>) -> Self {
+        self.logging.sink = Some(sink);
+        self
+    }
+
+    /// Events in a batch, and waiting events that make one be sent: 1 or more (default: 500).
+    pub fn event_queue_size(mut self, events: usize) -> Self {
+        self.logging.options.pipeline.batch_events = events;
+        self
+    }
+
+    /// Longest time that an event waits for its batch: 10 ms or more (default: 60 s).
+    pub fn event_flush_interval(mut self, interval: Duration) -> Self {
+        self.logging.options.pipeline.batch_interval = interval;
+        self
+    }
+
+    /// Batches that are kept for another attempt while the destination does not take them: 1 or
+    /// more (default: 10). Further events wait in the queue.
+    pub fn retry_queue_size(mut self, batches: usize) -> Self {
+        self.logging.options.pipeline.retry_queue_size = batches;
+        self
+    }
+
+    /// Events that wait while batches cannot be sent (default: 100,000), and the memory that they
+    /// may take in bytes (default: 64 MiB). Beyond, custom events are dropped before exposures, and
+    /// all is counted.
+    pub fn event_queue_bounds(mut self, events: usize, bytes: usize) -> Self {
+        self.logging.options.pipeline.queue_events = events;
+        self.logging.options.pipeline.queue_bytes = bytes;
+        self
+    }
+
+    /// Keeps events that cannot be delivered in a folder (default: in memory only). `build` opens
+    /// it, which blocks on the disk.
+    #[cfg(feature = "spool")]
+    pub fn event_spool(mut self, options: SpoolOptions, mode: SpoolMode) -> Self {
+        self.logging.spool = Some((options, mode));
+        self
+    }
+
+    /// Exposures that are remembered so that they are not logged twice a minute (default: 100,000;
+    /// 16 bytes each).
+    pub fn exposure_dedupe_max_keys(mut self, keys: usize) -> Self {
+        self.logging.options.exposure_dedupe_max_keys = keys;
+        self
+    }
+
+    /// Receives metrics and errors of the client.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.logging.options.observer = Some(observer);
+        self
+    }
+
+    /// Reports lost events upstream (default: nobody is told but logs and the observer).
+    pub fn error_reporter(mut self, reporter: Arc<dyn ErrorReporter>) -> Self {
+        self.logging.options.error_reporter = Some(reporter);
+        self
+    }
+
+    /// Calls back after every attempt to deliver a batch, on a background thread.
+    pub fn events_flushed_callback(mut self, callback: impl Fn(&FlushedBatch) + Send + Sync + 'static) -> Self {
+        self.logging.options = self.logging.options.on_events_flushed(callback);
+        self
+    }
+
+    /// Local mode: evaluates as always, and sends nothing; events are not even kept (default: off).
+    pub fn disable_network(mut self, disable: bool) -> Self {
+        self.logging.disable_network = disable;
+        self
+    }
+
+    /// Logs no event of any kind, and counts none (default: off).
+    pub fn disable_all_logging(mut self, disable: bool) -> Self {
+        self.logging.disable_all_logging = disable;
+        self
+    }
+
+    /// The tokio runtime for background work, with timers enabled. Default: the one in which
+    /// `build` is called; outside of any, a thread of the client's own.
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.logging.runtime = Some(runtime);
+        self
+    }
+}

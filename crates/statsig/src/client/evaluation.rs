@@ -1,0 +1,148 @@
+//! Checks and reads for a user.
+
+use statsig_core::{
+    DynamicConfig, Experiment, ExperimentEvaluationOptions, FeatureGate, Layer, LayerEvaluationOptions, StatsigUser,
+};
+
+use super::Statsig;
+use crate::options::{EvaluationOptions, Exposing};
+use crate::parameter_store::ParameterStore;
+
+impl Statsig {
+    /// Whether a gate is open for the user; `false` for an unknown gate. Logs an exposure.
+    ///
+    /// No allocation, no lock, no formatting for gates of ordinary shape, unless the exposure is a
+    /// new one.
+    #[must_use]
+    pub fn check_gate(&self, user: &StatsigUser, name: &str) -> bool {
+        let snapshot = self.inner.specs.load();
+        let context = self.inner.context(&snapshot, user);
+        self.inner.logging.check_gate(&context, name)
+    }
+
+    /// Like [`check_gate`](Self::check_gate), with options.
+    #[must_use]
+    pub fn check_gate_with_options(&self, user: &StatsigUser, name: &str, options: EvaluationOptions) -> bool {
+        if !options.disable_exposure_logging {
+            return self.check_gate(user, name);
+        }
+        self.inner.logging.not_exposed(name);
+        let snapshot = self.inner.specs.load();
+        self.inner.context(&snapshot, user).check_gate(name)
+    }
+
+    /// A gate with the rule that decided it and why. Logs an exposure.
+    #[must_use]
+    pub fn get_feature_gate(&self, user: &StatsigUser, name: &str) -> FeatureGate {
+        self.get_feature_gate_with_options(user, name, EvaluationOptions::default())
+    }
+
+    /// Like [`get_feature_gate`](Self::get_feature_gate), with options.
+    #[must_use]
+    pub fn get_feature_gate_with_options(
+        &self,
+        user: &StatsigUser,
+        name: &str,
+        options: EvaluationOptions,
+    ) -> FeatureGate {
+        let snapshot = self.inner.specs.load();
+        let context = self.inner.context(&snapshot, user);
+        let gate = context.feature_gate(name, self.inner.record);
+        self.inner.logging.gate(&context, &gate, Exposing::unless(options.disable_exposure_logging));
+        gate
+    }
+
+    /// The value of a dynamic config; empty for an unknown config. Logs an exposure.
+    #[must_use]
+    pub fn get_dynamic_config(&self, user: &StatsigUser, name: &str) -> DynamicConfig {
+        self.get_dynamic_config_with_options(user, name, EvaluationOptions::default())
+    }
+
+    /// Like [`get_dynamic_config`](Self::get_dynamic_config), with options.
+    #[must_use]
+    pub fn get_dynamic_config_with_options(
+        &self,
+        user: &StatsigUser,
+        name: &str,
+        options: EvaluationOptions,
+    ) -> DynamicConfig {
+        let snapshot = self.inner.specs.load();
+        let context = self.inner.context(&snapshot, user);
+        let config = context.dynamic_config(name, self.inner.record);
+        self.inner.logging.dynamic_config(&context, &config, Exposing::unless(options.disable_exposure_logging));
+        config
+    }
+
+    /// The parameters of the user's group in an experiment; empty for an unknown experiment. Logs an
+    /// exposure.
+    ///
+    /// With a persistent storage, this also ends the user's sticky assignment: see
+    /// [`get_experiment_with_options`](Self::get_experiment_with_options).
+    #[must_use]
+    pub fn get_experiment(&self, user: &StatsigUser, name: &str) -> Experiment {
+        self.get_experiment_with_options(user, name, &ExperimentEvaluationOptions::new())
+    }
+
+    /// Like [`get_experiment`](Self::get_experiment), with options: among them the values that a
+    /// persistent storage keeps for the user, so that the user stays in its group
+    /// (`docs/protocol/evaluation.md#sticky`).
+    #[must_use]
+    pub fn get_experiment_with_options(
+        &self,
+        user: &StatsigUser,
+        name: &str,
+        options: &ExperimentEvaluationOptions,
+    ) -> Experiment {
+        let snapshot = self.inner.specs.load();
+        let context = self.inner.context(&snapshot, user);
+        let experiment = context.experiment_with(name, self.records_sticky(), options);
+        self.inner.logging.experiment(&context, &experiment, Exposing::unless(options.disable_exposure_logging));
+        experiment
+    }
+
+    /// The parameters of a layer, which may come from one of its experiments.
+    ///
+    /// Logs nothing itself; each parameter that is read logs an exposure. With a persistent storage,
+    /// this also ends the user's sticky assignment.
+    #[must_use]
+    pub fn get_layer(&self, user: &StatsigUser, name: &str) -> Layer {
+        self.get_layer_with_options(user, name, &LayerEvaluationOptions::new())
+    }
+
+    /// Like [`get_layer`](Self::get_layer), with options: see
+    /// [`get_experiment_with_options`](Self::get_experiment_with_options).
+    #[must_use]
+    pub fn get_layer_with_options(&self, user: &StatsigUser, name: &str, options: &LayerEvaluationOptions) -> Layer {
+        let snapshot = self.inner.specs.load();
+        let context = self.inner.context(&snapshot, user);
+        let layer = context.layer_with(name, self.inner.record || self.inner.logging.is_on(), options);
+        self.inner.logging.layer(&context, layer, Exposing::unless(options.disable_exposure_logging))
+    }
+
+    /// Whether experiments record the gates that take part: a result that may have come from a
+    /// storage cannot be evaluated once more to find them.
+    fn records_sticky(&self) -> bool {
+        self.inner.record || self.inner.persistent_storage.is_some() && self.inner.logging.is_on()
+    }
+
+    /// A parameter store, whose parameters are resolved for the user when they are read. What a
+    /// parameter refers to logs its exposure then.
+    #[must_use]
+    pub fn get_parameter_store(&self, user: &StatsigUser, name: &str) -> ParameterStore {
+        self.get_parameter_store_with_options(user, name, EvaluationOptions::default())
+    }
+
+    /// Like [`get_parameter_store`](Self::get_parameter_store), with options.
+    #[must_use]
+    pub fn get_parameter_store_with_options(
+        &self,
+        user: &StatsigUser,
+        name: &str,
+        options: EvaluationOptions,
+    ) -> ParameterStore {
+        self.inner.logging.not_exposed(name);
+        let snapshot = self.inner.specs.load();
+        let store = self.inner.context(&snapshot, user).parameter_store(name);
+        ParameterStore::new(self.clone(), user.clone(), store, options)
+    }
+}

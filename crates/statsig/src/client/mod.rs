@@ -1,0 +1,184 @@
+//! The client that an application holds.
+//!
+//! | file | calls |
+//! | --- | --- |
+//! | `bootstrapping` | everything at once, for client SDKs |
+//! | `evaluation` | checks and reads for a user |
+//! | `exposures` | exposures by hand |
+//! | `events` | custom events, and what becomes of all events |
+//! | `overrides` | answers that come before the rules |
+//! | `lists` | what there is in the specs |
+
+mod bootstrapping;
+mod evaluation;
+#[cfg(feature = "logger")]
+mod events;
+#[cfg(feature = "logger")]
+mod exposures;
+mod lists;
+mod overrides;
+
+use std::sync::Arc;
+
+use statsig_core::{
+    ClientSdkInfo, Clock, CompileLimits, EvaluationContext, EvaluationSettings, IdListLookup, LocalOverrides,
+    OverrideAdapter, PersistentStorage, Problem, Snapshot, SnapshotStore, SpecSourceKind, SpecUpdate, StatsigUser,
+    UpdateOutcome,
+};
+
+use crate::builder::StatsigBuilder;
+use crate::error::Error;
+use crate::logging::Logging;
+
+/// A Statsig client: a handle that is cheap to clone and to share between threads.
+///
+/// All checks are synchronous, answer from memory, and never fail or panic. Concurrent calls do not
+/// wait for each other or for an update.
+///
+/// Checks log exposures if the client has somewhere to send them (`StatsigBuilder::event_sink`,
+/// feature `logger`); at the end of the program, [`shutdown`](Self::shutdown) delivers what is still
+/// pending. When the last handle is dropped without that, pending events are delivered in the
+/// background for up to three seconds, as long as the process and the runtime live.
+#[derive(Clone)]
+pub struct Statsig {
+    inner: Arc<Inner>,
+}
+
+/// What a client is made of.
+pub(crate) struct Parts {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) settings: EvaluationSettings,
+    pub(crate) limits: CompileLimits,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) id_lists: Option<Arc<dyn IdListLookup>>,
+    pub(crate) overrides: Overrides,
+    pub(crate) persistent_storage: Option<Arc<dyn PersistentStorage>>,
+    pub(crate) sdk_info: ClientSdkInfo,
+    pub(crate) record: bool,
+    pub(crate) logging: Logging,
+}
+
+/// Who answers before the rules.
+pub(crate) enum Overrides {
+    /// The client's own store.
+    Local(LocalOverrides),
+    /// What the application has given.
+    Adapter(Arc<dyn OverrideAdapter>),
+}
+
+struct Inner {
+    specs: SnapshotStore,
+    settings: EvaluationSettings,
+    limits: CompileLimits,
+    clock: Arc<dyn Clock>,
+    id_lists: Option<Arc<dyn IdListLookup>>,
+    overrides: Overrides,
+    persistent_storage: Option<Arc<dyn PersistentStorage>>,
+    sdk_info: ClientSdkInfo,
+    record: bool,
+    logging: Logging,
+}
+
+impl Inner {
+    #[inline]
+    fn context<'a>(&'a self, snapshot: &'a Arc<Snapshot>, user: &'a StatsigUser) -> EvaluationContext<'a> {
+        let overrides: &dyn OverrideAdapter = match &self.overrides {
+            Overrides::Local(local) => local,
+            Overrides::Adapter(adapter) => &**adapter,
+        };
+        EvaluationContext::new(snapshot, user, &self.settings, &*self.clock)
+            .with_id_lists(self.id_lists.as_deref())
+            .with_overrides(Some(overrides))
+            .with_persistent_storage(self.persistent_storage.as_deref())
+    }
+}
+
+impl std::fmt::Debug for Statsig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let snapshot = self.snapshot();
+        f.debug_struct("Statsig")
+            .field("source", snapshot.source())
+            .field("specs_time", &snapshot.ruleset().meta().time)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Statsig {
+    /// Starts building a client.
+    pub fn builder() -> StatsigBuilder {
+        StatsigBuilder::default()
+    }
+
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            snapshot,
+            settings,
+            limits,
+            clock,
+            id_lists,
+            overrides,
+            persistent_storage,
+            sdk_info,
+            record,
+            logging,
+        } = parts;
+        logging.specs_changed(&snapshot);
+        let specs = SnapshotStore::new(snapshot);
+        Self {
+            inner: Arc::new(Inner {
+                specs,
+                settings,
+                limits,
+                clock,
+                id_lists,
+                overrides,
+                persistent_storage,
+                sdk_info,
+                record,
+                logging,
+            }),
+        }
+    }
+
+    /// Replaces the config specs, unless the new ones are older.
+    ///
+    /// Compiles on the calling thread; checks go on meanwhile with the specs in force.
+    ///
+    /// # Errors
+    /// When the document cannot be used; the specs in force stay.
+    pub fn update_specs(&self, specs: impl Into<Vec<u8>>) -> Result<UpdateOutcome, Error> {
+        let received_at_ms = u64::try_from(self.inner.clock.now_ms()).unwrap_or(0);
+        let update = SpecUpdate::new(specs.into(), SpecSourceKind::Bootstrap, received_at_ms);
+        let outcome = self.inner.specs.apply(&update, &self.inner.limits)?;
+        if outcome == UpdateOutcome::Applied {
+            self.inner.logging.specs_changed(&self.inner.specs.load());
+        }
+        Ok(outcome)
+    }
+
+    /// The specs in force.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.inner.specs.load_full()
+    }
+
+    /// Parts of the specs in force that were skipped or will not behave as written.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        self.snapshot().ruleset().problems().to_vec()
+    }
+
+    /// Calls `f` with everything that an evaluation for `user` depends on.
+    pub(crate) fn with_context<R>(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        user: &StatsigUser,
+        f: impl FnOnce(EvaluationContext<'_>, bool) -> R,
+    ) -> R {
+        f(self.inner.context(snapshot, user), self.inner.record)
+    }
+
+    pub(crate) fn logging(&self) -> &Logging {
+        &self.inner.logging
+    }
+}

@@ -1,0 +1,237 @@
+//! Between the client's calls and the event logger, which may not be there.
+//!
+//! The one place that knows both: without the feature `logger`, or with logging off, every method
+//! does nothing and a check costs no more than its evaluation.
+
+use statsig_core::{DynamicConfig, EvaluationContext, Experiment, FeatureGate, Layer, ResolvedParameter, Snapshot};
+#[cfg(feature = "logger")]
+use statsig_logger::{EventLogger, ExposureOrigin, FlushReport, LayerWatch};
+#[cfg(feature = "logger")]
+use std::{future::Future, sync::Arc, time::Duration};
+
+use crate::options::Exposing;
+#[cfg(feature = "logger")]
+use crate::runtime::BackgroundRuntime;
+
+/// How long pending events are delivered after the last handle of a client is gone.
+#[cfg(feature = "logger")]
+const FAREWELL: Duration = Duration::from_secs(3);
+/// How much longer than a call's own limit a thread waits for it.
+#[cfg(feature = "logger")]
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The event logger of a client, if it has one.
+#[derive(Default)]
+pub(crate) struct Logging {
+    #[cfg(feature = "logger")]
+    on: Option<(Arc<EventLogger>, BackgroundRuntime)>,
+}
+
+impl Logging {
+    #[cfg(feature = "logger")]
+    pub(crate) fn new(logger: Arc<EventLogger>, runtime: BackgroundRuntime) -> Self {
+        Self { on: Some((logger, runtime)) }
+    }
+
+    #[cfg(feature = "logger")]
+    #[inline]
+    pub(crate) fn logger(&self) -> Option<&Arc<EventLogger>> {
+        self.on.as_ref().map(|(logger, _)| logger)
+    }
+}
+
+#[cfg(feature = "logger")]
+impl Exposing {
+    fn origin(self) -> Option<ExposureOrigin> {
+        match self {
+            Self::No => None,
+            Self::Check => Some(ExposureOrigin::Check),
+            Self::Lookup => Some(ExposureOrigin::Lookup),
+        }
+    }
+}
+
+#[cfg(feature = "logger")]
+impl Logging {
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.is_some()
+    }
+
+    pub(crate) fn specs_changed(&self, snapshot: &Snapshot) {
+        if let Some(logger) = self.logger() {
+            logger.apply_project_settings(snapshot.ruleset().meta());
+        }
+    }
+
+    pub(crate) fn not_exposed(&self, name: &str) {
+        if let Some(logger) = self.logger() {
+            logger.not_exposed(name);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn check_gate(&self, context: &EvaluationContext<'_>, name: &str) -> bool {
+        let Some(logger) = self.logger() else { return context.check_gate(name) };
+        let check = context.gate_check(name);
+        logger.gate_checked(context, name, &check);
+        check.value()
+    }
+
+    pub(crate) fn gate(&self, context: &EvaluationContext<'_>, gate: &FeatureGate, exposing: Exposing) {
+        match (self.logger(), exposing.origin()) {
+            (Some(logger), Some(origin)) => logger.gate(context, gate, origin),
+            (Some(logger), None) => logger.not_exposed(gate.name()),
+            (None, _) => {}
+        }
+    }
+
+    pub(crate) fn dynamic_config(&self, context: &EvaluationContext<'_>, config: &DynamicConfig, exposing: Exposing) {
+        match (self.logger(), exposing.origin()) {
+            (Some(logger), Some(origin)) => logger.dynamic_config(context, config, origin),
+            (Some(logger), None) => logger.not_exposed(config.name()),
+            (None, _) => {}
+        }
+    }
+
+    pub(crate) fn experiment(&self, context: &EvaluationContext<'_>, experiment: &Experiment, exposing: Exposing) {
+        match (self.logger(), exposing.origin()) {
+            (Some(logger), Some(origin)) => logger.experiment(context, experiment, origin),
+            (Some(logger), None) => logger.not_exposed(experiment.name()),
+            (None, _) => {}
+        }
+    }
+
+    /// The layer, of which reads are logged or counted.
+    pub(crate) fn layer(&self, context: &EvaluationContext<'_>, layer: Layer, exposing: Exposing) -> Layer {
+        let Some(logger) = self.logger() else { return layer };
+        let watch = match exposing.origin() {
+            Some(origin) => {
+                logger.layer_evaluated(context, &layer);
+                LayerWatch::Expose(origin)
+            }
+            None => {
+                logger.not_exposed(layer.name());
+                LayerWatch::Count
+            }
+        };
+        logger.watch_layer(context.user(), layer, watch)
+    }
+
+    /// Exposes what a store's parameter was resolved through. `is_read`: the parameter's own value
+    /// is returned to the application.
+    pub(crate) fn resolved(
+        &self,
+        context: &EvaluationContext<'_>,
+        resolved: &ResolvedParameter<'_>,
+        exposing: Exposing,
+        is_read: bool,
+    ) {
+        match resolved {
+            ResolvedParameter::Gate(gate, _) => self.gate(context, gate, exposing),
+            ResolvedParameter::DynamicConfig(config, _) => self.dynamic_config(context, config, exposing),
+            ResolvedParameter::Experiment(experiment, _) => self.experiment(context, experiment, exposing),
+            ResolvedParameter::Layer(layer, parameter) => {
+                let Some(logger) = self.logger() else { return };
+                let Some(origin) = exposing.origin() else {
+                    logger.not_exposed(layer.name());
+                    if is_read {
+                        logger.not_exposed(layer.name());
+                    }
+                    return;
+                };
+                logger.layer_evaluated(context, layer);
+                if is_read {
+                    logger.layer_parameter(context.user(), layer, parameter, origin);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) async fn flush(&self, within: Duration) -> FlushReport {
+        self.in_background(|logger| async move { logger.flush(within).await }).await
+    }
+
+    pub(crate) async fn shutdown(&self, within: Duration) -> FlushReport {
+        self.in_background(|logger| async move { logger.shutdown(within).await }).await
+    }
+
+    pub(crate) fn flush_blocking(&self, within: Duration) -> FlushReport {
+        self.blocking(within, |logger| async move { logger.flush(within).await })
+    }
+
+    pub(crate) fn shutdown_blocking(&self, within: Duration) -> FlushReport {
+        self.blocking(within, |logger| async move { logger.shutdown(within).await })
+    }
+
+    /// On the client's runtime, whatever drives the caller.
+    async fn in_background<F: Future<Output = FlushReport> + Send + 'static>(
+        &self,
+        work: impl FnOnce(Arc<EventLogger>) -> F,
+    ) -> FlushReport {
+        let Some((logger, runtime)) = &self.on else { return FlushReport::default() };
+        runtime.handle().spawn(work(Arc::clone(logger))).await.unwrap_or_default()
+    }
+
+    fn blocking<F: Future<Output = FlushReport> + Send + 'static>(
+        &self,
+        within: Duration,
+        work: impl FnOnce(Arc<EventLogger>) -> F,
+    ) -> FlushReport {
+        let Some((logger, runtime)) = &self.on else { return FlushReport::default() };
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let work = work(Arc::clone(logger));
+        runtime.handle().spawn(async move { sender.send(work.await) });
+        // A little longer than the work's own limit, in case that nothing drives the runtime.
+        receiver.recv_timeout(within.saturating_add(GRACE)).unwrap_or_default()
+    }
+}
+
+/// Delivers what is pending, in the background.
+#[cfg(feature = "logger")]
+impl Drop for Logging {
+    fn drop(&mut self) {
+        if let Some((logger, runtime)) = self.on.take() {
+            let handle = runtime.handle().clone();
+            handle.spawn(async move {
+                let report = logger.shutdown(FAREWELL).await;
+                if report.failed > 0 {
+                    tracing::warn!(
+                        events = report.failed,
+                        "a client was dropped without shutdown, and events were lost"
+                    );
+                }
+                drop(runtime);
+            });
+        }
+    }
+}
+
+#[cfg(not(feature = "logger"))]
+#[allow(clippy::unused_self, reason = "the same calls as with a logger")]
+impl Logging {
+    pub(crate) fn is_on(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn specs_changed(&self, _: &Snapshot) {}
+
+    pub(crate) fn not_exposed(&self, _: &str) {}
+
+    #[inline]
+    pub(crate) fn check_gate(&self, context: &EvaluationContext<'_>, name: &str) -> bool {
+        context.check_gate(name)
+    }
+
+    pub(crate) fn gate(&self, _: &EvaluationContext<'_>, _: &FeatureGate, _: Exposing) {}
+
+    pub(crate) fn dynamic_config(&self, _: &EvaluationContext<'_>, _: &DynamicConfig, _: Exposing) {}
+
+    pub(crate) fn experiment(&self, _: &EvaluationContext<'_>, _: &Experiment, _: Exposing) {}
+
+    pub(crate) fn layer(&self, _: &EvaluationContext<'_>, layer: Layer, _: Exposing) -> Layer {
+        layer
+    }
+
+    pub(crate) fn resolved(&self, _: &EvaluationContext<'_>, _: &ResolvedParameter<'_>, _: Exposing, _: bool) {}
+}

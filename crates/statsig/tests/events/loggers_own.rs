@@ -1,0 +1,161 @@
+//! What the client does beside logging: metrics, reports, callbacks; and when it logs nothing.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use statsig::{
+    CustomEvent, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, FixedClock, Observer, SinkError, Statsig,
+    Tag,
+};
+
+use crate::support::{Logged, NOW, specs, user};
+
+#[derive(Default)]
+struct Metrics(Mutex<BTreeMap<String, u64>>);
+
+impl Metrics {
+    fn of(&self, name: &str) -> u64 {
+        self.0.lock().unwrap().get(name).copied().unwrap_or_default()
+    }
+}
+
+impl Observer for Metrics {
+    fn increment(&self, name: &str, by: u64, tags: &[Tag<'_>]) {
+        let tags: String = tags.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        *self.0.lock().unwrap().entry(format!("{name}{tags}")).or_default() += by;
+    }
+
+    fn error(&self, tag: &str, _message: &str) {
+        *self.0.lock().unwrap().entry(format!("error {tag}")).or_default() += 1;
+    }
+}
+
+#[derive(Default)]
+struct Reports(Mutex<Vec<ErrorReport>>);
+
+#[async_trait::async_trait]
+impl ErrorReporter for Reports {
+    async fn report(&self, report: &ErrorReport) -> Result<(), SinkError> {
+        self.0.lock().unwrap().push(report.clone());
+        Ok(())
+    }
+}
+
+/// Refuses everything.
+struct Refusing;
+
+#[async_trait::async_trait]
+impl EventSink for Refusing {
+    async fn deliver(&self, _: &EventBatch) -> Delivery {
+        Delivery::reject("no")
+    }
+}
+
+#[test]
+fn the_observer_hears_of_what_was_delivered() {
+    let metrics = Arc::new(Metrics::default());
+    let logged = Logged::with(specs(|_| ()), |builder| builder.observer(metrics.clone()));
+    for _ in 0..5 {
+        let _ = logged.statsig.check_gate(&user(), "new_checkout");
+    }
+    logged.statsig.identify(&user());
+    let report = logged.statsig.shutdown_blocking(Duration::from_secs(60));
+    assert_eq!((report.delivered, report.failed, report.pending), (2, 0, 0));
+    assert_eq!(metrics.of("events_successfully_sent_count"), 2);
+    assert_eq!(metrics.of("events_deduped_count"), 4);
+    assert_eq!(logged.sink.take().len(), 2);
+}
+
+#[test]
+fn lost_events_are_reported() {
+    let (metrics, reports) = (Arc::new(Metrics::default()), Arc::new(Reports::default()));
+    let statsig = Statsig::builder()
+        .bootstrap(specs(|_| ()))
+        .clock(Arc::new(FixedClock(NOW)))
+        .event_sink(Arc::new(Refusing))
+        .event_queue_bounds(3, 1 << 20)
+        .observer(metrics.clone())
+        .error_reporter(reports.clone())
+        .build()
+        .unwrap();
+    for at in 0..5 {
+        statsig.log_custom_event(&user(), &CustomEvent::new("e").value(at));
+    }
+    let report = statsig.shutdown_blocking(Duration::from_secs(60));
+    assert_eq!((report.delivered, report.failed), (0, 3));
+    assert_eq!(metrics.of("events_dropped_count cause=queue_events"), 2);
+    assert_eq!(metrics.of("events_dropped_count cause=rejected"), 3);
+    assert_eq!(metrics.of("error statsig::log_event_failed"), 1);
+    let reports = reports.0.lock().unwrap();
+    let told: Vec<_> = reports.iter().map(|report| (report.tag, report.extra[0].1.as_str())).collect();
+    assert_eq!(told, [("statsig::log_event_dropped_event_count", "2"), ("statsig::log_event_failed", "3")]);
+    let overflow: Vec<_> = reports[0].extra.iter().map(|(name, _)| *name).collect();
+    assert_eq!(overflow, ["eventCount", "loggingInterval", "batchSize", "maxPendingBatches", "flushType"]);
+    let stats = statsig.event_stats();
+    assert!(stats.is_balanced() && stats.accepted == 5 && stats.dropped.total() == 5, "{stats:?}");
+}
+
+#[test]
+fn observers_reporters_and_callbacks_that_panic_harm_nothing() {
+    struct Panics;
+    impl Observer for Panics {
+        fn increment(&self, _: &str, _: u64, _: &[Tag<'_>]) {
+            panic!("observer");
+        }
+    }
+    let logged = Logged::with(specs(|_| ()), |builder| {
+        builder.observer(Arc::new(Panics)).events_flushed_callback(|_| panic!("callback"))
+    });
+    logged.statsig.identify(&user());
+    assert!(logged.statsig.flush_events_blocking(Duration::from_secs(60)).is_complete());
+    logged.statsig.identify(&user());
+    let report = logged.statsig.shutdown_blocking(Duration::from_secs(60));
+    assert_eq!(report.delivered, 1);
+    assert_eq!(logged.sink.take().len(), 2);
+}
+
+#[test]
+fn each_attempt_calls_back() {
+    let (sender, attempts) = std::sync::mpsc::channel();
+    let fails = AtomicBool::new(true);
+    struct FailsOnce(AtomicBool);
+    #[async_trait::async_trait]
+    impl EventSink for FailsOnce {
+        async fn deliver(&self, _: &EventBatch) -> Delivery {
+            if self.0.swap(false, Ordering::Relaxed) { Delivery::retry("busy") } else { Delivery::Delivered }
+        }
+    }
+    let statsig = Statsig::builder()
+        .bootstrap(specs(|_| ()))
+        .clock(Arc::new(FixedClock(NOW)))
+        .event_sink(Arc::new(FailsOnce(fails)))
+        .events_flushed_callback(move |batch| {
+            let name = batch.events().unwrap()[0]["eventName"].clone();
+            sender.send((batch.success, batch.event_count, batch.attempt, batch.error.clone(), name)).unwrap();
+        })
+        .build()
+        .unwrap();
+    statsig.identify(&user());
+    assert!(statsig.flush_events_blocking(Duration::from_secs(60)).is_complete());
+    let name = serde_json::json!("statsig::identify");
+    let limit = Duration::from_secs(60);
+    assert_eq!(attempts.recv_timeout(limit).unwrap(), (false, 1, 0, Some("busy".to_owned()), name.clone()));
+    assert_eq!(attempts.recv_timeout(limit).unwrap(), (true, 1, 1, None, name));
+}
+
+#[test]
+fn nothing_is_kept_in_local_mode_or_with_logging_off() {
+    for local in [true, false] {
+        let logged = Logged::with(specs(|_| ()), |builder| {
+            if local { builder.disable_network(true) } else { builder.disable_all_logging(true) }
+        });
+        assert!(logged.statsig.check_gate(&user(), "new_checkout"));
+        logged.statsig.identify(&user());
+        let quietly = statsig::EvaluationOptions::new().disable_exposure_logging(true);
+        let _ = logged.statsig.check_gate_with_options(&user(), "new_checkout", quietly);
+        assert_eq!(logged.events(), Vec::<serde_json::Value>::new());
+        assert_eq!(logged.statsig.event_stats(), statsig::EventStats::default());
+    }
+}

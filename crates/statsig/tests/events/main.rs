@@ -1,0 +1,11 @@
+//! What a client logs: every kind of event, byte by byte, and when.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail like tests")]
+
+mod accounts;
+mod golden;
+mod loggers_own;
+mod privacy;
+mod repetition;
+#[cfg(feature = "spool")]
+mod spooled;
+mod support;
