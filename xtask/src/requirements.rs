@@ -1,8 +1,12 @@
 //! Programs that tests need beside the compiler: found on the machine, or installed.
 
-use std::{env, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::{
     shell::{find_program, output_of, run},
@@ -18,6 +22,8 @@ struct Requirement {
     program: &'static str,
     /// A variable that names the program's file, for one that is not on the path.
     variable: &'static str,
+    /// What precedes the version in the answer to `--version`, and the lowest major version that does.
+    version: (&'static str, u32),
     /// Ways to install it: the first whose installer is on this machine is taken.
     installs: &'static [Install],
 }
@@ -38,6 +44,7 @@ const REQUIREMENTS: &[Requirement] = &[Requirement {
     package: "statsig-store-redis",
     program: "redis-server",
     variable: "REDIS_SERVER",
+    version: ("v=", 7),
     installs: &[
         Install {
             installer: "apt-get",
@@ -64,25 +71,57 @@ pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 impl Requirement {
-    fn is_met(&self) -> bool {
-        env::var_os(self.variable).is_some_and(|file| !file.is_empty()) || find_program(self.program).is_some()
+    /// The program's file, if there is one.
+    ///
+    /// # Errors
+    /// If the variable names a file that is not there.
+    fn file(&self) -> anyhow::Result<Option<PathBuf>> {
+        let Some(named) = env::var_os(self.variable).filter(|file| !file.is_empty()).map(PathBuf::from) else {
+            return Ok(find_program(self.program));
+        };
+        if !named.is_file() {
+            bail!("the variable {} names {}, which is no file", self.variable, named.display());
+        }
+        Ok(Some(named))
     }
 
     fn ensure(&self) -> anyhow::Result<()> {
-        if self.is_met() {
-            return Ok(());
-        }
         let Self { package, program, variable, .. } = self;
+        if let Some(file) = self.file()? {
+            return self.check_version(&file);
+        }
         println!("The tests of {package} need `{program}`, which is not on the path.");
+        let advice = format!("install it, or name its file in the variable {variable}");
         if let Some(install) = self.installs.iter().find(|way| find_program(way.installer).is_some()) {
             println!("Installing it with {}.", install.installer);
-            install.run()?;
+            install.run().with_context(|| format!("`{program}` is missing and was not installed; {advice}"))?;
         }
-        if !self.is_met() {
-            bail!("`{program}` is missing: install it, or name its file in the variable {variable}");
+        match self.file()? {
+            Some(file) => self.check_version(&file),
+            None => bail!("`{program}` is missing: {advice}"),
         }
-        Ok(())
     }
+
+    /// Refuses a version that is known to be too old.
+    fn check_version(&self, file: &Path) -> anyhow::Result<()> {
+        let (mark, lowest) = self.version;
+        let answer = output_of(Command::new(file).arg("--version")).unwrap_or_default();
+        match major_version(&answer, mark) {
+            Some(major) if major < lowest => bail!(
+                "{} has version {major}, and the tests of {} need {lowest}: name a newer one in the variable {}",
+                file.display(),
+                self.package,
+                self.variable
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The number after a mark.
+fn major_version(answer: &str, mark: &str) -> Option<u32> {
+    let (_, rest) = answer.split_once(mark)?;
+    rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
 }
 
 impl Install {
@@ -96,5 +135,19 @@ impl Install {
             run(Command::new(program).args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions() {
+        let answer = "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64";
+        assert_eq!(major_version(answer, "v="), Some(7));
+        assert_eq!(major_version("Valkey server v=8.1.1", "v="), Some(8));
+        assert_eq!(major_version("version 7", "v="), None);
+        assert_eq!(major_version("v=", "v="), None);
     }
 }

@@ -14,6 +14,8 @@ pub mod conformance;
 pub mod generate;
 mod memory_sink;
 pub mod observe;
+#[cfg(feature = "redis-server")]
+pub mod redis_server;
 #[cfg(feature = "server")]
 pub mod server;
 

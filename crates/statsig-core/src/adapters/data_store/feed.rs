@@ -1,11 +1,14 @@
 //! News from a store.
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::keys::Shown;
+
 /// Something that a [`ChangeFeed`] noticed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChangeHint {
     /// From now on changes are noticed as they happen. Read once: there may have been some before.
@@ -21,6 +24,19 @@ pub enum ChangeHint {
     },
     /// Changes go unnoticed until the next [`Subscribed`](Self::Subscribed): poll.
     Interrupted,
+}
+
+/// Shows as little of the key as [`StoreKey`](super::StoreKey) does.
+impl fmt::Debug for ChangeHint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Subscribed => f.write_str("Subscribed"),
+            Self::Changed { key, lcut } => {
+                f.debug_struct("Changed").field("key", &Shown(key)).field("lcut", lcut).finish()
+            }
+            Self::Interrupted => f.write_str("Interrupted"),
+        }
+    }
 }
 
 /// A subscription to changes of a store, from [`DataStore::watch`](super::DataStore::watch).

@@ -80,7 +80,7 @@ impl KeySchema {
 }
 
 /// One key of a store, with what it says about the value.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct StoreKey {
     /// The key.
@@ -125,6 +125,25 @@ impl StoreKey {
         let path = after_scheme.find('/').map_or("", |at| &after_scheme[at..]);
         let name = if path.starts_with(FOLDER) { path.to_owned() } else { format!("{FOLDER}{file_id}") };
         Self::new(name, StoreFormat::PlainText)
+    }
+}
+
+/// Shows at most ten characters of the last part: it may begin like the SDK key.
+impl fmt::Debug for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreKey").field("name", &Shown(&self.name)).field("format", &self.format).finish()
+    }
+}
+
+/// The name of a key without what may be a secret.
+pub(super) struct Shown<'a>(pub(super) &'a str);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, id) = self.0.rsplit_once('|').unwrap_or((self.0, ""));
+        let short = prefix(id, 10);
+        let bar = if before.len() < self.0.len() { "|" } else { "" };
+        write!(f, "{before}{bar}{short}{}", if short.len() < id.len() { "…" } else { "" })
     }
 }
 
@@ -292,6 +311,17 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_sdk_key_has_keys(sdk_key in ".*") {
+            let keys = StoreKeys::new(&sdk_key);
+            let id = keys.id(KeySchema::Prefix);
+            assert!(id.len() <= 20 && sdk_key.starts_with(id));
+            assert!(id.len() >= 17.min(sdk_key.len()), "no more than a part of one character is missing");
+            assert_eq!(keys.id(KeySchema::Hashed).len(), 44);
+        }
+    }
+
     #[test]
     fn padding() {
         for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
@@ -330,5 +360,10 @@ mod tests {
     #[test]
     fn debug_shows_no_sdk_key() {
         assert_eq!(format!("{:?}", StoreKeys::new("secret-key")), "StoreKeys { hashed: hdvhXXXv…, .. }");
+        let key =
+            StoreKeys::new("secret-AbCdEfGhIjKlMn").key(&StorePath::SpecsV2, StoreFormat::PlainText, KeySchema::Prefix);
+        let shown = format!("{key:?}");
+        assert!(shown.contains("|plain_text|secret-AbC…,"), "{shown}");
+        assert!(format!("{:?}", StoreKey::legacy_specs()).contains("name: statsig.cache,"));
     }
 }

@@ -1,0 +1,201 @@
+//! The way to Redis: one shared connection that is made when needed, and made anew when it fails.
+//!
+//! Every command has a time limit, a bounded number of attempts, and a breaker in front: after
+//! repeated failures commands fail at once, while one in a while probes. There is no task and no
+//! state machine: whoever finds the connection broken makes the next one, under a lock.
+//!
+//! The `redis` crate has a `ConnectionManager` for a single server. It is not used, because sentinels
+//! and clusters need the same care, and because it hides for how long a command may wait.
+
+mod breaker;
+mod conn;
+mod connect;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, PubSub};
+use redis::{Cmd, FromRedisValue};
+use statsig_core::{DataStoreError, DataStoreErrorKind};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::error::{Failure, OptionsError};
+use crate::options::RedisOptions;
+use crate::stats::Counters;
+use breaker::Breaker;
+pub(crate) use breaker::jittered;
+pub(crate) use conn::Conn;
+use connect::Connector;
+
+/// First wait between attempts; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
+/// What a command is for: it decides how long it may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Read,
+    Write,
+}
+
+/// The way to Redis.
+pub(crate) struct Link {
+    connector: Connector,
+    current: Mutex<Option<(u64, Conn)>>,
+    breaker: Breaker,
+    closed: AtomicBool,
+    read_timeout: Duration,
+    write_timeout: Duration,
+    attempts: u32,
+    counters: Arc<Counters>,
+}
+
+impl Link {
+    pub(crate) fn new(options: &RedisOptions, counters: Arc<Counters>) -> Result<Self, OptionsError> {
+        Ok(Self {
+            connector: Connector::new(options)?,
+            current: Mutex::new(None),
+            breaker: Breaker::default(),
+            closed: AtomicBool::new(false),
+            read_timeout: options.read_timeout,
+            write_timeout: options.write_timeout,
+            attempts: options.attempts,
+            counters,
+        })
+    }
+
+    /// Whether keys of different slots cannot meet in one command.
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.connector.is_cluster()
+    }
+
+    /// Runs a command and reads its answer; `during` says what for in an error.
+    pub(crate) async fn query<T: FromRedisValue>(
+        &self,
+        purpose: Purpose,
+        during: &str,
+        command: &Cmd,
+    ) -> Result<T, DataStoreError> {
+        self.attempt(purpose, command).await.map_err(|failure| failure.into_error(during))
+    }
+
+    /// As [`query`](Self::query), with the failure as it is.
+    pub(crate) async fn attempt<T: FromRedisValue>(&self, purpose: Purpose, command: &Cmd) -> Result<T, Failure> {
+        let limit = match purpose {
+            Purpose::Read => self.read_timeout,
+            Purpose::Write => self.write_timeout,
+        };
+        let deadline = Instant::now() + 2 * limit;
+        let mut pause = FIRST_PAUSE;
+        let mut attempt = 1;
+        loop {
+            let failure = match self.once(limit, deadline, command).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if matches!(failure.kind(), DataStoreErrorKind::Timeout) {
+                self.counters.timeouts.add(1);
+            }
+            let helps = match failure.kind() {
+                DataStoreErrorKind::Timeout | DataStoreErrorKind::Unavailable => !matches!(failure, Failure::Paused(_)),
+                // The next connection may be to the new master.
+                DataStoreErrorKind::ReadOnly => self.connector.may_find_another_master(),
+                _ => false,
+            };
+            let wait = jittered(pause);
+            if !helps || attempt >= self.attempts || Instant::now() + wait >= deadline {
+                return Err(failure);
+            }
+            tokio::time::sleep(wait).await;
+            pause *= 2;
+            attempt += 1;
+        }
+    }
+
+    /// One attempt, with the books of connection and breaker kept.
+    async fn once<T: FromRedisValue>(&self, limit: Duration, deadline: Instant, command: &Cmd) -> Result<T, Failure> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Failure::Closed);
+        }
+        self.breaker.admit().map_err(Failure::Paused)?;
+        // If the caller gives up on the way, its turn to probe is given back.
+        let turn = self.breaker.turn();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let result = match timeout(left, self.connection()).await {
+            Ok(Ok((serial, mut conn))) => {
+                let left = limit.min(deadline.saturating_duration_since(Instant::now()));
+                let result = match timeout(left, conn.req_packed_command(command)).await {
+                    Ok(answer) => answer
+                        .and_then(|value| value.extract_error())
+                        .and_then(|value| Ok(T::from_redis_value(value)?))
+                        .map_err(Failure::from),
+                    Err(_) => Err(Failure::Timeout("answer")),
+                };
+                if result.as_ref().is_err_and(Failure::taints_connection) {
+                    self.give_up(serial).await;
+                }
+                result
+            }
+            Ok(Err(failure)) => Err(failure),
+            Err(_) => Err(Failure::Timeout("connection")),
+        };
+        match &result {
+            Err(failure) if failure.is_outage() => turn.failed(failure.to_string()),
+            _ => turn.succeeded(),
+        }
+        result
+    }
+
+    /// The shared connection, or a new one.
+    async fn connection(&self) -> Result<(u64, Conn), Failure> {
+        let mut current = self.current.lock().await;
+        if let Some((serial, conn)) = &*current {
+            return Ok((*serial, conn.clone()));
+        }
+        // It may have been closed while this waited for its turn.
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Failure::Closed);
+        }
+        let conn = self.connector.connect().await?;
+        let serial = self.counters.connections.add(1);
+        *current = Some((serial, conn.clone()));
+        Ok((serial, conn))
+    }
+
+    /// Forgets a connection, unless somebody did already.
+    async fn give_up(&self, serial: u64) {
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_some_and(|(at, _)| *at == serial) {
+            *current = None;
+        }
+    }
+
+    /// A connection for subscriptions, of its own.
+    pub(crate) async fn subscriber(&self) -> Result<PubSub, Failure> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Failure::Closed);
+        }
+        self.connector.subscribe().await
+    }
+
+    /// That the server was seen to answer: nobody has to wait for a probe.
+    pub(crate) fn answered(&self) {
+        self.breaker.reset();
+    }
+
+    /// Why commands fail at once, if they do.
+    pub(crate) fn paused(&self) -> Option<Box<str>> {
+        self.breaker.is_open()
+    }
+
+    pub(crate) fn read_timeout(&self) -> Duration {
+        self.read_timeout
+    }
+
+    /// Ends it: open commands fail, and later ones too.
+    pub(crate) async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        *self.current.lock().await = None;
+    }
+}

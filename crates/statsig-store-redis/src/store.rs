@@ -1,0 +1,286 @@
+//! The data store itself.
+
+mod memory;
+mod read;
+mod write;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use redis::cmd;
+use statsig_core::{
+    AppendOutcome, ChangeFeed, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, PutMode, PutOutcome,
+    StoreEntry, StoreHealth, StoreKey, StorePath, StoreResponse,
+};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::error::{OptionsError, malformed};
+use crate::feed::RedisChangeFeed;
+use crate::link::{Link, Purpose};
+use crate::names::Names;
+use crate::options::{Layout, RedisOptions};
+use crate::script::Script;
+use crate::stats::{Counters, RedisStoreStats};
+use memory::Memory;
+
+/// Config specs and ID lists in Redis, shared by a fleet.
+///
+/// Opening connects to nothing: a Redis that is down, now or later, costs errors of bounded length
+/// until it is back, and never a restart. Clones share connection and counters.
+///
+/// | question | answer |
+/// | --- | --- |
+/// | who may write | any number of writers; the payload's own time decides, in one script call |
+/// | how others hear of it | a notice from within the same call; [`watch`](DataStore::watch) |
+/// | how long a call takes | at most twice the timeout of the options, whatever happens |
+/// | what is read | both layouts under every key of [`StoreKeys`](statsig_core::StoreKeys) |
+/// | what is written | the layout that the value has, or else that of the options |
+///
+/// ```no_run
+/// use statsig_core::{DataStore, EntryRequest, StoreKeys};
+/// use statsig_store_redis::{RedisDataStore, RedisOptions};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = RedisDataStore::open(RedisOptions::single("redis://redis.internal")?)?;
+/// let request = EntryRequest::new(StoreKeys::new("secret-key").all_specs_keys());
+/// if let Some(entry) = store.get_entry(&request).await? {
+///     println!("{} bytes of {:?}", entry.bytes.len(), entry.version);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RedisDataStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    link: Arc<Link>,
+    names: Names,
+    counters: Arc<Counters>,
+    memory: Memory,
+    put: Script,
+    append: Script,
+    remove: Script,
+    /// What the last write ran into, if it was the server's state.
+    problem: Mutex<Option<String>>,
+    /// Whether the store was shut down.
+    closed: watch::Sender<bool>,
+    writer: String,
+    layout: Layout,
+    ttl: Option<Duration>,
+    keepalive: Duration,
+    read_only: bool,
+    follow_updates: bool,
+    compress: bool,
+    max_value_bytes: usize,
+}
+
+impl RedisDataStore {
+    /// Opens a store, without connecting.
+    ///
+    /// With the feature `tls`, makes ring the cryptography of rustls in this process if none was
+    /// chosen yet.
+    ///
+    /// # Errors
+    /// If the options cannot work.
+    pub fn open(options: RedisOptions) -> Result<Self, OptionsError> {
+        options.check()?;
+        let counters = Arc::new(Counters::default());
+        let inner = Inner {
+            link: Arc::new(Link::new(&options, Arc::clone(&counters))?),
+            names: Names::new(&options.namespace),
+            counters,
+            memory: Memory::default(),
+            put: Script::new(include_str!("scripts/put.lua")),
+            append: Script::new(include_str!("scripts/append.lua")),
+            remove: Script::new(include_str!("scripts/remove.lua")),
+            problem: Mutex::new(None),
+            closed: watch::Sender::new(false),
+            writer: uuid::Uuid::now_v7().simple().to_string(),
+            layout: options.layout,
+            ttl: options.ttl,
+            keepalive: options.keepalive,
+            read_only: options.read_only,
+            follow_updates: options.follow_updates,
+            compress: options.compress,
+            max_value_bytes: options.max_value_bytes,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What the store did so far.
+    #[must_use]
+    pub fn stats(&self) -> RedisStoreStats {
+        self.inner.counters.snapshot()
+    }
+
+    /// Removes a value; says whether there was one.
+    ///
+    /// With a time, removes only a payload that is older, or whose time cannot be told. So whoever
+    /// writes one format clears the other: SDKs that prefer `statsig-br` to JSON, however old it is,
+    /// would be held back by it. Nobody is notified.
+    ///
+    /// # Errors
+    /// If the value may still be there.
+    pub async fn remove(&self, key: &StoreKey, older_than: Option<u64>) -> Result<bool, DataStoreError> {
+        let result = self.inner.remove_value(&key.name, key.format, older_than).await;
+        self.inner.note_write(&result);
+        self.noted(result)
+    }
+
+    /// Counts a failure.
+    fn noted<T>(&self, result: Result<T, DataStoreError>) -> Result<T, DataStoreError> {
+        if result.is_err() {
+            self.inner.counters.errors.add(1);
+        }
+        result
+    }
+}
+
+/// Shows neither address nor login.
+impl fmt::Debug for RedisDataStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisDataStore").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn may_write(&self, key: &str) -> Result<(), DataStoreError> {
+        if self.read_only {
+            let error = DataStoreError::new(DataStoreErrorKind::ReadOnly, "Redis: the store was opened for reading");
+            return Err(error.with_retryable(false));
+        }
+        if self.link.is_cluster() && !self.names.is_cluster_safe(key) {
+            return Err(DataStoreError::new(
+                DataStoreErrorKind::Invalid,
+                "Redis: a key with a closing brace needs a namespace with a hash tag in a cluster",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Remembers what a write ran into, for [`health`](DataStore::health).
+    fn note_write<T>(&self, result: &Result<T, DataStoreError>) {
+        if self.read_only {
+            return;
+        }
+        let problem = match result {
+            Ok(_) => None,
+            Err(error) => match error.kind() {
+                DataStoreErrorKind::ReadOnly | DataStoreErrorKind::Full | DataStoreErrorKind::Denied => {
+                    Some(error.to_string())
+                }
+                _ => return,
+            },
+        };
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
+    /// How a value is laid out that is not there yet. The flat keys of earlier generations are read
+    /// by SDKs with a plain GET only.
+    fn layout_of_new(&self, key: &str) -> Layout {
+        if key.starts_with("statsig|") || key.starts_with("statsig::") { self.layout } else { Layout::String }
+    }
+
+    fn ttl_seconds(&self) -> u64 {
+        self.ttl.map_or(0, |ttl| ttl.as_secs())
+    }
+}
+
+#[async_trait]
+impl DataStore for RedisDataStore {
+    async fn initialize(&self) -> Result<(), DataStoreError> {
+        let pong = self.inner.link.query::<redis::Value>(Purpose::Read, "reach the server", &cmd("PING")).await;
+        self.noted(pong).map(drop)
+    }
+
+    async fn shutdown(&self) -> Result<(), DataStoreError> {
+        self.inner.closed.send_replace(true);
+        self.inner.link.close().await;
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<StoreResponse<String>, DataStoreError> {
+        let found = self.get_bytes(key).await?;
+        let text = match found.result.map(String::from_utf8).transpose() {
+            Ok(text) => text,
+            Err(_) => return self.noted(Err(malformed("the value is not text"))),
+        };
+        Ok(StoreResponse { result: text, time: found.time })
+    }
+
+    async fn set(&self, key: &str, value: &str, time: Option<u64>) -> Result<(), DataStoreError> {
+        self.set_bytes(key, value.as_bytes(), time).await
+    }
+
+    async fn get_bytes(&self, key: &str) -> Result<StoreResponse<Vec<u8>>, DataStoreError> {
+        self.noted(self.inner.read_value(key).await)
+    }
+
+    async fn set_bytes(&self, key: &str, value: &[u8], _time: Option<u64>) -> Result<(), DataStoreError> {
+        let result = self.inner.set_value(key, value).await;
+        self.inner.note_write(&result);
+        self.noted(result)
+    }
+
+    async fn append(&self, key: &str, at: u64, tail: &[u8]) -> Result<AppendOutcome, DataStoreError> {
+        let result = self.inner.append_value(key, at, tail).await;
+        self.inner.note_write(&result);
+        self.noted(result)
+    }
+
+    async fn support_polling_updates_for(&self, _path: &StorePath) -> bool {
+        self.inner.follow_updates
+    }
+
+    async fn get_entry(&self, request: &EntryRequest) -> Result<Option<StoreEntry>, DataStoreError> {
+        self.noted(self.inner.newest(request).await)
+    }
+
+    async fn put_entry(&self, key: &str, entry: &StoreEntry, mode: PutMode) -> Result<PutOutcome, DataStoreError> {
+        let result = self.inner.put_payload(key, entry, mode).await;
+        self.inner.note_write(&result);
+        self.noted(result)
+    }
+
+    async fn touch(&self, keys: &[StoreKey]) -> Result<(), DataStoreError> {
+        self.noted(self.inner.touch_values(keys).await)
+    }
+
+    async fn watch(&self, keys: &[StoreKey]) -> Result<Option<Box<dyn ChangeFeed>>, DataStoreError> {
+        let inner = &self.inner;
+        let channels = keys.iter().map(|key| (inner.names.channel(&key.name), Arc::clone(&key.name))).collect();
+        let feed = RedisChangeFeed::start(
+            Arc::clone(&inner.link),
+            Arc::clone(&inner.counters),
+            channels,
+            inner.keepalive,
+            inner.closed.subscribe(),
+        );
+        Ok(Some(Box::new(feed)))
+    }
+
+    async fn health(&self) -> StoreHealth {
+        if let Some(reason) = self.inner.link.paused() {
+            return StoreHealth::Down { reason: reason.into() };
+        }
+        let asked = Instant::now();
+        if let Err(failure) = self.inner.link.attempt::<redis::Value>(Purpose::Read, &cmd("PING")).await {
+            return StoreHealth::Down { reason: failure.to_string() };
+        }
+        match &*self.inner.problem.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(problem) => StoreHealth::Degraded { reason: problem.clone() },
+            None => StoreHealth::Up { rtt: asked.elapsed() },
+        }
+    }
+}
+
+/// The time of day.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,243 @@
+//! Writing: one script call each, so that nobody comes between looking and storing.
+
+use redis::{Cmd, cmd};
+use statsig_core::{
+    AppendOutcome, DataStoreError, DataStoreErrorKind, EntryVersion, PutMode, PutOutcome, StoreEntry, StoreFormat,
+    StoreKey,
+};
+
+use super::read::is_brotli;
+use super::{Inner, now_ms};
+use crate::codec::{self, off_thread, too_large};
+use crate::error::malformed;
+use crate::link::Purpose;
+use crate::options::Layout;
+use crate::script::sha1;
+
+/// Larger payloads are sent only after a look at what is there.
+const LOOK_FIRST: usize = 16 << 10;
+/// Rounds with somebody else who writes the same key without telling a time.
+const ROUNDS: usize = 4;
+/// Up to here scripts can compare times.
+const LARGEST_LCUT: u64 = 1 << 53;
+const WRITE: &str = "write";
+
+impl Inner {
+    /// Stores an entry, unless a newer one is there.
+    pub(super) async fn put_payload(
+        &self,
+        key: &str,
+        entry: &StoreEntry,
+        mode: PutMode,
+    ) -> Result<PutOutcome, DataStoreError> {
+        self.may_write(key)?;
+        if entry.is_delta {
+            return Ok(PutOutcome::SkippedDelta);
+        }
+        let Some(version) = entry.version.as_ref().filter(|version| (1..=LARGEST_LCUT).contains(&version.lcut)) else {
+            return Err(DataStoreError::new(
+                DataStoreErrorKind::Invalid,
+                "Redis: a payload without a usable time cannot be stored",
+            ));
+        };
+        if mode == PutMode::IfNewer
+            && entry.bytes.len() > LOOK_FIRST
+            && let Some(there) = self.peek(key).await?.and_then(|peek| peek.version())
+        {
+            if there.lcut > version.lcut {
+                self.counters.skipped_older.add(1);
+                return Ok(PutOutcome::SkippedOlder { stored_lcut: Some(there.lcut) });
+            }
+            if there.checksum.is_some() && there == *version {
+                self.expire(key).await?;
+                self.counters.refreshed.add(1);
+                return Ok(PutOutcome::Refreshed);
+            }
+        }
+        self.put_bytes(key, entry.format, &entry.bytes, version, mode).await
+    }
+
+    /// Stores a value whatever is there, for the methods that know nothing of entries.
+    pub(super) async fn set_value(&self, key: &str, value: &[u8]) -> Result<(), DataStoreError> {
+        self.may_write(key)?;
+        let owned = value.to_vec();
+        let version =
+            if is_brotli(key) { None } else { off_thread(value.len(), move || EntryVersion::of_json(&owned)).await? };
+        let version = version.filter(|version| version.lcut <= LARGEST_LCUT).unwrap_or_default();
+        let format = if is_brotli(key) { StoreFormat::StatsigBr } else { StoreFormat::PlainText };
+        self.put_bytes(key, format, value, &version, PutMode::Force).await.map(drop)
+    }
+
+    async fn put_bytes(
+        &self,
+        key: &str,
+        format: StoreFormat,
+        payload: &[u8],
+        version: &EntryVersion,
+        mode: PutMode,
+    ) -> Result<PutOutcome, DataStoreError> {
+        if payload.len() > self.max_value_bytes {
+            return Err(too_large(self.max_value_bytes));
+        }
+        let (value, about, channel) = (self.names.value(key), self.names.about(key), self.names.channel(key));
+        let compress = !is_brotli(key) && (self.compress || self.names.is_own() && codec::is_compressed(payload));
+        let (stored, codec) = codec::encode(payload, compress).await?;
+        let (lcut, ttl, now) = (version.lcut.to_string(), self.ttl_seconds().to_string(), now_ms().to_string());
+        let checksum = version.checksum.as_deref().unwrap_or_default();
+        let mut assumed = (String::new(), String::new(), String::new());
+        for _ in 0..ROUNDS {
+            let arguments: [&[u8]; 14] = [
+                if mode == PutMode::Force { b"force" } else { b"newer" },
+                lcut.as_bytes(),
+                checksum.as_bytes(),
+                &stored,
+                ttl.as_bytes(),
+                channel.as_bytes(),
+                now.as_bytes(),
+                self.writer.as_bytes(),
+                if format == StoreFormat::StatsigBr { b"pb" } else { b"json" },
+                codec.as_bytes(),
+                if self.layout_of_new(key) == Layout::String { b"string" } else { b"hash" },
+                assumed.0.as_bytes(),
+                assumed.1.as_bytes(),
+                assumed.2.as_bytes(),
+            ];
+            let (what, before, digest): (u8, String, String) =
+                self.put.call(&self.link, WRITE, &[&value, &about], &arguments).await?;
+            match what {
+                0 => {
+                    self.counters.skipped_older.add(1);
+                    return Ok(PutOutcome::SkippedOlder { stored_lcut: before.parse().ok() });
+                }
+                1 | 4 => {
+                    if what == 4 && self.counters.unannounced.add(1) == 1 {
+                        tracing::warn!("Redis: a change was stored but may not be announced; readers have to poll");
+                    }
+                    self.counters.written.add(1);
+                    self.counters.bytes_written.add(stored.len() as u64);
+                    return Ok(PutOutcome::Written);
+                }
+                2 => {
+                    self.counters.refreshed.add(1);
+                    return Ok(PutOutcome::Refreshed);
+                }
+                3 => assumed = self.assume(key, format, digest).await?,
+                5 => return Err(malformed("the key holds neither a hash nor a string")),
+                _ => return Err(malformed("an unusual answer of the script")),
+            }
+        }
+        Err(contended())
+    }
+
+    /// Reads a payload that somebody stored without its time, to find that out.
+    async fn assume(
+        &self,
+        key: &str,
+        format: StoreFormat,
+        digest: String,
+    ) -> Result<(String, String, String), DataStoreError> {
+        let version = match (self.fetch(key).await?, format) {
+            (Some(stored), StoreFormat::PlainText) => {
+                // Another value by now: the next round starts afresh.
+                if sha1(&stored.bytes) != digest {
+                    return Ok(Default::default());
+                }
+                let payload = self.decoded(key, stored.bytes).await?;
+                off_thread(payload.len(), move || EntryVersion::of_json(&payload)).await?
+            }
+            _ => None,
+        };
+        Ok(match version {
+            Some(version) => (digest, version.lcut.to_string(), version.checksum.unwrap_or_default()),
+            None => (digest, String::new(), String::new()),
+        })
+    }
+
+    /// Removes a value, or only one that is older than a time.
+    pub(super) async fn remove_value(
+        &self,
+        key: &str,
+        format: StoreFormat,
+        older_than: Option<u64>,
+    ) -> Result<bool, DataStoreError> {
+        self.may_write(key)?;
+        let (value, about) = (self.names.value(key), self.names.about(key));
+        let limit = older_than.map_or_else(String::new, |lcut| lcut.to_string());
+        let mut assumed = (String::new(), String::new(), String::new());
+        for _ in 0..ROUNDS {
+            let arguments: [&[u8]; 3] = [limit.as_bytes(), assumed.0.as_bytes(), assumed.1.as_bytes()];
+            let (what, digest): (u8, String) =
+                self.remove.call(&self.link, "remove", &[&value, &about], &arguments).await?;
+            match what {
+                3 => assumed = self.assume(key, format, digest).await?,
+                what => return Ok(what == 1),
+            }
+        }
+        Err(contended())
+    }
+
+    /// Appends to a value of a known length.
+    pub(super) async fn append_value(&self, key: &str, at: u64, tail: &[u8]) -> Result<AppendOutcome, DataStoreError> {
+        self.may_write(key)?;
+        if at.saturating_add(tail.len() as u64) > self.max_value_bytes as u64 {
+            return Err(too_large(self.max_value_bytes));
+        }
+        let (value, channel) = (self.names.value(key), self.names.channel(key));
+        let (at, ttl) = (at.to_string(), self.ttl_seconds().to_string());
+        let arguments: [&[u8]; 5] = [at.as_bytes(), tail, ttl.as_bytes(), channel.as_bytes(), self.writer.as_bytes()];
+        let (what, len): (u8, u64) = self.append.call(&self.link, "append", &[&value], &arguments).await?;
+        match what {
+            1 => {
+                self.counters.written.add(1);
+                self.counters.bytes_written.add(tail.len() as u64);
+                Ok(AppendOutcome::Appended)
+            }
+            0 => Ok(AppendOutcome::LengthDiffers { len }),
+            _ => Err(malformed("the key holds neither a hash nor a string")),
+        }
+    }
+
+    /// Keeps values longer, those that were not touched in the last eighth of their time.
+    pub(super) async fn touch_values(&self, keys: &[StoreKey]) -> Result<(), DataStoreError> {
+        let Some(ttl) = self.ttl else { return Ok(()) };
+        for key in keys {
+            self.may_write(&key.name)?;
+            if !self.memory.take_touch(&key.name, ttl / 8) {
+                continue;
+            }
+            if let Err(error) = self.expire(&key.name).await {
+                self.memory.forget_touch(&key.name);
+                return Err(error);
+            }
+            self.counters.touched.add(1);
+        }
+        Ok(())
+    }
+
+    async fn expire(&self, key: &str) -> Result<(), DataStoreError> {
+        for name in [self.names.value(key), self.names.about(key)] {
+            self.link.query::<bool>(Purpose::Write, "touch", &self.expiry(&name)).await?;
+        }
+        Ok(())
+    }
+
+    fn expiry(&self, name: &str) -> Cmd {
+        let mut command;
+        match self.ttl {
+            Some(ttl) => {
+                command = cmd("EXPIRE");
+                command.arg(name).arg(ttl.as_secs());
+            }
+            None => {
+                command = cmd("PERSIST");
+                command.arg(name);
+            }
+        }
+        command
+    }
+}
+
+/// That somebody was faster in every round.
+fn contended() -> DataStoreError {
+    DataStoreError::new(DataStoreErrorKind::Unavailable, "Redis: others keep writing the same key")
+}

@@ -1,0 +1,91 @@
+//! The way of a batch to its destination.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use redis::{Value, cmd};
+use statsig_core::{Delivery, EventBatch};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use super::settle::Fate;
+use super::{FIRST_PAUSE, Inner, pause_or_stop};
+use crate::link::{Purpose, jittered};
+use crate::streams::wire::{Entry, id_text};
+
+impl Inner {
+    /// Delivers one entry and settles it; gives up only to stop.
+    pub(super) async fn work_off(&self, name: &str, entry: Entry, mut stopping: watch::Receiver<bool>) {
+        let fate = match &entry.batch {
+            Some(batch) => match self.deliver(name, &entry.at, batch, &mut stopping).await {
+                Some(fate) => fate,
+                // Whoever claims it later goes on.
+                None => return,
+            },
+            None => Fate::Dead("it cannot be read".to_owned()),
+        };
+        let mut pause = FIRST_PAUSE;
+        while let Err(error) = self.settle(name, &entry, &fate).await {
+            self.stats.errors.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(%error, "a batch of events cannot be settled; trying again");
+            if pause_or_stop(jittered(pause), &mut stopping).await {
+                return;
+            }
+            pause = (2 * pause).min(self.options.longest_pause);
+        }
+        self.count(&entry, &fate);
+    }
+
+    /// Attempts a delivery until the destination has decided; `None` if it is time to stop.
+    async fn deliver(
+        &self,
+        name: &str,
+        at: &str,
+        batch: &EventBatch,
+        stopping: &mut watch::Receiver<bool>,
+    ) -> Option<Fate> {
+        // Should this fail, the worst is that a batch is sent twice.
+        if self.is_done(name, batch).await.unwrap_or(false) {
+            return Some(Fate::Known);
+        }
+        let mut pause = FIRST_PAUSE;
+        let mut batch = batch.clone();
+        loop {
+            let (after, reason) = match timeout(self.options.deliver_timeout, self.sink.deliver(&batch)).await {
+                Ok(Delivery::Delivered) => return Some(Fate::Delivered),
+                Ok(Delivery::Reject { reason }) => return Some(Fate::Dead(reason.to_string())),
+                Ok(Delivery::TooLarge) => return Some(Fate::Dead("it is too large".to_owned())),
+                Ok(Delivery::Retry { after, reason }) => (after, reason.to_string()),
+                Err(_) => (None, "no answer in time".to_owned()),
+            };
+            self.stats.retries.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(id = %id_text(&batch.id), %reason, "a batch of events is not delivered yet");
+            let wait = after.unwrap_or(jittered(pause)).min(self.options.longest_pause);
+            if self.wait_holding(name, at, wait, stopping).await {
+                return None;
+            }
+            pause = (2 * pause).min(self.options.longest_pause);
+            batch.attempt = batch.attempt.saturating_add(1);
+        }
+    }
+
+    /// Waits with a sign of life in between, so that nobody else claims the entry. Says whether it is
+    /// time to stop.
+    async fn wait_holding(&self, name: &str, at: &str, wait: Duration, stopping: &mut watch::Receiver<bool>) -> bool {
+        let until = Instant::now() + wait;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if pause_or_stop(left.min(self.options.claim_idle() / 4), stopping).await {
+                return true;
+            }
+            let mut command = cmd("XCLAIM");
+            command.arg(name).arg(&self.options.group).arg(&self.options.consumer).arg(0).arg(at).arg("JUSTID");
+            if self.link.attempt::<Value>(Purpose::Write, &command).await.is_err() {
+                self.stats.errors.fetch_add(1, Ordering::Relaxed);
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+        }
+    }
+}

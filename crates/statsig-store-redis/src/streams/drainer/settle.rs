@@ -1,0 +1,88 @@
+//! The end of a batch.
+
+use std::sync::atomic::Ordering;
+
+use redis::cmd;
+use statsig_core::{DataStoreError, EventBatch};
+
+use super::Inner;
+use crate::link::Purpose;
+use crate::streams::wire::{Entry, id_text};
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(super) enum Fate {
+    Delivered,
+    /// It had been delivered before.
+    Known,
+    /// Nobody will ever take it; why.
+    Dead(String),
+}
+
+impl Inner {
+    /// Whether a batch was delivered before.
+    pub(super) async fn is_done(&self, name: &str, batch: &EventBatch) -> Result<bool, DataStoreError> {
+        let mut command = cmd("GET");
+        command.arg(mark(name, batch));
+        let mark: Option<String> = self.link.query(Purpose::Read, "look up a batch of events", &command).await?;
+        Ok(mark.as_deref() == Some("done"))
+    }
+
+    /// Takes an entry out of the stream.
+    pub(super) async fn settle(&self, name: &str, entry: &Entry, fate: &Fate) -> Result<(), DataStoreError> {
+        let (what, reason) = match fate {
+            Fate::Delivered => ("delivered", ""),
+            Fate::Known => ("known", ""),
+            Fate::Dead(reason) => ("dead", reason.as_str()),
+        };
+        // One that cannot be read has no mark of its own.
+        let mark = entry.batch.as_ref().map_or_else(|| format!("{name}:unreadable"), |batch| mark(name, batch));
+        let dead = format!("{name}:dead");
+        let (remember, most) = (self.stream.remember.as_secs().to_string(), self.stream.max_dead.to_string());
+        let arguments: [&[u8]; 6] = [
+            self.options.group.as_bytes(),
+            entry.at.as_bytes(),
+            what.as_bytes(),
+            remember.as_bytes(),
+            most.as_bytes(),
+            reason.as_bytes(),
+        ];
+        let keys = [name, &mark, &dead];
+        self.settle.call::<u64>(&self.link, "settle a batch of events", &keys, &arguments).await.map(drop)
+    }
+
+    pub(super) fn count(&self, entry: &Entry, fate: &Fate) {
+        let events = entry.batch.as_ref().map_or(0, |batch| u64::from(batch.event_count));
+        let (batches, sum) = match fate {
+            Fate::Delivered => (&self.stats.delivered, Some(&self.stats.delivered_events)),
+            Fate::Known => (&self.stats.known, None),
+            Fate::Dead(reason) => {
+                tracing::warn!(events, %reason, "a batch of events is refused for good and set aside");
+                (&self.stats.dead, Some(&self.stats.dead_events))
+            }
+        };
+        batches.fetch_add(1, Ordering::Relaxed);
+        if let Some(sum) = sum {
+            sum.fetch_add(events, Ordering::Relaxed);
+        }
+    }
+
+    /// Leaves the group, unless there is something that others have to claim.
+    pub(super) async fn leave(&self, name: &str) {
+        let (group, consumer) = (&self.options.group, &self.options.consumer);
+        let mut pending = cmd("XPENDING");
+        pending.arg(name).arg(group).arg("-").arg("+").arg(1).arg(consumer);
+        if let Ok(redis::Value::Array(held)) = self.link.attempt(Purpose::Read, &pending).await
+            && held.is_empty()
+        {
+            let mut leave = cmd("XGROUP");
+            leave.arg("DELCONSUMER").arg(name).arg(group).arg(consumer);
+            // One that stays in the list costs a few bytes.
+            let _ = self.link.attempt::<redis::Value>(Purpose::Write, &leave).await;
+        }
+    }
+}
+
+fn mark(name: &str, batch: &EventBatch) -> String {
+    format!("{name}:{}", id_text(&batch.id))
+}

@@ -1,0 +1,41 @@
+//! Events through a Redis Stream: applications hand batches to Redis, and drainers deliver them.
+//!
+//! For fleets that do not want each host to talk to the events endpoint, or that lose their disks
+//! with their containers. [`RedisEventSink`] adds batches to a stream; any number of processes run an
+//! [`EventDrainer`] that takes them out and hands them to another
+//! [`EventSink`](statsig_core::EventSink), over HTTP most of the time.
+//!
+//! # Promises
+//!
+//! - **At least once.** A batch leaves the stream only after the destination took it, refused it for
+//!   good, or the stream grew beyond its bound. What a drainer holds when it dies is claimed by
+//!   another one after [`claim_after`](DrainOptions::claim_after).
+//! - **Rarely more than once.** A batch is known by its id for
+//!   [`remember`](EventStream::remember): the sink does not add it again, and drainers do not
+//!   deliver it again. Only a drainer that dies between delivery and settlement repeats one.
+//! - **Bounded.** Beyond [`max_batches`](EventStream::max_batches) the oldest go, and are counted.
+//!   Redis trims whole blocks of its own, so the stream may be a little longer.
+//! - **Durable as Redis is.** A batch that was added survives what the server's persistence and
+//!   replication survive; size its memory for the longest outage of the destination.
+//!
+//! # Layout
+//!
+//! | key | type | what |
+//! | --- | --- | --- |
+//! | `statsig:events:{<hash>:<shard>}` | stream | batches: fields `id`, `t`, `n`, `enc`, `raw`, `flush`, `body` |
+//! | `statsig:events:{<hash>:<shard>}:<id>` | string | that a batch is `queued` or `done` |
+//! | `statsig:events:{<hash>:<shard>}:dead` | stream | batches that the destination refuses, with the `reason` |
+//!
+//! `<hash>` is the hash of the SDK key as in the keys of config specs. The braces keep what belongs
+//! together in one slot of a cluster; shards spread the load over its nodes.
+//!
+//! Needs Redis 6.2.
+
+mod drainer;
+mod options;
+mod sink;
+mod wire;
+
+pub use drainer::{DrainStats, EventDrainer};
+pub use options::{DrainOptions, EventStream};
+pub use sink::{RedisEventSink, StreamSinkStats};

@@ -1,0 +1,155 @@
+//! Batches into a stream.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use statsig_core::{DataStoreErrorKind, Delivery, EventBatch, EventSink, SinkError};
+
+use super::options::EventStream;
+use super::wire::{encoding_word, id_text};
+use crate::error::OptionsError;
+use crate::link::Link;
+use crate::options::RedisOptions;
+use crate::script::Script;
+use crate::stats::Counters;
+
+/// What a [`RedisEventSink`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct StreamSinkStats {
+    /// Batches added.
+    pub added: u64,
+    /// Batches that came again and were there already.
+    pub known: u64,
+    /// Batches that fell off the other end of the stream, undelivered, when one was added.
+    pub dropped: u64,
+}
+
+/// Delivers batches of events into a Redis Stream.
+///
+/// `Delivered` means that Redis has the batch; how safe it is there depends on the server's
+/// persistence and replication, and [`flush`](EventSink::flush) adds nothing to that. A batch that
+/// comes again is not added again. Connects when first used, and heals like
+/// [`RedisDataStore`](crate::RedisDataStore). Clones share connection and counters.
+///
+/// See the [module](crate::streams) for promises and layout.
+#[derive(Clone)]
+pub struct RedisEventSink(Arc<Inner>);
+
+struct Inner {
+    link: Link,
+    stream: EventStream,
+    namespace: String,
+    add: Script,
+    max_bytes: usize,
+    added: AtomicU64,
+    known: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl RedisEventSink {
+    /// A sink into a stream; does not connect. Of the options, those about values and reading do not
+    /// matter.
+    ///
+    /// # Errors
+    /// If the options cannot work.
+    pub fn open(options: RedisOptions, stream: EventStream) -> Result<Self, OptionsError> {
+        options.check()?;
+        // When to try again is up to the pipeline.
+        let link = Link::new(&options.clone().attempts(1), Arc::new(Counters::default()))?;
+        Ok(Self(Arc::new(Inner {
+            link,
+            stream,
+            namespace: options.namespace,
+            add: Script::new(include_str!("../scripts/event_add.lua")),
+            max_bytes: options.max_value_bytes,
+            added: AtomicU64::new(0),
+            known: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        })))
+    }
+
+    /// What the sink did so far.
+    #[must_use]
+    pub fn stats(&self) -> StreamSinkStats {
+        StreamSinkStats {
+            added: self.0.added.load(Ordering::Relaxed),
+            known: self.0.known.load(Ordering::Relaxed),
+            dropped: self.0.dropped.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Shows neither address nor login.
+impl fmt::Debug for RedisEventSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisEventSink").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl EventSink for RedisEventSink {
+    async fn deliver(&self, batch: &EventBatch) -> Delivery {
+        let inner = &*self.0;
+        let Some(encoding) = encoding_word(batch.encoding) else {
+            return Delivery::reject("Redis: the encoding of the batch is unknown");
+        };
+        if batch.body.len() > inner.max_bytes {
+            return Delivery::TooLarge;
+        }
+        let name = inner.stream.name(&inner.namespace, inner.stream.shard(&batch.id));
+        let id = id_text(&batch.id);
+        let mark = format!("{name}:{id}");
+        let numbers = [
+            inner.stream.max_batches.to_string(),
+            inner.stream.remember.as_secs().to_string(),
+            batch.created_ms.to_string(),
+            batch.event_count.to_string(),
+            batch.raw_len.to_string(),
+        ];
+        let [most, remember, created, count, raw_len] = numbers.each_ref().map(|number| number.as_bytes());
+        let arguments: [&[u8]; 16] = [
+            most,
+            remember,
+            b"id",
+            id.as_bytes(),
+            b"t",
+            created,
+            b"n",
+            count,
+            b"enc",
+            encoding.as_bytes(),
+            b"raw",
+            raw_len,
+            b"flush",
+            batch.flush_type.as_str().as_bytes(),
+            b"body",
+            &batch.body,
+        ];
+        match inner.add.call::<(u8, u64)>(&inner.link, "add a batch of events", &[&name, &mark], &arguments).await {
+            Ok((0, _)) => {
+                inner.known.fetch_add(1, Ordering::Relaxed);
+                Delivery::Delivered
+            }
+            Ok((_, dropped)) => {
+                inner.added.fetch_add(1, Ordering::Relaxed);
+                if dropped > 0 && inner.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
+                    tracing::warn!(dropped, "Redis: the stream of events is full; the oldest batches are lost");
+                }
+                Delivery::Delivered
+            }
+            Err(error) if error.kind() == DataStoreErrorKind::TooLarge => Delivery::TooLarge,
+            // Also what looks final, such as a wrong password: somebody may mend it, and the pipeline
+            // bounds how long it tries.
+            Err(error) => Delivery::retry(error),
+        }
+    }
+
+    async fn close(&self, _within: Duration) -> Result<(), SinkError> {
+        self.0.link.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,327 @@
+//! Events through a stream: nothing is lost, whoever dies.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use statsig_core::testing::event_sink_contract;
+use statsig_core::{BatchEncoding, Delivery, EventBatch, EventSink};
+use statsig_store_redis::streams::{DrainOptions, EventDrainer, EventStream, RedisEventSink};
+use statsig_testkit::redis_server::RedisServer;
+use tokio::sync::Notify;
+
+use crate::{options, soon};
+
+/// Keeps what it gets; may refuse, hang, or let through only so many.
+#[derive(Default)]
+struct Destination {
+    taken: Mutex<HashMap<[u8; 16], (EventBatch, u32)>>,
+    fault: Mutex<Fault>,
+    /// Deliveries that wait for ever.
+    hanging: AtomicU64,
+    hangs: Notify,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Fault {
+    #[default]
+    None,
+    Busy(u32),
+    Rejects,
+    TooLarge,
+    /// Takes so many, and then hangs.
+    HangsAfter(usize),
+    Panics,
+}
+
+impl Destination {
+    fn with(fault: Fault) -> Arc<Self> {
+        Arc::new(Self { fault: Mutex::new(fault), ..Self::default() })
+    }
+
+    fn taken(&self) -> Vec<EventBatch> {
+        self.taken.lock().unwrap().values().map(|(batch, _)| batch.clone()).collect()
+    }
+
+    fn most_often(&self) -> u32 {
+        self.taken.lock().unwrap().values().map(|(_, times)| *times).max().unwrap_or(0)
+    }
+}
+
+#[async_trait]
+impl EventSink for Destination {
+    async fn deliver(&self, batch: &EventBatch) -> Delivery {
+        let hang = {
+            let mut fault = self.fault.lock().unwrap();
+            match &mut *fault {
+                Fault::Busy(0) | Fault::None => false,
+                Fault::Busy(times) => {
+                    *times -= 1;
+                    return Delivery::retry_after(Duration::from_secs(600), "busy");
+                }
+                Fault::Rejects => return Delivery::reject("no"),
+                Fault::TooLarge => return Delivery::TooLarge,
+                Fault::HangsAfter(most) => self.taken.lock().unwrap().len() >= *most,
+                Fault::Panics => {
+                    *fault = Fault::None;
+                    drop(fault);
+                    panic!("the destination has a bug");
+                }
+            }
+        };
+        if hang {
+            self.hanging.fetch_add(1, Ordering::Relaxed);
+            self.hangs.notify_one();
+            return std::future::pending().await;
+        }
+        self.taken.lock().unwrap().entry(batch.id).or_insert_with(|| (batch.clone(), 0)).1 += 1;
+        Delivery::Delivered
+    }
+}
+
+fn stream() -> EventStream {
+    EventStream::new("secret-1")
+}
+
+fn name(server: &RedisServer, suffix: &str) -> String {
+    let keys = server.command(&["KEYS", &format!("*statsig:events:*{suffix}")]).unwrap().text();
+    keys.lines().next().unwrap_or_default().to_owned()
+}
+
+fn quick() -> DrainOptions {
+    let short = Duration::from_millis(300);
+    DrainOptions::new().claim_after(2 * short).deliver_timeout(short).longest_pause(Duration::from_millis(20))
+}
+
+fn batch(serial: u128) -> EventBatch {
+    let body = format!(r#"[{{"eventName":"e{serial}"}}]"#).into_bytes();
+    let len = body.len();
+    EventBatch::new(serial.to_be_bytes(), 5, 1, body, BatchEncoding::Identity, len)
+}
+
+fn same(left: &EventBatch, right: &EventBatch) -> bool {
+    (left.id, left.created_ms, left.event_count, &left.body, left.encoding, left.raw_len, left.flush_type)
+        == (right.id, right.created_ms, right.event_count, &right.body, right.encoding, right.raw_len, right.flush_type)
+}
+
+#[tokio::test]
+async fn the_sink_keeps_the_contract_and_every_batch_comes_out_once() {
+    let server = RedisServer::start().unwrap();
+    for (shards, namespace) in [(1, ""), (4, "own:")] {
+        server.command(&["FLUSHALL"]).unwrap();
+        let (stream, options) = (stream().shards(shards), options(&server).namespace(namespace));
+        let sink = RedisEventSink::open(options.clone(), stream.clone()).unwrap();
+        let delivered = soon("the contract", event_sink_contract(&sink)).await;
+        let stats = sink.stats();
+        assert_eq!((stats.added, stats.dropped), (delivered.len() as u64, 0));
+        assert!(stats.known >= 1);
+        let destination = Destination::with(Fault::None);
+        let drainer = EventDrainer::open(options, stream, quick(), destination.clone()).unwrap();
+        assert_eq!(drainer.backlog().await.unwrap(), delivered.len() as u64);
+        soon("the stream to drain", drainer.drain()).await.unwrap();
+        let taken = destination.taken();
+        assert_eq!(taken.len(), delivered.len());
+        assert!(delivered.iter().all(|batch| taken.iter().any(|taken| same(taken, batch))));
+        assert_eq!((destination.most_often(), drainer.backlog().await.unwrap()), (1, 0));
+        let events: u64 = delivered.iter().map(|batch| u64::from(batch.event_count)).sum();
+        assert_eq!(drainer.stats().delivered_events, events);
+        // Known for a while: a late retry changes nothing.
+        let sink = RedisEventSink::open(
+            crate::options(&server).namespace(namespace),
+            EventStream::new("secret-1").shards(shards),
+        );
+        assert!(sink.unwrap().deliver(&delivered[0]).await.is_delivered());
+        assert_eq!(drainer.backlog().await.unwrap(), 0);
+    }
+}
+
+#[cfg(feature = "cluster")]
+#[tokio::test]
+async fn through_a_cluster() {
+    let cluster = statsig_testkit::redis_server::RedisCluster::start(3).unwrap();
+    let urls = cluster.urls();
+    let options = statsig_store_redis::RedisOptions::cluster(urls.iter().map(String::as_str)).unwrap();
+    let sink = RedisEventSink::open(options.clone(), stream().shards(5)).unwrap();
+    let delivered = soon("the contract", event_sink_contract(&sink)).await;
+    let destination = Destination::with(Fault::Busy(3));
+    let drainer = EventDrainer::open(options, stream().shards(5), quick(), destination.clone()).unwrap();
+    soon("the stream to drain", drainer.drain()).await.unwrap();
+    assert_eq!(destination.taken().len(), delivered.len());
+    assert_eq!(drainer.stats().retries, 3);
+}
+
+#[tokio::test]
+async fn what_a_dead_drainer_held_is_claimed() {
+    let server = RedisServer::start().unwrap();
+    let sink = RedisEventSink::open(options(&server), stream()).unwrap();
+    for serial in 0..40 {
+        assert!(sink.deliver(&batch(serial)).await.is_delivered());
+    }
+    let (dies, lives) = (Destination::with(Fault::HangsAfter(13)), Destination::with(Fault::None));
+    let patient = quick().deliver_timeout(Duration::from_secs(600)).concurrency(4);
+    let first = EventDrainer::open(options(&server), stream(), patient, dies.clone()).unwrap();
+    let dying = tokio::spawn(async move { first.run(std::future::pending()).await });
+    soon("the first drainer to be in the middle", async {
+        while dies.hanging.load(Ordering::Relaxed) == 0 {
+            dies.hangs.notified().await;
+        }
+    })
+    .await;
+    // As a killed process: not one more command.
+    dying.abort();
+    let _ = dying.await;
+    let second = EventDrainer::open(options(&server), stream(), quick(), lives.clone()).unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn({
+        let second = second.clone();
+        async move { second.run(async { drop(stopped.await) }).await }
+    });
+    soon("the rest to be delivered", async {
+        while second.backlog().await.unwrap() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    stop.send(()).unwrap();
+    soon("the drainer to stop", running).await.unwrap();
+    let (first, rest) = (dies.taken().len(), lives.taken().len());
+    assert!(first >= 13 && first + rest >= 40, "{first} {rest}");
+    let mut ids: Vec<[u8; 16]> = dies.taken().iter().chain(&lives.taken()).map(|batch| batch.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 40, "nothing is lost");
+    let stats = second.stats();
+    assert!(stats.claimed >= 1 && stats.delivered + stats.known >= 27, "{stats:?}");
+    let consumers = server.command(&["XINFO", "CONSUMERS", &name(&server, "}"), "statsig"]).unwrap().text();
+    assert_eq!(consumers.matches("pending\n0").count(), 1, "who left in order is not listed any more: {consumers}");
+}
+
+#[tokio::test]
+async fn refused_and_unreadable_batches_are_set_aside() {
+    let server = RedisServer::start().unwrap();
+    let sink = RedisEventSink::open(options(&server), stream()).unwrap();
+    for (serial, fault) in [(1, Fault::Rejects), (2, Fault::TooLarge)] {
+        assert!(sink.deliver(&batch(serial)).await.is_delivered());
+        let drainer = EventDrainer::open(options(&server), stream(), quick(), Destination::with(fault)).unwrap();
+        soon("the stream to drain", drainer.drain()).await.unwrap();
+        assert_eq!((drainer.stats().dead, drainer.stats().dead_events), (1, 1));
+    }
+    let events = name(&server, "}");
+    server.command(&["XADD", &events, "*", "id", "nonsense"]).unwrap();
+    assert!(sink.deliver(&batch(3)).await.is_delivered());
+    let destination = Destination::with(Fault::None);
+    let drainer = EventDrainer::open(options(&server), stream(), quick(), destination.clone()).unwrap();
+    soon("the stream to drain", drainer.drain()).await.unwrap();
+    assert_eq!((drainer.stats().dead, destination.taken().len()), (1, 1));
+    let dead = server.command(&["XRANGE", &name(&server, ":dead"), "-", "+"]).unwrap().text();
+    for part in ["reason\nno", "it is too large", "it cannot be read", "nonsense"] {
+        assert!(dead.contains(part), "{part} in {dead}");
+    }
+}
+
+#[tokio::test]
+async fn a_destination_that_is_down_or_panics_is_tried_again() {
+    let server = RedisServer::start().unwrap();
+    let sink = RedisEventSink::open(options(&server), stream()).unwrap();
+    for (serial, fault) in [(1, Fault::Busy(5)), (2, Fault::Panics)] {
+        assert!(sink.deliver(&batch(serial)).await.is_delivered());
+        let destination = Destination::with(fault);
+        let drainer = EventDrainer::open(options(&server), stream(), quick(), destination.clone()).unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn({
+            let drainer = drainer.clone();
+            async move { drainer.run(async { drop(stopped.await) }).await }
+        });
+        soon("the delivery", async {
+            while drainer.stats().delivered == 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        stop.send(()).unwrap();
+        soon("the drainer to stop", running).await.unwrap();
+        assert_eq!(destination.taken().len(), 1);
+        assert_eq!(drainer.backlog().await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_full_stream_drops_the_oldest_and_counts_them() {
+    let server = RedisServer::start().unwrap();
+    let sink = RedisEventSink::open(options(&server), stream().max_batches(50)).unwrap();
+    for serial in 0..1_000 {
+        assert!(sink.deliver(&batch(serial)).await.is_delivered());
+    }
+    let destination = Destination::with(Fault::None);
+    let drainer = EventDrainer::open(options(&server), stream(), quick(), destination.clone()).unwrap();
+    let left = drainer.backlog().await.unwrap();
+    assert!((50..1_000).contains(&left), "{left}");
+    assert_eq!(sink.stats().dropped + left, 1_000);
+    soon("the stream to drain", drainer.drain()).await.unwrap();
+    let newest = destination.taken().iter().map(|batch| u128::from_be_bytes(batch.id)).min().unwrap();
+    assert_eq!(newest, 1_000 - u128::from(left), "the oldest are gone");
+}
+
+#[tokio::test]
+async fn a_server_that_restarts_interrupts_only() {
+    let mut server = RedisServer::start_with(&[("appendonly", "yes"), ("appendfsync", "always")]).unwrap();
+    let sink = RedisEventSink::open(options(&server), stream()).unwrap();
+    let destination = Destination::with(Fault::None);
+    let drainer = EventDrainer::open(options(&server), stream(), quick(), destination.clone()).unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn({
+        let drainer = drainer.clone();
+        async move { drainer.run(async { drop(stopped.await) }).await }
+    });
+    for serial in 0..60 {
+        if serial % 20 == 10 {
+            server.kill().unwrap();
+            assert!(sink.deliver(&batch(serial)).await.is_retryable());
+            server.restart().unwrap();
+        }
+        soon("the batch to be taken", async { while !sink.deliver(&batch(serial)).await.is_delivered() {} }).await;
+    }
+    soon("all to be delivered", async {
+        while destination.taken().len() < 60 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    stop.send(()).unwrap();
+    soon("the drainer to stop", running).await.unwrap();
+    let sum = drainer.stats().delivered;
+    assert!((60..=120).contains(&sum), "{sum}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_drainers_share_the_batches() {
+    let server = RedisServer::start().unwrap();
+    let destination = Destination::with(Fault::None);
+    let drainers = [(); 3].map(|()| {
+        let claims_nothing = quick().claim_after(Duration::from_secs(600));
+        EventDrainer::open(options(&server), stream().shards(2), claims_nothing, destination.clone()).unwrap()
+    });
+    let stop = tokio::sync::watch::Sender::new(false);
+    let running = drainers.clone().map(|drainer| {
+        let mut stopping = stop.subscribe();
+        tokio::spawn(async move { drainer.run(async { drop(stopping.wait_for(|stop| *stop).await) }).await })
+    });
+    let sink = RedisEventSink::open(options(&server), stream().shards(2)).unwrap();
+    for serial in 0..300 {
+        assert!(sink.deliver(&batch(serial)).await.is_delivered());
+    }
+    soon("the stream to drain", async {
+        while drainers[0].backlog().await.unwrap() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    stop.send_replace(true);
+    for running in running {
+        soon("a drainer to stop", running).await.unwrap();
+    }
+    assert_eq!((destination.taken().len(), destination.most_often()), (300, 1), "while nobody dies, exactly once");
+    assert_eq!(drainers.iter().map(|drainer| drainer.stats().delivered).sum::<u64>(), 300);
+}
