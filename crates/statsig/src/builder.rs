@@ -2,6 +2,8 @@
 
 #[cfg(feature = "logger")]
 mod logging;
+#[cfg(feature = "net")]
+mod network;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,17 +11,24 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use statsig_core::{
     ClientSdkInfo, Clock, CompileLimits, EvaluationSettings, IdListLookup, LocalOverrides, OverrideAdapter,
-    PersistentStorage, Ruleset, Snapshot, SpecSourceKind,
+    PersistentStorage, Ruleset, Snapshot, SnapshotStore, SpecSourceKind,
 };
 
+#[cfg(any(feature = "net", feature = "logger"))]
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 #[cfg(feature = "logger")]
 use self::logging::LoggingOptions;
+#[cfg(feature = "net")]
+pub use self::network::DataSource;
+#[cfg(feature = "net")]
+use self::network::NetworkChoices;
 use crate::client::{Overrides, Parts, Statsig};
 use crate::error::{Error, Misconfiguration};
-#[cfg(not(feature = "logger"))]
 use crate::logging::Logging;
+#[cfg(any(feature = "net", feature = "logger"))]
+use crate::runtime::BackgroundRuntime;
 
 /// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,6 +53,11 @@ pub struct StatsigBuilder {
     persistent_storage: Option<Arc<dyn PersistentStorage>>,
     sdk_info: ClientSdkInfo,
     record: bool,
+    disable_network: bool,
+    #[cfg(any(feature = "net", feature = "logger"))]
+    runtime: Option<Handle>,
+    #[cfg(feature = "net")]
+    network: NetworkChoices,
     #[cfg(feature = "logger")]
     logging: LoggingOptions,
 }
@@ -64,6 +78,11 @@ impl Default for StatsigBuilder {
                 session_id: Uuid::new_v4().to_string(),
             },
             record: false,
+            disable_network: false,
+            #[cfg(any(feature = "net", feature = "logger"))]
+            runtime: None,
+            #[cfg(feature = "net")]
+            network: NetworkChoices::default(),
             #[cfg(feature = "logger")]
             logging: LoggingOptions::default(),
         }
@@ -158,27 +177,57 @@ impl StatsigBuilder {
         self
     }
 
-    /// Compiles the specs and returns the client.
+    /// Local mode: evaluates as always, and neither fetches nor sends anything; events are not even
+    /// kept (default: off).
+    pub fn disable_network(mut self, disable: bool) -> Self {
+        self.disable_network = disable;
+        self
+    }
+
+    /// The tokio runtime for background work, with timers enabled. Default: the one in which
+    /// `build` is called; outside of any, a thread of the client's own.
+    #[cfg(any(feature = "net", feature = "logger"))]
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Checks the options, compiles the bootstrap document, and returns the client. Asks no network.
     ///
-    /// Takes time in proportion to the specs: some milliseconds for a megabyte.
+    /// Takes time in proportion to the document: some milliseconds for a megabyte.
     ///
     /// # Errors
-    /// When an option is missing or wrong, or the specs cannot be used. Parts of the specs that
-    /// cannot be used are no error: see [`Statsig::problems`].
+    /// When options are missing or contradict each other, all problems at once; when a bootstrap
+    /// document that is the only source cannot be used. Parts of the specs that cannot be used are
+    /// no error: see [`Statsig::problems`].
     pub fn build(self) -> Result<Statsig, Error> {
-        let Some(document) = self.bootstrap else {
-            let problems = vec!["no config specs: call `bootstrap` with the JSON of a project".to_owned()];
-            return Err(Error::Misconfigured(Misconfiguration { problems }));
-        };
-        let ruleset = Ruleset::compile_with(&document, &self.limits)?;
+        let mut problems = Vec::new();
         let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
-        let snapshot = Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms);
-        #[cfg(feature = "logger")]
-        let logging = self.logging.start(&self.sdk_info, &self.settings, &self.clock)?;
-        #[cfg(not(feature = "logger"))]
-        let logging = Logging::default();
+        let snapshot = match &self.bootstrap {
+            Some(document) => match Ruleset::compile_with(document, &self.limits) {
+                Ok(ruleset) => Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms),
+                // Other sources are asked then, and the details of the start will tell.
+                Err(_) if self.has_other_sources() => Snapshot::empty(SpecSourceKind::Uninitialized),
+                Err(error) => return Err(error.into()),
+            },
+            None => {
+                if !self.has_other_sources() {
+                    problems.push(self.nothing_to_start_with().to_owned());
+                }
+                Snapshot::empty(SpecSourceKind::Uninitialized)
+            }
+        };
+        let specs = Arc::new(SnapshotStore::new(snapshot));
+        self.assemble(specs, problems)
+    }
+
+    #[cfg(not(any(feature = "net", feature = "logger")))]
+    fn assemble(self, specs: Arc<SnapshotStore>, problems: Vec<String>) -> Result<Statsig, Error> {
+        if !problems.is_empty() {
+            return Err(Error::Misconfigured(Misconfiguration { problems }));
+        }
         Ok(Statsig::new(Parts {
-            snapshot,
+            specs,
             settings: self.settings,
             limits: self.limits,
             clock: self.clock,
@@ -187,7 +236,97 @@ impl StatsigBuilder {
             persistent_storage: self.persistent_storage,
             sdk_info: self.sdk_info,
             record: self.record,
-            logging,
+            logging: Logging::default(),
         }))
+    }
+
+    #[cfg(any(feature = "net", feature = "logger"))]
+    #[cfg_attr(not(feature = "net"), allow(unused_mut, reason = "only the network finds more of them"))]
+    fn assemble(mut self, specs: Arc<SnapshotStore>, mut problems: Vec<String>) -> Result<Statsig, Error> {
+        #[cfg(feature = "net")]
+        let network = self.network.network(&mut self.sdk_info, &self.clock).map_err(Error::Network)?;
+        #[cfg(feature = "net")]
+        let needs_network = self.has_other_sources();
+        #[cfg(not(feature = "net"))]
+        let needs_network = false;
+        #[cfg(feature = "logger")]
+        {
+            #[cfg(feature = "net")]
+            if let Some(network) = &network {
+                self.logging.send_to(network, &specs);
+            }
+            self.logging.local_mode(self.disable_network);
+        }
+        #[cfg(feature = "logger")]
+        let needs_logger = self.logging.is_on();
+        #[cfg(not(feature = "logger"))]
+        let needs_logger = false;
+        let runtime = if needs_network || needs_logger {
+            Some(BackgroundRuntime::choose(self.runtime.take()).map_err(Error::Runtime)?)
+        } else {
+            None
+        };
+        #[cfg(feature = "logger")]
+        let logging = match &runtime {
+            Some(runtime) => self.logging.start(&self.sdk_info, &self.settings, &self.clock, runtime)?,
+            None => Logging::default(),
+        };
+        #[cfg(not(feature = "logger"))]
+        let logging = Logging::default();
+        logging.specs_changed(&specs.load());
+        #[cfg(feature = "net")]
+        let networking = runtime.as_ref().filter(|_| needs_network).map(|runtime| {
+            let around = network::Surroundings {
+                clock: &self.clock,
+                bootstrap: self.bootstrap.as_deref(),
+                local_mode: self.disable_network,
+                limits: self.limits.clone(),
+            };
+            let listener = logging.listener(&specs);
+            self.network.start(network.as_ref(), &around, &specs, listener, runtime.handle(), &mut problems)
+        });
+        if !problems.is_empty() {
+            return Err(Error::Misconfigured(Misconfiguration { problems }));
+        }
+        #[cfg(feature = "net")]
+        let id_lists = self.id_lists.or_else(|| networking.as_ref()?.lookup());
+        #[cfg(not(feature = "net"))]
+        let id_lists = self.id_lists;
+        Ok(Statsig::new(Parts {
+            specs,
+            settings: self.settings,
+            limits: self.limits,
+            clock: self.clock,
+            id_lists,
+            overrides: self.overrides.map_or_else(|| Overrides::Local(LocalOverrides::new()), Overrides::Adapter),
+            persistent_storage: self.persistent_storage,
+            sdk_info: self.sdk_info,
+            record: self.record,
+            logging,
+            #[cfg(feature = "net")]
+            networking,
+            runtime,
+        }))
+    }
+
+    /// Whether specs may come from elsewhere than the bootstrap document.
+    #[cfg(feature = "net")]
+    fn has_other_sources(&self) -> bool {
+        self.network.has_sources()
+    }
+
+    #[cfg(not(feature = "net"))]
+    #[allow(clippy::unused_self, reason = "as with the network")]
+    fn has_other_sources(&self) -> bool {
+        false
+    }
+
+    #[allow(clippy::unused_self, reason = "reads as part of the checks")]
+    fn nothing_to_start_with(&self) -> &'static str {
+        if cfg!(feature = "net") {
+            "no config specs: call `sdk_key` with the project's server secret key, or `bootstrap` with the JSON of a project"
+        } else {
+            "no config specs: call `bootstrap` with the JSON of a project"
+        }
     }
 }

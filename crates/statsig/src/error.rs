@@ -13,9 +13,13 @@ pub enum Error {
     #[error("the config specs cannot be used")]
     Specs(#[from] statsig_core::Error),
     /// The thread for background work could not be started.
-    #[cfg(feature = "logger")]
+    #[cfg(any(feature = "net", feature = "logger"))]
     #[error("the thread for background work cannot be started")]
     Runtime(#[source] std::io::Error),
+    /// Addresses, certificates or the key cannot be used.
+    #[cfg(feature = "net")]
+    #[error("the network cannot be set up")]
+    Network(#[source] statsig_net::Error),
     /// The folder for events that cannot be delivered cannot be used.
     #[cfg(feature = "spool")]
     #[error("the spool of events cannot be opened")]
@@ -28,8 +32,10 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Misconfigured(_) | Self::Specs(_) => false,
-            #[cfg(feature = "logger")]
+            #[cfg(any(feature = "net", feature = "logger"))]
             Self::Runtime(_) => true,
+            #[cfg(feature = "net")]
+            Self::Network(error) => error.is_retryable(),
             #[cfg(feature = "spool")]
             Self::Spool(error) => !matches!(error, statsig_logger::spool::SpoolError::InvalidOptions { .. }),
         }

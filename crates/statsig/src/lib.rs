@@ -33,8 +33,11 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
+//! | `net` | yes | config specs and ID lists from the network, data stores and files; events by HTTP |
 //! | `logger` | yes | exposures and custom events: deduplicated, batched, delivered to an `EventSink` |
 //! | `spool` | no | events that cannot be delivered rest on disk, across outages, restarts and crashes |
+//! | `redis` | no | Redis as a data store: the module `redis` |
+//! | `proto` | no | config specs in the vendor's binary form |
 //! | `user-agent` | yes | browser and operating system from the user's `userAgent` |
 //! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
 
@@ -43,13 +46,17 @@ mod client;
 mod error;
 pub mod explain;
 mod logging;
+#[cfg(feature = "net")]
+mod networking;
 mod options;
 mod parameter_store;
-#[cfg(feature = "logger")]
+#[cfg(any(feature = "net", feature = "logger"))]
 mod runtime;
 
 pub use builder::{StatsigBuilder, SystemClock};
 pub use client::Statsig;
+#[cfg(any(feature = "net", feature = "logger"))]
+pub use client::{Health, ShutdownReport};
 pub use error::{Error, Misconfiguration};
 pub use options::EvaluationOptions;
 pub use parameter_store::ParameterStore;
@@ -78,6 +85,22 @@ pub use statsig_logger::{
 pub use statsig_logger::SpoolMode;
 #[cfg(feature = "spool")]
 pub use statsig_logger::spool::{FsyncPolicy, SpoolError, SpoolOptions};
+
+#[cfg(feature = "net")]
+pub use builder::DataSource;
+#[cfg(feature = "net")]
+pub use statsig_core::{
+    ChangeFeed, ChangeHint, DataStore, DataStoreError, InMemoryDataStore, KeySchema, SpecSource, SpecStream,
+};
+#[cfg(feature = "net")]
+pub use statsig_net as net;
+#[cfg(feature = "net")]
+pub use statsig_net::{
+    AttemptOutcome, EndpointOptions, InitializeDetails, NetworkEndpoint, NetworkOptions, NetworkProtocol, ProxyConfig,
+    SourceAttempt, SpecsUpdated, SyncHealth, SyncReport,
+};
+#[cfg(feature = "redis")]
+pub use statsig_store_redis as redis;
 
 /// Compiles the README's example.
 #[cfg(doctest)]

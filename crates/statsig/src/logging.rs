@@ -3,6 +3,8 @@
 //! The one place that knows both: without the feature `logger`, or with logging off, every method
 //! does nothing and a check costs no more than its evaluation.
 
+#[cfg(all(feature = "net", feature = "logger"))]
+use statsig_core::SnapshotStore;
 use statsig_core::{DynamicConfig, EvaluationContext, Experiment, FeatureGate, Layer, ResolvedParameter, Snapshot};
 #[cfg(feature = "logger")]
 use statsig_logger::{EventLogger, ExposureOrigin, FlushReport, LayerWatch};
@@ -60,6 +62,17 @@ impl Logging {
     pub(crate) fn specs_changed(&self, snapshot: &Snapshot) {
         if let Some(logger) = self.logger() {
             logger.apply_project_settings(snapshot.ruleset().meta());
+        }
+    }
+
+    /// What to call when specs come into force.
+    #[cfg(feature = "net")]
+    pub(crate) fn listener(&self, specs: &Arc<SnapshotStore>) -> impl Fn() + Send + Sync + use<> {
+        let (logger, specs) = (self.logger().cloned(), Arc::downgrade(specs));
+        move || {
+            if let (Some(logger), Some(specs)) = (&logger, specs.upgrade()) {
+                logger.apply_project_settings(specs.load().ruleset().meta());
+            }
         }
     }
 
@@ -152,16 +165,8 @@ impl Logging {
         self.in_background(|logger| async move { logger.flush(within).await }).await
     }
 
-    pub(crate) async fn shutdown(&self, within: Duration) -> FlushReport {
-        self.in_background(|logger| async move { logger.shutdown(within).await }).await
-    }
-
     pub(crate) fn flush_blocking(&self, within: Duration) -> FlushReport {
         self.blocking(within, |logger| async move { logger.flush(within).await })
-    }
-
-    pub(crate) fn shutdown_blocking(&self, within: Duration) -> FlushReport {
-        self.blocking(within, |logger| async move { logger.shutdown(within).await })
     }
 
     /// On the client's runtime, whatever drives the caller.
@@ -215,6 +220,11 @@ impl Logging {
     }
 
     pub(crate) fn specs_changed(&self, _: &Snapshot) {}
+
+    #[cfg(feature = "net")]
+    pub(crate) fn listener(&self, _: &std::sync::Arc<statsig_core::SnapshotStore>) -> impl Fn() + Send + Sync + use<> {
+        || ()
+    }
 
     pub(crate) fn not_exposed(&self, _: &str) {}
 

@@ -9,7 +9,6 @@ use statsig_logger::SpoolMode;
 #[cfg(feature = "spool")]
 use statsig_logger::spool::{OsFs, Spool, SpoolOptions, SystemClock};
 use statsig_logger::{EventLogger, EventLoggerOptions, FlushedBatch};
-use tokio::runtime::Handle;
 
 use super::StatsigBuilder;
 use crate::error::Error;
@@ -21,24 +20,56 @@ use crate::runtime::BackgroundRuntime;
 pub(super) struct LoggingOptions {
     sink: Option<Arc<dyn EventSink>>,
     options: EventLoggerOptions,
-    runtime: Option<Handle>,
-    disable_network: bool,
     disable_all_logging: bool,
     #[cfg(feature = "spool")]
     spool: Option<(SpoolOptions, SpoolMode)>,
 }
 
 impl LoggingOptions {
+    /// Sends events to the vendor, unless the application has a sink of its own.
+    #[cfg(feature = "net")]
+    pub(super) fn send_to(&mut self, network: &statsig_net::Network, specs: &Arc<statsig_core::SnapshotStore>) {
+        if self.sink.is_some() {
+            return;
+        }
+        let pipeline = &mut self.options.pipeline;
+        let mut options = statsig_net::EventSinkOptions::default();
+        options.compression_level = pipeline.compression_level;
+        options.flushing_interval = Some(pipeline.batch_interval);
+        options.batch_size = Some(pipeline.batch_events);
+        options.max_pending_batches = Some(pipeline.retry_queue_size);
+        options.snapshots = Some(Arc::clone(specs));
+        #[cfg(feature = "spool")]
+        let on_disk = self.spool.is_some();
+        #[cfg(not(feature = "spool"))]
+        let on_disk = false;
+        if !on_disk {
+            // The sink wraps each batch in an object and compresses it then.
+            pipeline.compression_level = 0;
+        }
+        self.sink = Some(Arc::new(network.event_sink(options)));
+    }
+
+    /// Nothing is logged where nothing may be sent.
+    pub(super) fn local_mode(&mut self, on: bool) {
+        self.disable_all_logging |= on;
+    }
+
+    /// Whether anything will be logged.
+    pub(super) fn is_on(&self) -> bool {
+        self.sink.is_some() && !self.disable_all_logging
+    }
+
     pub(super) fn start(
         mut self,
         sdk: &ClientSdkInfo,
         settings: &EvaluationSettings,
         clock: &Arc<dyn Clock>,
+        runtime: &BackgroundRuntime,
     ) -> Result<Logging, Error> {
+        let runtime = runtime.clone();
         self.options.sdk_type.clone_from(&sdk.sdk_type);
-        let off = self.disable_network || self.disable_all_logging;
-        let Some(sink) = self.sink.filter(|_| !off) else { return Ok(Logging::default()) };
-        let runtime = BackgroundRuntime::choose(self.runtime).map_err(Error::Runtime)?;
+        let Some(sink) = self.sink.filter(|_| !self.disable_all_logging) else { return Ok(Logging::default()) };
         let (settings, clock) = (settings.clone(), Arc::clone(clock));
         #[cfg(feature = "spool")]
         if let Some((options, mode)) = self.spool {
@@ -120,22 +151,9 @@ impl StatsigBuilder {
         self
     }
 
-    /// Local mode: evaluates as always, and sends nothing; events are not even kept (default: off).
-    pub fn disable_network(mut self, disable: bool) -> Self {
-        self.logging.disable_network = disable;
-        self
-    }
-
     /// Logs no event of any kind, and counts none (default: off).
     pub fn disable_all_logging(mut self, disable: bool) -> Self {
         self.logging.disable_all_logging = disable;
-        self
-    }
-
-    /// The tokio runtime for background work, with timers enabled. Default: the one in which
-    /// `build` is called; outside of any, a thread of the client's own.
-    pub fn runtime(mut self, runtime: Handle) -> Self {
-        self.logging.runtime = Some(runtime);
         self
     }
 }

@@ -137,22 +137,4 @@ impl Statsig {
     pub fn flush_events_blocking(&self, within: Duration) -> FlushReport {
         self.inner.logging.flush_blocking(within)
     }
-
-    /// Delivers what is pending within a time, gives up the rest, and ends the background work.
-    ///
-    /// Checks go on answering from memory, and log nothing any more. A second call waits for the
-    /// first.
-    ///
-    /// # Cancel safety
-    /// The shutdown goes on.
-    pub async fn shutdown(&self, within: Duration) -> FlushReport {
-        self.inner.logging.shutdown(within).await
-    }
-
-    /// Like [`shutdown`](Self::shutdown), for threads without a runtime. Blocks the thread.
-    ///
-    /// Do not call it on a thread that drives the runtime which the client uses.
-    pub fn shutdown_blocking(&self, within: Duration) -> FlushReport {
-        self.inner.logging.shutdown_blocking(within)
-    }
 }

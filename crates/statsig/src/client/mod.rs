@@ -6,6 +6,7 @@
 //! | `evaluation` | checks and reads for a user |
 //! | `exposures` | exposures by hand |
 //! | `events` | custom events, and what becomes of all events |
+//! | `lifecycle` | beginning, end, health |
 //! | `overrides` | answers that come before the rules |
 //! | `lists` | what there is in the specs |
 
@@ -15,8 +16,13 @@ mod evaluation;
 mod events;
 #[cfg(feature = "logger")]
 mod exposures;
+#[cfg(any(feature = "net", feature = "logger"))]
+mod lifecycle;
 mod lists;
 mod overrides;
+
+#[cfg(any(feature = "net", feature = "logger"))]
+pub use self::lifecycle::{Health, ShutdownReport};
 
 use std::sync::Arc;
 
@@ -29,6 +35,10 @@ use statsig_core::{
 use crate::builder::StatsigBuilder;
 use crate::error::Error;
 use crate::logging::Logging;
+#[cfg(feature = "net")]
+use crate::networking::Networking;
+#[cfg(any(feature = "net", feature = "logger"))]
+use crate::runtime::BackgroundRuntime;
 
 /// A Statsig client: a handle that is cheap to clone and to share between threads.
 ///
@@ -46,7 +56,7 @@ pub struct Statsig {
 
 /// What a client is made of.
 pub(crate) struct Parts {
-    pub(crate) snapshot: Snapshot,
+    pub(crate) specs: Arc<SnapshotStore>,
     pub(crate) settings: EvaluationSettings,
     pub(crate) limits: CompileLimits,
     pub(crate) clock: Arc<dyn Clock>,
@@ -56,6 +66,10 @@ pub(crate) struct Parts {
     pub(crate) sdk_info: ClientSdkInfo,
     pub(crate) record: bool,
     pub(crate) logging: Logging,
+    #[cfg(feature = "net")]
+    pub(crate) networking: Option<Networking>,
+    #[cfg(any(feature = "net", feature = "logger"))]
+    pub(crate) runtime: Option<BackgroundRuntime>,
 }
 
 /// Who answers before the rules.
@@ -67,7 +81,7 @@ pub(crate) enum Overrides {
 }
 
 struct Inner {
-    specs: SnapshotStore,
+    specs: Arc<SnapshotStore>,
     settings: EvaluationSettings,
     limits: CompileLimits,
     clock: Arc<dyn Clock>,
@@ -77,6 +91,10 @@ struct Inner {
     sdk_info: ClientSdkInfo,
     record: bool,
     logging: Logging,
+    #[cfg(feature = "net")]
+    networking: Option<Networking>,
+    #[cfg(any(feature = "net", feature = "logger"))]
+    runtime: Option<BackgroundRuntime>,
 }
 
 impl Inner {
@@ -111,7 +129,7 @@ impl Statsig {
 
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts {
-            snapshot,
+            specs,
             settings,
             limits,
             clock,
@@ -121,9 +139,11 @@ impl Statsig {
             sdk_info,
             record,
             logging,
+            #[cfg(feature = "net")]
+            networking,
+            #[cfg(any(feature = "net", feature = "logger"))]
+            runtime,
         } = parts;
-        logging.specs_changed(&snapshot);
-        let specs = SnapshotStore::new(snapshot);
         Self {
             inner: Arc::new(Inner {
                 specs,
@@ -136,6 +156,10 @@ impl Statsig {
                 sdk_info,
                 record,
                 logging,
+                #[cfg(feature = "net")]
+                networking,
+                #[cfg(any(feature = "net", feature = "logger"))]
+                runtime,
             }),
         }
     }

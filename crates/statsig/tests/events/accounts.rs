@@ -16,10 +16,10 @@ fn works_without_a_runtime_and_after_shutdown() {
     let logged = Logged::new();
     let layer = logged.statsig.get_layer(&user(), "home_layer");
     assert!(logged.statsig.check_gate(&user(), "new_checkout"));
-    assert_eq!(logged.statsig.shutdown_blocking(LONG).delivered, 1);
+    assert_eq!(logged.statsig.shutdown_blocking(LONG).events.delivered, 1);
     assert!(logged.statsig.check_gate(&user(), "for_testers"), "checks go on");
     assert_eq!(layer.get_string("title", ""), "Test");
-    assert_eq!(logged.statsig.shutdown_blocking(LONG).delivered, 0);
+    assert_eq!(logged.statsig.shutdown_blocking(LONG).events.delivered, 0);
     assert_eq!(logged.sink.take().len(), 1, "and log nothing");
     assert!(logged.statsig.event_stats().is_balanced());
 }
@@ -32,7 +32,7 @@ async fn runs_on_the_callers_runtime() {
     logged.statsig.identify(&user());
     let report = logged.statsig.flush_events(LONG).await;
     assert_eq!((report.delivered, report.failed, report.pending), (1, 0, 0));
-    assert!(logged.statsig.shutdown(LONG).await.is_complete());
+    assert!(logged.statsig.shutdown(LONG).await.events.is_complete());
 }
 
 #[test]

@@ -1,0 +1,339 @@
+//! Options of where specs and ID lists come from.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use statsig_core::{ClientSdkInfo, Clock, DataStore, KeySchema, SnapshotStore, SpecSource, SpecStream};
+use statsig_net::id_lists::{IdListOptions, IdLists};
+use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
+use statsig_net::{
+    ClientIdentity, EndpointOptions, Network, NetworkEndpoint, NetworkOptions, ProxyConfig, SdkKey, SpecSources,
+    SpecSync, SpecsListener, SpecsUpdated, StoreWriter, SyncOptions,
+};
+use tokio::runtime::Handle;
+
+use super::StatsigBuilder;
+use crate::networking::{IdListPlan, Networking};
+
+/// A place where config specs come from, for the order of `initialize_sources` and
+/// `config_sync_sources`.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum DataSource {
+    /// The configured address: Statsig's servers, or a proxy in their place.
+    Network,
+    /// Statsig's own servers, whatever address is configured.
+    StatsigNetwork,
+    /// The data store of the options.
+    DataStore,
+    /// The bootstrap document of the options.
+    Bootstrap,
+    /// A file, watched for changes.
+    File(PathBuf),
+    /// Any other.
+    Custom(Arc<dyn SpecSource>),
+}
+
+impl std::fmt::Debug for DataSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Network => f.write_str("Network"),
+            Self::StatsigNetwork => f.write_str("StatsigNetwork"),
+            Self::DataStore => f.write_str("DataStore"),
+            Self::Bootstrap => f.write_str("Bootstrap"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Custom(source) => f.debug_tuple("Custom").field(&source.name()).finish(),
+        }
+    }
+}
+
+/// What the builder knows of the network.
+pub(super) struct NetworkChoices {
+    pub(super) key: Option<SdkKey>,
+    service_name: Option<String>,
+    options: NetworkOptions,
+    sync: SyncOptions,
+    id_lists: bool,
+    id_list_options: IdListOptions,
+    data_store: Option<Arc<dyn DataStore>>,
+    schema: KeySchema,
+    fallback: bool,
+    initialize_sources: Option<Vec<DataSource>>,
+    config_sync_sources: Option<Vec<DataSource>>,
+    streams: Vec<Arc<dyn SpecStream>>,
+    last_known_good: Option<PathBuf>,
+    on_update: Option<SpecsListener>,
+}
+
+impl Default for NetworkChoices {
+    fn default() -> Self {
+        Self {
+            key: None,
+            service_name: None,
+            options: NetworkOptions::default(),
+            sync: SyncOptions::default(),
+            id_lists: true,
+            id_list_options: IdListOptions::default(),
+            data_store: None,
+            schema: KeySchema::default(),
+            fallback: false,
+            initialize_sources: None,
+            config_sync_sources: None,
+            streams: Vec::new(),
+            last_known_good: None,
+            on_update: None,
+        }
+    }
+}
+
+/// What the rest of the builder has to say.
+pub(super) struct Surroundings<'a> {
+    pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) bootstrap: Option<&'a [u8]>,
+    pub(super) local_mode: bool,
+    pub(super) limits: statsig_core::CompileLimits,
+}
+
+impl NetworkChoices {
+    /// Whether specs may come from anywhere but a bootstrap document.
+    pub(super) fn has_sources(&self) -> bool {
+        self.key.is_some() || self.data_store.is_some() || self.initialize_sources.is_some() || !self.streams.is_empty()
+    }
+
+    /// The addresses and connections, if there is a key to use them with.
+    pub(super) fn network(
+        &self,
+        sdk: &mut ClientSdkInfo,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Option<Network>, statsig_net::Error> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let mut identity = ClientIdentity::new(key.clone())?.with_sdk(&sdk.sdk_type, &sdk.sdk_version)?;
+        if let Some(service) = &self.service_name {
+            identity = identity.with_service_name(service)?;
+        }
+        identity.session_id().clone_into(&mut sdk.session_id);
+        Network::new(self.options.clone(), identity, Arc::clone(clock)).map(Some)
+    }
+
+    /// Sets up synchronisation, which begins with `initialize`. What contradicts itself goes to
+    /// `problems`.
+    pub(super) fn start(
+        self,
+        network: Option<&Network>,
+        around: &Surroundings<'_>,
+        store: &Arc<SnapshotStore>,
+        listener: impl Fn() + Send + Sync + 'static,
+        runtime: &Handle,
+        problems: &mut Vec<String>,
+    ) -> Networking {
+        let network = network.filter(|_| !around.local_mode);
+        let sources = self.sources(network, around, problems);
+        let (own, init_timeout) = (self.on_update, self.sync.init_timeout);
+        let mut sync = self.sync;
+        sync.local_mode =
+            around.local_mode || network.is_none() && self.data_store.is_none() && self.streams.is_empty();
+        sync.limits = around.limits;
+        sync.sdk_key = self.key;
+        sync.on_update = Some(Arc::new(move |updated: &SpecsUpdated| {
+            listener();
+            if let Some(own) = &own {
+                own(updated);
+            }
+        }));
+        let sync = SpecSync::start(sync, Arc::clone(store), sources, Arc::clone(around.clock), runtime);
+        let id_lists = network.filter(|_| self.id_lists).map(|network| IdListPlan {
+            lists: Arc::new(IdLists::new()),
+            source: Arc::new(network.id_list_source(self.fallback)),
+            options: self.id_list_options,
+        });
+        Networking::new(sync, id_lists, init_timeout, runtime.clone())
+    }
+
+    fn sources(&self, network: Option<&Network>, around: &Surroundings<'_>, problems: &mut Vec<String>) -> SpecSources {
+        let clock = around.clock;
+        let store = self.data_store.as_ref().zip(self.key.as_ref());
+        let store =
+            store.map(|(store, key)| DataStoreSpecSource::new(Arc::clone(store), key, self.schema, Arc::clone(clock)));
+        if self.data_store.is_some() && store.is_none() {
+            problems.push("a data store needs `sdk_key`: its entries are named by the key".to_owned());
+        }
+        let bootstrap = around.bootstrap.map(|document| {
+            Arc::new(BootstrapSpecSource::new(document.to_vec(), Arc::clone(clock))) as Arc<dyn SpecSource>
+        });
+        let own: Option<Arc<dyn SpecSource>> = network.map(|network| Arc::new(network.spec_source()) as _);
+        let fallback: Option<Arc<dyn SpecSource>> =
+            network.and_then(Network::fallback_spec_source).map(|source| Arc::new(source) as _);
+        let mut sources = SpecSources::new();
+        let mut find = |wanted: &DataSource, sources: &mut SpecSources| -> Option<Arc<dyn SpecSource>> {
+            let found = match wanted {
+                DataSource::Network => own.clone(),
+                DataSource::StatsigNetwork => fallback.clone().or_else(|| own.clone()),
+                DataSource::DataStore => store.clone().map(|store| Arc::new(store) as _),
+                DataSource::Bootstrap => bootstrap.clone(),
+                DataSource::File(path) => {
+                    let file = FileSpecSource::new(path, Arc::clone(clock));
+                    if !around.local_mode {
+                        sources.streams.push(Arc::new(file.stream()));
+                    }
+                    Some(Arc::new(file) as _)
+                }
+                DataSource::Custom(source) => Some(Arc::clone(source)),
+            };
+            let on_network = matches!(wanted, DataSource::Network | DataSource::StatsigNetwork);
+            if found.is_none() && !(on_network && around.local_mode) {
+                problems.push(format!("the source {wanted:?} is listed, but not configured"));
+            }
+            found
+        };
+        let usual = [DataSource::DataStore, DataSource::Bootstrap, DataSource::Network];
+        let is_there = |source: &DataSource| match source {
+            DataSource::DataStore => store.is_some(),
+            DataSource::Bootstrap => bootstrap.is_some(),
+            _ => own.is_some(),
+        };
+        let usual = |with_bootstrap: bool| -> Vec<DataSource> {
+            let wanted =
+                |source: &&DataSource| is_there(source) && (with_bootstrap || !matches!(source, DataSource::Bootstrap));
+            usual.iter().filter(wanted).cloned().collect()
+        };
+        let initial = self.initialize_sources.clone().unwrap_or_else(|| usual(true));
+        sources.initial = initial.iter().filter_map(|wanted| find(wanted, &mut sources)).collect();
+        let polled = self.config_sync_sources.clone().unwrap_or_else(|| usual(false));
+        sources.polled = polled.iter().filter_map(|wanted| find(wanted, &mut sources)).collect();
+        sources.fallback = fallback.filter(|_| self.fallback);
+        sources.streams.extend(self.streams.iter().cloned());
+        if let (Some(store), Some(data_store), Some(key)) = (&store, &self.data_store, &self.key) {
+            if !around.local_mode {
+                sources.streams.push(Arc::new(store.stream()));
+            }
+            sources.write_back = Some(StoreWriter::new(Arc::clone(data_store), key, self.schema));
+        }
+        if let (Some(folder), Some(key)) = (&self.last_known_good, &self.key) {
+            sources.last_known_good = Some(LastKnownGood::new(folder, key));
+        }
+        sources
+    }
+}
+
+impl StatsigBuilder {
+    /// The server secret key, `secret-…`. With it, specs come from Statsig's servers once
+    /// [`initialize`](crate::Statsig::initialize) is called, and events go there. Shown nowhere.
+    pub fn sdk_key(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.network.key = Some(SdkKey::new(key));
+        self
+    }
+
+    /// The base of all addresses, such as `https://statsig.example.com/v1`, for a proxy in place of
+    /// Statsig's servers.
+    pub fn api(mut self, base: impl Into<String>) -> Self {
+        self.network.options.endpoints.api = Some(base.into());
+        self
+    }
+
+    /// All addresses at once; replaces [`api`](Self::api).
+    pub fn endpoints(mut self, endpoints: EndpointOptions) -> Self {
+        self.network.options.endpoints = endpoints;
+        self
+    }
+
+    /// A forward proxy for one endpoint, or for all.
+    pub fn proxy_config(mut self, endpoint: NetworkEndpoint, config: ProxyConfig) -> Self {
+        if endpoint == NetworkEndpoint::DownloadConfigSpecs || endpoint == NetworkEndpoint::All {
+            self.network.sync.stream = (&config).into();
+        }
+        self.network.options.endpoints.proxies.insert(endpoint, config);
+        self
+    }
+
+    /// Timeouts, sizes, TLS and proxies of requests; replaces addresses that were set before.
+    pub fn network_options(mut self, options: NetworkOptions) -> Self {
+        self.network.options = options;
+        self
+    }
+
+    /// The name of this service, for the vendor's and the proxy's statistics.
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.network.service_name = Some(name.into());
+        self
+    }
+
+    /// Whether Statsig's own servers are asked when a configured address fails (default: no).
+    pub fn fallback_to_statsig_api(mut self, fallback: bool) -> Self {
+        self.network.fallback = fallback;
+        self
+    }
+
+    /// A store that processes share: asked before the network, told of what the network brought.
+    pub fn data_store(mut self, store: Arc<dyn DataStore>) -> Self {
+        self.network.data_store = Some(store);
+        self
+    }
+
+    /// How entries of the data store are named (default: by a hash of the key).
+    pub fn data_store_key_schema(mut self, schema: KeySchema) -> Self {
+        self.network.schema = schema;
+        self
+    }
+
+    /// Where specs come from at start, best first (default: data store, bootstrap, network, as far
+    /// as they are configured).
+    pub fn initialize_sources(mut self, sources: impl IntoIterator<Item = DataSource>) -> Self {
+        self.network.initialize_sources = Some(sources.into_iter().collect());
+        self
+    }
+
+    /// Where polls ask, best first (default: data store, network, as far as they are configured).
+    pub fn config_sync_sources(mut self, sources: impl IntoIterator<Item = DataSource>) -> Self {
+        self.network.config_sync_sources = Some(sources.into_iter().collect());
+        self
+    }
+
+    /// One more stream that tells of new specs by itself.
+    pub fn spec_stream(mut self, stream: Arc<dyn SpecStream>) -> Self {
+        self.network.streams.push(stream);
+        self
+    }
+
+    /// Keeps the newest accepted specs in a folder, as the last source of the next start.
+    pub fn last_known_good(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.network.last_known_good = Some(folder.into());
+        self
+    }
+
+    /// Longest time that `initialize` waits (default: 10 s); loading goes on beyond it.
+    pub fn init_timeout(mut self, timeout: Duration) -> Self {
+        self.network.sync.init_timeout = Some(timeout);
+        self
+    }
+
+    /// At start, ask the next source as well after so long without an answer (default: never).
+    pub fn hedge_after(mut self, after: Duration) -> Self {
+        self.network.sync.hedge_after = Some(after);
+        self
+    }
+
+    /// Pause between polls for specs: 1 s or more (default: 10 s).
+    pub fn specs_sync_interval(mut self, interval: Duration) -> Self {
+        self.network.sync.poll_interval = interval;
+        self
+    }
+
+    /// Pause between rounds for ID lists: 1 s or more (default: 60 s).
+    pub fn id_lists_sync_interval(mut self, interval: Duration) -> Self {
+        self.network.id_list_options.interval = interval;
+        self
+    }
+
+    /// Whether ID lists are fetched (default: yes).
+    pub fn enable_id_lists(mut self, enable: bool) -> Self {
+        self.network.id_lists = enable;
+        self
+    }
+
+    /// Calls back with specs that came into force, from a background task; should return soon.
+    pub fn rules_updated_callback(mut self, callback: impl Fn(&SpecsUpdated) + Send + Sync + 'static) -> Self {
+        self.network.on_update = Some(Arc::new(callback));
+        self
+    }
+}

@@ -1,0 +1,185 @@
+//! Beginning and end, and how it goes in between.
+
+use std::time::Duration;
+
+#[cfg(feature = "logger")]
+use statsig_logger::{EventStats, FlushReport};
+#[cfg(feature = "net")]
+use statsig_net::{InitializeDetails, SyncHealth, SyncReport, id_lists::IdListReport};
+
+use super::Statsig;
+
+/// What a shutdown came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// What became of the events that were pending.
+    #[cfg(feature = "logger")]
+    pub events: FlushReport,
+}
+
+/// How a client is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// Specs: where from, how old, what failed. `None` for a client that only has a bootstrap
+    /// document.
+    #[cfg(feature = "net")]
+    pub specs: Option<SyncHealth>,
+    /// The last round of ID lists; `None` before the first and without ID lists.
+    #[cfg(feature = "net")]
+    pub id_lists: Option<IdListReport>,
+    /// The accounts of events.
+    #[cfg(feature = "logger")]
+    pub events: EventStats,
+}
+
+/// How much longer than a call's own limit a thread waits for it.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Statsig {
+    /// Runs `work` on the client's runtime, whatever drives the caller; `None` if it has none or the
+    /// runtime has ended.
+    async fn in_background<R: Send + 'static, F: Future<Output = R> + Send + 'static>(
+        &self,
+        work: impl FnOnce(Self) -> F,
+    ) -> Option<R> {
+        let runtime = self.inner.runtime.as_ref()?;
+        runtime.handle().spawn(work(self.clone())).await.ok()
+    }
+
+    /// The same for a thread without a runtime; `None` also if it takes longer than `within`.
+    fn blocking<R: Send + 'static, F: Future<Output = R> + Send + 'static>(
+        &self,
+        within: Option<Duration>,
+        work: impl FnOnce(Self) -> F,
+    ) -> Option<R> {
+        let runtime = self.inner.runtime.as_ref()?;
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let work = work(self.clone());
+        runtime.handle().spawn(async move { sender.send(work.await) });
+        match within {
+            // A little longer than the work's own limit, in case that nothing drives the runtime.
+            Some(within) => receiver.recv_timeout(within.saturating_add(GRACE)).ok(),
+            None => receiver.recv().ok(),
+        }
+    }
+
+    /// Ends the background work within a time: delivers pending events and gives up the rest, stops
+    /// polling.
+    ///
+    /// Checks go on answering from memory, and log nothing any more. A second call waits for the
+    /// first.
+    ///
+    /// # Cancel safety
+    /// The shutdown goes on.
+    pub async fn shutdown(&self, within: Duration) -> ShutdownReport {
+        self.in_background(move |client| async move { client.end(within).await }).await.unwrap_or_default()
+    }
+
+    /// Like [`shutdown`](Self::shutdown), for threads without a runtime. Blocks the thread.
+    ///
+    /// Do not call it on a thread that drives the runtime which the client uses.
+    pub fn shutdown_blocking(&self, within: Duration) -> ShutdownReport {
+        self.blocking(Some(within), move |client| async move { client.end(within).await }).unwrap_or_default()
+    }
+
+    async fn end(&self, within: Duration) -> ShutdownReport {
+        let network = async {
+            #[cfg(feature = "net")]
+            if let Some(network) = &self.inner.networking {
+                network.shutdown(within).await;
+            }
+        };
+        let events = async {
+            #[cfg(feature = "logger")]
+            if let Some(logger) = self.inner.logging.logger() {
+                return ShutdownReport { events: logger.shutdown(within).await };
+            }
+            ShutdownReport::default()
+        };
+        tokio::join!(network, events).1
+    }
+
+    /// How the client is: age of the data, failures, what became of events. Cheap enough for a
+    /// health check that is asked every second.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        #[cfg(feature = "net")]
+        let (specs, id_lists) = match self.inner.networking.as_ref().map(crate::networking::Networking::health) {
+            Some((specs, id_lists)) => (Some(specs), id_lists),
+            None => (None, None),
+        };
+        Health {
+            #[cfg(feature = "net")]
+            specs,
+            #[cfg(feature = "net")]
+            id_lists,
+            #[cfg(feature = "logger")]
+            events: self.event_stats(),
+        }
+    }
+}
+
+#[cfg(feature = "net")]
+impl Statsig {
+    /// Loads specs, and keeps them up to date in the background from then on.
+    ///
+    /// Waits until specs are in force, or all sources have failed, or the `init_timeout` is over.
+    /// Never fails: the details tell of every source that was asked, how long it took, and why it
+    /// failed. Checks before and meanwhile answer from what there is. A second call waits for the
+    /// first and tells the same.
+    ///
+    /// Needs no particular runtime.
+    ///
+    /// # Cancel safety
+    /// Loading goes on.
+    pub async fn initialize(&self) -> InitializeDetails {
+        self.in_background(|client| async move { client.load().await }).await.unwrap_or_default()
+    }
+
+    /// Like [`initialize`](Self::initialize), for threads without a runtime. Blocks the thread.
+    ///
+    /// Do not call it on a thread that drives the runtime which the client uses.
+    #[must_use]
+    pub fn initialize_blocking(&self) -> InitializeDetails {
+        self.blocking(None, |client| async move { client.load().await }).unwrap_or_default()
+    }
+
+    async fn load(&self) -> InitializeDetails {
+        match &self.inner.networking {
+            Some(networking) => networking.initialize(&self.inner.specs).await,
+            None => InitializeDetails::default(),
+        }
+    }
+
+    /// Waits until there are specs, from wherever they come; `false` if the time is up before.
+    pub async fn ready(&self, within: Duration) -> bool {
+        let waited = self.in_background(move |client| async move {
+            match &client.inner.networking {
+                Some(networking) => networking.ready(within).await,
+                None => client.inner.specs.holds_specs(),
+            }
+        });
+        waited.await.unwrap_or_else(|| self.inner.specs.holds_specs())
+    }
+
+    /// Asks the polled sources for newer specs now. `None` if the client has none.
+    pub async fn sync_now(&self) -> Option<SyncReport> {
+        self.in_background(|client| async move { Some(client.inner.networking.as_ref()?.sync_now().await) }).await?
+    }
+
+    /// Skips regular polls until [`start_polling`](Self::start_polling).
+    pub fn pause_polling(&self) {
+        if let Some(networking) = &self.inner.networking {
+            networking.set_polling(false);
+        }
+    }
+
+    /// Ends [`pause_polling`](Self::pause_polling).
+    pub fn start_polling(&self) {
+        if let Some(networking) = &self.inner.networking {
+            networking.set_polling(true);
+        }
+    }
+}

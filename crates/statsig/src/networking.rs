@@ -1,0 +1,87 @@
+//! Between the client's calls and the synchronisation of specs and ID lists.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use statsig_core::{IdListLookup, IdListSource, SnapshotStore};
+use statsig_net::id_lists::{IdListOptions, IdListReport, IdListSync, IdLists};
+use statsig_net::{InitializeDetails, SpecSync, SyncHealth, SyncReport};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
+
+/// How ID lists will be fetched.
+pub(crate) struct IdListPlan {
+    pub(crate) lists: Arc<IdLists>,
+    pub(crate) source: Arc<dyn IdListSource>,
+    pub(crate) options: IdListOptions,
+}
+
+/// Specs and ID lists of a client.
+pub(crate) struct Networking {
+    sync: SpecSync,
+    plan: Option<IdListPlan>,
+    id_lists: OnceLock<IdListSync>,
+    init_timeout: Option<Duration>,
+    runtime: Handle,
+}
+
+impl Networking {
+    pub(crate) fn new(
+        sync: SpecSync,
+        plan: Option<IdListPlan>,
+        init_timeout: Option<Duration>,
+        runtime: Handle,
+    ) -> Self {
+        Self { sync, plan, id_lists: OnceLock::new(), init_timeout, runtime }
+    }
+
+    /// The lists that conditions are to look into.
+    pub(crate) fn lookup(&self) -> Option<Arc<dyn IdListLookup>> {
+        self.plan.as_ref().map(|plan| Arc::clone(&plan.lists) as Arc<dyn IdListLookup>)
+    }
+
+    pub(crate) async fn initialize(&self, store: &SnapshotStore) -> InitializeDetails {
+        let begun = Instant::now();
+        let mut details = self.sync.initialize().await;
+        let Some(plan) = &self.plan else { return details };
+        let id_lists = self.id_lists.get_or_init(|| {
+            IdListSync::start(plan.options.clone(), Arc::clone(&plan.lists), Arc::clone(&plan.source), &self.runtime)
+        });
+        // Only a project that asks for lists has to wait for them.
+        if store.load().ruleset().meta().id_lists.is_empty() {
+            return details;
+        }
+        let report = match self.init_timeout {
+            Some(limit) => timeout_at(begun + limit, id_lists.sync_now()).await.ok(),
+            None => Some(id_lists.sync_now().await),
+        };
+        details.is_id_list_ready = Some(report.is_some_and(|report| report.success && report.failed.is_empty()));
+        details.duration = begun.elapsed();
+        details
+    }
+
+    pub(crate) async fn ready(&self, within: Duration) -> bool {
+        self.sync.ready(within).await
+    }
+
+    pub(crate) async fn sync_now(&self) -> SyncReport {
+        self.sync.sync_now().await
+    }
+
+    pub(crate) fn set_polling(&self, polling: bool) {
+        if polling { self.sync.resume_polling() } else { self.sync.pause_polling() }
+    }
+
+    pub(crate) fn health(&self) -> (SyncHealth, Option<IdListReport>) {
+        (self.sync.health(), self.id_lists.get().map(IdListSync::last_report))
+    }
+
+    pub(crate) async fn shutdown(&self, within: Duration) {
+        let lists = async {
+            if let Some(id_lists) = self.id_lists.get() {
+                id_lists.shutdown(within).await;
+            }
+        };
+        tokio::join!(self.sync.shutdown(within), lists);
+    }
+}
