@@ -65,7 +65,7 @@ impl StatsigBuilder {
         self
     }
 
-    /// Longest time that an event waits for its batch: 10 ms or more (default: 60 s).
+    /// Longest time that an event waits for its batch: 10 ms to a day (default: 60 s).
     pub fn event_flush_interval(mut self, interval: Duration) -> Self {
         self.logging.options.pipeline.batch_interval = interval;
         self
@@ -132,8 +132,9 @@ impl StatsigBuilder {
         self
     }
 
-    /// The tokio runtime for background work, with timers enabled. Default: the one in which
-    /// `build` is called; outside of any, a thread of the client's own.
+    /// The tokio runtime for background work, with timers enabled. It should outlive the client:
+    /// when it ends, nothing is delivered any more. Default: the one in which `build` is called;
+    /// outside of any, a thread of the client's own.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.logging.runtime = Some(runtime);
         self

@@ -122,8 +122,8 @@ impl Statsig {
             record,
             logging,
         } = parts;
-        logging.specs_changed(&snapshot);
         let specs = SnapshotStore::new(snapshot);
+        logging.specs_changed(&specs);
         Self {
             inner: Arc::new(Inner {
                 specs,
@@ -151,7 +151,7 @@ impl Statsig {
         let update = SpecUpdate::new(specs.into(), SpecSourceKind::Bootstrap, received_at_ms);
         let outcome = self.inner.specs.apply(&update, &self.inner.limits)?;
         if outcome == UpdateOutcome::Applied {
-            self.inner.logging.specs_changed(&self.inner.specs.load());
+            self.inner.logging.specs_changed(&self.inner.specs);
         }
         Ok(outcome)
     }

@@ -114,6 +114,26 @@ fn a_shutdown_that_cannot_deliver_ends_in_time_and_says_so() {
 }
 
 #[test]
+fn a_runtime_that_ended_delivers_nothing_and_the_reports_say_so() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let logged = Logged::with(specs(|_| ()), |builder| builder.runtime(runtime.handle().clone()));
+    logged.statsig.identify(&user());
+    drop(runtime);
+    logged.statsig.identify(&user());
+    for report in [logged.statsig.flush_events_blocking(LONG), logged.statsig.shutdown_blocking(LONG)] {
+        assert_eq!((report.delivered, report.pending, report.is_complete()), (0, 2, false));
+    }
+    assert!(logged.statsig.event_stats().is_balanced());
+}
+
+#[test]
+fn a_shutdown_may_take_for_ever() {
+    let logged = Logged::new();
+    logged.statsig.identify(&user());
+    assert_eq!(logged.statsig.shutdown_blocking(Duration::MAX).delivered, 1);
+}
+
+#[test]
 fn accounts_are_exact_under_load() {
     let logged = Logged::with(specs(|_| ()), |builder| builder.event_queue_bounds(2_000, 4 << 20));
     std::thread::scope(|scope| {

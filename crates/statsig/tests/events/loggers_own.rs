@@ -117,6 +117,71 @@ fn observers_reporters_and_callbacks_that_panic_harm_nothing() {
 }
 
 #[test]
+fn the_observer_hears_of_it_whatever_the_interval() {
+    struct Hears(Mutex<std::sync::mpsc::Sender<u64>>);
+    impl Observer for Hears {
+        fn increment(&self, name: &str, by: u64, _: &[Tag<'_>]) {
+            if name == "events_deduped_count" {
+                self.0.lock().unwrap().send(by).unwrap();
+            }
+        }
+    }
+    let (sender, heard) = std::sync::mpsc::channel();
+    let logged = Logged::with(specs(|_| ()), |builder| {
+        builder.event_flush_interval(Duration::ZERO).observer(Arc::new(Hears(Mutex::new(sender))))
+    });
+    (0..2).for_each(|_| drop(logged.statsig.get_feature_gate(&user(), "new_checkout")));
+    assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Ok(1));
+}
+
+#[test]
+fn a_shutdown_does_not_wait_for_a_reporter_that_hangs() {
+    struct Hangs;
+    #[async_trait::async_trait]
+    impl ErrorReporter for Hangs {
+        async fn report(&self, _: &ErrorReport) -> Result<(), SinkError> {
+            std::future::pending().await
+        }
+    }
+    let builder = Statsig::builder().bootstrap(specs(|_| ())).event_sink(Arc::new(Refusing));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let statsig = builder.error_reporter(Arc::new(Hangs)).build().unwrap();
+        statsig.identify(&user());
+        let begin = tokio::time::Instant::now();
+        let report = statsig.shutdown(Duration::from_secs(3)).await;
+        assert_eq!((report.failed, report.pending), (1, 0));
+        assert!(begin.elapsed() <= Duration::from_millis(3_010), "{:?}", begin.elapsed());
+    });
+}
+
+#[test]
+fn after_a_shutdown_events_are_counted_and_no_longer_reported() {
+    let reports = Arc::new(Reports::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let logged = Logged::with(specs(|_| ()), |builder| builder.error_reporter(reports.clone()));
+        let _ = logged.statsig.shutdown(Duration::from_secs(3)).await;
+        logged.statsig.identify(&user());
+        tokio::time::advance(Duration::from_secs(120)).await;
+        let _ = logged.statsig.flush_events(Duration::from_secs(3)).await;
+        assert_eq!(logged.statsig.event_stats().dropped.get(statsig::DropCause::Shutdown), 1);
+    });
+    assert_eq!(reports.0.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn long_names_of_unknown_gates_count_against_the_memory() {
+    let logged = Logged::with(specs(|_| ()), |builder| builder.event_queue_bounds(1_000, 1 << 20));
+    let long = "x".repeat(100_000);
+    for at in 0..100 {
+        assert!(!logged.statsig.check_gate(&user(), &format!("{at}{long}")));
+    }
+    let stats = logged.statsig.event_stats();
+    assert_eq!((stats.pending, stats.dropped.get(statsig::DropCause::QueueBytes)), (10, 90));
+}
+
+#[test]
 fn each_attempt_calls_back() {
     let (sender, attempts) = std::sync::mpsc::channel();
     let fails = AtomicBool::new(true);
