@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use statsig_core::{ErrorReport, ErrorReporter, FlushType, Observer};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::{EventLogger, ExposureCounts};
 use crate::ledger::{DropCause, EventStats};
@@ -172,8 +172,18 @@ fn figures(logger: &EventLogger) -> Told {
     Told { events: logger.stats(), exposures: logger.exposure_counts(), now_ms }
 }
 
-/// The background task; ends with the logger, or when it is shut down.
-pub(super) async fn run(logger: Weak<EventLogger>) {
+/// The background task, again if it panics; ends with the logger, or when it is shut down.
+pub(super) async fn supervise(logger: Weak<EventLogger>) {
+    while let Err(error) = tokio::spawn(run(logger.clone())).await {
+        if !error.is_panic() {
+            return;
+        }
+        tracing::error!("the task that looks after events panicked, and is started again");
+        sleep(TURN).await;
+    }
+}
+
+async fn run(logger: Weak<EventLogger>) {
     let Some(every) = logger.upgrade().map(|logger| logger.housekeeping.counters_every) else { return };
     let mut turns = interval(TURN.min(every));
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);

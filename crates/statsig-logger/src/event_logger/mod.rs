@@ -168,7 +168,7 @@ impl EventLogger {
             housekeeping,
             clock,
         });
-        runtime.spawn(housekeeping::run(Arc::downgrade(&logger)));
+        runtime.spawn(housekeeping::supervise(Arc::downgrade(&logger)));
         logger
     }
 

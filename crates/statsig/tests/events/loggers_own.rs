@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use statsig::{
-    CustomEvent, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, FixedClock, Observer, SinkError, Statsig,
-    Tag,
+    Clock, CustomEvent, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, FixedClock, Observer, SinkError,
+    Statsig, Tag,
 };
 
 use crate::support::{Logged, NOW, specs, user};
@@ -132,6 +132,39 @@ fn the_observer_hears_of_it_whatever_the_interval() {
     });
     (0..2).for_each(|_| drop(logged.statsig.get_feature_gate(&user(), "new_checkout")));
     assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_go_on_after_a_panic() {
+    struct Broken(Arc<AtomicBool>);
+    impl Clock for Broken {
+        fn now_ms(&self) -> i64 {
+            assert!(!self.0.swap(false, Ordering::Relaxed), "as the test wants it");
+            NOW
+        }
+    }
+    let (breaks, metrics) = (Arc::new(AtomicBool::new(false)), Arc::new(Metrics::default()));
+    let clock = Arc::new(Broken(Arc::clone(&breaks)));
+    let logged = Logged::with(specs(|_| ()), |builder| builder.clock(clock).observer(metrics.clone()));
+    let hears_of = async |events: u64| {
+        for _ in 0..120 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if metrics.of("events_deduped_count") == events {
+                return;
+            }
+        }
+        panic!("nothing was heard");
+    };
+    (0..2).for_each(|_| drop(logged.statsig.get_feature_gate(&user(), "new_checkout")));
+    hears_of(1).await;
+    // With nothing left to be cut, only the metrics ask for the time.
+    assert!(logged.statsig.flush_events(Duration::from_secs(60)).await.is_complete());
+    breaks.store(true, Ordering::Relaxed);
+    while breaks.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    drop(logged.statsig.get_feature_gate(&user(), "new_checkout"));
+    hears_of(2).await;
 }
 
 #[test]
