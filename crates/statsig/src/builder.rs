@@ -166,8 +166,13 @@ impl StatsigBuilder {
     /// When an option is missing or wrong, or the specs cannot be used. Parts of the specs that
     /// cannot be used are no error: see [`Statsig::problems`].
     pub fn build(self) -> Result<Statsig, Error> {
-        let Some(document) = self.bootstrap else {
-            let problems = vec!["no config specs: call `bootstrap` with the JSON of a project".to_owned()];
+        let mut problems = Vec::new();
+        if self.bootstrap.is_none() {
+            problems.push("no config specs: call `bootstrap` with the JSON of a project".to_owned());
+        }
+        #[cfg(feature = "logger")]
+        self.logging.check(&mut problems);
+        let Some(document) = self.bootstrap.filter(|_| problems.is_empty()) else {
             return Err(Error::Misconfigured(Misconfiguration { problems }));
         };
         let ruleset = Ruleset::compile_with(&document, &self.limits)?;

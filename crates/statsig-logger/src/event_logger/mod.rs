@@ -28,6 +28,8 @@ mod json;
 mod logged_event;
 mod non_exposed;
 mod options;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -69,7 +71,8 @@ const MOST_WARNED: usize = 1_000;
 /// sampled as the project asks (`…#sampling`), and everything else goes through an
 /// [`EventPipeline`].
 ///
-/// Dropping it without [`shutdown`](Self::shutdown) gives up what is pending.
+/// Dropping it without [`shutdown`](Self::shutdown) gives up what is pending, or leaves it to the
+/// spool.
 pub struct EventLogger {
     clock: Arc<dyn Clock>,
     dedupe: ExposureDedupe,
@@ -296,7 +299,8 @@ impl EventLogger {
 
     fn warn_of_name(&self, name: &str) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.len() < MOST_WARNED && warned.insert(name.to_owned()) {
+        if warned.len() < MOST_WARNED && !warned.contains(name) {
+            warned.insert(name.to_owned());
             tracing::warn!(
                 event = name,
                 r"Statsig's servers drop events whose name contains any of \ [ ] {{ }} < > # = ; & $ % |, NUL or a line break"

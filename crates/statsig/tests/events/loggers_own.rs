@@ -116,24 +116,6 @@ fn observers_reporters_and_callbacks_that_panic_harm_nothing() {
     assert_eq!(logged.sink.take().len(), 2);
 }
 
-#[test]
-fn the_observer_hears_of_it_whatever_the_interval() {
-    struct Hears(Mutex<std::sync::mpsc::Sender<u64>>);
-    impl Observer for Hears {
-        fn increment(&self, name: &str, by: u64, _: &[Tag<'_>]) {
-            if name == "events_deduped_count" {
-                self.0.lock().unwrap().send(by).unwrap();
-            }
-        }
-    }
-    let (sender, heard) = std::sync::mpsc::channel();
-    let logged = Logged::with(specs(|_| ()), |builder| {
-        builder.event_flush_interval(Duration::ZERO).observer(Arc::new(Hears(Mutex::new(sender))))
-    });
-    (0..2).for_each(|_| drop(logged.statsig.get_feature_gate(&user(), "new_checkout")));
-    assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Ok(1));
-}
-
 #[tokio::test(start_paused = true)]
 async fn metrics_go_on_after_a_panic() {
     struct Broken(Arc<AtomicBool>);
@@ -256,4 +238,20 @@ fn nothing_is_kept_in_local_mode_or_with_logging_off() {
         assert_eq!(logged.events(), Vec::<serde_json::Value>::new());
         assert_eq!(logged.statsig.event_stats(), statsig::EventStats::default());
     }
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused_all_at_once() {
+    let builder = Statsig::builder()
+        .event_queue_size(0)
+        .retry_queue_size(0)
+        .event_queue_bounds(0, 0)
+        .exposure_dedupe_max_keys(0)
+        .event_flush_interval(Duration::MAX);
+    let Err(statsig::Error::Misconfigured(found)) = builder.build() else { panic!("it was built") };
+    let named = |option: &str| found.problems().iter().filter(|problem| problem.contains(option)).count();
+    let options =
+        ["bootstrap", "event_queue_size", "retry_queue_size", "event_queue_bounds", "exposure_dedupe_max_keys"];
+    assert_eq!(options.map(named), [1, 1, 1, 2, 1], "{found}");
+    assert_eq!((named("event_flush_interval"), found.problems().len()), (1, 7));
 }
