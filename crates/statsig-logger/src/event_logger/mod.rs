@@ -257,7 +257,7 @@ impl EventLogger {
     /// logged later is only counted.
     ///
     /// # Cancel safety
-    /// The shutdown goes on.
+    /// The shutdown goes on, but its last metrics and reports are not made.
     pub async fn shutdown(&self, within: Duration) -> FlushReport {
         self.push_counters();
         let begin = Instant::now();
