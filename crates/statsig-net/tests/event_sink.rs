@@ -67,7 +67,7 @@ async fn requests_say_what_they_hold() {
     let expected = serde_json::json!({
         "events": [{"eventName": "a"}, {"eventName": "b"}],
         "statsigMetadata": {"sdkType": "rust-server-oss", "sdkVersion": env!("CARGO_PKG_VERSION"), "sessionID": session,
-            "languageVersion": "3.14", "service_name": "tests", "flushingIntervalMs": 60_000, "batchSize": 500},
+            "languageVersion": "3.14", "service_name": "tests", "flushingIntervalMs": 60_000, "batchSize": 500, "flushType": "scheduled:max_time"},
     });
     assert_eq!(body.to_string(), expected.to_string());
 

@@ -32,7 +32,7 @@ fn main() {
         resident.push(resident_kib());
         from = to;
     }
-    let report = statsig.shutdown_blocking(Duration::from_secs(60));
+    let report = statsig.shutdown_blocking(Duration::from_secs(60)).events;
     let lost = statsig.event_stats().dropped.total() + report.failed;
     let ratios: Vec<f64> = resident.iter().map(|kib| kib / resident[0]).collect();
     say(&format!("resident KiB {resident:.0?}, ratio to the first {ratios:.3?}; {lost} lost\n"));

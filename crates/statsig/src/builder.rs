@@ -202,6 +202,8 @@ impl StatsigBuilder {
     /// no error: see [`Statsig::problems`].
     pub fn build(self) -> Result<Statsig, Error> {
         let mut problems = Vec::new();
+        #[cfg(feature = "logger")]
+        self.logging.check(&mut problems);
         let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         let snapshot = match &self.bootstrap {
             Some(document) => match Ruleset::compile_with(document, &self.limits) {
@@ -273,7 +275,7 @@ impl StatsigBuilder {
         };
         #[cfg(not(feature = "logger"))]
         let logging = Logging::default();
-        logging.specs_changed(&specs.load());
+        logging.specs_changed(&specs);
         #[cfg(feature = "net")]
         let networking = runtime.as_ref().filter(|_| needs_network).map(|runtime| {
             let around = network::Surroundings {

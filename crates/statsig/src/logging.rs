@@ -3,13 +3,17 @@
 //! The one place that knows both: without the feature `logger`, or with logging off, every method
 //! does nothing and a check costs no more than its evaluation.
 
-#[cfg(all(feature = "net", feature = "logger"))]
-use statsig_core::SnapshotStore;
-use statsig_core::{DynamicConfig, EvaluationContext, Experiment, FeatureGate, Layer, ResolvedParameter, Snapshot};
+use statsig_core::{
+    DynamicConfig, EvaluationContext, Experiment, FeatureGate, Layer, ResolvedParameter, SnapshotStore,
+};
 #[cfg(feature = "logger")]
 use statsig_logger::{EventLogger, ExposureOrigin, FlushReport, LayerWatch};
 #[cfg(feature = "logger")]
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use crate::options::Exposing;
 #[cfg(feature = "logger")]
@@ -18,21 +22,25 @@ use crate::runtime::BackgroundRuntime;
 /// How long pending events are delivered after the last handle of a client is gone.
 #[cfg(feature = "logger")]
 const FAREWELL: Duration = Duration::from_secs(3);
-/// How much longer than a call's own limit a thread waits for it.
+/// How much longer than a call's own limit a thread waits for it: as long as a disk that hangs may
+/// take at the end, and a little more.
 #[cfg(feature = "logger")]
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(3);
 
 /// The event logger of a client, if it has one.
 #[derive(Default)]
 pub(crate) struct Logging {
     #[cfg(feature = "logger")]
     on: Option<(Arc<EventLogger>, BackgroundRuntime)>,
+    /// Held while the settings of the specs in force are taken over.
+    #[cfg(feature = "logger")]
+    settings: Arc<Mutex<()>>,
 }
 
 impl Logging {
     #[cfg(feature = "logger")]
     pub(crate) fn new(logger: Arc<EventLogger>, runtime: BackgroundRuntime) -> Self {
-        Self { on: Some((logger, runtime)) }
+        Self { on: Some((logger, runtime)), settings: Arc::default() }
     }
 
     #[cfg(feature = "logger")]
@@ -59,9 +67,12 @@ impl Logging {
         self.on.is_some()
     }
 
-    pub(crate) fn specs_changed(&self, snapshot: &Snapshot) {
+    /// Takes over the settings of the specs in force.
+    pub(crate) fn specs_changed(&self, specs: &SnapshotStore) {
         if let Some(logger) = self.logger() {
-            logger.apply_project_settings(snapshot.ruleset().meta());
+            // Of two updates at once, the one that comes last here sees the later specs.
+            let _one_at_a_time = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+            logger.apply_project_settings(specs.load().ruleset().meta());
         }
     }
 
@@ -69,8 +80,10 @@ impl Logging {
     #[cfg(feature = "net")]
     pub(crate) fn listener(&self, specs: &Arc<SnapshotStore>) -> impl Fn() + Send + Sync + use<> {
         let (logger, specs) = (self.logger().cloned(), Arc::downgrade(specs));
+        let settings = Arc::clone(&self.settings);
         move || {
             if let (Some(logger), Some(specs)) = (&logger, specs.upgrade()) {
+                let _one_at_a_time = settings.lock().unwrap_or_else(PoisonError::into_inner);
                 logger.apply_project_settings(specs.load().ruleset().meta());
             }
         }
@@ -175,7 +188,8 @@ impl Logging {
         work: impl FnOnce(Arc<EventLogger>) -> F,
     ) -> FlushReport {
         let Some((logger, runtime)) = &self.on else { return FlushReport::default() };
-        runtime.handle().spawn(work(Arc::clone(logger))).await.unwrap_or_default()
+        let done = runtime.handle().spawn(work(Arc::clone(logger)));
+        done.await.unwrap_or_else(|_| undone(logger))
     }
 
     fn blocking<F: Future<Output = FlushReport> + Send + 'static>(
@@ -188,8 +202,14 @@ impl Logging {
         let work = work(Arc::clone(logger));
         runtime.handle().spawn(async move { sender.send(work.await) });
         // A little longer than the work's own limit, in case that nothing drives the runtime.
-        receiver.recv_timeout(within.saturating_add(GRACE)).unwrap_or_default()
+        receiver.recv_timeout(within.saturating_add(GRACE)).unwrap_or_else(|_| undone(logger))
     }
+}
+
+/// The report of work that did not come to its end, because nothing drives the runtime any more.
+#[cfg(feature = "logger")]
+fn undone(logger: &EventLogger) -> FlushReport {
+    FlushReport { pending: logger.stats().pending, ..FlushReport::default() }
 }
 
 /// Delivers what is pending, in the background.
@@ -219,7 +239,7 @@ impl Logging {
         false
     }
 
-    pub(crate) fn specs_changed(&self, _: &Snapshot) {}
+    pub(crate) fn specs_changed(&self, _: &SnapshotStore) {}
 
     #[cfg(feature = "net")]
     pub(crate) fn listener(&self, _: &std::sync::Arc<statsig_core::SnapshotStore>) -> impl Fn() + Send + Sync + use<> {

@@ -9,8 +9,8 @@ use crate::options::{EvaluationOptions, Exposing};
 /// A parameter store as one user sees it.
 ///
 /// Reading a parameter evaluates what it refers to, at that moment and with the specs that the
-/// store was read from, and logs its exposure. A parameter that is missing, of another type, or refers to something that
-/// does not exist gives the fallback.
+/// store was read from, and logs its exposure. A parameter that is missing, of another type, or
+/// refers to something that does not exist gives the fallback.
 #[derive(Debug, Clone)]
 pub struct ParameterStore {
     statsig: Statsig,

@@ -70,6 +70,7 @@ mod tests {
             ("crates/statsig-cli", &["statsig", "statsig-forward-proxy"]),
             ("integration-tests", &["statsig", "statsig-cli"]),
             ("examples/quickstart", &["statsig"]),
+            ("examples/exposures-to-file", &["statsig"]),
             ("xtask", &["clap"]),
         ]);
         assert_eq!(found, [""; 0]);

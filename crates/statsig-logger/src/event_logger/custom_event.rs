@@ -79,8 +79,7 @@ value_from! {
 /// An event of the application's own: something that a user did, with a value and metadata.
 ///
 /// Neither names nor sizes are limited here; Statsig's servers drop events whose name contains any
-/// of `\ [ ] { } < > # = ; & $ % |` or a control character, and the logger warns of that once a
-/// name.
+/// of `\ [ ] { } < > # = ; & $ % |`, NUL or a line break, and the logger warns of that once a name.
 ///
 /// ```
 /// use statsig_logger::CustomEvent;

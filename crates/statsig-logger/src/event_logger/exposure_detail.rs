@@ -2,17 +2,17 @@
 //!
 //! Of an exposure, only the user and the time are its own: name, rule, reason and nested gates are
 //! the same for all users who meet the same rule in the same way. That part is written as JSON once,
-//! kept in a table, and shared. So an exposure in the queue is three words, and encoding it copies
+//! kept in a table, and shared. So an exposure in the queue is four words, and encoding it copies
 //! two pieces of text around the user.
 //!
 //! The table is looked up once for each exposure that is logged, by a 64-bit hash with a key of its
 //! own in each process: two different details meet with a probability of 2⁻⁶⁴ for each pair. Each
 //! lane of threads has a table of its own, emptied when it is full, which bounds the memory whatever
-//! names an application asks for and however often the specs change.
+//! names an application asks for and however often the specs change. In the queue, the exposure that
+//! had a detail written is charged for its bytes.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::mem::discriminant;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::quality::RandomState;
@@ -24,8 +24,9 @@ use crate::exposure_key::{ExposureKey, ExposureKind, ExposureParts};
 use crate::lanes::{LANES, Padded, own_lane};
 use crate::sampling::SamplingMark;
 
-/// Most details that a lane keeps.
+/// Most details that a lane keeps, and most bytes of them.
 const MOST_DETAILS: usize = 2_048;
+const MOST_DETAIL_BYTES: usize = 2 << 20;
 
 /// The shared part of exposures, as JSON around the user.
 #[derive(Debug)]
@@ -48,6 +49,10 @@ impl ExposureDetail {
 
     pub(super) fn surroundings(&self) -> &Surroundings {
         &self.surroundings
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.head.len() + self.tail.len()
     }
 }
 
@@ -87,7 +92,7 @@ impl Draft<'_> {
             | u64::from(self.rule_passed.is_some()) << 3;
         hasher.write_u64(flags | details.version().map_or(u64::MAX, u64::from) << 4);
         details.kind().hash(hasher);
-        discriminant(details.source()).hash(hasher);
+        details.source().hash(hasher);
         for time in [details.lcut(), details.received_at_ms()] {
             hasher.write_u64(time.unwrap_or(u64::MAX));
         }
@@ -160,7 +165,11 @@ fn write_tail<'a>(secondary: impl Iterator<Item = SecondaryExposure<'a>>, out: &
     out.extend_from_slice(b"]}");
 }
 
-type Lane = HashMap<u64, Arc<ExposureDetail>, foldhash::fast::FixedState>;
+#[derive(Debug, Default)]
+struct Lane {
+    known: HashMap<u64, Arc<ExposureDetail>, foldhash::fast::FixedState>,
+    bytes: usize,
+}
 
 /// Details by what they say.
 #[derive(Debug)]
@@ -174,14 +183,14 @@ impl ExposureDetails {
         Self { lanes: Default::default(), hasher: RandomState::default() }
     }
 
-    /// The shared part of an exposure; builds it if it is not known. `secondary` is asked for the
-    /// nested gates once or twice.
+    /// The shared part of an exposure, and whether it had to be written. `secondary` is asked for
+    /// the nested gates once or twice.
     pub(super) fn share<'a, I: Iterator<Item = SecondaryExposure<'a>>>(
         &self,
         draft: &Draft<'_>,
         secondary: impl Fn() -> I,
         surroundings: &Arc<Surroundings>,
-    ) -> Arc<ExposureDetail> {
+    ) -> (Arc<ExposureDetail>, bool) {
         let mut hasher = self.hasher.build_hasher();
         draft.hash(&mut hasher);
         for exposure in secondary() {
@@ -190,19 +199,21 @@ impl ExposureDetails {
         // By its address: settings never change, and each change of the environment makes a new one.
         Arc::as_ptr(surroundings).hash(&mut hasher);
         let key = hasher.finish();
-        let mut known = self.lanes[own_lane()].0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get(&key) {
-            return Arc::clone(known);
+        let mut lane = self.lanes[own_lane()].0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lane.known.get(&key) {
+            return (Arc::clone(known), false);
         }
         let (mut head, mut tail) = (Vec::with_capacity(256), Vec::with_capacity(64));
         draft.write_head(&mut head);
         write_tail(secondary(), &mut tail);
         let detail =
             Arc::new(ExposureDetail { head: head.into(), tail: tail.into(), surroundings: Arc::clone(surroundings) });
-        if known.len() >= MOST_DETAILS {
-            known.clear();
+        if lane.known.len() >= MOST_DETAILS || lane.bytes + detail.memory_bytes() > MOST_DETAIL_BYTES {
+            lane.known.clear();
+            lane.bytes = 0;
         }
-        known.insert(key, Arc::clone(&detail));
-        detail
+        lane.bytes += detail.memory_bytes();
+        lane.known.insert(key, Arc::clone(&detail));
+        (detail, true)
     }
 }

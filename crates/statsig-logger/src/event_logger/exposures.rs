@@ -241,9 +241,9 @@ impl EventLogger {
             is_manual: candidate.origin == ExposureOrigin::Manual,
             mark,
         };
-        let detail = self.details.share(&draft, secondary, &self.surroundings.load());
-        let user = new.user.clone();
-        self.pipeline.log(LoggedEvent::Exposure(LoggedExposure { user, detail, time_ms: new.time_ms }));
+        let (detail, is_first) = self.details.share(&draft, secondary, &self.surroundings.load());
+        let (user, time_ms) = (new.user.clone(), new.time_ms);
+        self.pipeline.log(LoggedEvent::Exposure(LoggedExposure { user, detail, time_ms, is_first }));
     }
 }
 

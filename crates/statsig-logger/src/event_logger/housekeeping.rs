@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use statsig_core::{ErrorReport, ErrorReporter, Observer};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use statsig_core::{ErrorReport, ErrorReporter, FlushType, Observer};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::{EventLogger, ExposureCounts};
 use crate::ledger::{DropCause, EventStats};
@@ -15,6 +15,9 @@ use crate::pipeline::PipelineOptions;
 const TURN: Duration = Duration::from_secs(10);
 /// Longest report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest turn: there are at most two reports in it.
+const ALL_REPORTS: Duration = Duration::from_secs(21);
 
 /// What the turns of the background task remember.
 pub(super) struct Housekeeping {
@@ -51,10 +54,12 @@ impl Housekeeping {
     }
 
     /// Hands the observer what changed since the last turn, and returns what is to be reported.
-    fn turn(&self, now: Told) -> Vec<ErrorReport> {
-        let before = {
+    fn turn(&self, figures: impl FnOnce() -> Told) -> Vec<ErrorReport> {
+        let (before, now) = {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *told, now)
+            // Under the lock: of two turns at once, the later one must have the later figures.
+            let now = figures();
+            (std::mem::replace(&mut *told, now), now)
         };
         let reports = self.losses(&before.events, &now.events);
         for report in &reports {
@@ -71,14 +76,18 @@ impl Housekeeping {
 
     /// One report for events that found no room, one for those that were given up later.
     fn losses(&self, before: &EventStats, now: &EventStats) -> Vec<ErrorReport> {
-        let (mut overflow, mut failed) = (0, 0);
+        let (mut overflow, mut failed, mut causes) = (0, 0, Vec::new());
         for (cause, count) in now.dropped.iter() {
             let lost = count.saturating_sub(before.dropped.get(cause));
             match cause {
                 // The application's own wish.
                 DropCause::Disabled => {}
                 DropCause::QueueEvents | DropCause::QueueBytes => overflow += lost,
-                _ => failed += lost,
+                _ if lost == 0 => {}
+                _ => {
+                    failed += lost;
+                    causes.push(format!("{cause}: {lost}"));
+                }
             }
         }
         let mut reports = Vec::new();
@@ -90,21 +99,24 @@ impl Housekeeping {
                     .with("loggingInterval", self.counters_every.as_millis())
                     .with("batchSize", self.batch_events)
                     .with("maxPendingBatches", self.retry_queue_size)
-                    .with("flushType", "limit"),
+                    .with("flushType", FlushType::Limit.as_str()),
             );
         }
         if failed > 0 {
-            let message = format!("{failed} events were given up: the destination did not take them");
+            let message = format!("{failed} events were given up ({})", causes.join(", "));
+            let at_the_end = now.dropped.get(DropCause::Shutdown) > before.dropped.get(DropCause::Shutdown);
+            let flush_type = if at_the_end { FlushType::Shutdown } else { FlushType::ScheduledMaxTime };
             reports.push(
                 ErrorReport::new("statsig::log_event_failed", message)
                     .with("eventCount", failed)
-                    .with("flushType", "scheduled:max_time"),
+                    .with("flushType", flush_type.as_str()),
             );
         }
         reports
     }
 
-    async fn report(&self, reports: Vec<ErrorReport>) {
+    /// Makes the reports, and waits for that at most so long; what takes longer goes on.
+    async fn report(&self, reports: Vec<ErrorReport>, within: Duration) {
         let Some(reporter) = self.reporter.clone().filter(|_| !reports.is_empty()) else { return };
         // In a task of its own, so that a panic ends nothing else.
         let sent = tokio::spawn(async move {
@@ -116,8 +128,9 @@ impl Housekeeping {
                 }
             }
         });
-        if sent.await.is_err_and(|error| error.is_panic()) {
-            tracing::error!("the error reporter panicked");
+        match timeout(within, sent).await {
+            Ok(Err(error)) if error.is_panic() => tracing::error!("the error reporter panicked"),
+            _ => {}
         }
     }
 }
@@ -141,8 +154,10 @@ fn tell(observer: &dyn Observer, before: &Told, now: &Told, reports: &[ErrorRepo
     #[allow(clippy::cast_precision_loss)] // queues are smaller than 2^52
     let gauge = |name: &str, value: u64| observer.gauge(name, value as f64, &[]);
     gauge("events_queue_depth", now.events.pending);
-    if let Some(oldest_ms) = now.events.spool_oldest_ms {
-        gauge("spool_oldest_age_ms", now.now_ms.saturating_sub(oldest_ms));
+    if now.events.spool_oldest_ms.or(before.events.spool_oldest_ms).is_some() {
+        // Once it is empty, that is said as well, or the last age would stand for ever.
+        let age_ms = now.events.spool_oldest_ms.map_or(0, |oldest_ms| now.now_ms.saturating_sub(oldest_ms));
+        gauge("spool_oldest_age_ms", age_ms);
     }
     if now.events.spool_bytes > 0 || before.events.spool_bytes > 0 {
         gauge("spool_bytes", now.events.spool_bytes);
@@ -157,26 +172,36 @@ fn figures(logger: &EventLogger) -> Told {
     Told { events: logger.stats(), exposures: logger.exposure_counts(), now_ms }
 }
 
-/// The background task; ends with the logger.
-pub(super) async fn run(logger: Weak<EventLogger>) {
+/// The background task, again if it panics; ends with the logger, or when it is shut down.
+pub(super) async fn supervise(logger: Weak<EventLogger>) {
+    while let Err(error) = tokio::spawn(run(logger.clone())).await {
+        if !error.is_panic() {
+            return;
+        }
+        tracing::error!("the task that looks after events panicked, and is started again");
+        sleep(TURN).await;
+    }
+}
+
+async fn run(logger: Weak<EventLogger>) {
     let Some(every) = logger.upgrade().map(|logger| logger.housekeeping.counters_every) else { return };
     let mut turns = interval(TURN.min(every));
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut counters_at = Instant::now() + every;
     loop {
         turns.tick().await;
-        let Some(logger) = logger.upgrade() else { return };
+        let Some(logger) = logger.upgrade().filter(|logger| !logger.pipeline.is_closed()) else { return };
         if Instant::now() >= counters_at {
             counters_at = Instant::now() + every;
             logger.push_counters();
         }
-        let reports = logger.housekeeping.turn(figures(&logger));
-        logger.housekeeping.report(reports).await;
+        let reports = logger.housekeeping.turn(|| figures(&logger));
+        logger.housekeeping.report(reports, ALL_REPORTS).await;
     }
 }
 
 /// What is left to tell once the pipeline has ended.
-pub(super) async fn last_turn(logger: &EventLogger) {
-    let reports = logger.housekeeping.turn(figures(logger));
-    logger.housekeeping.report(reports).await;
+pub(super) async fn last_turn(logger: &EventLogger, within: Duration) {
+    let reports = logger.housekeeping.turn(|| figures(logger));
+    logger.housekeeping.report(reports, within).await;
 }

@@ -8,7 +8,7 @@ use super::exposure_detail::ExposureDetail;
 use super::json;
 use crate::event::QueuedEvent;
 
-/// What waits in the queue: an exposure in three words, or a custom event.
+/// What waits in the queue: an exposure in four words, or a custom event.
 #[derive(Debug)]
 pub(super) enum LoggedEvent {
     Exposure(LoggedExposure),
@@ -22,6 +22,8 @@ pub(super) struct LoggedExposure {
     pub(super) user: StatsigUser,
     pub(super) detail: Arc<ExposureDetail>,
     pub(super) time_ms: i64,
+    /// The detail was written for this one.
+    pub(super) is_first: bool,
 }
 
 /// An event of the application's, or of the logger's own, which has no user.
@@ -53,7 +55,10 @@ impl QueuedEvent for LoggedEvent {
 
     fn cost_bytes(&self) -> usize {
         let own = match self {
-            Self::Exposure(exposure) => exposure.user.memory_bytes(),
+            Self::Exposure(exposure) => {
+                let detail = if exposure.is_first { exposure.detail.memory_bytes() } else { 0 };
+                exposure.user.memory_bytes() + detail
+            }
             Self::Custom(custom) => {
                 let user = custom.user.as_ref().map_or(0, StatsigUser::memory_bytes);
                 size_of::<LoggedCustom>() + custom.head.len() + user

@@ -28,6 +28,8 @@ mod json;
 mod logged_event;
 mod non_exposed;
 mod options;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -38,6 +40,7 @@ use arc_swap::ArcSwap;
 use serde_json::Value;
 use statsig_core::{Clock, EvaluationSettings, EventSink, RulesetMeta, StatsigUser};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 pub use self::custom_event::{CustomEvent, EventValue, LogLineLevel};
 use self::exposure_detail::ExposureDetails;
@@ -63,12 +66,13 @@ const MOST_WARNED: usize = 1_000;
 
 /// Logs the exposures and custom events of one client.
 ///
-/// All calls are made on application threads, cost nanoseconds, and neither wait nor fail. Exposures
-/// that were logged a moment ago are left out (`docs/protocol/events.md#deduplication`), others are
+/// All calls are made on application threads, and neither wait nor fail. An exposure costs
+/// nanoseconds; a custom event is written as JSON at once, all but its user. Exposures that were logged a moment ago are left out (`docs/protocol/events.md#deduplication`), others are
 /// sampled as the project asks (`…#sampling`), and everything else goes through an
 /// [`EventPipeline`].
 ///
-/// Dropping it without [`shutdown`](Self::shutdown) gives up what is pending.
+/// Dropping it without [`shutdown`](Self::shutdown) gives up what is pending, or leaves it to the
+/// spool.
 pub struct EventLogger {
     clock: Arc<dyn Clock>,
     dedupe: ExposureDedupe,
@@ -144,13 +148,14 @@ impl EventLogger {
         runtime: &Handle,
         start: impl FnOnce(PipelineOptions, Arc<dyn EventSink>, Arc<dyn Clock>, &Handle) -> EventPipeline<LoggedEvent>,
     ) -> Arc<Self> {
+        let pipeline = options.pipeline.sane();
         let sink = match options.events_flushed {
             Some(callback) => Arc::new(FlushedSink::new(sink, callback)),
             None => sink,
         };
         let sampler = ExposureSampler::new();
         sampler.set_production(settings.environment_tier().is_none_or(|tier| tier.eq_ignore_ascii_case("production")));
-        let housekeeping = Housekeeping::new(options.observer, options.error_reporter, &options.pipeline);
+        let housekeeping = Housekeeping::new(options.observer, options.error_reporter, &pipeline);
         let surroundings = Surroundings { settings: Arc::new(settings), default_environment: None };
         let logger = Arc::new(Self {
             dedupe: ExposureDedupe::new(options.exposure_dedupe_max_keys.max(1), DEDUPE_WINDOW),
@@ -162,17 +167,18 @@ impl EventLogger {
             sampled_out: LaneCounter::default(),
             warned: Mutex::default(),
             sdk_type: options.sdk_type,
-            pipeline: start(options.pipeline, sink, Arc::clone(&clock), runtime),
+            pipeline: start(pipeline, sink, Arc::clone(&clock), runtime),
             housekeeping,
             clock,
         });
-        runtime.spawn(housekeeping::run(Arc::downgrade(&logger)));
+        runtime.spawn(housekeeping::supervise(Arc::downgrade(&logger)));
         logger
     }
 
-    /// Takes over what a project's specs say about logging: sampling, windows, the default
+    /// Takes over what a project's specs say about logging: sampling, windows, batches, the default
     /// environment. Settings that the document leaves out, or that are of the wrong type, stay as
-    /// they are. Call it whenever the specs change.
+    /// they are; only the default environment goes with the document that had it. Call it whenever
+    /// the specs change, one call at a time.
     pub fn apply_project_settings(&self, meta: &RulesetMeta) {
         let number = |name: &str| meta.sdk_configs.get(name).and_then(Value::as_f64).filter(|n| *n >= 0.0);
         // Truncated, as the protocol has it; too large is as good as endless.
@@ -247,14 +253,16 @@ impl EventLogger {
     }
 
     /// Accepts no further events, delivers what is pending within a time, gives up the rest, and
-    /// closes the sink. See [`EventPipeline::shutdown`].
+    /// closes the sink. See [`EventPipeline::shutdown`]. Metrics and reports end with it: what is
+    /// logged later is only counted.
     ///
     /// # Cancel safety
-    /// The shutdown goes on.
+    /// The shutdown goes on, but its last metrics and reports are not made.
     pub async fn shutdown(&self, within: Duration) -> FlushReport {
         self.push_counters();
+        let begin = Instant::now();
         let report = self.pipeline.shutdown(within).await;
-        housekeeping::last_turn(self).await;
+        housekeeping::last_turn(self, within.saturating_sub(begin.elapsed())).await;
         report
     }
 
@@ -291,10 +299,11 @@ impl EventLogger {
 
     fn warn_of_name(&self, name: &str) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.len() < MOST_WARNED && warned.insert(name.to_owned()) {
+        if warned.len() < MOST_WARNED && !warned.contains(name) {
+            warned.insert(name.to_owned());
             tracing::warn!(
                 event = name,
-                r"Statsig's servers drop events whose name contains any of \ [ ] {{ }} < > # = ; & $ % | or a control character"
+                r"Statsig's servers drop events whose name contains any of \ [ ] {{ }} < > # = ; & $ % |, NUL or a line break"
             );
         }
     }

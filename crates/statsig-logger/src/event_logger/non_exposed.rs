@@ -10,8 +10,14 @@ use crate::lanes::{LANES, LaneCounter, Padded, own_lane};
 
 /// Most names that a lane of threads counts.
 const MOST_NAMES: usize = 2_048;
+/// Most bytes of these, so that ordinary names of all lanes together fit one event.
+const MOST_NAME_BYTES: usize = 64 << 10;
 
-type Counts = HashMap<Box<str>, u64, foldhash::fast::RandomState>;
+#[derive(Debug, Default)]
+struct Counts {
+    by_name: HashMap<Box<str>, u64, foldhash::fast::RandomState>,
+    name_bytes: usize,
+}
 
 /// Counters by name. Each lane of threads has its own, so threads rarely meet; the names are
 /// bounded, so that names made from users' input cannot fill the memory.
@@ -25,11 +31,13 @@ impl NonExposedChecks {
     /// Counts a check. Allocates for a name that is new since the last [`take`](Self::take).
     pub(super) fn count(&self, name: &str) {
         let mut counts = self.lock(own_lane());
-        if let Some(count) = counts.get_mut(name) {
+        if let Some(count) = counts.by_name.get_mut(name) {
             *count += 1;
-        } else if counts.len() < MOST_NAMES {
-            counts.insert(name.into(), 1);
+        } else if counts.by_name.len() < MOST_NAMES && counts.name_bytes + name.len() <= MOST_NAME_BYTES {
+            counts.name_bytes += name.len();
+            counts.by_name.insert(name.into(), 1);
         } else {
+            drop(counts);
             self.uncounted.add_one();
         }
     }
@@ -38,7 +46,9 @@ impl NonExposedChecks {
     pub(super) fn take(&self) -> Option<Map<String, Value>> {
         let mut sums: HashMap<Box<str>, u64> = HashMap::new();
         for at in 0..LANES {
-            for (name, count) in self.lock(at).drain() {
+            let mut counts = self.lock(at);
+            counts.name_bytes = 0;
+            for (name, count) in counts.by_name.drain() {
                 match sums.entry(name) {
                     Entry::Occupied(mut sum) => *sum.get_mut() += count,
                     Entry::Vacant(sum) => {
@@ -92,5 +102,13 @@ mod tests {
         }
         assert_eq!(checks.uncounted(), 10);
         assert_eq!(checks.take().unwrap().len(), MOST_NAMES);
+        let long = |at: usize| format!("{at:0width$}", width = MOST_NAME_BYTES / 2);
+        for _ in 0..2 {
+            (0..3).for_each(|at| checks.count(&long(at)));
+            checks.count(&long(0));
+            let counts = checks.take().unwrap();
+            assert_eq!((counts.len(), counts.get(&long(0)).cloned()), (2, Some(2.into())));
+        }
+        assert_eq!(checks.uncounted(), 12);
     }
 }

@@ -31,8 +31,8 @@ pub struct EventLoggerOptions {
 
 impl EventLoggerOptions {
     /// Calls back after every attempt to deliver a batch, on a thread of its own, one after another.
-    /// A callback that panics is logged; deliveries do not wait for it, and while 256 attempts wait
-    /// for it, further ones go by unheard.
+    /// A callback that panics is logged; deliveries do not wait for it, and while 256 attempts or
+    /// 32 MiB of batches wait for it, further ones go by unheard.
     #[must_use]
     pub fn on_events_flushed(mut self, callback: impl Fn(&FlushedBatch) + Send + Sync + 'static) -> Self {
         self.events_flushed = Some(Arc::new(callback));

@@ -32,7 +32,10 @@ impl Backoff {
         let jittered = most.mul_f64(self.fraction());
         let pause = match asked {
             // A little more, so that those who were told the same do not come together.
-            Some(asked) => (asked + asked.mul_f64(self.fraction() / 10.0)).min(self.cap).max(jittered),
+            Some(asked) => {
+                let asked = asked.min(self.cap);
+                asked.saturating_add(asked.mul_f64(self.fraction() / 10.0)).min(self.cap).max(jittered)
+            }
             None => jittered,
         };
         let until = (now + pause, asked.is_some());
@@ -118,8 +121,10 @@ mod tests {
         backoff.hurry();
         let until = backoff.until(now).unwrap();
         assert!(until >= now + 7 * SECOND && until <= now + 8 * SECOND);
-        backoff.failed(now, Some(3_600 * SECOND));
-        assert_eq!(backoff.until(now), Some(now + 60 * SECOND));
+        for asked in [3_600 * SECOND, Duration::MAX] {
+            backoff.failed(now, Some(asked));
+            assert_eq!(backoff.until(now), Some(now + 60 * SECOND));
+        }
         assert_eq!(backoff.until(now + 61 * SECOND), None);
         backoff.failed(now, None);
         backoff.hurry();

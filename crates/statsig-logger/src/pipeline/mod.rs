@@ -93,6 +93,9 @@ use crate::ledger::{EventStats, FlushReport};
 /// Part of the time of a shutdown that is left to the disk.
 const MOST_FOR_DISK: Duration = Duration::from_millis(500);
 
+/// Longest shutdown that a clock is asked to add.
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Queues events, cuts them into batches, and delivers these to an [`EventSink`].
 ///
 /// A batch is cut when 500 events wait or after 60 seconds (both are [options](PipelineOptions)),
@@ -145,7 +148,8 @@ pub struct EventPipeline<E: QueuedEvent> {
 impl<E: QueuedEvent> EventPipeline<E> {
     /// Starts the sending task on a runtime, with its timers and blocking threads.
     ///
-    /// The clock dates batches. Options that make no sense are raised to the least that works.
+    /// The clock dates batches. Options that make no sense are raised to the least that works, or
+    /// lowered to the most.
     #[must_use]
     pub fn start(options: PipelineOptions, sink: Arc<dyn EventSink>, clock: Arc<dyn Clock>, runtime: &Handle) -> Self {
         Self::launch(options.sane(), sink, clock, runtime, |_| None)
@@ -272,7 +276,7 @@ impl<E: QueuedEvent> EventPipeline<E> {
     pub async fn shutdown(&self, within: Duration) -> FlushReport {
         self.queue.close();
         let for_disk = if self.has_disk { (within / 4).min(MOST_FOR_DISK) } else { Duration::ZERO };
-        let report = self.wait_for_all(within, Some(Instant::now() + within - for_disk)).await;
+        let report = self.wait_for_all(within, Some(Instant::now() + within.min(A_YEAR) - for_disk)).await;
         let mut ended = self.ended.clone();
         // It also ends if the runtime of the task does.
         let _ = ended.wait_for(|ended| *ended).await;
@@ -283,6 +287,11 @@ impl<E: QueuedEvent> EventPipeline<E> {
     #[must_use]
     pub fn stats(&self) -> EventStats {
         self.queue.stats()
+    }
+
+    /// Whether a shutdown began.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.queue.is_closed()
     }
 
     async fn wait_for_all(&self, within: Duration, closing: Option<Instant>) -> FlushReport {

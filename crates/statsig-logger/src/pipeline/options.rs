@@ -8,8 +8,8 @@ use std::time::Duration;
 pub struct PipelineOptions {
     /// Most events in a batch, and the number of waiting events that makes one be cut. Default 500.
     pub batch_events: usize,
-    /// Longest time that an event waits for its batch to be cut. Default 60 seconds; batches are cut
-    /// up to a fifth earlier, so that a fleet started at once does not send at once.
+    /// Longest time that an event waits for its batch to be cut, 10 ms to a day. Default 60 seconds;
+    /// batches are cut up to a fifth earlier, so that a fleet started at once does not send at once.
     pub batch_interval: Duration,
     /// Most bytes of a batch before compression. Default 4 MiB.
     pub batch_bytes: usize,
@@ -31,7 +31,8 @@ pub struct PipelineOptions {
     /// Pause after the first failure; doubles with each further one. The actual pause is chosen
     /// evenly between zero and that. Default 1 second.
     pub backoff_base: Duration,
-    /// Longest pause, also where the destination asks for a longer one. Default 60 seconds.
+    /// Longest pause, also where the destination asks for a longer one; at most a day. Default 60
+    /// seconds.
     pub backoff_cap: Duration,
     /// Longest attempt, if the sink does not give up earlier. Default 30 seconds.
     pub delivery_timeout: Duration,
@@ -65,6 +66,11 @@ impl Default for PipelineOptions {
     }
 }
 
+/// Longest interval and pause: as good as for ever, and far from what a clock cannot add.
+pub(super) const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Shortest interval.
+pub(super) const LEAST_INTERVAL: Duration = Duration::from_millis(10);
+
 /// How often batches are cut that are written ahead of their first attempt.
 #[cfg(feature = "spool")]
 const AHEAD_INTERVAL: Duration = Duration::from_millis(250);
@@ -87,18 +93,19 @@ impl PipelineOptions {
         self
     }
 
-    /// The options with every number raised to the least that works.
-    pub(super) fn sane(mut self) -> Self {
+    /// The options with every number raised to the least that works, and times of more than a day
+    /// lowered to one.
+    pub(crate) fn sane(mut self) -> Self {
         self.batch_events = self.batch_events.clamp(1, u32::MAX as usize);
-        self.batch_interval = self.batch_interval.max(Duration::from_millis(10));
+        self.batch_interval = self.batch_interval.clamp(LEAST_INTERVAL, A_DAY);
         self.batch_bytes = self.batch_bytes.max(1_024);
         self.compression_level = self.compression_level.min(9);
         self.queue_events = self.queue_events.max(1);
         self.retry_queue_size = self.retry_queue_size.max(1);
         self.parallel_deliveries = self.parallel_deliveries.max(1);
         self.max_attempts = self.max_attempts.max(1);
-        self.backoff_base = self.backoff_base.max(Duration::from_millis(1));
-        self.backoff_cap = self.backoff_cap.max(self.backoff_base);
+        self.backoff_base = self.backoff_base.clamp(Duration::from_millis(1), A_DAY);
+        self.backoff_cap = self.backoff_cap.clamp(self.backoff_base, A_DAY);
         self
     }
 }

@@ -84,6 +84,10 @@ impl<E: QueuedEvent> Queue<E> {
         self.closed.store(true, Ordering::Relaxed);
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     /// Number of events that wait for a batch.
     pub(super) fn len(&self) -> usize {
         self.events.load(Ordering::Relaxed)

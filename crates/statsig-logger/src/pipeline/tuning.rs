@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::options::PipelineOptions;
+use super::options::{A_DAY, LEAST_INTERVAL, PipelineOptions};
 
 /// Changes of a running pipeline's options; what is `None` stays as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Tuning {
             self.batch_events.store(events.clamp(1, u32::MAX as usize), Ordering::Relaxed);
         }
         if let Some(interval) = tuning.batch_interval {
-            let interval_ms = millis(interval).max(10).min(self.longest_ms);
+            let interval_ms = millis(interval.clamp(LEAST_INTERVAL, A_DAY)).min(self.longest_ms);
             self.batch_interval_ms.store(interval_ms, Ordering::Relaxed);
         }
         if let Some(compress) = tuning.compress {

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde::Serialize;
-use statsig_core::{BatchEncoding, EventBatch};
+use statsig_core::{BatchEncoding, EventBatch, FlushType};
 
 use super::EventSinkOptions;
 use crate::identity::ClientIdentity;
@@ -29,7 +29,7 @@ pub(super) enum BodyError {
 
 /// What stands behind the events: everything that is known about the SDK, in the order of the
 /// official one.
-pub(super) fn metadata(identity: &ClientIdentity, options: &EventSinkOptions) -> Vec<u8> {
+pub(super) fn metadata(identity: &ClientIdentity, options: &EventSinkOptions, flush_type: FlushType) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Metadata<'a> {
@@ -51,6 +51,7 @@ pub(super) fn metadata(identity: &ClientIdentity, options: &EventSinkOptions) ->
         batch_size: Option<usize>,
         #[serde(skip_serializing_if = "Option::is_none")]
         max_pending_batches: Option<usize>,
+        flush_type: &'static str,
     }
     let metadata = Metadata {
         sdk_type: identity.sdk_type(),
@@ -63,6 +64,7 @@ pub(super) fn metadata(identity: &ClientIdentity, options: &EventSinkOptions) ->
         flushing_interval_ms: options.flushing_interval.map(|interval| interval.as_millis()),
         batch_size: options.batch_size,
         max_pending_batches: options.max_pending_batches,
+        flush_type: flush_type.as_str(),
     };
     // Texts and numbers: nothing that cannot be written.
     let json = serde_json::to_vec(&metadata).unwrap_or_else(|_| b"{}".to_vec());

@@ -97,7 +97,7 @@ impl std::fmt::Debug for HttpEventSink {
 impl EventSink for HttpEventSink {
     async fn deliver(&self, batch: &EventBatch) -> Delivery {
         let level = if self.compresses() { self.options.compression_level } else { 0 };
-        let (tail, whole) = (body::metadata(&self.identity, &self.options), batch.clone());
+        let (tail, whole) = (body::metadata(&self.identity, &self.options, batch.flush_type), batch.clone());
         let wrapped = tokio::task::spawn_blocking(move || body::wrap(&whole, &tail, level)).await;
         let wrapped = match wrapped {
             Ok(Ok(wrapped)) => wrapped,

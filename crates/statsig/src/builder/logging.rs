@@ -1,5 +1,6 @@
 //! Options of events and exposures.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,29 @@ pub(super) struct LoggingOptions {
     spool: Option<(SpoolOptions, SpoolMode)>,
 }
 
+/// What an interval may be.
+const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(24 * 60 * 60);
+
 impl LoggingOptions {
+    /// Notes what makes no sense, whether or not it is used.
+    pub(super) fn check(&self, problems: &mut Vec<String>) {
+        let pipeline = &self.options.pipeline;
+        for (option, number) in [
+            ("event_queue_size", pipeline.batch_events),
+            ("retry_queue_size", pipeline.retry_queue_size),
+            ("events of event_queue_bounds", pipeline.queue_events),
+            ("bytes of event_queue_bounds", pipeline.queue_bytes),
+            ("exposure_dedupe_max_keys", self.options.exposure_dedupe_max_keys),
+        ] {
+            if number == 0 {
+                problems.push(format!("{option} must be 1 or more"));
+            }
+        }
+        if !INTERVALS.contains(&pipeline.batch_interval) {
+            problems.push("event_flush_interval must be 10 ms to a day".to_owned());
+        }
+    }
+
     /// Sends events to the vendor, unless the application has a sink of its own.
     #[cfg(feature = "net")]
     pub(super) fn send_to(&mut self, network: &statsig_net::Network, specs: &Arc<statsig_core::SnapshotStore>) {
@@ -96,7 +119,7 @@ impl StatsigBuilder {
         self
     }
 
-    /// Longest time that an event waits for its batch: 10 ms or more (default: 60 s).
+    /// Longest time that an event waits for its batch: 10 ms to a day (default: 60 s).
     pub fn event_flush_interval(mut self, interval: Duration) -> Self {
         self.logging.options.pipeline.batch_interval = interval;
         self
@@ -110,7 +133,7 @@ impl StatsigBuilder {
     }
 
     /// Events that wait while batches cannot be sent (default: 100,000), and the memory that they
-    /// may take in bytes (default: 64 MiB). Beyond, custom events are dropped before exposures, and
+    /// may take in bytes (default: 64 MiB); both 1 or more. Beyond, custom events are dropped before exposures, and
     /// all is counted.
     pub fn event_queue_bounds(mut self, events: usize, bytes: usize) -> Self {
         self.logging.options.pipeline.queue_events = events;
@@ -126,8 +149,8 @@ impl StatsigBuilder {
         self
     }
 
-    /// Exposures that are remembered so that they are not logged twice a minute (default: 100,000;
-    /// 16 bytes each).
+    /// Exposures that are remembered so that they are not logged twice a minute: 1 or more (default:
+    /// 100,000; 16 bytes each).
     pub fn exposure_dedupe_max_keys(mut self, keys: usize) -> Self {
         self.logging.options.exposure_dedupe_max_keys = keys;
         self

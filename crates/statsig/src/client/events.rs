@@ -133,6 +133,7 @@ impl Statsig {
 
     /// Like [`flush_events`](Self::flush_events), for threads without a runtime. Blocks the thread.
     ///
+    /// If the runtime that the client uses has ended, everything is reported as pending.
     /// Do not call it on a thread that drives the runtime which the client uses.
     pub fn flush_events_blocking(&self, within: Duration) -> FlushReport {
         self.inner.logging.flush_blocking(within)

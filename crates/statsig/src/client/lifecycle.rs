@@ -74,14 +74,24 @@ impl Statsig {
     /// # Cancel safety
     /// The shutdown goes on.
     pub async fn shutdown(&self, within: Duration) -> ShutdownReport {
-        self.in_background(move |client| async move { client.end(within).await }).await.unwrap_or_default()
+        self.in_background(move |client| async move { client.end(within).await }).await.unwrap_or_else(|| self.undone())
     }
 
     /// Like [`shutdown`](Self::shutdown), for threads without a runtime. Blocks the thread.
     ///
     /// Do not call it on a thread that drives the runtime which the client uses.
     pub fn shutdown_blocking(&self, within: Duration) -> ShutdownReport {
-        self.blocking(Some(within), move |client| async move { client.end(within).await }).unwrap_or_default()
+        self.blocking(Some(within), move |client| async move { client.end(within).await })
+            .unwrap_or_else(|| self.undone())
+    }
+
+    /// The report of a shutdown that did not come to its end.
+    #[cfg_attr(not(feature = "logger"), allow(clippy::unused_self, reason = "as with a logger"))]
+    fn undone(&self) -> ShutdownReport {
+        ShutdownReport {
+            #[cfg(feature = "logger")]
+            events: FlushReport { pending: self.event_stats().pending, ..FlushReport::default() },
+        }
     }
 
     async fn end(&self, within: Duration) -> ShutdownReport {

@@ -175,7 +175,7 @@ impl Statsig {
         let update = SpecUpdate::new(specs.into(), SpecSourceKind::Bootstrap, received_at_ms);
         let outcome = self.inner.specs.apply(&update, &self.inner.limits)?;
         if outcome == UpdateOutcome::Applied {
-            self.inner.logging.specs_changed(&self.inner.specs.load());
+            self.inner.logging.specs_changed(&self.inner.specs);
         }
         Ok(outcome)
     }

@@ -107,10 +107,30 @@ fn a_flush_that_cannot_end_says_what_is_pending() {
 fn a_shutdown_that_cannot_deliver_ends_in_time_and_says_so() {
     let (statsig, _sink, closed) = gated();
     statsig.identify(&user());
-    let report = statsig.shutdown_blocking(Duration::from_millis(50));
+    let report = statsig.shutdown_blocking(Duration::from_millis(50)).events;
     assert_eq!((report.delivered, report.failed, report.pending), (0, 1, 0));
     assert_eq!(closed.recv_timeout(LONG).unwrap(), 0);
     assert_eq!(statsig.event_stats().dropped.get(statsig::DropCause::Shutdown), 1);
+}
+
+#[test]
+fn a_runtime_that_ended_delivers_nothing_and_the_reports_say_so() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let logged = Logged::with(specs(|_| ()), |builder| builder.runtime(runtime.handle().clone()));
+    logged.statsig.identify(&user());
+    drop(runtime);
+    logged.statsig.identify(&user());
+    for report in [logged.statsig.flush_events_blocking(LONG), logged.statsig.shutdown_blocking(LONG).events] {
+        assert_eq!((report.delivered, report.pending, report.is_complete()), (0, 2, false));
+    }
+    assert!(logged.statsig.event_stats().is_balanced());
+}
+
+#[test]
+fn a_shutdown_may_take_for_ever() {
+    let logged = Logged::new();
+    logged.statsig.identify(&user());
+    assert_eq!(logged.statsig.shutdown_blocking(Duration::MAX).events.delivered, 1);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use statsig::{
-    CustomEvent, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, FixedClock, Observer, SinkError, Statsig,
-    Tag,
+    Clock, CustomEvent, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, FixedClock, Observer, SinkError,
+    Statsig, Tag,
 };
 
 use crate::support::{Logged, NOW, specs, user};
@@ -61,7 +61,7 @@ fn the_observer_hears_of_what_was_delivered() {
         let _ = logged.statsig.check_gate(&user(), "new_checkout");
     }
     logged.statsig.identify(&user());
-    let report = logged.statsig.shutdown_blocking(Duration::from_secs(60));
+    let report = logged.statsig.shutdown_blocking(Duration::from_secs(60)).events;
     assert_eq!((report.delivered, report.failed, report.pending), (2, 0, 0));
     assert_eq!(metrics.of("events_successfully_sent_count"), 2);
     assert_eq!(metrics.of("events_deduped_count"), 4);
@@ -83,7 +83,7 @@ fn lost_events_are_reported() {
     for at in 0..5 {
         statsig.log_custom_event(&user(), &CustomEvent::new("e").value(at));
     }
-    let report = statsig.shutdown_blocking(Duration::from_secs(60));
+    let report = statsig.shutdown_blocking(Duration::from_secs(60)).events;
     assert_eq!((report.delivered, report.failed), (0, 3));
     assert_eq!(metrics.of("events_dropped_count cause=queue_events"), 2);
     assert_eq!(metrics.of("events_dropped_count cause=rejected"), 3);
@@ -111,9 +111,89 @@ fn observers_reporters_and_callbacks_that_panic_harm_nothing() {
     logged.statsig.identify(&user());
     assert!(logged.statsig.flush_events_blocking(Duration::from_secs(60)).is_complete());
     logged.statsig.identify(&user());
-    let report = logged.statsig.shutdown_blocking(Duration::from_secs(60));
+    let report = logged.statsig.shutdown_blocking(Duration::from_secs(60)).events;
     assert_eq!(report.delivered, 1);
     assert_eq!(logged.sink.take().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_go_on_after_a_panic() {
+    struct Broken(Arc<AtomicBool>);
+    impl Clock for Broken {
+        fn now_ms(&self) -> i64 {
+            assert!(!self.0.swap(false, Ordering::Relaxed), "as the test wants it");
+            NOW
+        }
+    }
+    let (breaks, metrics) = (Arc::new(AtomicBool::new(false)), Arc::new(Metrics::default()));
+    let clock = Arc::new(Broken(Arc::clone(&breaks)));
+    let logged = Logged::with(specs(|_| ()), |builder| builder.clock(clock).observer(metrics.clone()));
+    let hears_of = async |events: u64| {
+        for _ in 0..120 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if metrics.of("events_deduped_count") == events {
+                return;
+            }
+        }
+        panic!("nothing was heard");
+    };
+    (0..2).for_each(|_| drop(logged.statsig.get_feature_gate(&user(), "new_checkout")));
+    hears_of(1).await;
+    // With nothing left to be cut, only the metrics ask for the time.
+    assert!(logged.statsig.flush_events(Duration::from_secs(60)).await.is_complete());
+    breaks.store(true, Ordering::Relaxed);
+    while breaks.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    drop(logged.statsig.get_feature_gate(&user(), "new_checkout"));
+    hears_of(2).await;
+}
+
+#[test]
+fn a_shutdown_does_not_wait_for_a_reporter_that_hangs() {
+    struct Hangs;
+    #[async_trait::async_trait]
+    impl ErrorReporter for Hangs {
+        async fn report(&self, _: &ErrorReport) -> Result<(), SinkError> {
+            std::future::pending().await
+        }
+    }
+    let builder = Statsig::builder().bootstrap(specs(|_| ())).event_sink(Arc::new(Refusing));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let statsig = builder.error_reporter(Arc::new(Hangs)).build().unwrap();
+        statsig.identify(&user());
+        let begin = tokio::time::Instant::now();
+        let report = statsig.shutdown(Duration::from_secs(3)).await.events;
+        assert_eq!((report.failed, report.pending), (1, 0));
+        assert!(begin.elapsed() <= Duration::from_millis(3_010), "{:?}", begin.elapsed());
+    });
+}
+
+#[test]
+fn after_a_shutdown_events_are_counted_and_no_longer_reported() {
+    let reports = Arc::new(Reports::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let logged = Logged::with(specs(|_| ()), |builder| builder.error_reporter(reports.clone()));
+        let _ = logged.statsig.shutdown(Duration::from_secs(3)).await;
+        logged.statsig.identify(&user());
+        tokio::time::advance(Duration::from_secs(120)).await;
+        let _ = logged.statsig.flush_events(Duration::from_secs(3)).await;
+        assert_eq!(logged.statsig.event_stats().dropped.get(statsig::DropCause::Shutdown), 1);
+    });
+    assert_eq!(reports.0.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn long_names_of_unknown_gates_count_against_the_memory() {
+    let logged = Logged::with(specs(|_| ()), |builder| builder.event_queue_bounds(1_000, 1 << 20));
+    let long = "x".repeat(100_000);
+    for at in 0..100 {
+        assert!(!logged.statsig.check_gate(&user(), &format!("{at}{long}")));
+    }
+    let stats = logged.statsig.event_stats();
+    assert_eq!((stats.pending, stats.dropped.get(statsig::DropCause::QueueBytes)), (10, 90));
 }
 
 #[test]
@@ -158,4 +238,20 @@ fn nothing_is_kept_in_local_mode_or_with_logging_off() {
         assert_eq!(logged.events(), Vec::<serde_json::Value>::new());
         assert_eq!(logged.statsig.event_stats(), statsig::EventStats::default());
     }
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused_all_at_once() {
+    let builder = Statsig::builder()
+        .event_queue_size(0)
+        .retry_queue_size(0)
+        .event_queue_bounds(0, 0)
+        .exposure_dedupe_max_keys(0)
+        .event_flush_interval(Duration::MAX);
+    let Err(statsig::Error::Misconfigured(found)) = builder.build() else { panic!("it was built") };
+    let named = |option: &str| found.problems().iter().filter(|problem| problem.contains(option)).count();
+    let options =
+        ["bootstrap", "event_queue_size", "retry_queue_size", "event_queue_bounds", "exposure_dedupe_max_keys"];
+    assert_eq!(options.map(named), [1, 1, 1, 2, 1], "{found}");
+    assert_eq!((named("event_flush_interval"), found.problems().len()), (1, 7));
 }

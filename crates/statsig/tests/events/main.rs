@@ -6,6 +6,9 @@ mod golden;
 mod loggers_own;
 mod privacy;
 mod repetition;
+mod settings;
 #[cfg(feature = "spool")]
 mod spooled;
 mod support;
+mod threads;
+mod warnings;

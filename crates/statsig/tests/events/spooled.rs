@@ -44,7 +44,7 @@ fn events_of_an_outage_are_delivered_by_the_next_process() {
         let before = client(folder.path(), Arc::new(Down), mode);
         assert!(before.check_gate(&user, "by_plan"));
         before.identify(&user);
-        let report = before.shutdown_blocking(Duration::from_secs(5));
+        let report = before.shutdown_blocking(Duration::from_secs(5)).events;
         assert!(report.is_safe() && report.spooled == 2, "{report:?}");
         assert!(before.event_stats().is_balanced());
 

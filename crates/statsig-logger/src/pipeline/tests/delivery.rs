@@ -179,3 +179,26 @@ async fn a_batch_at_fault_is_given_up_but_an_outage_costs_no_attempt() {
     assert_eq!(dropped(&stats), [(DropCause::Attempts, 10)]);
     assert_eq!((stats.delivered, stats.pending), (190, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_says_what_made_it() {
+    let mut fails = true;
+    let (pipeline, mut attempts) = start(options(), move |batch| {
+        // The first attempt of the batch that a flush asks for.
+        if batch.event_count == 4 && std::mem::take(&mut fails) { busy() } else { taken() }
+    });
+    let mut next = async || {
+        let batch = attempts.recv().await.unwrap().batch;
+        (batch.event_count, batch.flush_type.as_str())
+    };
+    (0..10).for_each(|number| pipeline.log(exposure(number)));
+    assert_eq!(next().await, (10, "scheduled:full_batch"));
+    (0..3).for_each(|number| pipeline.log(exposure(number)));
+    assert_eq!(next().await, (3, "scheduled:max_time"));
+    (0..4).for_each(|number| pipeline.log(exposure(number)));
+    assert!(pipeline.flush(60 * SECOND).await.is_complete());
+    assert_eq!((next().await, next().await), ((4, "manual"), (4, "manual")));
+    (0..5).for_each(|number| pipeline.log(exposure(number)));
+    assert!(pipeline.shutdown(60 * SECOND).await.is_complete());
+    assert_eq!(next().await, (5, "shutdown"));
+}

@@ -135,3 +135,26 @@ async fn a_sending_task_that_panics_is_started_again() {
     let stats = pipeline.stats();
     assert_eq!((stats.sender_restarts, dropped(&stats)), (1, vec![(DropCause::Unencodable, 10)]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_that_no_clock_can_add_are_as_good_as_for_ever() {
+    let endless = PipelineOptions {
+        batch_interval: Duration::MAX,
+        backoff_base: Duration::MAX,
+        backoff_cap: Duration::MAX,
+        delivery_timeout: Duration::MAX,
+        ..options()
+    };
+    for reply in [|| Step::Answer(Delivery::retry_after(Duration::MAX, "later")), busy] {
+        let mut failures = 2;
+        let (pipeline, _attempts) = start(endless.clone(), move |_| {
+            failures -= 1;
+            if failures < 0 { taken() } else { reply() }
+        });
+        pipeline.tune(PipelineTuning { batch_interval: Some(Duration::MAX), ..PipelineTuning::default() });
+        (0..15).for_each(|number| pipeline.log(exposure(number)));
+        let report = pipeline.shutdown(Duration::MAX).await;
+        assert_eq!((report.delivered, report.failed, report.pending), (15, 0, 0));
+        assert_eq!(pipeline.stats().sender_restarts, 0);
+    }
+}

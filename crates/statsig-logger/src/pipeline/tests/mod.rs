@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
-use super::{EventPipeline, PipelineOptions};
+use super::{EventPipeline, PipelineOptions, PipelineTuning};
 use crate::body;
 use crate::event::QueuedEvent;
 use crate::ledger::{DropCause, EventStats};
