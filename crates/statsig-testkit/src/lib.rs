@@ -4,7 +4,8 @@
 //! official Statsig server core answered. [`conformance`] reads that corpus, and compares an
 //! engine's own answers with it, field by field. [`generate`] makes up projects and users from a
 //! stream of bytes, for property tests, fuzzers and benchmarks. A [`MemorySink`] keeps the events that a
-//! client logs.
+//! client logs. [`specs`] builds config specs
+//! from code, for tests that need a project of their own.
 //!
 //! It is a library, so that anyone who builds on the engine (a binding, a fork, a service that
 //! speaks the same protocol) can hold their own build against the same corpus.
@@ -13,5 +14,6 @@ pub mod conformance;
 pub mod generate;
 mod memory_sink;
 pub mod observe;
+pub mod specs;
 
 pub use memory_sink::MemorySink;
