@@ -1,4 +1,5 @@
 //! What the client promises, table by table.
+#![allow(clippy::unwrap_used, reason = "helpers outside of test functions")]
 
 mod details;
 mod getters;
