@@ -62,3 +62,24 @@ fn wrong_options_are_named() {
     let answer = driver.ask(json!({"op": "create", "sdk_key": "k", "options": []}));
     assert_eq!(answer["error"]["kind"], "invalid_field", "{answer}");
 }
+
+/// Numbers that make no sense are brought within bounds, and events still arrive.
+#[test]
+fn numbers_of_any_size_work() {
+    let mut driver = Driver::start();
+    for (option, value) in [
+        ("event_queue_size", 0),
+        ("event_queue_size", u64::MAX),
+        ("retry_queue_size", 0),
+        ("retry_queue_size", u64::MAX),
+        ("flush_interval_ms", 0),
+        ("flush_interval_ms", u64::MAX),
+    ] {
+        assert_eq!(create(&mut driver, json!({"bootstrap": specs(), option: value}))["ok"], true);
+        driver.result(json!({"op": "log_event", "user": ada(), "event": "e"}));
+        let report = driver.result(json!({"op": "flush", "timeout_ms": 30_000}));
+        assert_eq!((&report["failed"], &report["pending"]), (&json!(0), &json!(0)), "{option} {value}");
+        assert_eq!(driver.result(json!({"op": "event_stats"}))["delivered"], 1, "{option} {value}");
+        driver.result(json!({"op": "shutdown"}));
+    }
+}

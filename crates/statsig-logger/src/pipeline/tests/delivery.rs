@@ -179,3 +179,20 @@ async fn a_batch_at_fault_is_given_up_but_an_outage_costs_no_attempt() {
     assert_eq!(dropped(&stats), [(DropCause::Attempts, 10)]);
     assert_eq!((stats.delivered, stats.pending), (190, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn options_may_be_as_large_as_they_like() {
+    let boundless = PipelineOptions {
+        batch_events: usize::MAX,
+        batch_interval: Duration::MAX,
+        batch_bytes: usize::MAX,
+        queue_events: usize::MAX,
+        queue_bytes: usize::MAX,
+        retry_queue_size: usize::MAX,
+        ..options()
+    };
+    let (pipeline, _attempts) = start(boundless, |_| taken());
+    pipeline.log(exposure(1));
+    assert!(pipeline.flush(SECOND).await.is_complete());
+    assert_eq!(pipeline.stats().sender_restarts, 0);
+}
