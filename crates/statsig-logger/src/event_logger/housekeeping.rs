@@ -211,7 +211,7 @@ mod tests {
             for _ in 0..10 {
                 timeout(Duration::from_secs(600), turned.recv()).await.unwrap().unwrap();
             }
-            logger.shutdown(Duration::from_secs(1)).await;
+            assert!(logger.shutdown(Duration::from_secs(1)).await.is_complete());
         }
     }
 }

@@ -32,7 +32,10 @@ impl Backoff {
         let jittered = most.mul_f64(self.fraction());
         let pause = match asked {
             // A little more, so that those who were told the same do not come together.
-            Some(asked) => (asked + asked.mul_f64(self.fraction() / 10.0)).min(self.cap).max(jittered),
+            Some(asked) => {
+                let asked = asked.min(self.cap);
+                (asked + asked.mul_f64(self.fraction() / 10.0)).min(self.cap).max(jittered)
+            }
             None => jittered,
         };
         let until = (now + pause, asked.is_some());

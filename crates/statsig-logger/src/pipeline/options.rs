@@ -71,6 +71,9 @@ const AHEAD_INTERVAL: Duration = Duration::from_millis(250);
 #[cfg(feature = "spool")]
 const AHEAD_BYTES: usize = 256 << 10;
 
+/// As good as for ever; clocks cannot add much more.
+pub(super) const LONGEST: Duration = Duration::from_secs(86_400 * 365);
+
 impl PipelineOptions {
     /// The options as a spool needs them.
     #[cfg(feature = "spool")]
@@ -87,18 +90,18 @@ impl PipelineOptions {
         self
     }
 
-    /// The options with every number raised to the least that works.
+    /// The options with every number brought within what works.
     pub(super) fn sane(mut self) -> Self {
         self.batch_events = self.batch_events.clamp(1, u32::MAX as usize);
-        self.batch_interval = self.batch_interval.max(Duration::from_millis(10));
+        self.batch_interval = self.batch_interval.clamp(Duration::from_millis(10), LONGEST);
         self.batch_bytes = self.batch_bytes.max(1_024);
         self.compression_level = self.compression_level.min(9);
         self.queue_events = self.queue_events.max(1);
         self.retry_queue_size = self.retry_queue_size.max(1);
         self.parallel_deliveries = self.parallel_deliveries.max(1);
         self.max_attempts = self.max_attempts.max(1);
-        self.backoff_base = self.backoff_base.max(Duration::from_millis(1));
-        self.backoff_cap = self.backoff_cap.max(self.backoff_base);
+        self.backoff_base = self.backoff_base.clamp(Duration::from_millis(1), LONGEST);
+        self.backoff_cap = self.backoff_cap.clamp(self.backoff_base, LONGEST);
         self
     }
 }

@@ -189,10 +189,19 @@ async fn options_may_be_as_large_as_they_like() {
         queue_events: usize::MAX,
         queue_bytes: usize::MAX,
         retry_queue_size: usize::MAX,
+        backoff_base: Duration::MAX,
+        backoff_cap: Duration::MAX,
+        delivery_timeout: Duration::MAX,
         ..options()
     };
-    let (pipeline, _attempts) = start(boundless, |_| taken());
+    let mut failures = 2;
+    let (pipeline, _attempts) = start(boundless, move |_| {
+        failures -= 1;
+        if failures >= 0 { Step::Answer(Delivery::retry_after(Duration::MAX, "come back later")) } else { taken() }
+    });
     pipeline.log(exposure(1));
-    assert!(pipeline.flush(SECOND).await.is_complete());
-    assert_eq!(pipeline.stats().sender_restarts, 0);
+    assert!(pipeline.flush(Duration::MAX).await.is_complete());
+    pipeline.log(exposure(2));
+    assert!(pipeline.shutdown(Duration::MAX).await.is_complete());
+    assert_eq!((pipeline.stats().delivered, pipeline.stats().sender_restarts), (2, 0));
 }
