@@ -139,3 +139,17 @@ fn the_end_of_the_input_ends_in_order() {
     let (rest, ok) = Driver::on_project(None).end();
     assert_eq!((rest.as_slice(), ok), (&[][..], true));
 }
+
+/// What the README shows is what happens.
+#[test]
+fn the_example_of_the_readme() {
+    let readme = include_str!("../../README.md");
+    let (_, example) = readme.split_once("<<'END'\n").unwrap();
+    let (requests, rest) = example.split_once("END\n").unwrap();
+    let (answers, _) = rest.split_once("```").unwrap();
+    let mut driver = Driver::start();
+    driver.write(requests.as_bytes());
+    let (lines, ok) = driver.end();
+    let shown: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines, ok), (shown, true));
+}
