@@ -4,8 +4,9 @@
 //! official Statsig server core answered. [`conformance`] reads that corpus, and compares an
 //! engine's own answers with it, field by field. [`generate`] makes up projects and users from a
 //! stream of bytes, for property tests, fuzzers and benchmarks. A [`MemorySink`] keeps the events that a
-//! client logs. `server` (feature `server`) is a fake of Statsig's endpoints on loopback, which fails
-//! in the ways that a test orders.
+//! client logs. [`specs`] builds config specs from code, for tests that need a project of their own.
+//! `server` (feature `server`) is a fake of Statsig's endpoints on loopback, which fails in the ways
+//! that a test orders.
 //!
 //! It is a library, so that anyone who builds on the engine (a binding, a fork, a service that
 //! speaks the same protocol) can hold their own build against the same corpus.
@@ -18,5 +19,6 @@ pub mod observe;
 pub mod redis_server;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod specs;
 
 pub use memory_sink::MemorySink;

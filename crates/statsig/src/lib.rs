@@ -106,3 +106,20 @@ pub use statsig_store_redis as redis;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Compiles the examples of the guide, and runs those that can run.
+#[cfg(all(doctest, feature = "logger"))]
+mod guide {
+    #[doc = include_str!("../../../docs/guide/users.md")]
+    struct Users;
+    #[doc = include_str!("../../../docs/guide/gates-and-configs.md")]
+    struct GatesAndConfigs;
+    #[doc = include_str!("../../../docs/guide/experiments-and-layers.md")]
+    struct ExperimentsAndLayers;
+    #[doc = include_str!("../../../docs/guide/overrides-and-testing.md")]
+    struct OverridesAndTesting;
+    #[doc = include_str!("../../../docs/guide/client-bootstrapping.md")]
+    struct ClientBootstrapping;
+    #[doc = include_str!("../../../docs/guide/sticky-assignment.md")]
+    struct StickyAssignment;
+}

@@ -4,6 +4,7 @@
 //! evaluate it many times. Values keep their JSON kinds; what operators see of them is computed
 //! when they ask (`docs/protocol/evaluation.md#values`).
 
+mod accessors;
 mod attribute_map;
 mod builder;
 mod logged;
@@ -12,7 +13,6 @@ mod wire;
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::Value;
 use smol_str::SmolStr;
 
 pub(crate) use attribute_map::AttributeMap;
@@ -21,7 +21,7 @@ use logged::Cached;
 pub use logged::LoggedUser;
 
 use crate::ruleset::TopField;
-use crate::value::{Attribute, TextBuffer};
+use crate::value::Attribute;
 
 /// A user, or whatever else is the unit of a check: a company, a device, a session.
 ///
@@ -101,26 +101,6 @@ impl StatsigUser {
     /// Starts building a user like this one.
     pub fn to_builder(&self) -> StatsigUserBuilder {
         StatsigUserBuilder::from_data(UserData::clone(&self.data))
-    }
-
-    /// The user ID as it is hashed; numbers in decimal. `None` if there is none, or it has no text.
-    #[must_use]
-    pub fn user_id(&self) -> Option<String> {
-        self.field(TopField::UserId).and_then(|id| id.text(&mut TextBuffer::new()).map(str::to_owned))
-    }
-
-    /// The ID of an id type, as it is hashed: `userID` in any case, or a custom ID, exact name
-    /// first, lower-case name second.
-    #[must_use]
-    pub fn unit_id(&self, id_type: &str) -> Option<String> {
-        let lower = id_type.to_lowercase();
-        self.unit(lower == "userid", id_type, &lower).and_then(|id| id.text(&mut TextBuffer::new()).map(str::to_owned))
-    }
-
-    /// A custom attribute.
-    #[must_use]
-    pub fn custom(&self, name: &str) -> Option<Value> {
-        self.data.custom.get(name).map(Attribute::to_json)
     }
 
     /// Memory that the user holds, in bytes, as far as it is its own. An estimate from above, computed

@@ -53,3 +53,24 @@ fn numeric_ids_are_hashed_by_their_decimal_text() {
         assert_eq!(user.user_id().unwrap_or_default(), text);
     }
 }
+
+#[test]
+fn fields_are_read_as_text() {
+    let user = StatsigUser::builder()
+        .email("e")
+        .ip("1.2.3.4")
+        .user_agent("ua")
+        .country("NZ")
+        .locale("en")
+        .app_version("1.2")
+        .private_attribute("secret", 1)
+        .environment_tier("staging")
+        .build();
+    let texts = [user.email(), user.ip(), user.user_agent(), user.country(), user.locale(), user.app_version()];
+    assert_eq!(texts.map(Option::unwrap), ["e", "1.2.3.4", "ua", "NZ", "en", "1.2"]);
+    assert_eq!((user.private_attribute("secret"), user.private_attribute("Secret")), (Some(json!(1)), None));
+    assert_eq!((user.environment("tier").as_deref(), user.environment("region")), (Some("staging"), None));
+    let numeric: StatsigUser = serde_json::from_value(json!({"email": 5, "ip": null, "appVersion": {}})).unwrap();
+    assert_eq!((numeric.email().as_deref(), numeric.ip(), numeric.app_version()), (Some("5"), None, None));
+    assert_eq!(StatsigUser::new().user_id(), None);
+}

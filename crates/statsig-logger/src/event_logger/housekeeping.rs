@@ -13,6 +13,8 @@ use crate::pipeline::PipelineOptions;
 
 /// How often metrics and losses are looked at.
 const TURN: Duration = Duration::from_secs(10);
+/// Least and longest time from one report of the counters to the next: timers take no more.
+const COUNTERS_EVERY: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(86_400 * 365));
 /// Longest report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -46,7 +48,7 @@ impl Housekeeping {
         Self {
             observer,
             reporter,
-            counters_every: pipeline.batch_interval,
+            counters_every: pipeline.batch_interval.clamp(COUNTERS_EVERY.0, COUNTERS_EVERY.1),
             batch_events: pipeline.batch_events,
             retry_queue_size: pipeline.retry_queue_size,
             told: Mutex::default(),
@@ -204,4 +206,37 @@ async fn run(logger: Weak<EventLogger>) {
 pub(super) async fn last_turn(logger: &EventLogger, within: Duration) {
     let reports = logger.housekeeping.turn(|| figures(logger));
     logger.housekeeping.report(reports, within).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use statsig_core::{EvaluationSettings, FixedClock, NoopSink, Tag};
+    use tokio::runtime::Handle;
+    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+    use super::*;
+    use crate::EventLoggerOptions;
+
+    struct Turns(UnboundedSender<()>);
+
+    impl Observer for Turns {
+        fn gauge(&self, _: &str, _: f64, _: &[Tag<'_>]) {
+            let _ = self.0.send(());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn intervals_of_any_length_work() {
+        for batch_interval in [Duration::ZERO, Duration::from_secs(60), Duration::MAX] {
+            let (turns, mut turned) = unbounded_channel();
+            let mut options = EventLoggerOptions { observer: Some(Arc::new(Turns(turns))), ..Default::default() };
+            options.pipeline.batch_interval = batch_interval;
+            let (sink, clock) = (Arc::new(NoopSink), Arc::new(FixedClock(0)));
+            let logger = EventLogger::start(options, EvaluationSettings::new(), sink, clock, &Handle::current());
+            for _ in 0..10 {
+                timeout(Duration::from_secs(600), turned.recv()).await.unwrap().unwrap();
+            }
+            assert!(logger.shutdown(Duration::from_secs(1)).await.is_complete());
+        }
+    }
 }

@@ -225,7 +225,7 @@ impl<E: QueuedEvent> Sender<E> {
                 let staged = &books.staged[kind as usize];
                 let asked = staged.cut_before.saturating_sub(staged.first) as usize;
                 let whole = staged.events.len() / full * full;
-                asked.max(whole).min(room * full)
+                asked.max(whole).min(room.saturating_mul(full))
             };
             let staged = |kind: Kind| books.staged[kind as usize].events.len();
             let most = |count: &dyn Fn(Kind) -> usize| {

@@ -202,3 +202,29 @@ async fn each_attempt_says_what_made_it() {
     assert!(pipeline.shutdown(60 * SECOND).await.is_complete());
     assert_eq!(next().await, (5, "shutdown"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn options_may_be_as_large_as_they_like() {
+    let boundless = PipelineOptions {
+        batch_events: usize::MAX,
+        batch_interval: Duration::MAX,
+        batch_bytes: usize::MAX,
+        queue_events: usize::MAX,
+        queue_bytes: usize::MAX,
+        retry_queue_size: usize::MAX,
+        backoff_base: Duration::MAX,
+        backoff_cap: Duration::MAX,
+        delivery_timeout: Duration::MAX,
+        ..options()
+    };
+    let mut failures = 2;
+    let (pipeline, _attempts) = start(boundless, move |_| {
+        failures -= 1;
+        if failures >= 0 { Step::Answer(Delivery::retry_after(Duration::MAX, "come back later")) } else { taken() }
+    });
+    pipeline.log(exposure(1));
+    assert!(pipeline.flush(Duration::MAX).await.is_complete());
+    pipeline.log(exposure(2));
+    assert!(pipeline.shutdown(Duration::MAX).await.is_complete());
+    assert_eq!((pipeline.stats().delivered, pipeline.stats().sender_restarts), (2, 0));
+}
