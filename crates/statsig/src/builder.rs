@@ -282,7 +282,7 @@ impl StatsigBuilder {
                 clock: &self.clock,
                 bootstrap: self.bootstrap.as_deref(),
                 local_mode: self.disable_network,
-                limits: self.limits.clone(),
+                limits: self.limits,
             };
             let listener = logging.listener(&specs);
             self.network.start(network.as_ref(), &around, &specs, listener, runtime.handle(), &mut problems)

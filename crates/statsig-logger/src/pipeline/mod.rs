@@ -275,7 +275,6 @@ impl<E: QueuedEvent> EventPipeline<E> {
     /// The shutdown goes on.
     pub async fn shutdown(&self, within: Duration) -> FlushReport {
         self.queue.close();
-        let within = within.min(options::LONGEST);
         let for_disk = if self.has_disk { (within / 4).min(MOST_FOR_DISK) } else { Duration::ZERO };
         let report = self.wait_for_all(within, Some(Instant::now() + within.min(A_YEAR) - for_disk)).await;
         let mut ended = self.ended.clone();

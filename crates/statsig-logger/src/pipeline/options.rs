@@ -77,9 +77,6 @@ const AHEAD_INTERVAL: Duration = Duration::from_millis(250);
 #[cfg(feature = "spool")]
 const AHEAD_BYTES: usize = 256 << 10;
 
-/// As good as for ever; clocks cannot add much more.
-pub(super) const LONGEST: Duration = Duration::from_secs(86_400 * 365);
-
 impl PipelineOptions {
     /// The options as a spool needs them.
     #[cfg(feature = "spool")]
