@@ -68,12 +68,12 @@ fn wrong_options_are_named() {
 fn numbers_of_any_size_work() {
     let mut driver = Driver::start();
     for (option, value) in [
-        ("event_queue_size", 0),
+        ("event_queue_size", 1),
         ("event_queue_size", u64::MAX),
-        ("retry_queue_size", 0),
+        ("retry_queue_size", 1),
         ("retry_queue_size", u64::MAX),
-        ("flush_interval_ms", 0),
-        ("flush_interval_ms", u64::MAX),
+        ("flush_interval_ms", 10),
+        ("flush_interval_ms", 86_400_000),
     ] {
         assert_eq!(create(&mut driver, json!({"bootstrap": specs(), option: value}))["ok"], true);
         driver.result(json!({"op": "log_event", "user": ada(), "event": "e"}));
@@ -81,5 +81,8 @@ fn numbers_of_any_size_work() {
         assert_eq!((&report["failed"], &report["pending"]), (&json!(0), &json!(0)), "{option} {value}");
         assert_eq!(driver.result(json!({"op": "event_stats"}))["delivered"], 1, "{option} {value}");
         driver.result(json!({"op": "shutdown"}));
+    }
+    for (option, value) in [("event_queue_size", 0), ("retry_queue_size", 0), ("flush_interval_ms", u64::MAX)] {
+        assert_eq!(create(&mut driver, json!({"bootstrap": specs(), option: value}))["ok"], false, "{option} {value}");
     }
 }

@@ -123,12 +123,13 @@ fn the_accounts_balance_at_every_moment_under_load() {
                 _ => taken(),
             }
         });
-        let running = AtomicBool::new(true);
+        let (running, all_there) = (AtomicBool::new(true), std::sync::Barrier::new(4));
         let snapshots = std::thread::scope(|scope| {
             let loggers: Vec<_> = (0..3)
                 .map(|thread| {
-                    let pipeline = &pipeline;
+                    let (pipeline, all_there) = (&pipeline, &all_there);
                     scope.spawn(move || {
+                        all_there.wait();
                         for number in 0..30_000 {
                             let number = thread * 1_000_000 + number;
                             pipeline.log(if number % 3 == 0 { custom(number) } else { exposure(number) });
@@ -138,13 +139,16 @@ fn the_accounts_balance_at_every_moment_under_load() {
                 .collect();
             let reader = scope.spawn(|| {
                 let (mut snapshots, mut last) = (0_u32, 0);
-                while running.load(Ordering::Relaxed) {
+                all_there.wait();
+                loop {
                     let stats = pipeline.stats();
                     assert!(stats.is_balanced() && stats.accepted >= last, "{stats:?}");
                     last = stats.accepted;
                     snapshots += 1;
+                    if !running.load(Ordering::Relaxed) {
+                        return snapshots;
+                    }
                 }
-                snapshots
             });
             for logger in loggers {
                 logger.join().unwrap();
