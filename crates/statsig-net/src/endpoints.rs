@@ -13,6 +13,7 @@ use crate::transport::TlsOptions;
 const SPECS: &str = "https://api.statsigcdn.com/v2/download_config_specs";
 const CDN_HOST: &str = "api.statsigcdn.com";
 const ID_LISTS: &str = "https://api.statsigcdn.com/v1/get_id_lists";
+const SDK_EXCEPTION: &str = "https://statsigapi.net/v1/sdk_exception";
 const LOG_EVENT: &str = "https://prodregistryv2.org/v1/log_event";
 
 /// Where to send requests, if not to Statsig's own servers.
@@ -33,6 +34,8 @@ pub struct EndpointOptions {
     pub id_list_file_api: Option<String>,
     /// Address for events, whole.
     pub log_event_url: Option<String>,
+    /// Address for reports of errors, whole.
+    pub sdk_exception_url: Option<String>,
     /// Forward proxies.
     pub proxies: BTreeMap<NetworkEndpoint, ProxyConfig>,
 }
@@ -159,6 +162,7 @@ pub(crate) struct Endpoints {
     pub(crate) id_lists: IdListsAddress,
     pub(crate) id_list_files: Option<Url>,
     pub(crate) log_event: Url,
+    pub(crate) sdk_exception: Url,
     /// TLS of endpoints that have a proxy with its own.
     pub(crate) tls: BTreeMap<NetworkEndpoint, TlsOptions>,
 }
@@ -212,13 +216,18 @@ impl Endpoints {
             (None, None, Some(base)) => below(base, "https", "log_event"),
             (None, None, None) => parse(LOG_EVENT, "https"),
         };
-        match (specs, id_lists, id_list_files, log_event, problems.is_empty()) {
-            (Ok(specs), Ok(id_lists), Ok(id_list_files), Ok(log_event), true) => {
-                Ok(Self { specs, id_lists, id_list_files, log_event, tls })
+        let sdk_exception = match (given(&options.sdk_exception_url), base) {
+            (Some(url), _) => parse(&url, "https"),
+            (None, Some(base)) => below(base, "https", "sdk_exception"),
+            (None, None) => parse(SDK_EXCEPTION, "https"),
+        };
+        match (specs, id_lists, id_list_files, log_event, sdk_exception, problems.is_empty()) {
+            (Ok(specs), Ok(id_lists), Ok(id_list_files), Ok(log_event), Ok(sdk_exception), true) => {
+                Ok(Self { specs, id_lists, id_list_files, log_event, sdk_exception, tls })
             }
-            (specs, id_lists, id_list_files, log_event, _) => {
-                problems
-                    .extend([specs.err(), id_lists.err(), id_list_files.err(), log_event.err()].into_iter().flatten());
+            (specs, id_lists, id_list_files, log_event, sdk_exception, _) => {
+                let found = [specs.err(), id_lists.err(), id_list_files.err(), log_event.err(), sdk_exception.err()];
+                problems.extend(found.into_iter().flatten());
                 problems.dedup();
                 Err(Error::Misconfigured { problems })
             }

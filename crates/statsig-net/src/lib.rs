@@ -46,6 +46,7 @@
 
 mod endpoints;
 mod error;
+mod error_reporter;
 mod event_sink;
 pub mod id_lists;
 mod identity;
@@ -61,6 +62,7 @@ pub mod transport;
 
 pub use endpoints::EndpointOptions;
 pub use error::{Error, ErrorKind};
+pub use error_reporter::HttpErrorReporter;
 pub use event_sink::{EventSinkOptions, HttpEventSink};
 pub use identity::ClientIdentity;
 pub use network::{Network, NetworkOptions};

@@ -9,6 +9,7 @@ use statsig_core::Clock;
 
 use crate::endpoints::{EndpointOptions, Endpoints, IdListsAddress, SpecsAddress};
 use crate::error::Error;
+use crate::error_reporter::HttpErrorReporter;
 use crate::event_sink::{EventSinkOptions, HttpEventSink};
 use crate::id_lists::HttpIdListSource;
 use crate::identity::ClientIdentity;
@@ -156,6 +157,18 @@ impl Network {
             clock: Arc::clone(&self.clock),
             timeout: self.options.log_event_timeout,
             options,
+        }
+    }
+
+    /// Reports errors of the client to the configured address.
+    #[must_use]
+    pub fn error_reporter(&self) -> HttpErrorReporter {
+        HttpErrorReporter {
+            client: self.client(NetworkEndpoint::All),
+            identity: self.identity.clone(),
+            url: self.endpoints.sdk_exception.clone(),
+            clock: Arc::clone(&self.clock),
+            timeout: self.options.log_event_timeout,
         }
     }
 

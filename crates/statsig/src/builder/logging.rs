@@ -22,6 +22,7 @@ pub(super) struct LoggingOptions {
     sink: Option<Arc<dyn EventSink>>,
     options: EventLoggerOptions,
     disable_all_logging: bool,
+    report_errors_upstream: bool,
     #[cfg(feature = "spool")]
     spool: Option<(SpoolOptions, SpoolMode)>,
 }
@@ -52,6 +53,9 @@ impl LoggingOptions {
     /// Sends events to the vendor, unless the application has a sink of its own.
     #[cfg(feature = "net")]
     pub(super) fn send_to(&mut self, network: &statsig_net::Network, specs: &Arc<statsig_core::SnapshotStore>) {
+        if self.report_errors_upstream && self.options.error_reporter.is_none() {
+            self.options.error_reporter = Some(Arc::new(network.error_reporter()));
+        }
         if self.sink.is_some() {
             return;
         }
@@ -162,7 +166,15 @@ impl StatsigBuilder {
         self
     }
 
-    /// Reports lost events upstream (default: nobody is told but logs and the observer).
+    /// Whether lost events are reported to the vendor: how many, and why (default: no). Needs
+    /// `sdk_key`.
+    #[cfg(feature = "net")]
+    pub fn report_errors_upstream(mut self, report: bool) -> Self {
+        self.logging.report_errors_upstream = report;
+        self
+    }
+
+    /// Reports lost events elsewhere (default: nobody is told but logs and the observer).
     pub fn error_reporter(mut self, reporter: Arc<dyn ErrorReporter>) -> Self {
         self.logging.options.error_reporter = Some(reporter);
         self

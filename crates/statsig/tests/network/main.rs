@@ -198,3 +198,21 @@ fn the_key_is_shown_nowhere() {
     let all = format!("{shown} {statsig:?} {details:?} {:?} {:?}", statsig.health(), TransportOptions::default());
     assert!(!all.contains("never-shown"), "{all}");
 }
+
+#[test]
+fn lost_events_are_reported_to_the_vendor_where_that_is_wished() {
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs(1_000, true));
+    server.fail_always(Endpoint::Events, Some(Fault::Status(400, String::new())));
+    for wished in [false, true] {
+        let statsig = builder(&server).report_errors_upstream(wished).build().unwrap();
+        statsig.log_event(&user(), "bought", None, None);
+        assert_eq!(statsig.shutdown_blocking(LONG).events.failed, 1);
+    }
+    let reports: Vec<_> =
+        server.requests().into_iter().filter(|request| request.target.ends_with("/v1/sdk_exception")).collect();
+    assert_eq!(reports.len(), 1);
+    let body: serde_json::Value = reports[0].json().unwrap();
+    assert_eq!((&body["tag"], &body["extra"]["eventCount"]), (&json!("statsig::log_event_failed"), &json!("1")));
+    assert!(!body.to_string().contains("bought"));
+}
