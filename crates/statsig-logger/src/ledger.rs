@@ -125,6 +125,8 @@ pub struct EventStats {
     /// Those of `pending_in_batches` that are in the spool, whether or not they are on their way.
     /// After a shutdown, all that is pending.
     pub pending_on_disk: u64,
+    /// Memory that events hold which are in no batch yet, in bytes.
+    pub queue_bytes: u64,
     /// Events that were given up.
     pub dropped: DropCounts,
     /// Batches that the sink has taken.

@@ -156,6 +156,7 @@ fn tell(observer: &dyn Observer, before: &Told, now: &Told, reports: &[ErrorRepo
     #[allow(clippy::cast_precision_loss)] // queues are smaller than 2^52
     let gauge = |name: &str, value: u64| observer.gauge(name, value as f64, &[]);
     gauge("events_queue_depth", now.events.pending);
+    gauge("events_queue_bytes", now.events.queue_bytes);
     if now.events.spool_oldest_ms.or(before.events.spool_oldest_ms).is_some() {
         // Once it is empty, that is said as well, or the last age would stand for ever.
         let age_ms = now.events.spool_oldest_ms.map_or(0, |oldest_ms| now.now_ms.saturating_sub(oldest_ms));

@@ -14,6 +14,7 @@
 //! | `logged_event` | what waits in the queue, and how it becomes JSON |
 //! | `non_exposed` | counters of checks without exposure |
 //! | `housekeeping` | the background task: counters, metrics, reports of losses |
+//! | `measured` | how long attempts to deliver take |
 //! | `flushed` | the callback for attempts to deliver |
 //!
 //! No call here waits for anything or fails: what cannot be kept is counted
@@ -26,6 +27,7 @@ mod flushed;
 mod housekeeping;
 mod json;
 mod logged_event;
+mod measured;
 mod non_exposed;
 mod options;
 #[cfg(test)]
@@ -49,6 +51,7 @@ pub use self::flushed::FlushedBatch;
 use self::flushed::FlushedSink;
 use self::housekeeping::Housekeeping;
 use self::logged_event::{LoggedCustom, LoggedEvent, Surroundings};
+use self::measured::MeasuredSink;
 use self::non_exposed::NonExposedChecks;
 pub use self::options::EventLoggerOptions;
 use crate::dedupe::ExposureDedupe;
@@ -149,6 +152,10 @@ impl EventLogger {
         start: impl FnOnce(PipelineOptions, Arc<dyn EventSink>, Arc<dyn Clock>, &Handle) -> EventPipeline<LoggedEvent>,
     ) -> Arc<Self> {
         let pipeline = options.pipeline.sane();
+        let sink: Arc<dyn EventSink> = match &options.observer {
+            Some(observer) => Arc::new(MeasuredSink { inner: sink, observer: Arc::clone(observer) }),
+            None => sink,
+        };
         let sink = match options.events_flushed {
             Some(callback) => Arc::new(FlushedSink::new(sink, callback)),
             None => sink,

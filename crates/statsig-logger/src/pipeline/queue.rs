@@ -163,6 +163,7 @@ impl<E: QueuedEvent> Queue<E> {
         let contents: Vec<_> = (0..self.stripes.len()).map(|at| self.lock(at)).collect();
         let books = self.books();
         let mut stats = EventStats {
+            queue_bytes: self.bytes() as u64,
             recovered: books.shelf.recovered,
             delivered: books.delivered,
             pending: books.pending(),

@@ -27,6 +27,11 @@ impl Observer for Metrics {
         *self.0.lock().unwrap().entry(format!("{name}{tags}")).or_default() += by;
     }
 
+    fn distribution(&self, name: &str, value: f64, tags: &[Tag<'_>]) {
+        assert!(value >= 0.0);
+        self.increment(name, 1, tags);
+    }
+
     fn error(&self, tag: &str, _message: &str) {
         *self.0.lock().unwrap().entry(format!("error {tag}")).or_default() += 1;
     }
@@ -65,6 +70,7 @@ fn the_observer_hears_of_what_was_delivered() {
     assert_eq!((report.delivered, report.failed, report.pending), (2, 0, 0));
     assert_eq!(metrics.of("events_successfully_sent_count"), 2);
     assert_eq!(metrics.of("events_deduped_count"), 4);
+    assert!(metrics.of("log_event.latency is_success=true") > 0);
     assert_eq!(logged.sink.take().len(), 2);
 }
 
