@@ -184,7 +184,8 @@ impl StatsigBuilder {
         self
     }
 
-    /// The tokio runtime for background work, with timers enabled. Default: the one in which
+    /// The tokio runtime for background work, with timers and, for the network, I/O enabled. It should
+    /// outlive the client: when it ends, nothing is fetched or delivered any more. Default: the one in which
     /// `build` is called; outside of any, a thread of the client's own.
     #[cfg(any(feature = "net", feature = "logger"))]
     pub fn runtime(mut self, runtime: Handle) -> Self {

@@ -64,6 +64,12 @@ impl Networking {
         self.sync.ready(within).await
     }
 
+    pub(crate) async fn wait_for_specs(&self, newer_than_ms: u64, within: Duration) -> Option<u64> {
+        let mut times = self.sync.subscribe();
+        let newer = times.wait_for(|time| *time > newer_than_ms);
+        tokio::time::timeout(within, newer).await.ok()?.ok().map(|time| *time)
+    }
+
     pub(crate) async fn sync_now(&self) -> SyncReport {
         self.sync.sync_now().await
     }

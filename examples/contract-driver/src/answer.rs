@@ -34,6 +34,8 @@ pub enum FailureKind {
     NoSuchClient,
     /// There is a client of that name already.
     ClientExists,
+    /// What was waited for did not come in time.
+    Timeout,
     /// Something else: a disk, a thread.
     Failed,
 }
@@ -49,6 +51,7 @@ impl FailureKind {
             Self::InvalidSpecs => "invalid_specs",
             Self::NoSuchClient => "no_such_client",
             Self::ClientExists => "client_exists",
+            Self::Timeout => "timeout",
             Self::Failed => "failed",
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use statsig::{JsonlFileSink, NoopSink, Statsig};
+use statsig::{DataSource, JsonlFileSink, NetworkOptions, NoopSink, Statsig, StatsigBuilder};
 #[cfg(feature = "spool")]
 use statsig::{SpoolMode, SpoolOptions};
 use tokio::runtime::Handle;
@@ -18,24 +18,7 @@ use crate::answer::{Failure, FailureKind};
 use crate::request::Fields;
 
 /// Options of the protocol that need what the client has not.
-const UNSUPPORTED: &[&str] = &[
-    "api",
-    "config_sync_sources",
-    "data_store",
-    "enable_id_lists",
-    "fallback_to_statsig_api",
-    "id_lists_sync_interval_ms",
-    "id_lists_url",
-    "init_timeout_ms",
-    "initialize_sources",
-    "log_event_url",
-    "proxy",
-    "request_timeout_ms",
-    "snapshot_dir",
-    "specs_file",
-    "specs_sync_interval_ms",
-    "specs_url",
-];
+const UNSUPPORTED: &[&str] = &["data_store", "proxy"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -49,8 +32,96 @@ struct Options {
     flush_interval_ms: Option<u64>,
     retry_queue_size: Option<usize>,
     spool_dir: Option<PathBuf>,
+    api: Option<String>,
+    specs_url: Option<String>,
+    id_lists_url: Option<String>,
+    log_event_url: Option<String>,
+    enable_id_lists: Option<bool>,
+    fallback_to_statsig_api: bool,
+    init_timeout_ms: Option<u64>,
+    request_timeout_ms: Option<u64>,
+    specs_sync_interval_ms: Option<u64>,
+    id_lists_sync_interval_ms: Option<u64>,
+    snapshot_dir: Option<PathBuf>,
+    specs_file: Option<PathBuf>,
+    initialize_sources: Option<Vec<Source>>,
+    config_sync_sources: Option<Vec<Source>>,
     /// Where events go, one a line. Without it they go nowhere, and count as delivered.
     events_file: Option<PathBuf>,
+}
+
+/// A source by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Source {
+    Network,
+    StatsigNetwork,
+    Bootstrap,
+    File,
+}
+
+impl Options {
+    /// Whether anything but a bootstrap document is to be had.
+    fn is_on_the_network(&self) -> bool {
+        let listed = self.initialize_sources.iter().chain(&self.config_sync_sources).flatten();
+        [&self.api, &self.specs_url, &self.id_lists_url, &self.log_event_url].into_iter().any(Option::is_some)
+            || self.snapshot_dir.is_some()
+            || listed.into_iter().any(|source| matches!(source, Source::Network | Source::StatsigNetwork))
+    }
+
+    fn sources(&self, names: &[Source]) -> Result<Vec<DataSource>, Failure> {
+        let source = |name: &Source| match (name, &self.specs_file) {
+            (Source::Network, _) => Ok(DataSource::Network),
+            (Source::StatsigNetwork, _) => Ok(DataSource::StatsigNetwork),
+            (Source::Bootstrap, _) => Ok(DataSource::Bootstrap),
+            (Source::File, Some(path)) => Ok(DataSource::File(path.clone())),
+            (Source::File, None) => Err(Failure::new(FailureKind::InvalidOption, "`file` needs `specs_file`")),
+        };
+        names.iter().map(source).collect()
+    }
+
+    /// Takes over everything about sources.
+    fn network(&self, mut builder: StatsigBuilder, sdk_key: &str) -> Result<StatsigBuilder, Failure> {
+        let millis = Duration::from_millis;
+        if self.is_on_the_network() {
+            let mut network = NetworkOptions::default();
+            let endpoints = &mut network.endpoints;
+            endpoints.api.clone_from(&self.api);
+            endpoints.specs_url.clone_from(&self.specs_url);
+            endpoints.id_lists_url.clone_from(&self.id_lists_url);
+            endpoints.log_event_url.clone_from(&self.log_event_url);
+            if let Some(timeout) = self.request_timeout_ms {
+                network.initial_request_timeout = millis(timeout);
+                network.request_timeout = millis(timeout);
+            }
+            builder = builder.sdk_key(sdk_key).network_options(network);
+        }
+        builder = builder.fallback_to_statsig_api(self.fallback_to_statsig_api);
+        if let Some(enable) = self.enable_id_lists {
+            builder = builder.enable_id_lists(enable);
+        }
+        if let Some(timeout) = self.init_timeout_ms {
+            builder = builder.init_timeout(millis(timeout));
+        }
+        if let Some(interval) = self.specs_sync_interval_ms {
+            builder = builder.specs_sync_interval(millis(interval));
+        }
+        if let Some(interval) = self.id_lists_sync_interval_ms {
+            builder = builder.id_lists_sync_interval(millis(interval));
+        }
+        if let Some(folder) = &self.snapshot_dir {
+            builder = builder.last_known_good(folder);
+        }
+        match (&self.initialize_sources, &self.specs_file) {
+            (Some(names), _) => builder = builder.initialize_sources(self.sources(names)?),
+            (None, Some(path)) => builder = builder.initialize_sources([DataSource::File(path.clone())]),
+            (None, None) => {}
+        }
+        if let Some(names) = &self.config_sync_sources {
+            builder = builder.config_sync_sources(self.sources(names)?);
+        }
+        Ok(builder)
+    }
 }
 
 /// Builds a client; its background work runs on `runtime`.
@@ -61,6 +132,7 @@ pub fn create(fields: &mut Fields, runtime: &Handle) -> Result<Statsig, Failure>
         .runtime(runtime.clone())
         .disable_network(options.local_mode)
         .disable_all_logging(options.disable_all_logging);
+    builder = options.network(builder, &sdk_key)?;
     if let Some(specs) = options.bootstrap {
         builder = builder.bootstrap(specs);
     }
@@ -80,6 +152,8 @@ pub fn create(fields: &mut Fields, runtime: &Handle) -> Result<Statsig, Failure>
         builder = builder.retry_queue_size(batches);
     }
     builder = match options.events_file {
+        // To the server that was named.
+        None if options.api.is_some() || options.log_event_url.is_some() => builder,
         None => builder.event_sink(Arc::new(NoopSink)),
         Some(path) => {
             let sink = JsonlFileSink::open(path).map_err(|error| Failure::of(FailureKind::InvalidOption, &error))?;
@@ -94,8 +168,6 @@ pub fn create(fields: &mut Fields, runtime: &Handle) -> Result<Statsig, Failure>
     if options.spool_dir.is_some() {
         return Err(unsupported("spool_dir"));
     }
-    // Without a network nobody asks for the key.
-    drop(sdk_key);
     builder.build().map_err(|error| {
         let kind = match error {
             statsig::Error::Misconfigured(_) => FailureKind::InvalidOption,

@@ -77,7 +77,7 @@ pub fn shutdown(statsig: &Statsig, fields: &mut Fields) -> Result<Later, Failure
     Ok(Box::pin(async move { report(&statsig.shutdown(within).await.events) }))
 }
 
-fn within(fields: &mut Fields) -> Result<Duration, Failure> {
+pub fn within(fields: &mut Fields) -> Result<Duration, Failure> {
     let millis = fields.optional("timeout_ms")?.unwrap_or(PATIENCE_MS);
     // What is further away than a day is as good as a mistake.
     if millis > 86_400_000 {

@@ -21,6 +21,7 @@ mod ops;
 mod overrides;
 mod request;
 mod session;
+mod sync;
 
 use std::io;
 
@@ -40,7 +41,7 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .enable_time()
+        .enable_all()
         .build()
         .context("cannot start the threads for background work")?;
     let lines = line::Lines::new(io::stdin().lock(), arguments.max_line_bytes);

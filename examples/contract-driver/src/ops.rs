@@ -8,7 +8,7 @@ use statsig::Statsig;
 
 use crate::answer::{Answer, Failure, json};
 use crate::request::Fields;
-use crate::{checks, events, overrides};
+use crate::{checks, events, overrides, sync};
 
 /// What answers later, while other requests go on.
 pub type Later = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -20,8 +20,6 @@ pub enum Op {
     Now(fn(&Statsig, &mut Fields) -> Answer),
     /// In the background.
     Later(fn(&Statsig, &mut Fields) -> Result<Later, Failure>),
-    /// Belongs to the protocol, but the client has nothing to do it with.
-    Unsupported,
 }
 
 /// Operations on a client, by name.
@@ -40,11 +38,11 @@ const ON_A_CLIENT: &[(&str, Op)] = &[
     ("shutdown", Op::Later(events::shutdown)),
     ("override", Op::Now(overrides::set)),
     ("remove_override", Op::Now(overrides::remove)),
-    ("initialize", Op::Unsupported),
-    ("ready", Op::Unsupported),
-    ("sync_now", Op::Unsupported),
-    ("wait_for_specs", Op::Unsupported),
-    ("health", Op::Unsupported),
+    ("initialize", Op::Later(sync::initialize)),
+    ("ready", Op::Later(sync::ready)),
+    ("sync_now", Op::Later(sync::sync_now)),
+    ("wait_for_specs", Op::Later(sync::wait_for_specs)),
+    ("health", Op::Now(sync::health)),
 ];
 
 /// Operations of the session itself.
@@ -57,9 +55,10 @@ pub fn find(name: &str) -> Option<Op> {
 
 /// Who this is, and what it can do.
 pub fn capabilities() -> Answer {
-    let supported = ON_A_CLIENT.iter().filter(|(_, op)| !matches!(op, Op::Unsupported)).map(|&(name, _)| name);
+    let supported = ON_A_CLIENT.iter().map(|&(name, _)| name);
     let ops: Vec<&str> = ON_THE_SESSION.into_iter().chain(supported).collect();
     let features = [
+        ("net", true),
         ("logger", true),
         ("spool", cfg!(feature = "spool")),
         ("user-agent", cfg!(feature = "user-agent")),

@@ -102,9 +102,6 @@ impl Session {
         let Some(op) = ops::find(&request.op) else {
             return unsupported(format!("there is no operation `{}`", request.op));
         };
-        if let Op::Unsupported = op {
-            return unsupported(format!("the client cannot do `{}`", request.op));
-        }
         let Some(client) = self.clients.get_mut(&request.client) else {
             let message = format!("there is no client `{}`", request.client);
             return Some(Err(Failure::new(FailureKind::NoSuchClient, message)));
@@ -112,7 +109,6 @@ impl Session {
         let later = match op {
             Op::Now(run) => return Some(run(&client.statsig, &mut request.fields)),
             Op::Later(start) => start(&client.statsig, &mut request.fields),
-            Op::Unsupported => return None,
         };
         let later = match later {
             Ok(later) => later,

@@ -115,7 +115,9 @@ async fn the_sink_keeps_the_contract_and_every_batch_comes_out_once() {
         let sink = RedisEventSink::open(options.clone(), stream.clone()).unwrap();
         let delivered = soon("the contract", event_sink_contract(&sink)).await;
         let stats = sink.stats();
-        assert_eq!((stats.added, stats.dropped), (delivered.len() as u64, 0));
+        // The contract cuts an attempt short: Redis may have added its batch without the sink's knowing.
+        let batches = delivered.len() as u64;
+        assert!((batches - 1..=batches).contains(&stats.added) && stats.dropped == 0, "{stats:?}");
         assert!(stats.known >= 1);
         let destination = Destination::with(Fault::None);
         let drainer = EventDrainer::open(options, stream, quick(), destination.clone()).unwrap();

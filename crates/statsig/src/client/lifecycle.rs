@@ -174,6 +174,15 @@ impl Statsig {
         waited.await.unwrap_or_else(|| self.inner.specs.holds_specs())
     }
 
+    /// Waits until specs are in force whose time is after `newer_than_ms` (milliseconds since 1970),
+    /// and returns that time; `None` if the time is up before, or nothing is synchronised.
+    pub async fn wait_for_specs(&self, newer_than_ms: u64, within: Duration) -> Option<u64> {
+        let wait = move |client: Self| async move {
+            client.inner.networking.as_ref()?.wait_for_specs(newer_than_ms, within).await
+        };
+        self.in_background(wait).await?
+    }
+
     /// Asks the polled sources for newer specs now. `None` if the client has none.
     pub async fn sync_now(&self) -> Option<SyncReport> {
         self.in_background(|client| async move { Some(client.inner.networking.as_ref()?.sync_now().await) }).await?

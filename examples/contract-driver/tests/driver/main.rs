@@ -7,3 +7,4 @@ mod options;
 mod overrides;
 mod protocol;
 mod support;
+mod sync;

@@ -49,7 +49,7 @@ fn wrong_options_are_named() {
         (json!({"events_file": "/no/such/folder/events.jsonl"}), "invalid_option", "/no/such/folder"),
         (json!({}), "invalid_option", "bootstrap"),
         (json!({"bootstrap": "no json"}), "invalid_specs", "specs"),
-        (json!({"specs_url": "http://localhost"}), "unsupported", "specs_url"),
+        (json!({"proxy": {}}), "unsupported", "proxy"),
         (json!({"data_store": null}), "unsupported", "data_store"),
     ] {
         let answer = create(&mut driver, options.clone());

@@ -1,0 +1,50 @@
+//! Loading specs over the network.
+
+use serde_json::json;
+use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
+use statsig_testkit::specs::{GateBuilder, ProjectBuilder};
+
+use crate::support::Driver;
+
+fn project(time: u64, gate: GateBuilder) -> Vec<u8> {
+    ProjectBuilder::new().set("time", time).gate(gate).build()
+}
+
+#[test]
+fn a_client_starts_and_follows() {
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(project(1_000, GateBuilder::new("g")));
+    let mut driver = Driver::start();
+    let options = json!({"api": server.url(), "init_timeout_ms": 60_000});
+    driver.result(json!({"op": "create", "sdk_key": "secret-k", "options": options}));
+    let details = driver.result(json!({"op": "initialize"}));
+    assert_eq!(
+        (&details["success"], &details["source"], &details["specs_time"]),
+        (&json!(true), &json!("Network"), &json!(1_000))
+    );
+    assert_eq!(details["attempts"][0]["ok"], true);
+    assert_eq!(driver.result(json!({"op": "ready", "timeout_ms": 60_000}))["ready"], true);
+
+    server.publish_specs(project(2_000, GateBuilder::on("g")));
+    assert_eq!(driver.result(json!({"op": "sync_now"})), json!({"updated": true, "specs_time": 2_000}));
+    let found = driver.result(json!({"op": "wait_for_specs", "newer_than": 1_000, "timeout_ms": 60_000}));
+    assert_eq!(found["specs_time"], 2_000);
+    let late = driver.failure(json!({"op": "wait_for_specs", "newer_than": 9_000, "timeout_ms": 10}));
+    assert_eq!(late.0, "timeout");
+    assert_eq!(driver.result(json!({"op": "gate", "user": {"userID": "u"}, "name": "g"}))["value"], true);
+    assert_eq!(driver.result(json!({"op": "health"}))["specs"]["specs_time"], 2_000);
+    assert_eq!(driver.result(json!({"op": "shutdown"}))["delivered"], 1);
+    assert_eq!(server.events()[0]["eventName"], "statsig::gate_exposure");
+}
+
+#[test]
+fn an_outage_is_told() {
+    let server = FakeStatsig::start().unwrap();
+    server.fail_always(Endpoint::SpecsV2, Some(Fault::Status(500, String::new())));
+    let mut driver = Driver::start();
+    let options = json!({"api": server.url(), "init_timeout_ms": 60_000});
+    driver.result(json!({"op": "create", "sdk_key": "secret-k", "options": options}));
+    let details = driver.result(json!({"op": "initialize"}));
+    assert_eq!((&details["source"], &details["attempts"][0]["ok"]), (&json!("NoValues"), &json!(false)));
+    assert!(details["attempts"][0]["error"].is_string());
+}
