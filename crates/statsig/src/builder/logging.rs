@@ -22,6 +22,7 @@ pub(super) struct LoggingOptions {
     sink: Option<Arc<dyn EventSink>>,
     options: EventLoggerOptions,
     disable_all_logging: bool,
+    #[cfg(feature = "net")]
     report_errors_upstream: bool,
     #[cfg(feature = "spool")]
     spool: Option<(SpoolOptions, SpoolMode)>,
