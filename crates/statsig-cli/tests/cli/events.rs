@@ -19,7 +19,7 @@ fn fill(server: &RedisServer, batches: std::ops::Range<u8>) {
         for number in batches {
             let body = format!(r#"[{{"eventName": "a{number}"}}, {{"eventName": "b{number}"}}]"#).into_bytes();
             let len = body.len();
-            let batch = EventBatch::new([number; 16], 1, 2, BatchEncoding::Json, body.into(), len);
+            let batch = EventBatch::new([number; 16], 1, 2, body, BatchEncoding::Identity, len);
             assert!(sink.deliver(&batch).await.is_delivered());
         }
     });

@@ -16,6 +16,7 @@ fn document() -> Value {
 fn later() -> Value {
     let mut document = document();
     document["time"] = json!(document["time"].as_u64().unwrap() + 1_000);
+    document["checksum"] = json!("another");
     document["feature_gates"].as_object_mut().unwrap().remove("dark_mode").unwrap();
     document["dynamic_configs"]["new_limits"] = document["dynamic_configs"]["upload_limits"].clone();
     document["layer_configs"]["home_screen"]["salt"] = json!("another");
@@ -39,7 +40,8 @@ fn updates_are_told_as_they_come() {
     let text = document().to_string();
     server.publish_specs(text.as_bytes());
     let api = server.url();
-    let mut watch = Running::start(["watch", "--api", &api, "--json", "--poll", "1", "--updates", "2"], KEY);
+    let mut watch =
+        Running::start(["watch", "--api", &api, "--no-fallback", "--json", "--poll", "1", "--updates", "2"], KEY);
     let first = watch.json();
     assert_eq!((&first["bytes"], &first["previous_time"]), (&json!(text.len()), &json!(0)));
     assert_eq!((&first["source"], &first["origin"]), (&json!("Network"), &json!(format!("{api}/v2"))));
