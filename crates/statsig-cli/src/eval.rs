@@ -77,15 +77,14 @@ Fields of a JSON result:
         .multiple(true).required(true)
 )]
 pub(crate) struct Eval {
-    #[command(flatten)]
-    source: Source,
-
     /// The users: one JSON object a line, plain or gzip; `-` is standard input
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
     /// A user, as JSON; may be repeated
     #[arg(long, value_name = "JSON")]
     user: Vec<String>,
+    #[command(flatten)]
+    source: Source,
 
     /// A gate, segment or holdout; may be repeated
     #[arg(long = "gate", value_name = "NAME", help_heading = "What to evaluate")]

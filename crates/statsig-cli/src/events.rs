@@ -61,8 +61,6 @@ enum Command {
 /// whenever something was delivered, and at the end. Ends with exit code 1 if the server refused a batch for good.
 #[derive(Debug, Args)]
 struct Forward {
-    #[command(flatten)]
-    place: RedisPlace,
     /// The server secret key of the project [env: STATSIG_SECRET_KEY]
     #[arg(long, value_name = "KEY", value_parser = Secret::parse)]
     sdk_key: Option<Secret>,
@@ -86,6 +84,8 @@ struct Forward {
     /// No progress, no warnings
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    place: RedisPlace,
 }
 
 /// Counts as JSON.

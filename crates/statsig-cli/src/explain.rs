@@ -26,8 +26,6 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Explain {
-    #[command(flatten)]
-    source: Source,
     /// The user, as JSON
     #[arg(long, value_name = "JSON")]
     user: String,
@@ -37,15 +35,16 @@ pub(crate) struct Explain {
     /// Its name
     name: String,
 
-    #[command(flatten)]
-    conditions: Conditions,
-
     /// How the explanation is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// No warnings
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    conditions: Conditions,
 }
 
 /// What can be explained.

@@ -33,14 +33,14 @@ pub(crate) struct Specs {
     /// The config specs: v2 or v1, plain or gzip; `-` is standard input
     #[arg(value_name = "FILE", conflicts_with = "specs")]
     file: Option<PathBuf>,
-    #[command(flatten)]
-    source: Source,
     /// How the report is written
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// End with exit code 1 if there are problems
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    source: Source,
 }
 
 /// The forms of output.

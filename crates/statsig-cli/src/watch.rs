@@ -66,9 +66,6 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Watch {
-    #[command(flatten)]
-    source: Source,
-
     /// One JSON object a line
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -81,6 +78,8 @@ pub(crate) struct Watch {
     /// No progress, no warnings
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
+    #[command(flatten)]
+    source: Source,
 }
 
 impl Watch {

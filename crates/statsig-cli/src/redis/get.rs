@@ -19,8 +19,6 @@ use crate::text::{self, Paint, clean, count, grouped, iso_time};
 /// Lists the config specs of an SDK key in a store, newest first, or gets the newest
 #[derive(Debug, Args)]
 pub(super) struct Get {
-    #[command(flatten)]
-    store: Store,
     /// Write the newest document here in place of the list; `-` is standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -30,6 +28,8 @@ pub(super) struct Get {
     /// No progress, no warnings
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    store: Store,
 }
 
 /// The forms of output.

@@ -30,8 +30,6 @@ pub(super) struct Put {
     /// The document: v2 or v1, plain or gzip; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    #[command(flatten)]
-    store: Store,
     /// Store it even if something newer is there, or if it was made for another SDK key
     #[arg(long)]
     force: bool,
@@ -47,6 +45,8 @@ pub(super) struct Put {
     /// No progress
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    store: Store,
 }
 
 /// The names of values.

@@ -24,8 +24,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// changed in the project. Goes on when Redis is lost, and says so, until Ctrl-C.
 #[derive(Debug, Args)]
 pub(super) struct Watch {
-    #[command(flatten)]
-    store: Store,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -35,6 +33,8 @@ pub(super) struct Watch {
     /// No progress
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    store: Store,
 }
 
 /// A notice as JSON.
