@@ -129,7 +129,7 @@ pub(crate) struct Eval {
         long,
         value_name = "DIR",
         help_heading = "Conformance",
-        conflicts_with_all = ["specs", "remote", "gates", "configs", "experiments", "layers", "stores", "all", "format", "now",
+        conflicts_with_all = ["source", "gates", "configs", "experiments", "layers", "stores", "all", "format", "now",
             "environment", "id_lists", "width", "keep_going"],
     )]
     conformance: Option<PathBuf>,

@@ -31,7 +31,7 @@ Examples:
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Specs {
     /// The config specs: v2 or v1, plain or gzip; `-` is standard input
-    #[arg(value_name = "FILE", conflicts_with = "specs")]
+    #[arg(value_name = "FILE", conflicts_with = "source")]
     file: Option<PathBuf>,
     /// How the report is written
     #[arg(long, value_enum, default_value_t = Format::Table)]

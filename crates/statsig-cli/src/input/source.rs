@@ -16,13 +16,13 @@ use crate::remote::{secret::Secret, statsig::Servers};
 #[command(next_help_heading = "Source of the config specs")]
 pub(crate) struct Source {
     /// A file: v2 or v1, plain or gzip; `-` is standard input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "source")]
     specs: Option<PathBuf>,
     /// Statsig's servers, and what is in Redis for it: a server secret key [env: STATSIG_SECRET_KEY]
     ///
     /// The variable keeps it out of the list of processes. It does not count where --specs is given.
     #[cfg(feature = "net")]
-    #[arg(long, value_name = "KEY", value_parser = Secret::parse, conflicts_with = "specs", group = "remote")]
+    #[arg(long, value_name = "KEY", value_parser = Secret::parse, group = "source")]
     pub(crate) sdk_key: Option<Secret>,
     #[cfg(feature = "net")]
     #[command(flatten)]

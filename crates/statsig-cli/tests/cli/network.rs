@@ -83,7 +83,7 @@ fn failures_say_what_to_do_and_no_key() {
 fn what_does_not_go_together_is_said() {
     let user = ["--user", "{}", "--gate", "dark_mode"];
     for (arguments, message) in [
-        (&["eval"][..], "hint: give --specs FILE, --sdk-key KEY"),
+        (&["eval"][..], "hint: give --specs FILE, "),
         (&["eval", "--api", "http://127.0.0.1:9"], "hint: set STATSIG_SECRET_KEY, or give --sdk-key KEY"),
         (&["eval", "--specs", SPECS, "--sdk-key", KEY], "cannot be used with"),
         (&["eval", "--specs", SPECS, "--api", "http://127.0.0.1:9"], "--specs and --api cannot be used together"),
