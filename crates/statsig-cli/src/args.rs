@@ -1,17 +1,22 @@
 //! The command line, and what its subcommands share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
 use statsig::{FixedClock, InMemoryIdLists, Statsig};
+use statsig_core::Clock as _;
 
+use crate::clock::WallClock;
 use crate::failure::{EXIT_CODES, Failure};
-use crate::input::name_of;
+use crate::input::specs::{Document, refused};
+#[cfg(feature = "net")]
+use crate::watch;
 use crate::{eval, explain, input, specs, text};
+#[cfg(feature = "redis")]
+use crate::{events, redis};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -21,8 +26,9 @@ const STYLES: Styles = Styles::styled()
 
 /// Evaluates, explains and inspects Statsig projects
 ///
-/// Works on a document of config specs, as Statsig's servers send it to server SDKs (v2, or the older v1 form; plain
-/// or gzip). Nothing is sent anywhere: no network, account or key is needed.
+/// Works on a document of config specs, as Statsig's servers send it to server SDKs (v2, or the older v1 form): from a
+/// file, for which no network, account or key is needed, from Statsig's servers or a proxy, or from Redis. Users and
+/// evaluations are sent nowhere.
 #[derive(Debug, Parser)]
 #[command(name = "statsig", version, styles = STYLES, after_help = EXIT_CODES, max_term_width = 110)]
 pub(crate) struct Cli {
@@ -34,8 +40,14 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Eval(Box<eval::Eval>),
-    Explain(explain::Explain),
-    Specs(specs::Specs),
+    Explain(Box<explain::Explain>),
+    Specs(Box<specs::Specs>),
+    #[cfg(feature = "net")]
+    Watch(Box<watch::Watch>),
+    #[cfg(feature = "redis")]
+    Redis(Box<redis::Redis>),
+    #[cfg(feature = "redis")]
+    Events(Box<events::Events>),
 }
 
 /// What evaluations depend on beside specs and user.
@@ -56,21 +68,22 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
-    /// A client over the document at `specs`.
+    /// A client over a document.
     ///
     /// The time stands still, so that all users of a run see the same.
-    pub(crate) fn client(&self, specs: &Path, warnings: Warnings) -> Result<Statsig, Failure> {
-        let document = input::specs::read_document(specs)?;
-        let mut builder = Statsig::builder().clock(Arc::new(FixedClock(self.now.unwrap_or_else(now_ms))));
+    pub(crate) fn client(&self, document: &Document, warnings: Warnings) -> Result<Statsig, Failure> {
+        let mut builder =
+            Statsig::builder().clock(Arc::new(FixedClock(self.now.unwrap_or_else(|| WallClock.now_ms()))));
         if let Some(tier) = &self.environment {
             builder = builder.environment(tier);
         }
         let lists = self.read_id_lists(warnings)?;
-        let statsig = builder.id_lists(Arc::new(lists)).bootstrap(&document).build().map_err(|error| match error {
-            statsig::Error::Specs(error) => input::specs::refused(specs, &document, &error),
-            other => Failure::usage(other),
-        })?;
-        self.warn(&statsig, specs, warnings);
+        let statsig =
+            builder.id_lists(Arc::new(lists)).bootstrap(&document.bytes).build().map_err(|error| match error {
+                statsig::Error::Specs(error) => refused(document, &error),
+                other => Failure::usage(other),
+            })?;
+        self.warn(&statsig, document, warnings);
         Ok(statsig)
     }
 
@@ -90,11 +103,11 @@ impl Conditions {
         Ok(lists)
     }
 
-    fn warn(&self, statsig: &Statsig, specs: &Path, warnings: Warnings) {
+    fn warn(&self, statsig: &Statsig, document: &Document, warnings: Warnings) {
         let problems = statsig.problems().len();
         if problems > 0 {
             let problems = text::count(problems as u64, "problem");
-            warnings.warn(&format!("{problems} in {0}: `statsig specs {0}` lists them", name_of(specs)));
+            warnings.warn(&format!("{problems} in {}: `{}` lists them", document.name, document.inspection));
         }
         let snapshot = statsig.snapshot();
         let given = |list: &str| self.id_lists.iter().any(|(name, _)| name == list);
@@ -141,11 +154,6 @@ fn named_file(text: &str) -> anyhow::Result<(String, PathBuf)> {
         Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
         _ => Err(anyhow!("expected NAME=FILE")),
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::args::{Conditions, Warnings};
 use crate::failure::{EXIT_CODES, Ending, Failure};
+use crate::input::source::Source;
 use crate::input::users::{Chunk, UserLines};
 use crate::input::{inflate, name_of, open};
 use crate::output::Output;
@@ -42,6 +43,9 @@ Examples:
   In a pipe, and for one user at a certain time:
     jq -c '.[]' users.json | statsig eval --specs specs.json --users - --all --format jsonl | head
     statsig eval --specs specs.json --user '{\"userID\": \"u-1\"}' --gate new_editor --now 1795305600000
+  With the rules that are in force now, from Statsig's servers and from Redis:
+    STATSIG_SECRET_KEY=secret-... statsig eval --user '{\"userID\": \"u-1\"}' --all
+    statsig eval --redis redis://redis.internal --sdk-key secret-... --users users.jsonl --all
   Replay a set of recorded evaluations, to be compared with its expected results:
     statsig eval --conformance integration-tests/corpus/strings --out results.jsonl
 
@@ -64,7 +68,7 @@ Fields of a JSON result:
 /// ends the run, unless --keep-going says otherwise; what was written until then stands.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "statsig eval --specs <FILE> <--users <FILE>|--user <JSON>> <--all|NAMES> [OPTIONS]\n       \
+    override_usage = "statsig eval <SOURCE> <--users <FILE>|--user <JSON>> <--all|NAMES> [OPTIONS]\n       \
                       statsig eval --conformance <DIR> --out <FILE>",
     after_help = EXIT_CODES,
     after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
@@ -73,15 +77,14 @@ Fields of a JSON result:
         .multiple(true).required(true)
 )]
 pub(crate) struct Eval {
-    /// The config specs: v2 or v1, plain or gzip; `-` is standard input
-    #[arg(long, value_name = "FILE", required_unless_present = "conformance")]
-    specs: Option<PathBuf>,
     /// The users: one JSON object a line, plain or gzip; `-` is standard input
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
     /// A user, as JSON; may be repeated
     #[arg(long, value_name = "JSON")]
     user: Vec<String>,
+    #[command(flatten)]
+    source: Source,
 
     /// A gate, segment or holdout; may be repeated
     #[arg(long = "gate", value_name = "NAME", help_heading = "What to evaluate")]
@@ -126,7 +129,7 @@ pub(crate) struct Eval {
         long,
         value_name = "DIR",
         help_heading = "Conformance",
-        conflicts_with_all = ["specs", "gates", "configs", "experiments", "layers", "stores", "all", "format", "now",
+        conflicts_with_all = ["source", "gates", "configs", "experiments", "layers", "stores", "all", "format", "now",
             "environment", "id_lists", "width", "keep_going"],
     )]
     conformance: Option<PathBuf>,
@@ -146,21 +149,22 @@ enum Format {
 impl Eval {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<Ending, Failure> {
-        match (&self.conformance, &self.specs) {
-            (Some(set), _) => conformance::replay(set, self.out.as_ref()),
-            (None, Some(specs)) => self.evaluate(specs),
-            (None, None) => Err(Failure::usage(anyhow!("--specs is missing"))),
+        match &self.conformance {
+            Some(set) => conformance::replay(set, self.out.as_ref()),
+            None => self.evaluate(),
         }
     }
 
-    fn evaluate(&self, specs: &Path) -> Result<Ending, Failure> {
+    fn evaluate(&self) -> Result<Ending, Failure> {
         let standard_input = Path::new("-");
-        if specs == standard_input && self.users.as_deref() == Some(standard_input) {
+        if self.source.file() == Some(standard_input) && self.users.as_deref() == Some(standard_input) {
             return Err(Failure::usage(anyhow!("specs and users cannot both come from standard input")));
         }
         let started = Instant::now();
         let warnings = Warnings { quiet: self.quiet };
-        let statsig = self.conditions.client(specs, warnings)?;
+        let document = self.source.read(warnings)?;
+        let statsig = self.conditions.client(&document, warnings)?;
+        drop(document);
         let questions = Questions::new(&statsig, &self.asked());
         questions.warn_of_unknown(&statsig, warnings);
 

@@ -1,7 +1,5 @@
 //! `statsig explain`: how one user comes to one value.
 
-use std::path::PathBuf;
-
 use anstyle::Style;
 use clap::{Args, ValueEnum};
 use statsig::StatsigUser;
@@ -9,6 +7,7 @@ use statsig::explain::{Explanation, Role};
 
 use crate::args::{Conditions, Warnings};
 use crate::failure::{EXIT_CODES, Ending, Failure};
+use crate::input::source::Source;
 use crate::input::users;
 use crate::output::Output;
 use crate::questions::{Asked, Questions};
@@ -27,9 +26,6 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Explain {
-    /// The config specs: v2 or v1, plain or gzip; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    specs: PathBuf,
     /// The user, as JSON
     #[arg(long, value_name = "JSON")]
     user: String,
@@ -39,15 +35,16 @@ pub(crate) struct Explain {
     /// Its name
     name: String,
 
-    #[command(flatten)]
-    conditions: Conditions,
-
     /// How the explanation is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// No warnings
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    conditions: Conditions,
 }
 
 /// What can be explained.
@@ -77,7 +74,7 @@ impl Explain {
     pub(crate) fn run(self) -> Result<Ending, Failure> {
         let warnings = Warnings { quiet: self.quiet };
         let user = self.user()?;
-        let statsig = self.conditions.client(&self.specs, warnings)?;
+        let statsig = self.conditions.client(&self.source.read(warnings)?, warnings)?;
         Questions::new(&statsig, &self.asked()).warn_of_unknown(&statsig, warnings);
         let explanation = match self.kind {
             Kind::Gate => statsig.explain_gate(&user, &self.name),

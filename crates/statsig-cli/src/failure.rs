@@ -8,9 +8,10 @@ use std::process::ExitCode;
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  all went well; also when the reader of the output closed it early, as `head` does
-  1  something was found: problems with --strict, skipped lines with --keep-going
+  1  something was found: problems with --strict, skipped lines with --keep-going, a newer document that stays in the
+     store, events that the server refuses for good
   2  the command line is wrong
-  3  an input cannot be read or is not what it should be
+  3  an input, a server or a store cannot be read, or is not what it should be
   4  the output cannot be written";
 
 /// How a command ended that did not fail.

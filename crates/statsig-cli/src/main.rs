@@ -1,4 +1,4 @@
-//! The command `statsig`: evaluates, explains and inspects Statsig projects, without network or account.
+//! The command `statsig`: evaluates, explains, watches and inspects Statsig projects.
 //!
 //! This crate owns arguments, files, tables, progress and exit codes; how a value comes about is the
 //! business of `statsig-core`, and how recorded results are replayed that of `statsig-testkit`.
@@ -9,6 +9,9 @@
 //! | [`eval`] | `statsig eval`: many users, many names, as a stream |
 //! | [`explain`] | `statsig explain`: one user, one name, step by step |
 //! | [`specs`] | `statsig specs`: what is in a document |
+//! | `watch` | `statsig watch`: updates as they come |
+//! | `redis`, `events` | `statsig redis`, `statsig events`: a store and a stream of events in Redis |
+//! | `remote` | places on the network: keys, addresses, a runtime, until Ctrl-C |
 //! | [`questions`] | what is asked of a project, and names that it does not have |
 //! | [`input`] | opening files, reading specs and users, saying where they are wrong |
 //! | [`output`] | standard output or a file, and who closed it |
@@ -16,14 +19,23 @@
 //! | [`text`] | cells of a table: width, abbreviation, colour |
 
 mod args;
+mod clock;
 mod eval;
+#[cfg(feature = "redis")]
+mod events;
 mod explain;
 mod failure;
 mod input;
 mod output;
 mod questions;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "net")]
+mod remote;
 mod specs;
 mod text;
+#[cfg(feature = "net")]
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -38,6 +50,12 @@ fn main() -> ExitCode {
         Command::Eval(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Specs(command) => command.run(),
+        #[cfg(feature = "net")]
+        Command::Watch(command) => command.run(),
+        #[cfg(feature = "redis")]
+        Command::Redis(command) => command.run(),
+        #[cfg(feature = "redis")]
+        Command::Events(command) => command.run(),
     };
     match done {
         Ok(ending) => ending.into(),

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::args::Warnings;
 use crate::failure::{EXIT_CODES, Ending, Failure};
-use crate::input::{name_of, specs};
+use crate::input::source::Source;
+use crate::input::specs;
 use crate::output::Output;
 use crate::text::Paint;
 use report::Report;
@@ -17,7 +19,8 @@ const EXAMPLES: &str = "\
 Examples:
   statsig specs specs.json
   statsig specs specs.json --strict --format json | jq '.problems'
-  curl --silent \"$URL\" | statsig specs -";
+  curl --silent \"$URL\" | statsig specs -
+  STATSIG_SECRET_KEY=secret-... statsig specs --strict";
 
 /// Shows what a document of config specs holds, and what is wrong with it
 ///
@@ -28,14 +31,16 @@ Examples:
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Specs {
     /// The config specs: v2 or v1, plain or gzip; `-` is standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", conflicts_with = "source")]
+    file: Option<PathBuf>,
     /// How the report is written
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// End with exit code 1 if there are problems
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    source: Source,
 }
 
 /// The forms of output.
@@ -50,10 +55,11 @@ enum Format {
 impl Specs {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<Ending, Failure> {
-        let document = specs::read_document(&self.file)?;
+        let source = self.source.or_file(self.file);
+        let document = source.read(Warnings { quiet: false })?;
         let (ruleset, compile_time) =
-            report::compile(&document).map_err(|error| specs::refused(&self.file, &document, &error))?;
-        let report = Report::new(name_of(&self.file), &ruleset, compile_time);
+            report::compile(&document.bytes).map_err(|error| specs::refused(&document, &error))?;
+        let report = Report::new(document.name, &ruleset, compile_time);
         let mut output = Output::stdout();
         let text = match self.format {
             Format::Table => show::text(&report, Paint { styled: output.styled() }),

@@ -149,6 +149,26 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// Text as it may be printed on a terminal.
+pub(crate) fn clean(text: &str) -> String {
+    fit(text, usize::MAX).0
+}
+
+/// A time in milliseconds since 1970 as a date and time in UTC.
+pub(crate) fn iso_time(ms: u64) -> String {
+    let (days, seconds) = (ms / 86_400_000, ms / 1_000 % 86_400);
+    // Eras of 400 years, counted from a first of March, so that the leap day comes last.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -202,5 +222,21 @@ mod tests {
         let texts = [0, 12, 999, 1_000, 1_234_567].map(grouped);
         assert_eq!(texts, ["0", "12", "999", "1,000", "1,234,567"]);
         assert_eq!((count(1, "user"), count(2, "user")), ("1 user".to_owned(), "2 users".to_owned()));
+    }
+
+    #[test]
+    fn times_are_dates() {
+        for (ms, text) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_399_999, "2000-02-28 23:59:59 UTC"),
+            (951_868_799_000, "2000-02-29 23:59:59 UTC"),
+            (1_709_164_800_000, "2024-02-29 00:00:00 UTC"),
+            (1_795_305_600_000, "2026-11-22 00:00:00 UTC"),
+            (4_102_444_800_000, "2100-01-01 00:00:00 UTC"),
+        ] {
+            assert_eq!(iso_time(ms), text);
+        }
+        // Any document may say anything.
+        assert!(iso_time(u64::MAX).ends_with("UTC"));
     }
 }

@@ -12,15 +12,34 @@ use crate::failure::Failure;
 /// What to do about a document that is something else.
 const EXPECTED: &str = "a config specs document is what Statsig's `download_config_specs` sends to server SDKs";
 
-/// Reads the document, decompressed; its size is bounded as compilation bounds it.
-pub(crate) fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
-    let limit = CompileLimits::default().max_bytes as u64;
-    read(path, limit).context("no config specs").map_err(Failure::input)
+/// A document of config specs, wherever it came from.
+pub(crate) struct Document {
+    /// The text, decompressed.
+    pub(crate) bytes: Vec<u8>,
+    /// How it is called in messages.
+    pub(crate) name: String,
+    /// The command that shows what is in it.
+    pub(crate) inspection: String,
+}
+
+impl Document {
+    /// Reads a file; its size is bounded as compilation bounds it.
+    pub(crate) fn of_file(path: &Path) -> Result<Self, Failure> {
+        let bytes = read(path, max_bytes()).context("no config specs").map_err(Failure::input)?;
+        let name = name_of(path);
+        Ok(Self { bytes, inspection: format!("statsig specs {name}"), name })
+    }
+}
+
+/// Largest document that is read.
+pub(crate) fn max_bytes() -> u64 {
+    CompileLimits::default().max_bytes as u64
 }
 
 /// Says why a document was refused, where in it, and what to do.
-pub(crate) fn refused(path: &Path, document: &[u8], error: &statsig_core::Error) -> Failure {
-    let name = name_of(path);
+pub(crate) fn refused(document: &Document, error: &statsig_core::Error) -> Failure {
+    let name = &document.name;
+    let document = &document.bytes;
     let (message, hint) = match error {
         statsig_core::Error::Malformed(source) => (
             match Place::of(document, source) {

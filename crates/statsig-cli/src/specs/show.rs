@@ -1,6 +1,6 @@
 //! The report as text.
 
-use crate::text::{self, Paint, columns, fit, grouped};
+use crate::text::{self, Paint, clean, columns, grouped, iso_time};
 
 use super::report::{Problem, Report, Usage};
 
@@ -37,11 +37,6 @@ pub(super) fn text(report: &Report, paint: Paint) -> String {
     );
     page.problems(&report.problems);
     page.out
-}
-
-/// Text as it may be printed on a terminal.
-fn clean(text: &str) -> String {
-    fit(text, usize::MAX).0
 }
 
 struct Page {
@@ -143,40 +138,9 @@ impl Page {
     }
 }
 
-/// A time in milliseconds since 1970 as a date and time in UTC.
-fn iso_time(ms: u64) -> String {
-    let (days, seconds) = (ms / 86_400_000, ms / 1_000 % 86_400);
-    // Eras of 400 years, counted from a first of March, so that the leap day comes last.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", seconds / 3_600, seconds / 60 % 60, seconds % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_dates() {
-        for (ms, text) in [
-            (0, "1970-01-01 00:00:00 UTC"),
-            (951_782_399_999, "2000-02-28 23:59:59 UTC"),
-            (951_868_799_000, "2000-02-29 23:59:59 UTC"),
-            (1_709_164_800_000, "2024-02-29 00:00:00 UTC"),
-            (1_795_305_600_000, "2026-11-22 00:00:00 UTC"),
-            (4_102_444_800_000, "2100-01-01 00:00:00 UTC"),
-        ] {
-            assert_eq!(iso_time(ms), text);
-        }
-        // Any document may say anything.
-        assert!(iso_time(u64::MAX).ends_with("UTC"));
-    }
 
     #[test]
     fn lists_are_broken_into_lines() {

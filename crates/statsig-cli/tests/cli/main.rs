@@ -4,9 +4,19 @@
 
 mod errors;
 mod eval;
+#[cfg(feature = "redis")]
+mod events;
 mod explain;
+#[cfg(feature = "net")]
+mod follow;
+#[cfg(feature = "net")]
+mod network;
+#[cfg(feature = "redis")]
+mod redis;
 mod specs;
 mod streams;
+#[cfg(feature = "net")]
+mod watch;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -53,7 +63,7 @@ impl From<Output> for Ran {
 fn statsig<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_statsig"));
     command.current_dir(root()).args(arguments);
-    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "STATSIG_SECRET_KEY"] {
         command.env_remove(variable);
     }
     command
@@ -91,7 +101,10 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> String {
 fn help_has_examples_and_exit_codes() {
     let top = run(["--help"]).clean();
     assert!(top.contains("Exit codes:") && top.contains("eval") && top.contains("specs"), "{top}");
-    for command in ["eval", "explain", "specs"] {
+    let mut commands = vec!["eval", "explain", "specs"];
+    commands.extend(cfg!(feature = "net").then_some("watch"));
+    commands.extend(cfg!(feature = "redis").then_some(["redis", "events"]).into_iter().flatten());
+    for command in commands {
         let help = run([command, "--help"]).clean();
         assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{help}");
         let short = run([command, "-h"]).clean();

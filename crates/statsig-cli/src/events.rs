@@ -1,0 +1,224 @@
+//! `statsig events`: events that wait in a Redis Stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use statsig_core::Clock as _;
+use statsig_net::EventSinkOptions;
+use statsig_store_redis::streams::{DrainOptions, DrainStats, EventDrainer, EventStream};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::args::Warnings;
+use crate::clock::WallClock;
+use crate::failure::{EXIT_CODES, Ending, Failure};
+use crate::output::Output;
+use crate::remote::redis::{RedisPlace, failed, wrong_options};
+use crate::remote::secret::Secret;
+use crate::remote::statsig::Servers;
+use crate::remote::waiting::Waiting;
+use crate::remote::{interrupted, needed_sdk_key, run};
+use crate::text::{count, iso_time};
+
+const EXAMPLES: &str = "\
+Examples:
+  export STATSIG_SECRET_KEY=secret-...
+  statsig events forward --redis redis://redis.internal
+  Empty the stream and end, as a job that runs now and then:
+    statsig events forward --redis redis://redis.internal --until-empty --json
+
+Fields of a JSON line:
+  at                  when it was written, in milliseconds since 1970
+  delivered, delivered_events   batches that the server took, and the events in them
+  known               batches that had been delivered before, and were not sent again
+  dead, dead_events   batches that the server refuses for good, set aside in the stream
+  claimed             batches taken over from another process that went away
+  retries, errors     attempts to deliver that have to be repeated; commands to Redis that failed
+  backlog             batches in the stream, or null if Redis does not tell";
+
+/// How often counts are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Events that applications put into a Redis Stream
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct Events {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Forward(Box<Forward>),
+}
+
+/// Takes batches of events out of a stream and delivers them to Statsig's servers
+///
+/// At least once: a batch leaves the stream when the server took it. Any number of these may run side by side; what one
+/// leaves when it dies, another one takes over. Goes on when Redis or the server fail, until Ctrl-C, and prints counts
+/// whenever something was delivered, and at the end. Ends with exit code 1 if the server refused a batch for good.
+#[derive(Debug, Args)]
+struct Forward {
+    /// The server secret key of the project [env: STATSIG_SECRET_KEY]
+    #[arg(long, value_name = "KEY", value_parser = Secret::parse)]
+    sdk_key: Option<Secret>,
+    #[command(flatten)]
+    servers: Servers,
+    /// The whole address that takes events
+    #[arg(long, value_name = "URL")]
+    log_event_url: Option<String>,
+    /// Number of streams that share the events, as those who fill them have it
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    shards: u16,
+    /// End once the stream is empty
+    #[arg(long)]
+    until_empty: bool,
+    /// Counts as one JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Seconds between two lines of counts, at least
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    every: u64,
+    /// No progress, no warnings
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    place: RedisPlace,
+}
+
+/// Counts as JSON.
+#[derive(Serialize)]
+struct Row {
+    at: i64,
+    delivered: u64,
+    delivered_events: u64,
+    known: u64,
+    dead: u64,
+    dead_events: u64,
+    claimed: u64,
+    retries: u64,
+    errors: u64,
+    backlog: Option<u64>,
+}
+
+impl Events {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<Ending, Failure> {
+        match self.command {
+            Command::Forward(command) => command.run(),
+        }
+    }
+}
+
+impl Forward {
+    fn run(&self) -> Result<Ending, Failure> {
+        let key = needed_sdk_key(self.sdk_key.as_ref())?;
+        let redis = self.place.options()?;
+        let network = self.servers.network(&key, self.log_event_url.as_deref())?;
+        let sink = Arc::new(network.event_sink(EventSinkOptions::default()));
+        let stream = EventStream::new(key.expose()).shards(self.shards);
+        let drainer = EventDrainer::open(redis, stream, DrainOptions::new(), sink).map_err(wrong_options)?;
+        run(self.forward(&drainer))
+    }
+
+    async fn forward(&self, drainer: &EventDrainer) -> Result<Ending, Failure> {
+        let warnings = Warnings { quiet: self.quiet };
+        // So that a wrong address or password ends it; later failures do not.
+        let backlog = drainer.backlog().await.map_err(|error| failed(&error))?;
+        let waiting = Waiting::start(format!("{} in the stream", batches(backlog)), self.quiet);
+        let mut output = Output::stdout();
+        let mut work = std::pin::pin!(self.work(drainer));
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut told, mut since, mut warned) = (DrainStats::default(), 0, DrainStats::default());
+        let result = loop {
+            tokio::select! {
+                biased;
+                result = &mut work => break result,
+                _ = looks.tick() => {
+                    let stats = drainer.stats();
+                    waiting.say(summary(&stats, None));
+                    if (stats.errors > 0) != (warned.errors > 0) {
+                        waiting.aside(|| warnings.warn("Redis does not do what it should; trying again"));
+                    }
+                    if (stats.retries > 0) != (warned.retries > 0) {
+                        waiting.aside(|| warnings.warn("the server does not take events now; trying again"));
+                    }
+                    warned = stats;
+                    since += 1;
+                    if since >= self.every && progress(&stats) != progress(&told) {
+                        (told, since) = (stats, 0);
+                        let line = self.line(&stats, drainer.backlog().await.ok());
+                        waiting.aside(|| output.write(line.as_bytes()))?;
+                    }
+                }
+            }
+        };
+        drop(waiting);
+        let stats = drainer.stats();
+        output.write(self.line(&stats, drainer.backlog().await.ok()).as_bytes())?;
+        output.finish()?;
+        result?;
+        Ok(if stats.dead > 0 { Ending::Findings } else { Ending::Clean })
+    }
+
+    async fn work(&self, drainer: &EventDrainer) -> Result<(), Failure> {
+        if !self.until_empty {
+            drainer.run(interrupted()).await;
+            return Ok(());
+        }
+        tokio::select! {
+            drained = drainer.drain() => drained.map_err(|error| failed(&error)),
+            // What was taken and not delivered stays in the stream.
+            () = interrupted() => Err(Failure::input(anyhow!("interrupted before the stream was empty"))),
+        }
+    }
+
+    fn line(&self, stats: &DrainStats, backlog: Option<u64>) -> String {
+        let at = WallClock.now_ms();
+        if !self.json {
+            return format!("{}  {}\n", iso_time(u64::try_from(at).unwrap_or(0)), summary(stats, backlog));
+        }
+        let row = Row {
+            at,
+            delivered: stats.delivered,
+            delivered_events: stats.delivered_events,
+            known: stats.known,
+            dead: stats.dead,
+            dead_events: stats.dead_events,
+            claimed: stats.claimed,
+            retries: stats.retries,
+            errors: stats.errors,
+            backlog,
+        };
+        // Numbers always serialize.
+        serde_json::to_string(&row).unwrap_or_default() + "\n"
+    }
+}
+
+/// What makes a new line of counts worth it.
+fn progress(stats: &DrainStats) -> (u64, u64, u64) {
+    (stats.delivered, stats.dead, stats.known)
+}
+
+fn batches(number: u64) -> String {
+    if number == 1 { "1 batch".to_owned() } else { format!("{} batches", crate::text::grouped(number)) }
+}
+
+fn summary(stats: &DrainStats, backlog: Option<u64>) -> String {
+    let mut text = format!("delivered {} ({})", batches(stats.delivered), count(stats.delivered_events, "event"));
+    for (number, what) in [(stats.dead, "refused for good"), (stats.known, "delivered before")] {
+        if number > 0 {
+            text.push_str(&format!(", {} {what}", batches(number)));
+        }
+    }
+    if stats.retries > 0 {
+        text.push_str(&format!(", {} to repeat", count(stats.retries, "attempt")));
+    }
+    if let Some(backlog) = backlog {
+        text.push_str(&format!("; {} left", batches(backlog)));
+    }
+    text
+}

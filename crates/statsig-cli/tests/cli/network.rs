@@ -1,0 +1,97 @@
+//! Config specs from Statsig's servers: here, a fake of them on loopback.
+
+use std::process::Stdio;
+
+use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
+
+use crate::{NOW, Ran, SPECS, USERS, root, run, statsig};
+
+const KEY: &str = "secret-AbCdEfGhIjKlMnOpQrStUvWxYz";
+
+fn server() -> FakeStatsig {
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(std::fs::read(root().join(SPECS)).unwrap());
+    server
+}
+
+/// Runs the command with the key in the environment, and makes sure that it does not show it.
+fn run_with_key<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Ran {
+    let mut command = statsig(arguments);
+    let ran: Ran = command.env("STATSIG_SECRET_KEY", KEY).stdin(Stdio::null()).output().unwrap().into();
+    assert!(!ran.stdout.contains("AbCdEfGh") && !ran.stderr.contains("AbCdEfGh"), "{} {}", ran.stdout, ran.stderr);
+    ran
+}
+
+#[test]
+fn the_server_and_the_file_give_the_same() {
+    let server = server();
+    let api = server.url();
+    let what = ["--users", USERS, "--all", "--format", "jsonl", "--now", NOW];
+    let expected = run(["eval", "--specs", SPECS].into_iter().chain(what)).clean();
+    assert!(expected.lines().count() > 50);
+    let of_variable = run_with_key(["eval", "--api", &api].into_iter().chain(what)).clean();
+    let of_argument = run(["eval", "--sdk-key", KEY, "--api", &api].into_iter().chain(what)).clean();
+    assert!(of_variable == expected && of_argument == expected);
+    let requests = server.requests_to(Endpoint::SpecsV2);
+    assert_eq!(requests.len(), 2, "one question each");
+    assert!(requests.iter().all(|request| request.header("statsig-api-key") == Some(KEY)));
+
+    let explain = ["--user", "{\"userID\": \"u-1\"}", "gate", "new_editor", "--now", NOW];
+    assert_eq!(
+        run_with_key(["explain", "--api", &api].into_iter().chain(explain)).clean(),
+        run(["explain", "--specs", SPECS].into_iter().chain(explain)).clean()
+    );
+    let report: serde_json::Value =
+        serde_json::from_str(&run_with_key(["specs", "--api", &api, "--format", "json"]).clean()).unwrap();
+    assert_eq!(report["file"], format!("{api}/v2"));
+    assert_eq!(report["largest"][0]["name"], "button_color_v3");
+}
+
+#[test]
+fn a_file_counts_more_than_the_variable() {
+    let ran = run_with_key(["eval", "--specs", SPECS, "--user", "{}", "--gate", "dark_mode"]);
+    assert!(ran.clean().contains("dark_mode"));
+}
+
+#[test]
+fn failures_say_what_to_do_and_no_key() {
+    let server = server();
+    let api = server.url();
+    for (fault, message, hint) in [
+        (Fault::Status(401, format!("no such key: {KEY}")), " answers 401", "is it a server secret key"),
+        (Fault::Status(500, String::new()), " answers 500", "check the network"),
+        (Fault::Close, "broke off", "check the network"),
+        (Fault::Body(br#"{"has_updates": false}"#.to_vec()), "only word that nothing is new", "does --api name"),
+    ] {
+        server.fail_always(Endpoint::SpecsV2, Some(fault));
+        let ran = run_with_key(["specs", "--api", &api, "--no-fallback"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""), "{}", ran.stderr);
+        assert!(ran.stderr.starts_with("error: no config specs from the server: "), "{}", ran.stderr);
+        assert!(ran.stderr.contains(message) && ran.stderr.contains(&format!("hint: {hint}")), "{}", ran.stderr);
+    }
+    server.fail_always(Endpoint::SpecsV2, Some(Fault::Body(b"{\"time\": 1}".to_vec())));
+    let ran = run_with_key(["specs", "--api", &api, "--no-fallback"]);
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.stderr.contains(&format!("error: {api}/v2: the key `feature_gates` is missing")), "{}", ran.stderr);
+    server.stop();
+    let ran = run_with_key(["specs", "--api", &api, "--no-fallback"]);
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.stderr.contains("cannot connect to 127.0.0.1"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_does_not_go_together_is_said() {
+    let user = ["--user", "{}", "--gate", "dark_mode"];
+    for (arguments, message) in [
+        (&["eval"][..], "hint: give --specs FILE, "),
+        (&["eval", "--api", "http://127.0.0.1:9"], "hint: set STATSIG_SECRET_KEY, or give --sdk-key KEY"),
+        (&["eval", "--specs", SPECS, "--sdk-key", KEY], "cannot be used with"),
+        (&["eval", "--specs", SPECS, "--api", "http://127.0.0.1:9"], "--specs and --api cannot be used together"),
+        (&["eval", "--sdk-key", KEY, "--api", "ftp://h"], "is not an HTTP address"),
+        (&["eval", "--sdk-key", "secret-AbCdEfGh\u{1}x", "--api", "http://h"], "characters that a header cannot carry"),
+    ] {
+        let ran = run(arguments.iter().copied().chain(user));
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains(message) && !ran.stderr.contains("AbCdEfGh"), "{}", ran.stderr);
+    }
+}

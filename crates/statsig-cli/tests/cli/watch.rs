@@ -1,0 +1,106 @@
+//! `statsig watch`.
+
+use serde_json::{Value, json};
+use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
+
+use crate::follow::Running;
+use crate::{SPECS, file, root, statsig};
+
+const KEY: &str = "secret-AbCdEfGhIjKlMnOpQrStUvWxYz";
+
+fn document() -> Value {
+    serde_json::from_slice(&std::fs::read(root().join(SPECS)).unwrap()).unwrap()
+}
+
+/// A later one, with a gate less, a config more, and a layer that is another.
+fn later() -> Value {
+    let mut document = document();
+    document["time"] = json!(document["time"].as_u64().unwrap() + 1_000);
+    document["checksum"] = json!("another");
+    document["feature_gates"].as_object_mut().unwrap().remove("dark_mode").unwrap();
+    document["dynamic_configs"]["new_limits"] = document["dynamic_configs"]["upload_limits"].clone();
+    document["layer_configs"]["home_screen"]["salt"] = json!("another");
+    document
+}
+
+fn assert_is_later(row: &Value) {
+    let time = later()["time"].as_u64().unwrap();
+    assert_eq!((&row["time"], &row["previous_time"]), (&json!(time), &json!(time - 1_000)));
+    assert_eq!(row["gates"]["removed"], json!(["dark_mode"]));
+    assert_eq!(row["configs"]["added"], json!(["new_limits"]));
+    assert_eq!(row["layers"]["changed"], json!(["home_screen"]));
+    for (kind, what) in [("gates", "added"), ("gates", "changed"), ("configs", "removed"), ("configs", "changed")] {
+        assert_eq!(row[kind][what], json!([]), "{kind} {what}");
+    }
+}
+
+#[test]
+fn updates_are_told_as_they_come() {
+    let server = FakeStatsig::start().unwrap();
+    let text = document().to_string();
+    server.publish_specs(text.as_bytes());
+    let api = server.url();
+    let mut watch =
+        Running::start(["watch", "--api", &api, "--no-fallback", "--json", "--poll", "1", "--updates", "2"], KEY);
+    let first = watch.json();
+    assert_eq!((&first["bytes"], &first["previous_time"]), (&json!(text.len()), &json!(0)));
+    assert_eq!((&first["source"], &first["origin"]), (&json!("Network"), &json!(format!("{api}/v2"))));
+    let gates = document()["feature_gates"].as_object().unwrap().len();
+    assert_eq!((&first["gates"]["total"], &first["gates"]["changed"]), (&json!(gates), &json!([])));
+    // One that is older is no update.
+    let mut older = document();
+    older["time"] = json!(7);
+    server.fail_once(Endpoint::SpecsV2, Fault::Body(older.to_string().into_bytes()));
+    server.publish_specs(later().to_string());
+    assert_is_later(&watch.json());
+    let ran = watch.end();
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""));
+}
+
+#[cfg(unix)]
+#[test]
+fn it_goes_on_through_failures_until_interrupted() {
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(document().to_string());
+    server.fail_always(Endpoint::SpecsV2, Some(Fault::Status(500, format!("oops {KEY}"))));
+    let arguments = ["watch", "--api", &server.url(), "--no-fallback", "--poll", "1"];
+    let mut watch = Running::start(arguments, KEY);
+    let complaint = watch.complaint();
+    assert!(complaint.starts_with("warning: the server: ") && complaint.contains("500"), "{complaint}");
+    assert!(complaint.ends_with("; will ask again\n") && !complaint.contains("AbCdEfGh"), "{complaint}");
+    server.fail_always(Endpoint::SpecsV2, None);
+    let line = watch.line();
+    assert!(line.contains(" bytes of 2026-11-22 00:00:00 UTC from http://127.0.0.1:"), "{line}");
+    assert!(line.contains(": 14 gates, ") && line.ends_with("1 parameter store\n"), "{line}");
+    server.publish_specs(later().to_string());
+    let line = watch.line();
+    let changes = ": 1 gate removed (dark_mode); 1 config added (new_limits); 1 layer changed (home_screen)\n";
+    assert!(line.ends_with(changes), "{line}");
+    let ran = watch.interrupt();
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{}", ran.stderr);
+}
+
+#[test]
+fn a_refused_key_ends_it() {
+    let server = FakeStatsig::start().unwrap();
+    let ran = Running::start(["watch", "--api", &server.url(), "--no-fallback"], KEY).end();
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
+    assert!(
+        ran.stderr.contains(" answers 401") && ran.stderr.contains("hint: is it a server secret key"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("AbCdEfGh"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_is_followed() {
+    let path = file("watched.json", document().to_string());
+    let mut watch = Running::start(["watch", "--specs", &path, "--json", "--updates", "2"], "");
+    assert_eq!(watch.json()["origin"], json!(path));
+    std::fs::write(&path, later().to_string()).unwrap();
+    assert_is_later(&watch.json());
+    assert_eq!(watch.end().code, Some(0));
+    let ran = statsig(["watch", "--specs", "-"]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(2));
+}
