@@ -103,13 +103,15 @@ pub use statsig_net::{
 pub use statsig_store_redis as redis;
 
 /// Compiles the README's example.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "net", feature = "logger"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
 /// Compiles the examples of the guide, and runs those that can run.
-#[cfg(all(doctest, feature = "logger"))]
+#[cfg(all(doctest, feature = "net", feature = "logger"))]
 mod guide {
+    #[doc = include_str!("../../../docs/guide/getting-started.md")]
+    struct GettingStarted;
     #[doc = include_str!("../../../docs/guide/users.md")]
     struct Users;
     #[doc = include_str!("../../../docs/guide/gates-and-configs.md")]
