@@ -24,7 +24,7 @@ use self::logging::LoggingOptions;
 pub use self::network::DataSource;
 #[cfg(feature = "net")]
 use self::network::NetworkChoices;
-use crate::client::{Overrides, Parts, Statsig};
+use crate::client::{Inner, Overrides, Statsig};
 use crate::error::{Error, Misconfiguration};
 use crate::logging::Logging;
 #[cfg(any(feature = "net", feature = "logger"))]
@@ -229,7 +229,7 @@ impl StatsigBuilder {
         if !problems.is_empty() {
             return Err(Error::Misconfigured(Misconfiguration { problems }));
         }
-        Ok(Statsig::new(Parts {
+        Ok(Statsig::new(Inner {
             specs,
             settings: self.settings,
             limits: self.limits,
@@ -295,7 +295,7 @@ impl StatsigBuilder {
         let id_lists = self.id_lists.or_else(|| networking.as_ref()?.lookup());
         #[cfg(not(feature = "net"))]
         let id_lists = self.id_lists;
-        Ok(Statsig::new(Parts {
+        Ok(Statsig::new(Inner {
             specs,
             settings: self.settings,
             limits: self.limits,

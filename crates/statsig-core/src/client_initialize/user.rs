@@ -44,15 +44,7 @@ impl Serialize for UserEcho<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let data = self.user.data();
         let mut map = serializer.serialize_map(None)?;
-        for (name, field) in [
-            ("userID", &data.user_id),
-            ("email", &data.email),
-            ("ip", &data.ip),
-            ("userAgent", &data.user_agent),
-            ("country", &data.country),
-            ("locale", &data.locale),
-            ("appVersion", &data.app_version),
-        ] {
+        for (name, field) in data.single_fields() {
             if let Some(value) = field {
                 map.serialize_entry(name, value)?;
             }

@@ -130,14 +130,7 @@ impl Serialize for LoggedUser<'_> {
         if data.custom_ids.is_set() {
             map.serialize_entry("customIDs", &data.custom_ids)?;
         }
-        for (name, field) in [
-            ("email", &data.email),
-            ("ip", &data.ip),
-            ("userAgent", &data.user_agent),
-            ("country", &data.country),
-            ("locale", &data.locale),
-            ("appVersion", &data.app_version),
-        ] {
+        for (name, field) in data.single_fields().into_iter().skip(1) {
             if let Some(value) = field {
                 map.serialize_entry(name, value)?;
             }

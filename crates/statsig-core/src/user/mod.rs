@@ -74,6 +74,21 @@ pub(crate) struct UserData {
     memory_bytes: Cached,
 }
 
+impl UserData {
+    /// Everything but the maps, by its name in JSON; the user ID first.
+    pub(crate) fn single_fields(&self) -> [(&'static str, &Option<Attribute>); 7] {
+        [
+            ("userID", &self.user_id),
+            ("email", &self.email),
+            ("ip", &self.ip),
+            ("userAgent", &self.user_agent),
+            ("country", &self.country),
+            ("locale", &self.locale),
+            ("appVersion", &self.app_version),
+        ]
+    }
+}
+
 impl StatsigUser {
     /// A user with nothing set.
     #[must_use]
@@ -109,17 +124,9 @@ impl StatsigUser {
     pub fn memory_bytes(&self) -> usize {
         let data = &*self.data;
         let bytes = data.memory_bytes.get_or_compute(|| {
-            let fields = [
-                &data.user_id,
-                &data.email,
-                &data.ip,
-                &data.user_agent,
-                &data.country,
-                &data.locale,
-                &data.app_version,
-            ];
             let maps = [&data.custom_ids, &data.custom, &data.private, &data.environment];
-            let texts: usize = fields.into_iter().flatten().map(Attribute::heap_bytes).sum();
+            let fields = data.single_fields().into_iter().filter_map(|(_, field)| field.as_ref());
+            let texts: usize = fields.map(Attribute::heap_bytes).sum();
             let entries: usize = maps.into_iter().map(AttributeMap::heap_bytes).sum();
             (size_of::<UserData>() + texts + entries) as u64
         });
@@ -178,15 +185,7 @@ impl fmt::Debug for StatsigUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let data = &*self.data;
         let mut out = f.debug_struct("StatsigUser");
-        for (name, field) in [
-            ("userID", &data.user_id),
-            ("email", &data.email),
-            ("ip", &data.ip),
-            ("userAgent", &data.user_agent),
-            ("country", &data.country),
-            ("locale", &data.locale),
-            ("appVersion", &data.app_version),
-        ] {
+        for (name, field) in data.single_fields() {
             if let Some(value) = field {
                 out.field(name, &format_args!("{}", value.to_json()));
             }

@@ -55,7 +55,7 @@ pub struct Statsig {
 }
 
 /// What a client is made of.
-pub(crate) struct Parts {
+pub(crate) struct Inner {
     pub(crate) specs: Arc<SnapshotStore>,
     pub(crate) settings: EvaluationSettings,
     pub(crate) limits: CompileLimits,
@@ -78,23 +78,6 @@ pub(crate) enum Overrides {
     Local(LocalOverrides),
     /// What the application has given.
     Adapter(Arc<dyn OverrideAdapter>),
-}
-
-struct Inner {
-    specs: Arc<SnapshotStore>,
-    settings: EvaluationSettings,
-    limits: CompileLimits,
-    clock: Arc<dyn Clock>,
-    id_lists: Option<Arc<dyn IdListLookup>>,
-    overrides: Overrides,
-    persistent_storage: Option<Arc<dyn PersistentStorage>>,
-    sdk_info: ClientSdkInfo,
-    record: bool,
-    logging: Logging,
-    #[cfg(feature = "net")]
-    networking: Option<Networking>,
-    #[cfg(any(feature = "net", feature = "logger"))]
-    runtime: Option<BackgroundRuntime>,
 }
 
 impl Inner {
@@ -127,41 +110,8 @@ impl Statsig {
         StatsigBuilder::default()
     }
 
-    pub(crate) fn new(parts: Parts) -> Self {
-        let Parts {
-            specs,
-            settings,
-            limits,
-            clock,
-            id_lists,
-            overrides,
-            persistent_storage,
-            sdk_info,
-            record,
-            logging,
-            #[cfg(feature = "net")]
-            networking,
-            #[cfg(any(feature = "net", feature = "logger"))]
-            runtime,
-        } = parts;
-        Self {
-            inner: Arc::new(Inner {
-                specs,
-                settings,
-                limits,
-                clock,
-                id_lists,
-                overrides,
-                persistent_storage,
-                sdk_info,
-                record,
-                logging,
-                #[cfg(feature = "net")]
-                networking,
-                #[cfg(any(feature = "net", feature = "logger"))]
-                runtime,
-            }),
-        }
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
     }
 
     /// Replaces the config specs, unless the new ones are older.
