@@ -115,10 +115,11 @@ async fn the_sink_keeps_the_contract_and_every_batch_comes_out_once() {
         let sink = RedisEventSink::open(options.clone(), stream.clone()).unwrap();
         let delivered = soon("the contract", event_sink_contract(&sink)).await;
         let stats = sink.stats();
-        // The contract cuts an attempt short: Redis may have added its batch without the sink's knowing.
+        // The contract cuts attempts short: Redis may have added a batch without the sink's knowing,
+        // and then knows it the next time.
         let batches = delivered.len() as u64;
-        assert!((batches - 1..=batches).contains(&stats.added) && stats.dropped == 0, "{stats:?}");
-        assert!(stats.known >= 1);
+        assert!(stats.added <= batches && stats.added + stats.known >= batches, "{stats:?}");
+        assert!(stats.known >= 1 && stats.dropped == 0);
         let destination = Destination::with(Fault::None);
         let drainer = EventDrainer::open(options, stream, quick(), destination.clone()).unwrap();
         assert_eq!(drainer.backlog().await.unwrap(), delivered.len() as u64);
