@@ -12,37 +12,38 @@ use std::time::{Duration, Instant};
 use statsig::{EventSink, NoopSink, Statsig, StatsigUser};
 
 const SPECS: &[u8] = br#"{
-    "has_updates": true, "time": 1700000000000, "dynamic_configs": {}, "layer_configs": {},
+    "has_updates": true, "time": 1700000000000, "sdk_configs": {"exposure_dedupe_ttl_ms": 1}, "dynamic_configs": {}, "layer_configs": {},
     "condition_map": {"all": {"type": "public", "idType": "userID"}},
     "feature_gates": {"open": {"type": "feature_gate", "entity": "feature_gate", "salt": "s", "enabled": true,
         "defaultValue": false, "idType": "userID", "rules": [{"name": "o", "id": "4uO1mYjrPB3tKfVZbAyjyA",
         "passPercentage": 100, "conditions": ["all"], "returnValue": true, "idType": "userID"}]}}
 }"#;
 
-/// Users of which exposures may be pending before the application waits.
+/// Exposures that may be pending before the application waits.
 const ROOM: u64 = 10_000;
+/// Exposures of a run.
+const EXPOSURES: u64 = 10_000_000;
+/// How many distinct users a run has; the runs are processes of their own.
+const DISTINCT: &str = "DISTINCT_USERS";
 
 fn main() {
-    let sink: Arc<dyn EventSink> = Arc::new(NoopSink);
-    let Ok(statsig) = Statsig::builder().bootstrap(SPECS).event_sink(sink).build() else { return };
-    let mut resident = Vec::new();
-    let mut from = 0;
-    for to in [100_000, 1_000_000, 10_000_000] {
-        print(&format!("{to} users"), &statsig, from..to);
-        resident.push(resident_kib());
-        from = to;
+    if let Some(distinct) = std::env::var(DISTINCT).ok().and_then(|text| text.parse().ok()) {
+        return run(distinct);
     }
-    let report = statsig.shutdown_blocking(Duration::from_secs(60)).events;
-    let lost = statsig.event_stats().dropped.total() + report.failed;
-    let ratios: Vec<f64> = resident.iter().map(|kib| kib / resident[0]).collect();
-    say(&format!("resident KiB {resident:.0?}, ratio to the first {ratios:.3?}; {lost} lost\n"));
+    let Ok(program) = std::env::current_exe() else { return };
+    for distinct in [100_000, EXPOSURES] {
+        let mut command = std::process::Command::new(&program);
+        let _ = command.env(DISTINCT, distinct.to_string()).status();
+    }
 }
 
-fn print(label: &str, statsig: &Statsig, users: std::ops::Range<u64>) {
+/// As many exposures from many users as from few: what the number of users costs shows alone.
+fn run(distinct: u64) {
+    let sink: Arc<dyn EventSink> = Arc::new(NoopSink);
+    let Ok(statsig) = Statsig::builder().bootstrap(SPECS).event_sink(sink).build() else { return };
     let (begin, cpu) = (Instant::now(), cpu_seconds());
-    let count = (users.end - users.start) as f64;
-    for (at, user) in users.enumerate() {
-        let id = format!("{:016x}", user.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    for at in 0..EXPOSURES {
+        let id = format!("{:016x}", (at % distinct).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let user = StatsigUser::builder().user_id(id).email("person@example.com").country("NZ").build();
         let _ = statsig.check_gate(&user, "open");
         // A stand-in for the rest of the application: it does not outrun the pipeline for ever.
@@ -52,7 +53,16 @@ fn print(label: &str, statsig: &Statsig, users: std::ops::Range<u64>) {
     }
     let _ = statsig.flush_events_blocking(Duration::from_secs(60));
     let (took, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    say(&format!("{label}: {:.0} exposures/s a core, {:.0} by the clock\n", count / cpu, count / took));
+    let resident = resident_kib();
+    let report = statsig.shutdown_blocking(Duration::from_secs(60));
+    let stats = statsig.event_stats();
+    let lost = stats.dropped.total() + report.events.failed;
+    let count = stats.accepted as f64;
+    say(&format!(
+        "{distinct} users: {count} exposures, {:.0}/s a core, {:.0}/s by the clock, {lost} lost, {resident:.0} KiB resident\n",
+        count / cpu,
+        count / took
+    ));
 }
 
 fn say(line: &str) {
