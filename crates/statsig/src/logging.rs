@@ -7,10 +7,9 @@ use statsig_core::{
     DynamicConfig, EvaluationContext, Experiment, FeatureGate, Layer, ResolvedParameter, SnapshotStore,
 };
 #[cfg(feature = "logger")]
-use statsig_logger::{EventLogger, ExposureOrigin, FlushReport, LayerWatch};
+use statsig_logger::{EventLogger, ExposureOrigin, LayerWatch};
 #[cfg(feature = "logger")]
 use std::{
-    future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -22,10 +21,6 @@ use crate::runtime::BackgroundRuntime;
 /// How long pending events are delivered after the last handle of a client is gone.
 #[cfg(feature = "logger")]
 const FAREWELL: Duration = Duration::from_secs(3);
-/// How much longer than a call's own limit a thread waits for it: as long as a disk that hangs may
-/// take at the end, and a little more.
-#[cfg(feature = "logger")]
-const GRACE: Duration = Duration::from_secs(3);
 
 /// The event logger of a client, if it has one.
 #[derive(Default)]
@@ -173,43 +168,6 @@ impl Logging {
             _ => {}
         }
     }
-
-    pub(crate) async fn flush(&self, within: Duration) -> FlushReport {
-        self.in_background(|logger| async move { logger.flush(within).await }).await
-    }
-
-    pub(crate) fn flush_blocking(&self, within: Duration) -> FlushReport {
-        self.blocking(within, |logger| async move { logger.flush(within).await })
-    }
-
-    /// On the client's runtime, whatever drives the caller.
-    async fn in_background<F: Future<Output = FlushReport> + Send + 'static>(
-        &self,
-        work: impl FnOnce(Arc<EventLogger>) -> F,
-    ) -> FlushReport {
-        let Some((logger, runtime)) = &self.on else { return FlushReport::default() };
-        let done = runtime.handle().spawn(work(Arc::clone(logger)));
-        done.await.unwrap_or_else(|_| undone(logger))
-    }
-
-    fn blocking<F: Future<Output = FlushReport> + Send + 'static>(
-        &self,
-        within: Duration,
-        work: impl FnOnce(Arc<EventLogger>) -> F,
-    ) -> FlushReport {
-        let Some((logger, runtime)) = &self.on else { return FlushReport::default() };
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let work = work(Arc::clone(logger));
-        runtime.handle().spawn(async move { sender.send(work.await) });
-        // A little longer than the work's own limit, in case that nothing drives the runtime.
-        receiver.recv_timeout(within.saturating_add(GRACE)).unwrap_or_else(|_| undone(logger))
-    }
-}
-
-/// The report of work that did not come to its end, because nothing drives the runtime any more.
-#[cfg(feature = "logger")]
-fn undone(logger: &EventLogger) -> FlushReport {
-    FlushReport { pending: logger.stats().pending, ..FlushReport::default() }
 }
 
 /// Delivers what is pending, in the background.

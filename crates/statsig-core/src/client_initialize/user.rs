@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::hashing::djb2_of;
 use crate::evaluate::EvaluationSettings;
-use crate::user::{AttributeMap, StatsigUser};
+use crate::user::{AttributeMap, Merged, StatsigUser};
 use crate::value::{Attribute, TextBuffer};
 
 /// The user with what the SDK adds to it, and without its private attributes.
@@ -17,27 +17,6 @@ pub(super) struct UserEcho<'r> {
     pub(super) settings: &'r EvaluationSettings,
     /// The project's own tier.
     pub(super) default_environment: Option<&'r str>,
-}
-
-impl UserEcho<'_> {
-    fn serialize_environment<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        let own = &self.user.data().environment;
-        if own.is_set() {
-            return map.serialize_entry("statsigEnvironment", &Attributes(own));
-        }
-        if !self.settings.environment.is_empty() {
-            return map.serialize_entry("statsigEnvironment", &Attributes(&self.settings.environment));
-        }
-        match self.default_environment {
-            Some(tier) => map.serialize_entry("statsigEnvironment", &Tier { tier }),
-            None => Ok(()),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Tier<'r> {
-    tier: &'r str,
 }
 
 impl Serialize for UserEcho<'_> {
@@ -50,35 +29,14 @@ impl Serialize for UserEcho<'_> {
             }
         }
         if data.custom_ids.is_set() {
-            map.serialize_entry("customIDs", &Attributes(&data.custom_ids))?;
+            map.serialize_entry("customIDs", &data.custom_ids)?;
         }
         let global = &self.settings.global_custom;
         if data.custom.is_set() || global.is_set() {
-            map.serialize_entry("custom", &Overlaid { below: global, above: &data.custom })?;
+            map.serialize_entry("custom", &Merged { own: &data.custom, global })?;
         }
-        self.serialize_environment(&mut map)?;
+        self.user.as_logged(self.settings, self.default_environment).serialize_environment(&mut map)?;
         map.end()
-    }
-}
-
-struct Attributes<'r>(&'r AttributeMap);
-
-impl Serialize for Attributes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter())
-    }
-}
-
-/// Two maps as one; of equal names the upper one's counts.
-struct Overlaid<'r> {
-    below: &'r AttributeMap,
-    above: &'r AttributeMap,
-}
-
-impl Serialize for Overlaid<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let below = self.below.iter().filter(|(name, _)| self.above.get(name).is_none());
-        serializer.collect_map(below.chain(self.above.iter()))
     }
 }
 

@@ -120,6 +120,23 @@ impl PartialEq for Cached {
     }
 }
 
+impl LoggedUser<'_> {
+    /// The environment in force: the user's own, that of the client, the project's default.
+    pub(crate) fn serialize_environment<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let own = &self.user.data().environment;
+        if own.is_set() {
+            return map.serialize_entry("statsigEnvironment", own);
+        }
+        if !self.settings.environment.is_empty() {
+            return map.serialize_entry("statsigEnvironment", &self.settings.environment);
+        }
+        match self.default_environment {
+            Some(tier) => map.serialize_entry("statsigEnvironment", &Tier { tier }),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Serialize for LoggedUser<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let data = self.user.data();
@@ -139,13 +156,7 @@ impl Serialize for LoggedUser<'_> {
         if data.custom.is_set() || !global.is_empty() {
             map.serialize_entry("custom", &Merged { own: &data.custom, global })?;
         }
-        if data.environment.is_set() {
-            map.serialize_entry("statsigEnvironment", &data.environment)?;
-        } else if !self.settings.environment.is_empty() {
-            map.serialize_entry("statsigEnvironment", &self.settings.environment)?;
-        } else if let Some(tier) = self.default_environment {
-            map.serialize_entry("statsigEnvironment", &Tier { tier })?;
-        }
+        self.serialize_environment(&mut map)?;
         map.end()
     }
 }
@@ -156,9 +167,9 @@ struct Tier<'a> {
 }
 
 /// The user's custom attributes, and those of the client that it does not have itself.
-struct Merged<'a> {
-    own: &'a AttributeMap,
-    global: &'a AttributeMap,
+pub(crate) struct Merged<'a> {
+    pub(crate) own: &'a AttributeMap,
+    pub(crate) global: &'a AttributeMap,
 }
 
 impl Serialize for Merged<'_> {

@@ -19,6 +19,7 @@ pub(crate) use attribute_map::AttributeMap;
 pub use builder::{StatsigUserBuilder, UnitId};
 use logged::Cached;
 pub use logged::LoggedUser;
+pub(crate) use logged::Merged;
 
 use crate::ruleset::TopField;
 use crate::value::Attribute;

@@ -128,7 +128,9 @@ impl Statsig {
     /// # Cancel safety
     /// The events are sent all the same.
     pub async fn flush_events(&self, within: Duration) -> FlushReport {
-        self.inner.logging.flush(within).await
+        self.in_background(move |client| async move { client.flush(within).await })
+            .await
+            .unwrap_or_else(|| self.unflushed())
     }
 
     /// Like [`flush_events`](Self::flush_events), for threads without a runtime. Blocks the thread.
@@ -136,6 +138,19 @@ impl Statsig {
     /// If the runtime that the client uses has ended, everything is reported as pending.
     /// Do not call it on a thread that drives the runtime which the client uses.
     pub fn flush_events_blocking(&self, within: Duration) -> FlushReport {
-        self.inner.logging.flush_blocking(within)
+        self.blocking(Some(within), move |client| async move { client.flush(within).await })
+            .unwrap_or_else(|| self.unflushed())
+    }
+
+    async fn flush(&self, within: Duration) -> FlushReport {
+        match self.inner.logging.logger() {
+            Some(logger) => logger.flush(within).await,
+            None => FlushReport::default(),
+        }
+    }
+
+    /// The report of work that did not come to its end, because nothing drives the runtime any more.
+    pub(super) fn unflushed(&self) -> FlushReport {
+        FlushReport { pending: self.event_stats().pending, ..FlushReport::default() }
     }
 }

@@ -34,13 +34,14 @@ pub struct Health {
     pub events: EventStats,
 }
 
-/// How much longer than a call's own limit a thread waits for it.
-const GRACE: Duration = Duration::from_secs(1);
+/// How much longer than a call's own limit a thread waits for it: as long as a disk that hangs may
+/// take at the end, and a little more.
+const GRACE: Duration = Duration::from_secs(3);
 
 impl Statsig {
     /// Runs `work` on the client's runtime, whatever drives the caller; `None` if it has none or the
     /// runtime has ended.
-    async fn in_background<R: Send + 'static, F: Future<Output = R> + Send + 'static>(
+    pub(super) async fn in_background<R: Send + 'static, F: Future<Output = R> + Send + 'static>(
         &self,
         work: impl FnOnce(Self) -> F,
     ) -> Option<R> {
@@ -49,7 +50,7 @@ impl Statsig {
     }
 
     /// The same for a thread without a runtime; `None` also if it takes longer than `within`.
-    fn blocking<R: Send + 'static, F: Future<Output = R> + Send + 'static>(
+    pub(super) fn blocking<R: Send + 'static, F: Future<Output = R> + Send + 'static>(
         &self,
         within: Option<Duration>,
         work: impl FnOnce(Self) -> F,
@@ -90,7 +91,7 @@ impl Statsig {
     fn undone(&self) -> ShutdownReport {
         ShutdownReport {
             #[cfg(feature = "logger")]
-            events: FlushReport { pending: self.event_stats().pending, ..FlushReport::default() },
+            events: self.unflushed(),
         }
     }
 
