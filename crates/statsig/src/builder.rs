@@ -15,6 +15,8 @@ use statsig_core::{
 };
 
 #[cfg(any(feature = "net", feature = "logger"))]
+use statsig_core::Observer;
+#[cfg(any(feature = "net", feature = "logger"))]
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -56,6 +58,8 @@ pub struct StatsigBuilder {
     disable_network: bool,
     #[cfg(any(feature = "net", feature = "logger"))]
     runtime: Option<Handle>,
+    #[cfg(any(feature = "net", feature = "logger"))]
+    observer: Option<Arc<dyn Observer>>,
     #[cfg(feature = "net")]
     network: NetworkChoices,
     #[cfg(feature = "logger")]
@@ -81,6 +85,8 @@ impl Default for StatsigBuilder {
             disable_network: false,
             #[cfg(any(feature = "net", feature = "logger"))]
             runtime: None,
+            #[cfg(any(feature = "net", feature = "logger"))]
+            observer: None,
             #[cfg(feature = "net")]
             network: NetworkChoices::default(),
             #[cfg(feature = "logger")]
@@ -193,6 +199,14 @@ impl StatsigBuilder {
         self
     }
 
+    /// Receives metrics and errors of the client (default: they only show in logs and in
+    /// [`Statsig::health`]).
+    #[cfg(any(feature = "net", feature = "logger"))]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
     /// Checks the options, compiles the bootstrap document, and returns the client. Asks no network.
     ///
     /// Takes time in proportion to the document: some milliseconds for a megabyte.
@@ -259,6 +273,7 @@ impl StatsigBuilder {
                 self.logging.send_to(network, &specs);
             }
             self.logging.local_mode(self.disable_network);
+            self.logging.observed_by(self.observer.clone());
         }
         #[cfg(feature = "logger")]
         let needs_logger = self.logging.is_on();

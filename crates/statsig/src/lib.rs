@@ -71,9 +71,12 @@ pub use statsig_core::{
     StickyExposure, StickyValues, StorageError, UnitId, UpdateOutcome, UserPersistedValues, id_hash, storage_key,
 };
 
+#[cfg(any(feature = "net", feature = "logger"))]
+pub use statsig_core::{Observer, Tag};
+
 #[cfg(feature = "logger")]
 pub use statsig_core::{
-    BatchEncoding, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, NoopSink, Observer, SinkError, Tag,
+    BatchEncoding, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, NoopSink, SinkError,
 };
 #[cfg(feature = "logger")]
 pub use statsig_logger::{

@@ -83,6 +83,10 @@ impl LoggingOptions {
         self.disable_all_logging |= on;
     }
 
+    pub(super) fn observed_by(&mut self, observer: Option<Arc<dyn Observer>>) {
+        self.options.observer = observer;
+    }
+
     /// Whether anything will be logged.
     pub(super) fn is_on(&self) -> bool {
         self.sink.is_some() && !self.disable_all_logging
@@ -158,12 +162,6 @@ impl StatsigBuilder {
     /// 100,000; 16 bytes each).
     pub fn exposure_dedupe_max_keys(mut self, keys: usize) -> Self {
         self.logging.options.exposure_dedupe_max_keys = keys;
-        self
-    }
-
-    /// Receives metrics and errors of the client.
-    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.logging.options.observer = Some(observer);
         self
     }
 
