@@ -31,6 +31,7 @@ use crate::error::{Error, Misconfiguration};
 use crate::logging::Logging;
 #[cfg(any(feature = "net", feature = "logger"))]
 use crate::runtime::BackgroundRuntime;
+use crate::subscriptions::{Callback, ClientEvent, Subscriptions};
 
 /// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,6 +55,7 @@ pub struct StatsigBuilder {
     overrides: Option<Arc<dyn OverrideAdapter>>,
     persistent_storage: Option<Arc<dyn PersistentStorage>>,
     sdk_info: ClientSdkInfo,
+    evaluation_callback: Option<Arc<Callback>>,
     record: bool,
     disable_network: bool,
     #[cfg(any(feature = "net", feature = "logger"))]
@@ -81,6 +83,7 @@ impl Default for StatsigBuilder {
                 sdk_version: env!("CARGO_PKG_VERSION").to_owned(),
                 session_id: Uuid::new_v4().to_string(),
             },
+            evaluation_callback: None,
             record: false,
             disable_network: false,
             #[cfg(any(feature = "net", feature = "logger"))]
@@ -183,6 +186,13 @@ impl StatsigBuilder {
         self
     }
 
+    /// Calls back with every gate, dynamic config, experiment and layer that is evaluated, on the thread
+    /// that does so: a [subscription](Statsig::subscribe) that is there from the beginning and stays.
+    pub fn evaluation_callback(mut self, callback: impl Fn(&ClientEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.evaluation_callback = Some(Arc::new(callback));
+        self
+    }
+
     /// Local mode: evaluates as always, and neither fetches nor sends anything; events are not even
     /// kept (default: off).
     pub fn disable_network(mut self, disable: bool) -> Self {
@@ -243,6 +253,7 @@ impl StatsigBuilder {
         if !problems.is_empty() {
             return Err(Error::Misconfigured(Misconfiguration { problems }));
         }
+        let subscriptions = Arc::new(Subscriptions::with_evaluation_callback(self.evaluation_callback));
         Ok(Statsig::new(Inner {
             specs,
             settings: self.settings,
@@ -253,6 +264,7 @@ impl StatsigBuilder {
             persistent_storage: self.persistent_storage,
             sdk_info: self.sdk_info,
             record: self.record,
+            subscriptions,
             logging: Logging::default(),
         }))
     }
@@ -292,6 +304,7 @@ impl StatsigBuilder {
         #[cfg(not(feature = "logger"))]
         let logging = Logging::default();
         logging.specs_changed(&specs);
+        let subscriptions = Arc::new(Subscriptions::with_evaluation_callback(self.evaluation_callback.take()));
         #[cfg(feature = "net")]
         let networking = runtime.as_ref().filter(|_| needs_network).map(|runtime| {
             let around = network::Surroundings {
@@ -300,7 +313,11 @@ impl StatsigBuilder {
                 local_mode: self.disable_network,
                 limits: self.limits,
             };
-            let listener = logging.listener(&specs);
+            let (settings_changed, told) = (logging.listener(&specs), Arc::clone(&subscriptions));
+            let listener = move |updated: &statsig_net::SpecsUpdated| {
+                settings_changed();
+                told.tell(ClientEvent::SpecsUpdated(&updated.update));
+            };
             self.network.start(network.as_ref(), &around, &specs, listener, runtime.handle(), &mut problems)
         });
         if !problems.is_empty() {
@@ -320,6 +337,7 @@ impl StatsigBuilder {
             persistent_storage: self.persistent_storage,
             sdk_info: self.sdk_info,
             record: self.record,
+            subscriptions,
             logging,
             #[cfg(feature = "net")]
             networking,

@@ -52,6 +52,7 @@ mod options;
 mod parameter_store;
 #[cfg(any(feature = "net", feature = "logger"))]
 mod runtime;
+mod subscriptions;
 
 pub use builder::{StatsigBuilder, SystemClock};
 pub use client::Statsig;
@@ -67,9 +68,10 @@ pub use statsig_core::{
     ExperimentOverride, Explanation, FeatureGate, FixedClock, Getters, HashAlgorithm, HashedName, IdHash, IdListLookup,
     InMemoryIdLists, InMemoryPersistentStorage, Json, JsonRef, Layer, LayerEvaluationOptions, LayerParameter,
     LocalOverrides, OverrideAdapter, OverrideScope, PersistentStorage, Problem, ProblemKind, Reason, ResponseFormat,
-    RulesetMeta, RulesetSize, SecondaryExposure, Snapshot, SpecSourceKind, StatsigUser, StatsigUserBuilder,
+    RulesetMeta, RulesetSize, SecondaryExposure, Snapshot, SpecSourceKind, SpecUpdate, StatsigUser, StatsigUserBuilder,
     StickyExposure, StickyValues, StorageError, UnitId, UpdateOutcome, UserPersistedValues, id_hash, storage_key,
 };
+pub use subscriptions::{ClientEvent, EventKind, SubscriptionId, UnknownEventKind};
 
 #[cfg(any(feature = "net", feature = "logger"))]
 pub use statsig_core::{Observer, Tag};

@@ -1,10 +1,11 @@
 //! Parameter stores, for one user.
 
 use serde_json::{Map, Value};
-use statsig_core::{EvaluationDetails, JsonRef, StatsigUser};
+use statsig_core::{EvaluationDetails, JsonRef, ResolvedParameter, StatsigUser};
 
 use crate::client::Statsig;
 use crate::options::{EvaluationOptions, Exposing};
+use crate::subscriptions::ClientEvent;
 
 /// A parameter store as one user sees it.
 ///
@@ -108,7 +109,21 @@ impl ParameterStore {
             let resolved = context.resolve_parameter(&self.store, parameter, record || logging.is_on())?;
             let converted = resolved.value().and_then(convert);
             logging.resolved(&context, &resolved, exposing, converted.is_some());
+            if let Some(event) = evaluated(&resolved) {
+                self.statsig.subscriptions().tell(event);
+            }
             converted
         })
     }
+}
+
+/// What was evaluated for a parameter.
+fn evaluated<'a>(resolved: &'a ResolvedParameter<'_>) -> Option<ClientEvent<'a>> {
+    Some(match resolved {
+        ResolvedParameter::Gate(gate, _) => ClientEvent::GateEvaluated(gate),
+        ResolvedParameter::DynamicConfig(config, _) => ClientEvent::DynamicConfigEvaluated(config),
+        ResolvedParameter::Experiment(experiment, _) => ClientEvent::ExperimentEvaluated(experiment),
+        ResolvedParameter::Layer(layer, _) => ClientEvent::LayerEvaluated(layer),
+        _ => return None,
+    })
 }

@@ -123,7 +123,7 @@ impl NetworkChoices {
         network: Option<&Network>,
         around: &Surroundings<'_>,
         store: &Arc<SnapshotStore>,
-        listener: impl Fn() + Send + Sync + 'static,
+        listener: impl Fn(&SpecsUpdated) + Send + Sync + 'static,
         runtime: &Handle,
         problems: &mut Vec<String>,
     ) -> Networking {
@@ -136,7 +136,7 @@ impl NetworkChoices {
         sync.limits = around.limits;
         sync.sdk_key = self.key;
         sync.on_update = Some(Arc::new(move |updated: &SpecsUpdated| {
-            listener();
+            listener(updated);
             if let Some(own) = &own {
                 own(updated);
             }

@@ -7,6 +7,7 @@ use statsig_core::{
 use super::Statsig;
 use crate::options::{EvaluationOptions, Exposing};
 use crate::parameter_store::ParameterStore;
+use crate::subscriptions::{ClientEvent, EventKind};
 
 impl Statsig {
     /// Whether a gate is open for the user; `false` for an unknown gate. Logs an exposure.
@@ -15,6 +16,9 @@ impl Statsig {
     /// new one.
     #[must_use]
     pub fn check_gate(&self, user: &StatsigUser, name: &str) -> bool {
+        if self.inner.subscriptions.wants(EventKind::GateEvaluated) {
+            return self.get_feature_gate(user, name).value();
+        }
         let snapshot = self.inner.specs.load();
         let context = self.inner.context(&snapshot, user);
         self.inner.logging.check_gate(&context, name)
@@ -25,6 +29,9 @@ impl Statsig {
     pub fn check_gate_with_options(&self, user: &StatsigUser, name: &str, options: EvaluationOptions) -> bool {
         if !options.disable_exposure_logging {
             return self.check_gate(user, name);
+        }
+        if self.inner.subscriptions.wants(EventKind::GateEvaluated) {
+            return self.get_feature_gate_with_options(user, name, options).value();
         }
         self.inner.logging.not_exposed(name);
         let snapshot = self.inner.specs.load();
@@ -49,6 +56,7 @@ impl Statsig {
         let context = self.inner.context(&snapshot, user);
         let gate = context.feature_gate(name, self.inner.record);
         self.inner.logging.gate(&context, &gate, Exposing::unless(options.disable_exposure_logging));
+        self.inner.subscriptions.tell(ClientEvent::GateEvaluated(&gate));
         gate
     }
 
@@ -70,6 +78,7 @@ impl Statsig {
         let context = self.inner.context(&snapshot, user);
         let config = context.dynamic_config(name, self.inner.record);
         self.inner.logging.dynamic_config(&context, &config, Exposing::unless(options.disable_exposure_logging));
+        self.inner.subscriptions.tell(ClientEvent::DynamicConfigEvaluated(&config));
         config
     }
 
@@ -97,6 +106,7 @@ impl Statsig {
         let context = self.inner.context(&snapshot, user);
         let experiment = context.experiment_with(name, self.records_sticky(), options);
         self.inner.logging.experiment(&context, &experiment, Exposing::unless(options.disable_exposure_logging));
+        self.inner.subscriptions.tell(ClientEvent::ExperimentEvaluated(&experiment));
         experiment
     }
 
@@ -116,6 +126,7 @@ impl Statsig {
         let snapshot = self.inner.specs.load();
         let context = self.inner.context(&snapshot, user);
         let layer = context.layer_with(name, self.inner.record || self.inner.logging.is_on(), options);
+        self.inner.subscriptions.tell(ClientEvent::LayerEvaluated(&layer));
         self.inner.logging.layer(&context, layer, Exposing::unless(options.disable_exposure_logging))
     }
 

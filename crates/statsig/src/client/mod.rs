@@ -9,6 +9,7 @@
 //! | `lifecycle` | beginning, end, health |
 //! | `overrides` | answers that come before the rules |
 //! | `lists` | what there is in the specs |
+//! | `subscriptions` | what the client does, as it does it |
 
 mod bootstrapping;
 mod evaluation;
@@ -20,6 +21,7 @@ mod exposures;
 mod lifecycle;
 mod lists;
 mod overrides;
+mod subscriptions;
 
 #[cfg(any(feature = "net", feature = "logger"))]
 pub use self::lifecycle::{Health, ShutdownReport};
@@ -39,6 +41,7 @@ use crate::logging::Logging;
 use crate::networking::Networking;
 #[cfg(any(feature = "net", feature = "logger"))]
 use crate::runtime::BackgroundRuntime;
+use crate::subscriptions::{ClientEvent, Subscriptions};
 
 /// A Statsig client: a handle that is cheap to clone and to share between threads.
 ///
@@ -65,6 +68,7 @@ pub(crate) struct Inner {
     pub(crate) persistent_storage: Option<Arc<dyn PersistentStorage>>,
     pub(crate) sdk_info: ClientSdkInfo,
     pub(crate) record: bool,
+    pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) logging: Logging,
     #[cfg(feature = "net")]
     pub(crate) networking: Option<Networking>,
@@ -126,6 +130,7 @@ impl Statsig {
         let outcome = self.inner.specs.apply(&update, &self.inner.limits)?;
         if outcome == UpdateOutcome::Applied {
             self.inner.logging.specs_changed(&self.inner.specs);
+            self.inner.subscriptions.tell(ClientEvent::SpecsUpdated(&update));
         }
         Ok(outcome)
     }
@@ -154,5 +159,9 @@ impl Statsig {
 
     pub(crate) fn logging(&self) -> &Logging {
         &self.inner.logging
+    }
+
+    pub(crate) fn subscriptions(&self) -> &Subscriptions {
+        &self.inner.subscriptions
     }
 }

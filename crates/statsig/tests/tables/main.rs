@@ -6,5 +6,6 @@ mod getters;
 mod handle;
 mod overrides;
 mod parameter_stores;
+mod subscriptions;
 mod support;
 mod users;
