@@ -1,6 +1,7 @@
 //! The accounts: where every event is that was ever accepted.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Why an event was not delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -139,6 +140,10 @@ pub struct EventStats {
     pub sink_panics: u64,
     /// Times that the sending task panicked and was started again.
     pub sender_restarts: u64,
+    /// Times that the task panicked that looks after metrics and sums, and was started again.
+    pub housekeeping_restarts: u64,
+    /// Time since the sink last took a batch; `None` before the first.
+    pub last_delivery: Option<Duration>,
     /// Calls of the spool that failed.
     pub spool_failures: u64,
     /// Bytes of the files of the spool.

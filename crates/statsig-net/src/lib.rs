@@ -69,6 +69,7 @@ pub use network::{Network, NetworkOptions};
 pub use proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};
 pub use secret::SdkKey;
 pub use sync::{
-    AttemptOutcome, InitializeDetails, PollingState, SourceAttempt, SpecSources, SpecSync, SpecsListener, SpecsUpdated,
-    StoreWriter, StreamHealth, StreamOptions, StreamState, SyncHealth, SyncOptions, SyncReport,
+    AttemptOutcome, InitializeDetails, PollingState, ReadyPolicy, SourceAttempt, SourceHealth, SpecSources, SpecSync,
+    SpecsListener, SpecsUpdated, StoreWriter, StreamHealth, StreamOptions, StreamState, SyncHealth, SyncOptions,
+    SyncReport, WorkerHealth,
 };

@@ -13,7 +13,7 @@ use statsig_core::{
     StoreKeys, StorePath,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
-use statsig_net::{AttemptOutcome, InitializeDetails, SpecSources, SpecSync, StoreWriter, SyncOptions};
+use statsig_net::{AttemptOutcome, InitializeDetails, ReadyPolicy, SpecSources, SpecSync, StoreWriter, SyncOptions};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
@@ -142,7 +142,7 @@ async fn details_say_where_specs_came_from_and_how_old_they_are() {
     assert_eq!((first.specs_time, first.data_age), (5, Some(Duration::ZERO)));
     assert_eq!(first.source_api.as_deref(), Some(format!("{}/v2", server.url()).as_str()));
     assert_eq!(first.attempts[0].bytes, document.len());
-    assert!(sync.ready(Duration::ZERO).await);
+    assert!(sync.ready(ReadyPolicy::Any, Duration::ZERO).await);
     assert_eq!(server.requests().len(), 1);
     // Gives the writer its time.
     sync.shutdown(60 * SECOND).await;
@@ -235,7 +235,7 @@ async fn when_the_time_is_up_loading_goes_on() {
         (vec!["network Pending".to_owned()], SECOND + Duration::from_millis(100))
     );
     assert_eq!(store.load().source(), &SpecSourceKind::Loading);
-    assert!(sync.ready(Duration::from_secs(1_000)).await && gate(&store));
+    assert!(sync.ready(ReadyPolicy::Any, Duration::from_secs(1_000)).await && gate(&store));
 }
 
 #[tokio::test]

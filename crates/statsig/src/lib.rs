@@ -102,7 +102,8 @@ pub use statsig_net as net;
 #[cfg(feature = "net")]
 pub use statsig_net::{
     AttemptOutcome, EndpointOptions, InitializeDetails, NetworkEndpoint, NetworkOptions, NetworkProtocol, ProxyConfig,
-    SourceAttempt, SpecsUpdated, SyncHealth, SyncReport,
+    ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamState, SyncHealth, SyncReport,
+    WorkerHealth,
 };
 #[cfg(feature = "redis")]
 pub use statsig_store_redis as redis;

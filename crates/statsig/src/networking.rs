@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use statsig_core::{IdListLookup, IdListSource, SnapshotStore};
-use statsig_net::id_lists::{IdListOptions, IdListReport, IdListSync, IdLists};
-use statsig_net::{InitializeDetails, SpecSync, SyncHealth, SyncReport};
+use statsig_net::id_lists::{IdListHealth, IdListOptions, IdListSync, IdLists};
+use statsig_net::{InitializeDetails, ReadyPolicy, SpecSync, SyncHealth, SyncReport};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
@@ -60,8 +60,8 @@ impl Networking {
         details
     }
 
-    pub(crate) async fn ready(&self, within: Duration) -> bool {
-        self.sync.ready(within).await
+    pub(crate) async fn ready(&self, policy: ReadyPolicy, within: Duration) -> bool {
+        self.sync.ready(policy, within).await
     }
 
     pub(crate) async fn wait_for_specs(&self, newer_than_ms: u64, within: Duration) -> Option<u64> {
@@ -78,8 +78,8 @@ impl Networking {
         if polling { self.sync.resume_polling() } else { self.sync.pause_polling() }
     }
 
-    pub(crate) fn health(&self) -> (SyncHealth, Option<IdListReport>) {
-        (self.sync.health(), self.id_lists.get().map(IdListSync::last_report))
+    pub(crate) fn health(&self) -> (SyncHealth, Option<IdListHealth>) {
+        (self.sync.health(), self.id_lists.get().map(IdListSync::health))
     }
 
     pub(crate) async fn shutdown(&self, within: Duration) {

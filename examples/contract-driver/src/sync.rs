@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
-use statsig::{InitializeDetails, Statsig};
+use statsig::{InitializeDetails, ReadyPolicy, Statsig, StreamState};
 
 use crate::answer::{Failure, FailureKind, json};
 use crate::events::within;
@@ -38,15 +39,25 @@ fn details(details: &InitializeDetails) -> Value {
     })
 }
 
+/// Which specs are good enough.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Policy {
+    Any,
+    Fresh,
+    MaxAgeMs(u64),
+}
+
 pub fn ready(statsig: &Statsig, fields: &mut Fields) -> Result<Later, Failure> {
-    let policy: Option<Value> = fields.optional("policy")?;
-    if policy.is_some_and(|policy| policy != "any") {
-        return Err(Failure::new(FailureKind::Unsupported, "`policy`: only `any`"));
-    }
+    let policy = match fields.optional("policy")?.unwrap_or(Policy::Any) {
+        Policy::Any => ReadyPolicy::Any,
+        Policy::Fresh => ReadyPolicy::Fresh,
+        Policy::MaxAgeMs(most) => ReadyPolicy::MaxAge(Duration::from_millis(most)),
+    };
     let (statsig, within) = (statsig.clone(), within(fields)?);
     Ok(Box::pin(async move {
-        let ready = statsig.ready(within).await;
-        let age = statsig.health().specs.and_then(|specs| specs.last_contact);
+        let ready = statsig.ready(policy, within).await;
+        let age = statsig.health().specs.and_then(|specs| specs.data_age);
         json(json!({"ready": ready, "age_ms": age.map(millis)}))
     }))
 }
@@ -78,27 +89,55 @@ pub fn wait_for_specs(statsig: &Statsig, fields: &mut Fields) -> Result<Later, F
 
 pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
     let health = statsig.health();
+    let ago = |time: Option<Duration>| time.map(millis);
     let specs = health.specs.map(|specs| {
+        let sources = specs.sources.iter().map(|source| {
+            json!({"name": source.name, "questions": source.questions, "failures": source.failures,
+                "last_success_ms": ago(source.last_success), "last_error": source.last_error})
+        });
+        let streams = specs.streams.iter().map(|stream| {
+            json!({"name": stream.name, "state": stream_state(stream.state), "failures": stream.failures,
+                "failed_over": stream.failed_over, "reconnections": stream.reconnections, "last_error": stream.last_error})
+        });
+        let workers = specs.workers.iter().map(|worker| {
+            json!({"name": worker.name, "running": worker.running, "restarts": worker.restarts})
+        });
         json!({
             "source": specs.source.to_string(),
             "specs_time": specs.specs_time,
-            "last_contact_ms": specs.last_contact.map(millis),
-            "last_update_ms": specs.last_update.map(millis),
+            "data_age_ms": ago(specs.data_age),
+            "last_contact_ms": ago(specs.last_contact),
+            "last_update_ms": ago(specs.last_update),
             "failures": specs.failures,
             "last_error": specs.last_error,
             "applied": specs.applied,
             "questions": specs.questions,
             "panics": specs.panics,
+            "sources": sources.collect::<Vec<_>>(),
+            "streams": streams.collect::<Vec<_>>(),
+            "workers": workers.collect::<Vec<_>>(),
         })
     });
-    let id_lists = health.id_lists.map(|report| {
-        json!({"success": report.success, "changed": report.changed, "failed": report.failed.len(), "error": report.error})
+    let id_lists = health.id_lists.map(|lists| {
+        json!({"lists": lists.lists, "failures": lists.failures, "last_success_ms": ago(lists.last_success),
+            "running": lists.running, "restarts": lists.restarts, "error": lists.last_round.error})
     });
+    let events = health.events;
     json(json!({
         "specs": specs,
         "id_lists": id_lists,
-        "events": {"pending": health.events.pending, "dropped": health.events.dropped.total()},
+        "events": {"pending": events.pending, "dropped": events.dropped.total(),
+            "last_delivery_ms": ago(events.last_delivery), "retries": events.retries,
+            "restarts": events.sender_restarts + events.housekeeping_restarts},
     }))
+}
+
+fn stream_state(state: StreamState) -> &'static str {
+    match state {
+        StreamState::Connecting => "connecting",
+        StreamState::Live => "live",
+        _ => "backoff",
+    }
 }
 
 fn specs_time(statsig: &Statsig) -> u64 {

@@ -1,6 +1,7 @@
 //! What happens beside the events: counters, metrics, reports of losses.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub(super) struct Housekeeping {
     batch_events: usize,
     retry_queue_size: usize,
     told: Mutex<Told>,
+    restarts: AtomicU64,
 }
 
 /// The figures of the last turn.
@@ -52,7 +54,13 @@ impl Housekeeping {
             batch_events: pipeline.batch_events,
             retry_queue_size: pipeline.retry_queue_size,
             told: Mutex::default(),
+            restarts: AtomicU64::new(0),
         }
+    }
+
+    /// How often the background task panicked and was started again.
+    pub(super) fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
     }
 
     /// Hands the observer what changed since the last turn, and returns what is to be reported.
@@ -182,6 +190,9 @@ pub(super) async fn supervise(logger: Weak<EventLogger>) {
             return;
         }
         tracing::error!("the task that looks after events panicked, and is started again");
+        if let Some(logger) = logger.upgrade() {
+            logger.housekeeping.restarts.fetch_add(1, Ordering::Relaxed);
+        }
         sleep(TURN).await;
     }
 }

@@ -276,7 +276,8 @@ impl EventLogger {
     /// Where every event is that was ever accepted.
     #[must_use]
     pub fn stats(&self) -> EventStats {
-        self.pipeline.stats()
+        let restarts = self.housekeeping.restarts();
+        EventStats { housekeeping_restarts: restarts, ..self.pipeline.stats() }
     }
 
     /// What became of exposures that were not logged.

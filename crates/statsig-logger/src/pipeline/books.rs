@@ -68,6 +68,8 @@ pub(super) struct Books<E> {
     pub(super) delivered: u64,
     pub(super) dropped: DropCounts,
     pub(super) batches_delivered: u64,
+    /// When the sink last took a batch.
+    pub(super) delivered_at: Option<Instant>,
     /// Attempts that passed.
     pub(super) passed: u64,
     pub(super) retries: u64,
@@ -92,6 +94,7 @@ impl<E> Books<E> {
             delivered: 0,
             dropped: DropCounts::default(),
             batches_delivered: 0,
+            delivered_at: None,
             passed: 0,
             retries: 0,
             splits: 0,

@@ -92,6 +92,7 @@ impl<E: QueuedEvent> Sender<E> {
             Some(Delivery::Delivered) => {
                 self.backoff.succeeded();
                 books.passed += 1;
+                books.delivered_at = Some(Instant::now());
                 books.shelf.release_suspects();
                 return match on_disk {
                     true => books.shelf.order(held, Order::Forget),

@@ -171,6 +171,7 @@ impl<E: QueuedEvent> Queue<E> {
             pending_on_disk: books.shelf.events,
             dropped: books.dropped,
             batches_delivered: books.batches_delivered,
+            last_delivery: books.delivered_at.map(|at| at.elapsed()),
             retries: books.retries,
             splits: books.splits,
             sink_panics: books.sink_panics,

@@ -50,6 +50,18 @@ impl IdLists {
         Self::default()
     }
 
+    /// How many lists there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.load().len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.load().is_empty()
+    }
+
     /// Every list, sorted by name.
     #[must_use]
     pub fn status(&self) -> Vec<IdListStatus> {

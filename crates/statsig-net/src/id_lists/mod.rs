@@ -25,4 +25,4 @@ mod sync;
 pub use self::http::HttpIdListSource;
 pub use self::lists::{IdListStatus, IdLists};
 pub use self::store::StoredIdLists;
-pub use self::sync::{IdListOptions, IdListReport, IdListSync};
+pub use self::sync::{IdListHealth, IdListOptions, IdListReport, IdListSync};

@@ -1,13 +1,13 @@
 //! What to read, when, and what becomes of it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use statsig_core::{IdListEntry, IdListSource, SourceError, SourceErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::lines;
 use super::lists::{IdLists, List};
@@ -52,6 +52,33 @@ pub struct IdListReport {
     pub error: Option<String>,
 }
 
+/// How it goes with ID lists.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct IdListHealth {
+    /// What the last round came to; all empty before the first.
+    pub last_round: IdListReport,
+    /// Time since a round last brought every list up to date.
+    pub last_success: Option<Duration>,
+    /// Rounds in a row that did not.
+    pub failures: u32,
+    /// Lists that there are.
+    pub lists: usize,
+    /// Whether rounds go on; not so after a shutdown.
+    pub running: bool,
+    /// Rounds that panicked; the next one comes all the same.
+    pub restarts: u64,
+}
+
+/// What is noted of rounds.
+#[derive(Debug, Default)]
+struct Page {
+    last: IdListReport,
+    succeeded: Option<Instant>,
+    failures: u32,
+    restarts: u64,
+}
+
 /// Keeps ID lists up to date. Ends its task at [`shutdown`](Self::shutdown) or when dropped.
 ///
 /// ```
@@ -92,7 +119,7 @@ struct Inner {
     /// One round at a time.
     round: tokio::sync::Mutex<()>,
     ending: watch::Sender<bool>,
-    last: Mutex<IdListReport>,
+    page: Mutex<Page>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -123,7 +150,7 @@ impl IdListSync {
             source,
             round: tokio::sync::Mutex::new(()),
             ending: watch::Sender::new(false),
-            last: Mutex::default(),
+            page: Mutex::default(),
         });
         let task = runtime.spawn(run(Arc::clone(&inner), runtime.clone()));
         Self { inner, task: Mutex::new(Some(task)) }
@@ -137,10 +164,18 @@ impl IdListSync {
         self.inner.sync().await
     }
 
-    /// What the last round came to.
+    /// How it goes, as of now. Takes a short lock that no evaluation takes.
     #[must_use]
-    pub fn last_report(&self) -> IdListReport {
-        self.inner.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn health(&self) -> IdListHealth {
+        let page = self.inner.page();
+        IdListHealth {
+            last_round: page.last.clone(),
+            last_success: page.succeeded.map(|at| at.elapsed()),
+            failures: page.failures,
+            lists: self.inner.lists.len(),
+            running: !*self.inner.ending.borrow(),
+            restarts: page.restarts,
+        }
     }
 
     /// Ends the rounds within a time. Lists stay as they are.
@@ -183,6 +218,7 @@ async fn run(inner: Arc<Inner>, runtime: Handle) {
                 return;
             }
             done = round => if done.is_err_and(|error| error.is_panic()) {
+                inner.page().restarts += 1;
                 tracing::error!("a round of ID lists panicked");
             },
         }
@@ -190,6 +226,10 @@ async fn run(inner: Arc<Inner>, runtime: Handle) {
 }
 
 impl Inner {
+    fn page(&self) -> MutexGuard<'_, Page> {
+        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn sync(self: &Arc<Self>) -> IdListReport {
         let _turn = self.round.lock().await;
         let report = self.round().await;
@@ -199,7 +239,14 @@ impl Inner {
         for (list, error) in &report.failed {
             tracing::warn!(list, error, "an ID list could not be brought up to date");
         }
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&report);
+        let mut page = self.page();
+        page.last.clone_from(&report);
+        if report.success && report.failed.is_empty() {
+            (page.succeeded, page.failures) = (Some(Instant::now()), 0);
+        } else {
+            page.failures = page.failures.saturating_add(1);
+        }
+        drop(page);
         report
     }
 

@@ -38,7 +38,15 @@ pub struct LastKnownGood {
     path: Arc<Path>,
 }
 
+/// What the source is called in reasons.
+const ADAPTER: &str = "LastKnownGood";
+
 impl LastKnownGood {
+    /// Whether specs came from here.
+    pub(crate) fn is_source(kind: &SpecSourceKind) -> bool {
+        matches!(kind, SpecSourceKind::Adapter(name) if &**name == ADAPTER)
+    }
+
     /// Keeps the document of a key in a folder, which is made when it is first needed.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, key: &SdkKey) -> Self {
@@ -83,7 +91,7 @@ impl SpecSource for LastKnownGood {
     }
 
     fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Adapter("LastKnownGood".into())
+        SpecSourceKind::Adapter(ADAPTER.into())
     }
 
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {

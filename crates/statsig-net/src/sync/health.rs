@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Inner;
 use super::details::AttemptOutcome;
+use crate::sources::LastKnownGood;
 
 /// Pause between two warnings about one trouble that goes on.
 const WARN_EVERY: Duration = Duration::from_secs(120);
@@ -57,6 +58,34 @@ pub struct StreamHealth {
     pub last_error: Option<String>,
 }
 
+/// How it goes with a source that was asked, or a stream that told something.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct SourceHealth {
+    /// Its name.
+    pub name: String,
+    /// Questions so far.
+    pub questions: u64,
+    /// Time since it last answered with something that can be used, news or not.
+    pub last_success: Option<Duration>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// The last failure, without secrets; `None` once it succeeds.
+    pub last_error: Option<String>,
+}
+
+/// How a background task is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerHealth {
+    /// Its name, such as `specs-poller`.
+    pub name: String,
+    /// Whether it runs; not so after a shutdown.
+    pub running: bool,
+    /// How often it panicked and was started again.
+    pub restarts: u64,
+}
+
 /// How a [`SpecSync`](super::SpecSync) is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -65,6 +94,11 @@ pub struct SyncHealth {
     pub source: SpecSourceKind,
     /// When the project last changed, as far as they know, in milliseconds since 1970.
     pub specs_time: u64,
+    /// How long ago the specs in force were known to be the latest: time since the network last brought
+    /// or confirmed them, or, for a client without network, any source; for the last run's copy, since
+    /// it was received. `None` without specs, and where nobody knows: for a bootstrap document or
+    /// a data store, until the network is reached.
+    pub data_age: Option<Duration>,
     /// Time since a source was last reached, with or without news.
     pub last_contact: Option<Duration>,
     /// Time since specs last came into force.
@@ -85,8 +119,12 @@ pub struct SyncHealth {
     pub kept: (u64, u64),
     /// Tasks and listeners that panicked.
     pub panics: u64,
+    /// Sources that were asked, and streams that told something, in the order of the first time.
+    pub sources: Vec<SourceHealth>,
     /// Streams, in the order of the options.
     pub streams: Vec<StreamHealth>,
+    /// Background tasks, in the order in which they began.
+    pub workers: Vec<WorkerHealth>,
 }
 
 /// Everything that is counted.
@@ -94,6 +132,8 @@ pub(super) struct Books {
     page: Mutex<Page>,
     /// The rate of polling; `None` while nothing is polled.
     pub(super) slow: watch::Sender<bool>,
+    /// Counts the times that a source was reached.
+    contacts: watch::Sender<u64>,
     polling: std::sync::atomic::AtomicBool,
 }
 
@@ -110,7 +150,27 @@ struct Page {
     kept: (u64, u64),
     panics: u64,
     warned: Option<Instant>,
+    sources: Vec<SourcePage>,
     streams: Vec<StreamHealth>,
+    workers: Vec<WorkerHealth>,
+}
+
+/// What is noted about a source.
+#[derive(Debug, Default)]
+struct SourcePage {
+    health: SourceHealth,
+    succeeded: Option<Instant>,
+}
+
+impl Page {
+    fn source(&mut self, name: &str) -> &mut SourcePage {
+        let at = self.sources.iter().position(|source| source.health.name == name).unwrap_or_else(|| {
+            let health = SourceHealth { name: name.to_owned(), ..SourceHealth::default() };
+            self.sources.push(SourcePage { health, succeeded: None });
+            self.sources.len() - 1
+        });
+        &mut self.sources[at]
+    }
 }
 
 impl Books {
@@ -125,7 +185,12 @@ impl Books {
             last_error: None,
         });
         let page = Page { streams: streams.collect(), ..Page::default() };
-        Self { page: Mutex::new(page), slow, polling: std::sync::atomic::AtomicBool::new(false) }
+        Self {
+            page: Mutex::new(page),
+            slow,
+            contacts: watch::Sender::new(0),
+            polling: std::sync::atomic::AtomicBool::new(false),
+        }
     }
 
     fn page(&self) -> MutexGuard<'_, Page> {
@@ -137,10 +202,23 @@ impl Books {
     }
 
     /// Notes what became of a question, or of a document that a stream brought.
-    pub(super) fn note(&self, source: &str, on_network: bool, outcome: &AttemptOutcome) {
+    pub(super) fn note(&self, source: &str, kind: &SpecSourceKind, outcome: &AttemptOutcome) {
         let now = Instant::now();
         let mut page = self.page();
         page.questions += 1;
+        let own = page.source(source);
+        own.health.questions += 1;
+        match outcome {
+            AttemptOutcome::Failed { error, .. } => {
+                own.health.failures = own.health.failures.saturating_add(1);
+                own.health.last_error = Some(error.clone());
+            }
+            AttemptOutcome::Pending | AttemptOutcome::Skipped(_) => {}
+            _ => {
+                (own.health.failures, own.health.last_error) = (0, None);
+                own.succeeded = Some(now);
+            }
+        }
         match outcome {
             AttemptOutcome::Failed { error, .. } => {
                 page.failures = page.failures.saturating_add(1);
@@ -160,8 +238,11 @@ impl Books {
                 page.failures = 0;
                 page.last_error = None;
                 page.warned = None;
-                page.last_contact = Some(now);
-                if on_network {
+                // Our own copy knows nothing of the world.
+                if !LastKnownGood::is_source(kind) {
+                    page.last_contact = Some(now);
+                }
+                if *kind == SpecSourceKind::Network {
                     page.last_network_contact = Some(now);
                 }
                 match success {
@@ -172,6 +253,8 @@ impl Books {
                     AttemptOutcome::Older => page.older += 1,
                     _ => {}
                 }
+                drop(page);
+                self.contacts.send_modify(|contacts| *contacts += 1);
             }
         }
     }
@@ -185,6 +268,16 @@ impl Books {
         self.page().last_network_contact
     }
 
+    /// When a source was last reached.
+    pub(super) fn contact(&self) -> Option<Instant> {
+        self.page().last_contact
+    }
+
+    /// Tells of every contact.
+    pub(super) fn contacts(&self) -> watch::Receiver<u64> {
+        self.contacts.subscribe()
+    }
+
     pub(super) fn kept(&self, success: bool) {
         let mut page = self.page();
         if success {
@@ -196,6 +289,28 @@ impl Books {
 
     pub(super) fn panicked(&self) {
         self.page().panics += 1;
+    }
+
+    /// A new background task; returns its number.
+    pub(super) fn worker_begins(&self, name: &str) -> usize {
+        let workers = &mut self.page().workers;
+        workers.push(WorkerHealth { name: name.to_owned(), running: true, restarts: 0 });
+        workers.len() - 1
+    }
+
+    /// A task panicked, and will be started again.
+    pub(super) fn worker_restarts(&self, worker: usize) {
+        let mut page = self.page();
+        page.panics += 1;
+        if let Some(worker) = page.workers.get_mut(worker) {
+            worker.restarts += 1;
+        }
+    }
+
+    pub(super) fn worker_ends(&self, worker: usize) {
+        if let Some(worker) = self.page().workers.get_mut(worker) {
+            worker.running = false;
+        }
     }
 
     /// Changes what is known about a stream, and with it the rate of polling.
@@ -220,10 +335,16 @@ impl Inner {
             (true, false) if *self.books.slow.borrow() => PollingState::Slow,
             (true, false) => PollingState::Regular,
         };
+        let data_age = self.data_age();
         let page = self.books.page();
+        let sources = page.sources.iter().map(|source| SourceHealth {
+            last_success: source.succeeded.map(|at| at.elapsed()),
+            ..source.health.clone()
+        });
         SyncHealth {
             source: snapshot.source().clone(),
             specs_time: snapshot.ruleset().meta().time,
+            data_age,
             last_contact: page.last_contact.map(|at| at.elapsed()),
             last_update: page.last_update.map(|at| at.elapsed()),
             failures: page.failures,
@@ -234,7 +355,9 @@ impl Inner {
             older: page.older,
             kept: page.kept,
             panics: page.panics + self.acceptor.listener_panics(),
+            sources: sources.collect(),
             streams: page.streams.clone(),
+            workers: page.workers.clone(),
         }
     }
 }

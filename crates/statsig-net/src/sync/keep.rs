@@ -113,7 +113,7 @@ impl Slots {
         if let (true, Some(slot)) = (from_network, &self.store) {
             slot.put(kept);
         }
-        if let (false, Some(slot)) = (is("LastKnownGood"), &self.disk) {
+        if let (false, Some(slot)) = (LastKnownGood::is_source(source), &self.disk) {
             slot.put(kept);
         }
     }
@@ -127,6 +127,13 @@ enum Keeper {
 }
 
 impl Keeper {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "specs-keeper data-store",
+            Self::Disk(_) => "specs-keeper last-known-good",
+        }
+    }
+
     fn slot<'a>(&self, slots: &'a Slots) -> Option<&'a Slot> {
         match self {
             Self::Store(_) => slots.store.as_ref(),
@@ -151,7 +158,7 @@ pub(super) fn spawn(inner: &Arc<Inner>) {
     let store = inner.sources.write_back.clone().map(Keeper::Store);
     let disk = inner.sources.last_known_good.clone().map(Keeper::Disk);
     for keeper in [store, disk].into_iter().flatten() {
-        supervise(inner, "specs-keeper", move |inner| run(inner, keeper.clone()));
+        supervise(inner, keeper.name(), move |inner| run(inner, keeper.clone()));
     }
 }
 

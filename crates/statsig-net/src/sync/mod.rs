@@ -14,6 +14,7 @@
 //! | `start` | the first load: sources in order, or overlapping, within a time |
 //! | `poll` | regular polls, and those on demand |
 //! | `stream` | subscriptions: backoff, failover to polling, liveness |
+//! | `ready` | waiting for specs that are good enough |
 //! | `keep` | what was accepted, for the next start |
 //! | `supervise` | tasks that come back after a panic |
 //! | `health`, `details`, `options` | what is told, and what is asked for |
@@ -27,6 +28,7 @@ mod health;
 mod keep;
 mod options;
 mod poll;
+mod ready;
 mod start;
 mod stream;
 mod supervise;
@@ -38,14 +40,15 @@ use statsig_core::{Clock, SnapshotStore};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 pub use self::accept::{SpecsListener, SpecsUpdated};
 pub use self::details::{AttemptOutcome, InitializeDetails, SourceAttempt};
-pub use self::health::{PollingState, StreamHealth, StreamState, SyncHealth};
+pub use self::health::{PollingState, SourceHealth, StreamHealth, StreamState, SyncHealth, WorkerHealth};
 pub use self::keep::StoreWriter;
 pub use self::options::{SpecSources, StreamOptions, SyncOptions};
 pub use self::poll::SyncReport;
+pub use self::ready::ReadyPolicy;
 
 use self::accept::Acceptor;
 use self::health::Books;
@@ -173,18 +176,13 @@ impl SpecSync {
         }
     }
 
-    /// Waits until there are specs, from wherever they come; `false` if the time is up or everything
-    /// ends before.
-    pub async fn ready(&self, within: Duration) -> bool {
-        let mut updates = self.inner.acceptor.updates();
-        let mut ending = self.inner.ending.subscribe();
-        let ready = async {
-            tokio::select! {
-                found = updates.wait_for(|time| *time > 0) => found.is_ok(),
-                _ = ending.wait_for(|ending| *ending) => false,
-            }
-        };
-        self.inner.store.holds_specs() || timeout(within, ready).await.unwrap_or(false)
+    /// Waits until there are specs that are good enough; `false` if the time is up or everything ends
+    /// before. Begins nothing: that is [`initialize`](Self::initialize).
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn ready(&self, policy: ReadyPolicy, within: Duration) -> bool {
+        self.inner.ready(policy, within).await
     }
 
     /// Asks the polled sources now, until one has something new.

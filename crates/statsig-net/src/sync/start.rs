@@ -136,7 +136,7 @@ impl Inner {
             Ok(_) => Answer { outcome: AttemptOutcome::Unchanged, apply_duration: Duration::ZERO, bytes: 0 },
             Err(error) => Answer::failed(&error),
         };
-        self.books.note(source.name(), source.kind() == SpecSourceKind::Network, &answer.outcome);
+        self.books.note(source.name(), &source.kind(), &answer.outcome);
         answer
     }
 }

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{SourceError, SourceErrorKind, SpecStream, SpecSubscription, StreamEvent};
+use statsig_core::{SourceError, SourceErrorKind, SpecSourceKind, SpecStream, SpecSubscription, StreamEvent};
 use tokio::time::{sleep, timeout};
 
 use super::Inner;
@@ -28,7 +28,8 @@ const LONGEST_ASKED: Duration = Duration::from_secs(600);
 pub(super) fn spawn(inner: &Arc<Inner>) {
     for (index, stream) in inner.sources.streams.iter().enumerate() {
         let stream = Arc::clone(stream);
-        supervise(inner, "specs-stream", move |inner| follow(inner, index, Arc::clone(&stream)));
+        let name = format!("specs-stream {}", stream.name());
+        supervise(inner, name, move |inner| follow(inner, index, Arc::clone(&stream)));
     }
 }
 
@@ -54,7 +55,7 @@ async fn follow(inner: Arc<Inner>, index: usize, stream: Arc<dyn SpecStream>) {
         let outcome = AttemptOutcome::failed(&error);
         tracing::debug!(stream = stream.name(), failures, error = text, "the stream broke");
         if failures == options.failover_threshold.saturating_add(1) {
-            inner.books.note(stream.name(), true, &outcome);
+            inner.books.note(stream.name(), &SpecSourceKind::Network, &outcome);
             tracing::warn!(stream = stream.name(), failures, error = text, "the stream is down, polling takes over");
         }
         let longest = options.longest_pause(failures);
@@ -124,7 +125,7 @@ async fn handle(inner: &Arc<Inner>, stream: &dyn SpecStream, event: StreamEvent)
             Ok(outcome) => outcome_of(outcome),
             // It is asked again with what is really held.
             Err(error) => {
-                inner.books.note(stream.name(), true, &AttemptOutcome::failed(&error));
+                inner.books.note(stream.name(), &SpecSourceKind::Network, &AttemptOutcome::failed(&error));
                 return Err(error);
             }
         },
@@ -141,6 +142,6 @@ async fn handle(inner: &Arc<Inner>, stream: &dyn SpecStream, event: StreamEvent)
         }
         _ => AttemptOutcome::Unchanged,
     };
-    inner.books.note(stream.name(), true, &outcome);
+    inner.books.note(stream.name(), &SpecSourceKind::Network, &outcome);
     Ok(())
 }

@@ -11,19 +11,22 @@ use super::Inner;
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Runs a task until it ends by itself or everything ends; starts it again if it panics.
-pub(super) fn supervise<F>(inner: &Arc<Inner>, name: &'static str, task: impl Fn(Arc<Inner>) -> F + Send + 'static)
+pub(super) fn supervise<F>(inner: &Arc<Inner>, name: impl Into<String>, task: impl Fn(Arc<Inner>) -> F + Send + 'static)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let shared = Arc::clone(inner);
+    let name = name.into();
+    let worker = inner.books.worker_begins(&name);
     inner.spawn(async move {
+        let _running = Running { inner: Arc::clone(&shared), worker };
         loop {
             let work = AbortOnDrop(shared.runtime.spawn(task(Arc::clone(&shared))));
             match work.join().await {
                 Err(error) if error.is_panic() && !shared.is_ending() => {}
                 _ => return,
             }
-            shared.books.panicked();
+            shared.books.worker_restarts(worker);
             tracing::error!(task = name, "a background task panicked and is started again");
             tokio::select! {
                 () = sleep(shared.random.up_to(PAUSE)) => {}
@@ -31,6 +34,18 @@ where
             }
         }
     });
+}
+
+/// Notes the end of a worker, however it comes.
+struct Running {
+    inner: Arc<Inner>,
+    worker: usize,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.inner.books.worker_ends(self.worker);
+    }
 }
 
 /// A task that ends when nobody waits for it any more.

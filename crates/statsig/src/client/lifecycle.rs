@@ -5,7 +5,7 @@ use std::time::Duration;
 #[cfg(feature = "logger")]
 use statsig_logger::{EventStats, FlushReport};
 #[cfg(feature = "net")]
-use statsig_net::{InitializeDetails, SyncHealth, SyncReport, id_lists::IdListReport};
+use statsig_net::{InitializeDetails, ReadyPolicy, SyncHealth, SyncReport, id_lists::IdListHealth};
 
 use super::Statsig;
 
@@ -26,10 +26,10 @@ pub struct Health {
     /// document.
     #[cfg(feature = "net")]
     pub specs: Option<SyncHealth>,
-    /// The last round of ID lists; `None` before the first and without ID lists.
+    /// ID lists: the last round, what failed. `None` before the first and without ID lists.
     #[cfg(feature = "net")]
-    pub id_lists: Option<IdListReport>,
-    /// The accounts of events.
+    pub id_lists: Option<IdListHealth>,
+    /// Events: their accounts, the last delivery, restarts.
     #[cfg(feature = "logger")]
     pub events: EventStats,
 }
@@ -164,15 +164,42 @@ impl Statsig {
         }
     }
 
-    /// Waits until there are specs, from wherever they come; `false` if the time is up before.
-    pub async fn ready(&self, within: Duration) -> bool {
+    /// Waits until there are specs that are good enough; `false` if the time is up or the client is shut
+    /// down before.
+    ///
+    /// `initialize` returns with whatever can be had in time, and its details tell how old that is; this
+    /// is for those who rather wait. Begins nothing: that is [`initialize`](Self::initialize). Without
+    /// sources, the bootstrap document is as fresh as it gets, and `MaxAge` counts from `build`.
+    pub async fn ready(&self, policy: ReadyPolicy, within: Duration) -> bool {
         let waited = self.in_background(move |client| async move {
             match &client.inner.networking {
-                Some(networking) => networking.ready(within).await,
-                None => client.inner.specs.holds_specs(),
+                Some(networking) => networking.ready(policy, within).await,
+                None => client.is_good_enough(policy),
             }
         });
-        waited.await.unwrap_or_else(|| self.inner.specs.holds_specs())
+        waited.await.unwrap_or_else(|| self.is_good_enough(policy))
+    }
+
+    /// Like [`ready`](Self::ready), for threads without a runtime. Blocks the thread.
+    ///
+    /// Do not call it on a thread that drives the runtime which the client uses.
+    #[must_use]
+    pub fn ready_blocking(&self, policy: ReadyPolicy, within: Duration) -> bool {
+        let waited = self.blocking(Some(within), move |client| async move { client.ready(policy, within).await });
+        waited.unwrap_or_else(|| self.is_good_enough(policy))
+    }
+
+    /// Whether a document that nobody keeps up to date will do.
+    fn is_good_enough(&self, policy: ReadyPolicy) -> bool {
+        let age = || {
+            let received = i64::try_from(self.snapshot().received_at_ms()).unwrap_or(i64::MAX);
+            Duration::from_millis(u64::try_from(self.inner.clock.now_ms().saturating_sub(received)).unwrap_or(0))
+        };
+        self.inner.specs.holds_specs()
+            && match policy {
+                ReadyPolicy::MaxAge(most) => age() <= most,
+                _ => true,
+            }
     }
 
     /// Waits until specs are in force whose time is after `newer_than_ms` (milliseconds since 1970),

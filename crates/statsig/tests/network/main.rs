@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 use statsig::net::transport::TransportOptions;
 use statsig::{
-    DataSource, DataStore, InMemoryDataStore, SpecSourceKind, Statsig, StatsigBuilder, StatsigUser, UpdateOutcome,
+    DataSource, DataStore, InMemoryDataStore, ReadyPolicy, SpecSourceKind, Statsig, StatsigBuilder, StatsigUser,
+    UpdateOutcome,
 };
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
 
@@ -85,7 +86,7 @@ async fn starts_on_the_callers_runtime() {
     let statsig = builder(&server).build().unwrap();
     let (first, second) = tokio::join!(statsig.initialize(), statsig.initialize());
     assert!(first.is_config_spec_ready && second.is_config_spec_ready);
-    assert!(statsig.ready(LONG).await);
+    assert!(statsig.ready(ReadyPolicy::Fresh, LONG).await);
     assert!(statsig.check_gate(&user(), "g"));
     assert_eq!(server.requests_to(Endpoint::SpecsV2).len(), 1);
     let _ = statsig.shutdown(LONG).await;
@@ -168,7 +169,7 @@ fn id_lists_are_there_when_the_project_asks_for_them() {
     assert_eq!(statsig.initialize_blocking().is_id_list_ready, Some(true));
     assert!(statsig.check_gate(&StatsigUser::with_user_id("user-1"), "g"));
     assert!(!statsig.check_gate(&user(), "g"));
-    assert!(statsig.health().id_lists.is_some_and(|report| report.success));
+    assert!(statsig.health().id_lists.is_some_and(|lists| lists.last_success.is_some() && lists.running));
 }
 
 #[test]

@@ -23,7 +23,12 @@ fn a_client_starts_and_follows() {
         (&json!(true), &json!("Network"), &json!(1_000))
     );
     assert_eq!(details["attempts"][0]["ok"], true);
-    assert_eq!(driver.result(json!({"op": "ready", "timeout_ms": 60_000}))["ready"], true);
+    for policy in [json!("any"), json!("fresh"), json!({"max_age_ms": 3_600_000})] {
+        let ready = driver.result(json!({"op": "ready", "policy": policy, "timeout_ms": 60_000}));
+        assert_eq!((&ready["ready"], ready["age_ms"].is_u64()), (&json!(true), true), "{policy}: {ready}");
+    }
+    let wrong = driver.failure(json!({"op": "ready", "policy": "newest", "timeout_ms": 1}));
+    assert_eq!(wrong.0, "invalid_field");
 
     server.publish_specs(project(2_000, GateBuilder::on("g")));
     assert_eq!(driver.result(json!({"op": "sync_now"})), json!({"updated": true, "specs_time": 2_000}));
@@ -32,7 +37,12 @@ fn a_client_starts_and_follows() {
     let late = driver.failure(json!({"op": "wait_for_specs", "newer_than": 9_000, "timeout_ms": 10}));
     assert_eq!(late.0, "timeout");
     assert_eq!(driver.result(json!({"op": "gate", "user": {"userID": "u"}, "name": "g"}))["value"], true);
-    assert_eq!(driver.result(json!({"op": "health"}))["specs"]["specs_time"], 2_000);
+    let health = driver.result(json!({"op": "health"}));
+    assert_eq!(
+        (&health["specs"]["specs_time"], &health["specs"]["sources"][0]["name"]),
+        (&json!(2_000), &json!("network"))
+    );
+    assert_eq!(health["specs"]["workers"], json!([{"name": "specs-poller", "running": true, "restarts": 0}]));
     assert_eq!(driver.result(json!({"op": "shutdown"}))["delivered"], 1);
     assert_eq!(server.events()[0]["eventName"], "statsig::gate_exposure");
 }
@@ -47,4 +57,6 @@ fn an_outage_is_told() {
     let details = driver.result(json!({"op": "initialize"}));
     assert_eq!((&details["source"], &details["attempts"][0]["ok"]), (&json!("NoValues"), &json!(false)));
     assert!(details["attempts"][0]["error"].is_string());
+    let policy = json!({"op": "ready", "policy": "fresh", "timeout_ms": 1});
+    assert_eq!(driver.result(policy), json!({"ready": false, "age_ms": null}));
 }
