@@ -194,31 +194,31 @@ impl Endpoints {
         let base = base.as_deref();
 
         let specs = match (proxy(DownloadConfigSpecs), given(&options.specs_url), base) {
-            (Some((address, scheme)), ..) => SpecsAddress::below(address, scheme),
-            (None, Some(url), _) => SpecsAddress::parse(&url),
-            (None, None, Some(base)) => SpecsAddress::below(base, "https"),
+            (Some((address, scheme)), ..) => named("proxy", SpecsAddress::below(address, scheme)),
+            (None, Some(url), _) => named("specs_url", SpecsAddress::parse(&url)),
+            (None, None, Some(base)) => named("api", SpecsAddress::below(base, "https")),
             (None, None, None) => SpecsAddress::parse(SPECS),
         };
         let id_lists = match (proxy(GetIdLists), given(&options.id_lists_url), base) {
-            (Some((address, scheme)), ..) => below(address, scheme, "get_id_lists").map(posted),
-            (None, Some(url), _) => IdListsAddress::parse(&url),
-            (None, None, Some(base)) => below(base, "https", "get_id_lists").map(posted),
+            (Some((address, scheme)), ..) => named("proxy", below(address, scheme, "get_id_lists").map(posted)),
+            (None, Some(url), _) => named("id_lists_url", IdListsAddress::parse(&url)),
+            (None, None, Some(base)) => named("api", below(base, "https", "get_id_lists").map(posted)),
             (None, None, None) => IdListsAddress::parse(ID_LISTS),
         };
         let id_list_files = match (proxy(DownloadIdListFile), given(&options.id_list_file_api)) {
-            (Some((address, scheme)), _) => parse(address, scheme).map(Some),
-            (None, Some(host)) => parse(&host, "https").map(Some),
+            (Some((address, scheme)), _) => named("proxy", parse(address, scheme).map(Some)),
+            (None, Some(host)) => named("id_list_file_api", parse(&host, "https").map(Some)),
             (None, None) => Ok(None),
         };
         let log_event = match (proxy(LogEvent), given(&options.log_event_url), base) {
-            (Some((address, scheme)), ..) => below(address, scheme, "log_event"),
-            (None, Some(url), _) => parse(&url, "https"),
-            (None, None, Some(base)) => below(base, "https", "log_event"),
+            (Some((address, scheme)), ..) => named("proxy", below(address, scheme, "log_event")),
+            (None, Some(url), _) => named("log_event_url", parse(&url, "https")),
+            (None, None, Some(base)) => named("api", below(base, "https", "log_event")),
             (None, None, None) => parse(LOG_EVENT, "https"),
         };
         let sdk_exception = match (given(&options.sdk_exception_url), base) {
-            (Some(url), _) => parse(&url, "https"),
-            (None, Some(base)) => below(base, "https", "sdk_exception"),
+            (Some(url), _) => named("sdk_exception_url", parse(&url, "https")),
+            (None, Some(base)) => named("api", below(base, "https", "sdk_exception")),
             (None, None) => parse(SDK_EXCEPTION, "https"),
         };
         match (specs, id_lists, id_list_files, log_event, sdk_exception, problems.is_empty()) {
@@ -233,6 +233,11 @@ impl Endpoints {
             }
         }
     }
+}
+
+/// A problem says which option it is about.
+fn named<T>(option: &str, result: Result<T, String>) -> Result<T, String> {
+    result.map_err(|problem| format!("{option}: {problem}"))
 }
 
 fn posted(url: Url) -> IdListsAddress {

@@ -6,6 +6,7 @@ mod logging;
 mod network;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -26,12 +27,12 @@ use self::logging::LoggingOptions;
 pub use self::network::DataSource;
 #[cfg(feature = "net")]
 use self::network::NetworkChoices;
-use crate::client::{Inner, Overrides, Statsig};
-use crate::error::{Error, Misconfiguration};
+use crate::client::{Background, Inner, Overrides, Statsig};
+use crate::error::{Error, Obstacles};
 use crate::logging::Logging;
 #[cfg(any(feature = "net", feature = "logger"))]
 use crate::runtime::BackgroundRuntime;
-use crate::subscriptions::{Callback, ClientEvent, Subscriptions};
+use crate::subscriptions::{ClientEvent, Subscriptions};
 
 /// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,7 +56,7 @@ pub struct StatsigBuilder {
     overrides: Option<Arc<dyn OverrideAdapter>>,
     persistent_storage: Option<Arc<dyn PersistentStorage>>,
     sdk_info: ClientSdkInfo,
-    evaluation_callback: Option<Arc<Callback>>,
+    subscriptions: Arc<Subscriptions>,
     record: bool,
     disable_network: bool,
     #[cfg(any(feature = "net", feature = "logger"))]
@@ -83,7 +84,7 @@ impl Default for StatsigBuilder {
                 sdk_version: env!("CARGO_PKG_VERSION").to_owned(),
                 session_id: Uuid::new_v4().to_string(),
             },
-            evaluation_callback: None,
+            subscriptions: Arc::default(),
             record: false,
             disable_network: false,
             #[cfg(any(feature = "net", feature = "logger"))]
@@ -189,7 +190,7 @@ impl StatsigBuilder {
     /// Calls back with every gate, dynamic config, experiment and layer that is evaluated, on the thread
     /// that does so: a [subscription](Statsig::subscribe) that is there from the beginning and stays.
     pub fn evaluation_callback(mut self, callback: impl Fn(&ClientEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.evaluation_callback = Some(Arc::new(callback));
+        self.subscriptions = Arc::new(Subscriptions::with_evaluation_callback(Arc::new(callback)));
         self
     }
 
@@ -225,55 +226,62 @@ impl StatsigBuilder {
     /// When options are missing or contradict each other, all problems at once; when a bootstrap
     /// document that is the only source cannot be used. Parts of the specs that cannot be used are
     /// no error: see [`Statsig::problems`].
-    pub fn build(self) -> Result<Statsig, Error> {
-        let mut problems = Vec::new();
+    pub fn build(mut self) -> Result<Statsig, Error> {
+        let mut obstacles = Obstacles::default();
         #[cfg(feature = "logger")]
-        self.logging.check(&mut problems);
+        self.logging.check(&mut obstacles.problems);
+        let specs = Arc::new(SnapshotStore::new(self.first_snapshot(&mut obstacles)));
+        let (logging, background) = self.background(&specs, obstacles)?;
+        Ok(self.finish(specs, logging, background))
+    }
+
+    /// A client that has nothing and does nothing.
+    pub(crate) fn inert(self) -> Statsig {
+        let specs = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        self.finish(specs, Logging::default(), Background::default())
+    }
+
+    /// What the bootstrap document comes to.
+    fn first_snapshot(&self, obstacles: &mut Obstacles) -> Snapshot {
         let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
-        let snapshot = match &self.bootstrap {
-            Some(document) => match Ruleset::compile_with(document, &self.limits) {
-                Ok(ruleset) => Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms),
-                // Other sources are asked then, and the details of the start will tell.
-                Err(_) if self.has_other_sources() => Snapshot::empty(SpecSourceKind::Uninitialized),
-                Err(error) => return Err(error.into()),
-            },
-            None => {
-                if !self.has_other_sources() {
-                    problems.push(self.nothing_to_start_with().to_owned());
-                }
-                Snapshot::empty(SpecSourceKind::Uninitialized)
-            }
-        };
-        let specs = Arc::new(SnapshotStore::new(snapshot));
-        self.assemble(specs, problems)
+        match self.bootstrap.as_ref().map(|document| Ruleset::compile_with(document, &self.limits)) {
+            Some(Ok(ruleset)) => return Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms),
+            // Other sources are asked then, and the details of the start will tell.
+            _ if self.has_other_sources() => {}
+            Some(Err(error)) => obstacles.note(error.into()),
+            None => obstacles.problems.push(self.nothing_to_start_with().to_owned()),
+        }
+        Snapshot::empty(SpecSourceKind::Uninitialized)
     }
 
     #[cfg(not(any(feature = "net", feature = "logger")))]
-    fn assemble(self, specs: Arc<SnapshotStore>, problems: Vec<String>) -> Result<Statsig, Error> {
-        if !problems.is_empty() {
-            return Err(Error::Misconfigured(Misconfiguration { problems }));
-        }
-        let subscriptions = Arc::new(Subscriptions::with_evaluation_callback(self.evaluation_callback));
-        Ok(Statsig::new(Inner {
-            specs,
-            settings: self.settings,
-            limits: self.limits,
-            clock: self.clock,
-            id_lists: self.id_lists,
-            overrides: self.overrides.map_or_else(|| Overrides::Local(LocalOverrides::new()), Overrides::Adapter),
-            persistent_storage: self.persistent_storage,
-            sdk_info: self.sdk_info,
-            record: self.record,
-            subscriptions,
-            logging: Logging::default(),
-        }))
+    fn background(&mut self, _: &Arc<SnapshotStore>, obstacles: Obstacles) -> Result<(Logging, Background), Error> {
+        obstacles.check()?;
+        Ok((Logging::default(), Background::default()))
     }
 
+    /// Everything that goes on in the background, unless something stands in the way.
     #[cfg(any(feature = "net", feature = "logger"))]
-    #[cfg_attr(not(feature = "net"), allow(unused_mut, reason = "only the network finds more of them"))]
-    fn assemble(mut self, specs: Arc<SnapshotStore>, mut problems: Vec<String>) -> Result<Statsig, Error> {
+    fn background(
+        &mut self,
+        specs: &Arc<SnapshotStore>,
+        #[cfg_attr(not(feature = "net"), allow(unused_mut, reason = "only the network finds more of them"))]
+        mut obstacles: Obstacles,
+    ) -> Result<(Logging, Background), Error> {
         #[cfg(feature = "net")]
-        let network = self.network.network(&mut self.sdk_info, &self.clock).map_err(Error::Network)?;
+        let (network, sources) = {
+            let network = self.network.network(&mut self.sdk_info, &self.clock);
+            let network = network.map_err(|error| obstacles.note(Error::Network(error))).ok().flatten();
+            let around = network::Surroundings {
+                clock: &self.clock,
+                bootstrap: self.bootstrap.as_deref(),
+                local_mode: self.disable_network,
+                limits: self.limits,
+            };
+            let sources = self.network.sources(network.as_ref(), &around, &mut obstacles.problems);
+            (network, sources)
+        };
+        obstacles.check()?;
         #[cfg(feature = "net")]
         let needs_network = self.has_other_sources();
         #[cfg(not(feature = "net"))]
@@ -282,7 +290,7 @@ impl StatsigBuilder {
         {
             #[cfg(feature = "net")]
             if let Some(network) = &network {
-                self.logging.send_to(network, &specs);
+                self.logging.send_to(network, specs);
             }
             self.logging.local_mode(self.disable_network);
             self.logging.observed_by(self.observer.clone());
@@ -291,43 +299,45 @@ impl StatsigBuilder {
         let needs_logger = self.logging.is_on();
         #[cfg(not(feature = "logger"))]
         let needs_logger = false;
-        let runtime = if needs_network || needs_logger {
-            Some(BackgroundRuntime::choose(self.runtime.take()).map_err(Error::Runtime)?)
-        } else {
-            None
-        };
+        if !needs_network && !needs_logger {
+            return Ok((Logging::default(), Background::default()));
+        }
+        let runtime = BackgroundRuntime::choose(self.runtime.take()).map_err(Error::Runtime)?;
         #[cfg(feature = "logger")]
-        let logging = match &runtime {
-            Some(runtime) => self.logging.start(&self.sdk_info, &self.settings, &self.clock, runtime)?,
-            None => Logging::default(),
-        };
+        let logging = std::mem::take(&mut self.logging).start(&self.sdk_info, &self.settings, &self.clock, &runtime)?;
         #[cfg(not(feature = "logger"))]
         let logging = Logging::default();
-        logging.specs_changed(&specs);
-        let subscriptions = Arc::new(Subscriptions::with_evaluation_callback(self.evaluation_callback.take()));
+        logging.specs_changed(specs);
         #[cfg(feature = "net")]
-        let networking = runtime.as_ref().filter(|_| needs_network).map(|runtime| {
+        let networking = needs_network.then(|| {
             let around = network::Surroundings {
                 clock: &self.clock,
                 bootstrap: self.bootstrap.as_deref(),
                 local_mode: self.disable_network,
                 limits: self.limits,
             };
-            let (settings_changed, told) = (logging.listener(&specs), Arc::clone(&subscriptions));
+            let (settings_changed, told) = (logging.listener(specs), Arc::clone(&self.subscriptions));
             let listener = move |updated: &statsig_net::SpecsUpdated| {
                 settings_changed();
                 told.tell(ClientEvent::SpecsUpdated(&updated.update));
             };
-            self.network.start(network.as_ref(), &around, &specs, listener, runtime.handle(), &mut problems)
+            let choices = std::mem::take(&mut self.network);
+            choices.start(network.as_ref(), sources, &around, specs, listener, runtime.handle())
         });
-        if !problems.is_empty() {
-            return Err(Error::Misconfigured(Misconfiguration { problems }));
-        }
+        let background = Background {
+            #[cfg(feature = "net")]
+            networking,
+            runtime: Some(runtime),
+        };
+        Ok((logging, background))
+    }
+
+    fn finish(self, specs: Arc<SnapshotStore>, logging: Logging, background: Background) -> Statsig {
         #[cfg(feature = "net")]
-        let id_lists = self.id_lists.or_else(|| networking.as_ref()?.lookup());
+        let id_lists = self.id_lists.or_else(|| background.networking.as_ref()?.lookup());
         #[cfg(not(feature = "net"))]
         let id_lists = self.id_lists;
-        Ok(Statsig::new(Inner {
+        Statsig::new(Inner {
             specs,
             settings: self.settings,
             limits: self.limits,
@@ -337,12 +347,11 @@ impl StatsigBuilder {
             persistent_storage: self.persistent_storage,
             sdk_info: self.sdk_info,
             record: self.record,
-            subscriptions,
+            subscriptions: self.subscriptions,
+            warned_of_no_ids: AtomicBool::new(false),
             logging,
-            #[cfg(feature = "net")]
-            networking,
-            runtime,
-        }))
+            background,
+        })
     }
 
     /// Whether specs may come from elsewhere than the bootstrap document.

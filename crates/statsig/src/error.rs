@@ -12,6 +12,10 @@ pub enum Error {
     /// The config specs cannot be used.
     #[error("the config specs cannot be used")]
     Specs(#[from] statsig_core::Error),
+    /// There is a shared client already: use [`Statsig::shared`](crate::Statsig::shared), or
+    /// [`remove_shared`](crate::Statsig::remove_shared) before building another.
+    #[error("there is a shared client already: use `Statsig::shared`, or call `Statsig::remove_shared` first")]
+    SharedInstanceExists,
     /// The thread for background work could not be started.
     #[cfg(any(feature = "net", feature = "logger"))]
     #[error("the thread for background work cannot be started")]
@@ -31,7 +35,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Misconfigured(_) | Self::Specs(_) => false,
+            Self::Misconfigured(_) | Self::Specs(_) | Self::SharedInstanceExists => false,
             #[cfg(any(feature = "net", feature = "logger"))]
             Self::Runtime(_) => true,
             #[cfg(feature = "net")]
@@ -60,4 +64,44 @@ impl fmt::Display for Misconfiguration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.problems.join("; "))
     }
+}
+
+/// What stands in the way of a client, collected so that all of it can be told at once.
+#[derive(Default)]
+pub(crate) struct Obstacles {
+    /// Options that are missing, wrong, or contradict each other.
+    pub(crate) problems: Vec<String>,
+    /// What failed beside them.
+    failed: Option<Error>,
+}
+
+impl Obstacles {
+    /// Adds an error, whose own list of problems joins the others.
+    pub(crate) fn note(&mut self, error: Error) {
+        match error {
+            Error::Misconfigured(found) => self.problems.extend(found.problems),
+            #[cfg(feature = "net")]
+            Error::Network(statsig_net::Error::Misconfigured { problems }) => self.problems.extend(problems),
+            error if self.failed.is_none() => self.failed = Some(error),
+            error => self.problems.push(chain_of(&error)),
+        }
+    }
+
+    /// An error unless there is nothing in the way. An error that is alone stays what it is.
+    pub(crate) fn check(mut self) -> Result<(), Error> {
+        match self.failed {
+            None if self.problems.is_empty() => Ok(()),
+            Some(error) if self.problems.is_empty() => Err(error),
+            failed => {
+                self.problems.extend(failed.map(|error| chain_of(&error)));
+                Err(Error::Misconfigured(Misconfiguration { problems: self.problems }))
+            }
+        }
+    }
+}
+
+/// An error and its causes, in one line.
+fn chain_of(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"))
 }

@@ -52,6 +52,7 @@ mod options;
 mod parameter_store;
 #[cfg(any(feature = "net", feature = "logger"))]
 mod runtime;
+mod shared;
 mod subscriptions;
 
 pub use builder::{StatsigBuilder, SystemClock};

@@ -40,6 +40,19 @@ texts! {
 }
 
 impl StatsigUser {
+    /// Whether there is anything to bucket the user by: a user ID that is not empty, or custom IDs.
+    #[must_use]
+    #[inline]
+    pub fn has_unit_id(&self) -> bool {
+        let data = self.data();
+        let is_empty = |id: &Attribute| match id {
+            Attribute::Null => true,
+            Attribute::String(text) => text.is_empty(),
+            _ => false,
+        };
+        !data.custom_ids.is_empty() || data.user_id.as_ref().is_some_and(|id| !is_empty(id))
+    }
+
     /// The ID of an id type, as it is hashed: `userID` in any case, or a custom ID, exact name
     /// first, lower-case name second.
     #[must_use]

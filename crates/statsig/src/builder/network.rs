@@ -116,19 +116,17 @@ impl NetworkChoices {
         Network::new(self.options.clone(), identity, Arc::clone(clock)).map(Some)
     }
 
-    /// Sets up synchronisation, which begins with `initialize`. What contradicts itself goes to
-    /// `problems`.
+    /// Sets up synchronisation, which begins with `initialize`.
     pub(super) fn start(
         self,
         network: Option<&Network>,
+        sources: SpecSources,
         around: &Surroundings<'_>,
         store: &Arc<SnapshotStore>,
         listener: impl Fn(&SpecsUpdated) + Send + Sync + 'static,
         runtime: &Handle,
-        problems: &mut Vec<String>,
     ) -> Networking {
         let network = network.filter(|_| !around.local_mode);
-        let sources = self.sources(network, around, problems);
         let (own, init_timeout) = (self.on_update, self.sync.init_timeout);
         let mut sync = self.sync;
         sync.local_mode =
@@ -150,7 +148,14 @@ impl NetworkChoices {
         Networking::new(sync, id_lists, init_timeout, runtime.clone())
     }
 
-    fn sources(&self, network: Option<&Network>, around: &Surroundings<'_>, problems: &mut Vec<String>) -> SpecSources {
+    /// Where specs come from. What contradicts itself goes to `problems`.
+    pub(super) fn sources(
+        &self,
+        network: Option<&Network>,
+        around: &Surroundings<'_>,
+        problems: &mut Vec<String>,
+    ) -> SpecSources {
+        let network = network.filter(|_| !around.local_mode);
         let clock = around.clock;
         let store = self.data_store.as_ref().zip(self.key.as_ref());
         let store =
@@ -181,7 +186,7 @@ impl NetworkChoices {
                 DataSource::Custom(source) => Some(Arc::clone(source)),
             };
             let on_network = matches!(wanted, DataSource::Network | DataSource::StatsigNetwork);
-            if found.is_none() && !(on_network && around.local_mode) {
+            if found.is_none() && !(on_network && (around.local_mode || self.key.is_some())) {
                 problems.push(format!("the source {wanted:?} is listed, but not configured"));
             }
             found

@@ -45,7 +45,7 @@ impl Statsig {
         &self,
         work: impl FnOnce(Self) -> F,
     ) -> Option<R> {
-        let runtime = self.inner.runtime.as_ref()?;
+        let runtime = self.inner.background.runtime.as_ref()?;
         runtime.handle().spawn(work(self.clone())).await.ok()
     }
 
@@ -55,7 +55,7 @@ impl Statsig {
         within: Option<Duration>,
         work: impl FnOnce(Self) -> F,
     ) -> Option<R> {
-        let runtime = self.inner.runtime.as_ref()?;
+        let runtime = self.inner.background.runtime.as_ref()?;
         let (sender, receiver) = std::sync::mpsc::channel();
         let work = work(self.clone());
         runtime.handle().spawn(async move { sender.send(work.await) });
@@ -98,7 +98,7 @@ impl Statsig {
     async fn end(&self, within: Duration) -> ShutdownReport {
         let network = async {
             #[cfg(feature = "net")]
-            if let Some(network) = &self.inner.networking {
+            if let Some(network) = &self.inner.background.networking {
                 network.shutdown(within).await;
             }
         };
@@ -117,10 +117,11 @@ impl Statsig {
     #[must_use]
     pub fn health(&self) -> Health {
         #[cfg(feature = "net")]
-        let (specs, id_lists) = match self.inner.networking.as_ref().map(crate::networking::Networking::health) {
-            Some((specs, id_lists)) => (Some(specs), id_lists),
-            None => (None, None),
-        };
+        let (specs, id_lists) =
+            match self.inner.background.networking.as_ref().map(crate::networking::Networking::health) {
+                Some((specs, id_lists)) => (Some(specs), id_lists),
+                None => (None, None),
+            };
         Health {
             #[cfg(feature = "net")]
             specs,
@@ -158,7 +159,7 @@ impl Statsig {
     }
 
     async fn load(&self) -> InitializeDetails {
-        match &self.inner.networking {
+        match &self.inner.background.networking {
             Some(networking) => networking.initialize(&self.inner.specs).await,
             None => InitializeDetails::default(),
         }
@@ -172,7 +173,7 @@ impl Statsig {
     /// sources, the bootstrap document is as fresh as it gets, and `MaxAge` counts from `build`.
     pub async fn ready(&self, policy: ReadyPolicy, within: Duration) -> bool {
         let waited = self.in_background(move |client| async move {
-            match &client.inner.networking {
+            match &client.inner.background.networking {
                 Some(networking) => networking.ready(policy, within).await,
                 None => client.is_good_enough(policy),
             }
@@ -206,26 +207,27 @@ impl Statsig {
     /// and returns that time; `None` if the time is up before, or nothing is synchronised.
     pub async fn wait_for_specs(&self, newer_than_ms: u64, within: Duration) -> Option<u64> {
         let wait = move |client: Self| async move {
-            client.inner.networking.as_ref()?.wait_for_specs(newer_than_ms, within).await
+            client.inner.background.networking.as_ref()?.wait_for_specs(newer_than_ms, within).await
         };
         self.in_background(wait).await?
     }
 
     /// Asks the polled sources for newer specs now. `None` if the client has none.
     pub async fn sync_now(&self) -> Option<SyncReport> {
-        self.in_background(|client| async move { Some(client.inner.networking.as_ref()?.sync_now().await) }).await?
+        self.in_background(|client| async move { Some(client.inner.background.networking.as_ref()?.sync_now().await) })
+            .await?
     }
 
     /// Skips regular polls until [`start_polling`](Self::start_polling).
     pub fn pause_polling(&self) {
-        if let Some(networking) = &self.inner.networking {
+        if let Some(networking) = &self.inner.background.networking {
             networking.set_polling(false);
         }
     }
 
     /// Ends [`pause_polling`](Self::pause_polling).
     pub fn start_polling(&self) {
-        if let Some(networking) = &self.inner.networking {
+        if let Some(networking) = &self.inner.background.networking {
             networking.set_polling(true);
         }
     }

@@ -27,6 +27,7 @@ mod subscriptions;
 pub use self::lifecycle::{Health, ShutdownReport};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use statsig_core::{
     ClientSdkInfo, Clock, CompileLimits, EvaluationContext, EvaluationSettings, IdListLookup, LocalOverrides,
@@ -69,7 +70,19 @@ pub(crate) struct Inner {
     pub(crate) sdk_info: ClientSdkInfo,
     pub(crate) record: bool,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    /// Whether the application was told that there are users without an ID.
+    pub(crate) warned_of_no_ids: AtomicBool,
     pub(crate) logging: Logging,
+    #[cfg_attr(
+        not(any(feature = "net", feature = "logger")),
+        allow(dead_code, reason = "there is none without network and logger")
+    )]
+    pub(crate) background: Background,
+}
+
+/// What goes on beside the application's calls.
+#[derive(Default)]
+pub(crate) struct Background {
     #[cfg(feature = "net")]
     pub(crate) networking: Option<Networking>,
     #[cfg(any(feature = "net", feature = "logger"))]
@@ -87,6 +100,9 @@ pub(crate) enum Overrides {
 impl Inner {
     #[inline]
     fn context<'a>(&'a self, snapshot: &'a Arc<Snapshot>, user: &'a StatsigUser) -> EvaluationContext<'a> {
+        if !user.has_unit_id() {
+            self.warn_of_no_ids();
+        }
         let overrides: &dyn OverrideAdapter = match &self.overrides {
             Overrides::Local(local) => local,
             Overrides::Adapter(adapter) => &**adapter,
@@ -95,6 +111,16 @@ impl Inner {
             .with_id_lists(self.id_lists.as_deref())
             .with_overrides(Some(overrides))
             .with_persistent_storage(self.persistent_storage.as_deref())
+    }
+
+    #[cold]
+    fn warn_of_no_ids(&self) {
+        if !self.warned_of_no_ids.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a check was made for a user without user ID or custom IDs, who is bucketed like all others without; \
+                 further ones are not mentioned"
+            );
+        }
     }
 }
 

@@ -38,7 +38,7 @@ impl fmt::Display for SubscriptionId {
 }
 
 /// What is called with events.
-pub(crate) type Callback = dyn Fn(&ClientEvent<'_>) + Send + Sync;
+type Callback = dyn Fn(&ClientEvent<'_>) + Send + Sync;
 
 #[derive(Clone)]
 struct Subscriber {
@@ -70,12 +70,10 @@ thread_local! {
 
 impl Subscriptions {
     /// With one that hears of all evaluations for as long as the client lives.
-    pub(crate) fn with_evaluation_callback(callback: Option<Arc<Callback>>) -> Self {
+    pub(crate) fn with_evaluation_callback(callback: Arc<Callback>) -> Self {
         let subscriptions = Self::default();
-        if let Some(callback) = callback {
-            let mask = EventKind::All.mask() & !EventKind::SpecsUpdated.mask();
-            subscriptions.change(|all| all.push(Subscriber { id: None, mask, callback: Arc::clone(&callback) }));
-        }
+        let mask = EventKind::All.mask() & !EventKind::SpecsUpdated.mask();
+        subscriptions.change(|all| all.push(Subscriber { id: None, mask, callback: Arc::clone(&callback) }));
         subscriptions
     }
 
@@ -171,7 +169,7 @@ mod tests {
         assert!(!subscriptions.wants(EventKind::SpecsUpdated) && subscriptions.wants(EventKind::GateEvaluated));
         subscriptions.unsubscribe(|_| true);
         assert!(!subscriptions.wants(EventKind::GateEvaluated));
-        let always = Subscriptions::with_evaluation_callback(Some(nothing()));
+        let always = Subscriptions::with_evaluation_callback(nothing());
         always.unsubscribe(|_| true);
         assert!(always.wants(EventKind::LayerEvaluated) && !always.wants(EventKind::SpecsUpdated));
     }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use statsig::StatsigUser;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -53,4 +54,28 @@ fn names_that_servers_drop_are_warned_about_once() {
     assert_eq!(warned.len(), 2, "{warned:?}");
     assert!(warned[0].contains("event=\"50% off\"") && warned[1].contains("event=\"a|b\""), "{warned:?}");
     assert_eq!(logged.events().len(), 12, "and are logged all the same");
+}
+
+#[test]
+fn users_without_any_id_are_warned_about_once_for_each_client() {
+    let without = [
+        StatsigUser::new(),
+        StatsigUser::with_user_id(""),
+        StatsigUser::builder().email("ada@corp.example").build(),
+        serde_json::from_str(r#"{"userID": null, "customIDs": {}}"#).unwrap(),
+    ];
+    let with = [StatsigUser::with_user_id(0), StatsigUser::with_custom_ids([("companyID", "c")]), user()];
+    for (users, expected) in [(&without[..], 1), (&with[..], 0)] {
+        for user in users {
+            let logged = Logged::new();
+            let warnings = Warnings::default();
+            tracing::subscriber::with_default(warnings.clone(), || {
+                assert!(logged.statsig.check_gate(user, "new_checkout"), "and are checked all the same");
+                let _ = logged.statsig.get_experiment(user, "home_exp");
+            });
+            let warned = warnings.0.lock().unwrap();
+            assert_eq!(warned.len(), expected, "{user:?}: {warned:?}");
+            assert!(warned.iter().all(|text| text.contains("without user ID")), "{warned:?}");
+        }
+    }
 }

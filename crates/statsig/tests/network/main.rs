@@ -1,5 +1,10 @@
 //! A client on the network: start, updates, outages, events, end, against a server on loopback.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::field_reassign_with_default,
+    reason = "helpers of tests may fail like tests"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -216,4 +221,30 @@ fn lost_events_are_reported_to_the_vendor_where_that_is_wished() {
     let body: serde_json::Value = reports[0].json().unwrap();
     assert_eq!((&body["tag"], &body["extra"]["eventCount"]), (&json!("statsig::log_event_failed"), &json!("1")));
     assert!(!body.to_string().contains("bought"));
+}
+
+#[test]
+fn everything_that_is_wrong_is_listed_at_once() {
+    let mut endpoints = statsig::EndpointOptions::default();
+    endpoints.specs_url = Some("no address".to_owned());
+    endpoints.log_event_url = Some("ftp://example.com/v1/log_event".to_owned());
+    let builder = Statsig::builder()
+        .sdk_key("secret-test")
+        .endpoints(endpoints)
+        .initialize_sources([DataSource::Bootstrap])
+        .config_sync_sources([DataSource::DataStore])
+        .event_queue_size(0);
+    let error = builder.build().unwrap_err();
+    let statsig::Error::Misconfigured(found) = &error else { panic!("{error:?}") };
+    let problems = found.problems().join("\n");
+    for named in ["specs_url", "log_event_url", "Bootstrap", "DataStore", "event_queue_size"] {
+        assert!(problems.contains(named), "{named} is not in:\n{problems}");
+    }
+    assert!(!problems.contains("secret-test"));
+    // An error that is alone stays what it is.
+    let alone = Statsig::builder().bootstrap("{").build().unwrap_err();
+    assert!(matches!(alone, statsig::Error::Specs(_)), "{alone:?}");
+    let both = Statsig::builder().bootstrap("{").event_queue_size(0).build().unwrap_err();
+    let statsig::Error::Misconfigured(found) = &both else { panic!("{both:?}") };
+    assert_eq!(found.problems().len(), 2, "{both}");
 }
