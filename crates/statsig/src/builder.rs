@@ -48,6 +48,8 @@ impl Clock for SystemClock {
 /// Builds a [`Statsig`] client; made by [`Statsig::builder`].
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct StatsigBuilder {
+    /// What is wrong with options that were given as text.
+    pub(crate) problems: Vec<String>,
     bootstrap: Option<Vec<u8>>,
     settings: EvaluationSettings,
     limits: CompileLimits,
@@ -72,6 +74,7 @@ pub struct StatsigBuilder {
 impl Default for StatsigBuilder {
     fn default() -> Self {
         Self {
+            problems: Vec::new(),
             bootstrap: None,
             settings: EvaluationSettings::new(),
             limits: CompileLimits::default(),
@@ -228,6 +231,7 @@ impl StatsigBuilder {
     /// no error: see [`Statsig::problems`].
     pub fn build(mut self) -> Result<Statsig, Error> {
         let mut obstacles = Obstacles::default();
+        obstacles.problems.append(&mut self.problems);
         #[cfg(feature = "logger")]
         self.logging.check(&mut obstacles.problems);
         let specs = Arc::new(SnapshotStore::new(self.first_snapshot(&mut obstacles)));

@@ -101,7 +101,7 @@ impl Obstacles {
 }
 
 /// An error and its causes, in one line.
-fn chain_of(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"))
 }

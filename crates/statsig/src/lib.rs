@@ -37,6 +37,7 @@
 //! | `logger` | yes | exposures and custom events: deduplicated, batched, delivered to an `EventSink` |
 //! | `spool` | no | events that cannot be delivered rest on disk, across outages, restarts and crashes |
 //! | `redis` | no | Redis as a data store: the module `redis` |
+//! | `toml` | no | options from TOML files: `StatsigOptions::from_toml` |
 //! | `proto` | no | config specs in the vendor's binary form |
 //! | `user-agent` | yes | browser and operating system from the user's `userAgent` |
 //! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
@@ -60,7 +61,10 @@ pub use client::Statsig;
 #[cfg(any(feature = "net", feature = "logger"))]
 pub use client::{Health, ShutdownReport};
 pub use error::{Error, Misconfiguration};
-pub use options::EvaluationOptions;
+pub use options::{
+    DataStoreOptions, EndpointName, EvaluationOptions, OptionRow, OutboundProxyOptions, ProxyOptions, ProxyProtocol,
+    ProxyTlsOptions, SecretText, SourceName, SpecsText, SpoolPolicy, StatsigOptions, StoreKeySchema, TlsFileOptions,
+};
 pub use parameter_store::ParameterStore;
 pub use statsig_core::{
     ClientConfig, ClientConfigKind, ClientExposure, ClientGate, ClientInitializeOptions, ClientInitializeResponse,
@@ -117,6 +121,8 @@ struct Readme;
 /// Compiles the examples of the guide, and runs those that can run.
 #[cfg(all(doctest, feature = "net", feature = "logger"))]
 mod guide {
+    #[doc = include_str!("../../../docs/options.md")]
+    struct Options;
     #[doc = include_str!("../../../docs/guide/getting-started.md")]
     struct GettingStarted;
     #[doc = include_str!("../../../docs/guide/users.md")]

@@ -73,6 +73,8 @@ impl SpecSources {
     pub(super) fn at_start(&self) -> Vec<(Arc<dyn SpecSource>, bool)> {
         let last = self.last_known_good.clone().map(|kept| Arc::new(kept) as Arc<dyn SpecSource>);
         let own = self.initial.iter().cloned().map(|source| (source, false));
+        // Unless it has a place of its own.
+        let last = last.filter(|_| !self.initial.iter().any(|source| LastKnownGood::is_source(&source.kind())));
         own.chain(self.fallback.clone().map(|source| (source, true))).chain(last.map(|kept| (kept, false))).collect()
     }
 

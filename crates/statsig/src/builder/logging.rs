@@ -150,6 +150,13 @@ impl StatsigBuilder {
         self
     }
 
+    /// Bounds of the queue, where they are given.
+    pub(crate) fn limit_queue(&mut self, events: Option<usize>, bytes: Option<usize>) {
+        let pipeline = &mut self.logging.options.pipeline;
+        pipeline.queue_events = events.unwrap_or(pipeline.queue_events);
+        pipeline.queue_bytes = bytes.unwrap_or(pipeline.queue_bytes);
+    }
+
     /// Keeps events that cannot be delivered in a folder (default: in memory only). `build` opens
     /// it, which blocks on the disk.
     #[cfg(feature = "spool")]

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::{ClientSdkInfo, Clock, DataStore, KeySchema, SnapshotStore, SpecSource, SpecStream};
-use statsig_net::id_lists::{IdListOptions, IdLists};
+use statsig_net::id_lists::{IdListOptions, IdLists, StoredIdLists};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
+use statsig_net::transport::{OutboundProxy, TlsOptions};
 use statsig_net::{
-    ClientIdentity, EndpointOptions, Network, NetworkEndpoint, NetworkOptions, ProxyConfig, SdkKey, SpecSources,
-    SpecSync, SpecsListener, SpecsUpdated, StoreWriter, SyncOptions,
+    ClientIdentity, EndpointOptions, Network, NetworkEndpoint, NetworkOptions, NetworkProtocol, ProxyConfig, SdkKey,
+    SpecSources, SpecSync, SpecsListener, SpecsUpdated, StoreWriter, SyncOptions,
 };
 use tokio::runtime::Handle;
 
@@ -31,6 +32,12 @@ pub enum DataSource {
     Bootstrap,
     /// A file, watched for changes.
     File(PathBuf),
+    /// What the last run has kept ([`last_known_good`](crate::StatsigBuilder::last_known_good)): asked
+    /// here, rather than after all others.
+    Snapshot,
+    /// Whatever tells of new specs by itself. Streams are followed wherever they are listed, and begin
+    /// after the first load; a start for which nothing else is listed waits for them.
+    Stream,
     /// Any other.
     Custom(Arc<dyn SpecSource>),
 }
@@ -43,6 +50,8 @@ impl std::fmt::Debug for DataSource {
             Self::DataStore => f.write_str("DataStore"),
             Self::Bootstrap => f.write_str("Bootstrap"),
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Snapshot => f.write_str("Snapshot"),
+            Self::Stream => f.write_str("Stream"),
             Self::Custom(source) => f.debug_tuple("Custom").field(&source.name()).finish(),
         }
     }
@@ -132,7 +141,8 @@ impl NetworkChoices {
         sync.local_mode =
             around.local_mode || network.is_none() && self.data_store.is_none() && self.streams.is_empty();
         sync.limits = around.limits;
-        sync.sdk_key = self.key;
+        let key = self.key;
+        sync.sdk_key.clone_from(&key);
         sync.on_update = Some(Arc::new(move |updated: &SpecsUpdated| {
             listener(updated);
             if let Some(own) = &own {
@@ -140,9 +150,17 @@ impl NetworkChoices {
             }
         }));
         let sync = SpecSync::start(sync, Arc::clone(store), sources, Arc::clone(around.clock), runtime);
+        let stored = self.data_store.zip(key);
         let id_lists = network.filter(|_| self.id_lists).map(|network| IdListPlan {
             lists: Arc::new(IdLists::new()),
-            source: Arc::new(network.id_list_source(self.fallback)),
+            source: match stored {
+                // A store that only reads leaves nothing.
+                Some((store, key)) => {
+                    let origin = Arc::new(network.id_list_source(self.fallback));
+                    Arc::new(StoredIdLists::new(store, &key, self.schema, origin, true))
+                }
+                None => Arc::new(network.id_list_source(self.fallback)),
+            },
             options: self.id_list_options,
         });
         Networking::new(sync, id_lists, init_timeout, runtime.clone())
@@ -157,6 +175,14 @@ impl NetworkChoices {
     ) -> SpecSources {
         let network = network.filter(|_| !around.local_mode);
         let clock = around.clock;
+        for (endpoint, config) in &self.options.endpoints.proxies {
+            if config.protocol != NetworkProtocol::Http {
+                problems.push(format!(
+                    "the proxy for {endpoint:?} is to be spoken to by {:?}, which this version does not do: use HTTP",
+                    config.protocol
+                ));
+            }
+        }
         let store = self.data_store.as_ref().zip(self.key.as_ref());
         let store =
             store.map(|(store, key)| DataStoreSpecSource::new(Arc::clone(store), key, self.schema, Arc::clone(clock)));
@@ -169,6 +195,9 @@ impl NetworkChoices {
         let own: Option<Arc<dyn SpecSource>> = network.map(|network| Arc::new(network.spec_source()) as _);
         let fallback: Option<Arc<dyn SpecSource>> =
             network.and_then(Network::fallback_spec_source).map(|source| Arc::new(source) as _);
+        let kept = self.last_known_good.as_ref().zip(self.key.as_ref());
+        let kept = kept.map(|(folder, key)| LastKnownGood::new(folder, key));
+        let mut wants_streams = false;
         let mut sources = SpecSources::new();
         let mut find = |wanted: &DataSource, sources: &mut SpecSources| -> Option<Arc<dyn SpecSource>> {
             let found = match wanted {
@@ -182,6 +211,11 @@ impl NetworkChoices {
                         sources.streams.push(Arc::new(file.stream()));
                     }
                     Some(Arc::new(file) as _)
+                }
+                DataSource::Snapshot => kept.clone().map(|kept| Arc::new(kept) as _),
+                DataSource::Stream => {
+                    wants_streams = true;
+                    return None;
                 }
                 DataSource::Custom(source) => Some(Arc::clone(source)),
             };
@@ -214,8 +248,9 @@ impl NetworkChoices {
             }
             sources.write_back = Some(StoreWriter::new(Arc::clone(data_store), key, self.schema));
         }
-        if let (Some(folder), Some(key)) = (&self.last_known_good, &self.key) {
-            sources.last_known_good = Some(LastKnownGood::new(folder, key));
+        sources.last_known_good = kept;
+        if wants_streams && sources.streams.is_empty() && !around.local_mode {
+            problems.push("the source Stream is listed, but there is no stream".to_owned());
         }
         sources
     }
@@ -254,6 +289,39 @@ impl StatsigBuilder {
     /// Timeouts, sizes, TLS and proxies of requests; replaces addresses that were set before.
     pub fn network_options(mut self, options: NetworkOptions) -> Self {
         self.network.options = options;
+        self
+    }
+
+    /// The same, to change.
+    pub(crate) fn network_options_mut(&mut self) -> &mut NetworkOptions {
+        &mut self.network.options
+    }
+
+    /// Time for a request for config specs, at start and later (default: 3 s and 10 s).
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.network.options.initial_request_timeout = timeout;
+        self.network.options.request_timeout = timeout;
+        self
+    }
+
+    /// A proxy between this machine and the internet (default: what `HTTPS_PROXY`, `ALL_PROXY` and their kin
+    /// say).
+    pub fn outbound_proxy(mut self, proxy: OutboundProxy) -> Self {
+        self.network.options.transport.proxy = Some(proxy);
+        self
+    }
+
+    /// Whom to trust, and who we are, where a forward proxy has no TLS options of its own (default: the
+    /// authorities of the operating system, no certificate).
+    pub fn tls(mut self, tls: TlsOptions) -> Self {
+        self.network.options.transport.tls = tls;
+        self
+    }
+
+    /// Specs whose own time is longer ago are taken for stale: polls go on to the next source although one
+    /// succeeded (default: never). A quiet project is always stale by this.
+    pub fn out_of_sync_threshold(mut self, threshold: Duration) -> Self {
+        self.network.sync.out_of_sync_threshold = Some(threshold);
         self
     }
 

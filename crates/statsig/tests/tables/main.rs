@@ -1,9 +1,10 @@
 //! What the client promises, table by table.
-#![allow(clippy::unwrap_used, reason = "helpers outside of test functions")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers outside of test functions")]
 
 mod details;
 mod getters;
 mod handle;
+mod options;
 mod overrides;
 mod parameter_stores;
 mod subscriptions;

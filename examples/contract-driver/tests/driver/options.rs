@@ -49,8 +49,11 @@ fn wrong_options_are_named() {
         (json!({"events_file": "/no/such/folder/events.jsonl"}), "invalid_option", "/no/such/folder"),
         (json!({}), "invalid_option", "bootstrap"),
         (json!({"bootstrap": "no json"}), "invalid_specs", "specs"),
-        (json!({"proxy": {}}), "unsupported", "proxy"),
-        (json!({"data_store": null}), "unsupported", "data_store"),
+        (json!({"proxy": {}}), "invalid_option", "proxy"),
+        (json!({"proxy": {"protocol": "pigeon", "address": "h"}}), "invalid_option", "proxy.protocol"),
+        (json!({"data_store": {"redis_urk": "redis://h"}}), "invalid_option", "data_store.redis_urk"),
+        (json!({"bootstrap": specs(), "data_store": {}}), "invalid_option", "redis_url"),
+        (json!({"initialize_sources": ["cloud"]}), "invalid_option", "initialize_sources"),
     ] {
         let answer = create(&mut driver, options.clone());
         assert_eq!(answer["error"]["kind"], kind, "{options}: {answer}");

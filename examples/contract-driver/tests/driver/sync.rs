@@ -1,6 +1,7 @@
 //! Loading specs over the network.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use statsig_testkit::redis_server::RedisServer;
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
 use statsig_testkit::specs::{GateBuilder, ProjectBuilder};
 
@@ -59,4 +60,68 @@ fn an_outage_is_told() {
     assert!(details["attempts"][0]["error"].is_string());
     let policy = json!({"op": "ready", "policy": "fresh", "timeout_ms": 1});
     assert_eq!(driver.result(policy), json!({"ready": false, "age_ms": null}));
+}
+
+#[test]
+fn one_process_fills_a_store_and_another_starts_from_it() {
+    let (server, redis) = (FakeStatsig::start().unwrap(), RedisServer::start().unwrap());
+    server.publish_specs(project(1_000, GateBuilder::on("g")));
+    let mut driver = Driver::start();
+    let create = |driver: &mut Driver, client: &str, options: Value| {
+        driver.result(json!({"op": "create", "client": client, "sdk_key": "secret-k", "options": options}));
+        driver.result(json!({"op": "initialize", "client": client}))
+    };
+    let store = json!({"redis_url": redis.url()});
+    let writer = create(
+        &mut driver,
+        "writer",
+        json!({"api": server.url(), "init_timeout_ms": 60_000, "data_store": store, "enable_id_lists": false}),
+    );
+    assert_eq!(writer["source"], "Network", "{writer}");
+    // Ends when what was accepted is written.
+    driver.result(json!({"op": "shutdown", "client": "writer", "timeout_ms": 60_000}));
+    server.stop();
+    let only_store = json!({"data_store": store, "init_timeout_ms": 60_000, "enable_id_lists": false,
+        "initialize_sources": ["data_store"], "config_sync_sources": ["data_store"]});
+    let reader = create(&mut driver, "reader", only_store);
+    assert_eq!((&reader["source"], &reader["specs_time"]), (&json!("Adapter(DataStore)"), &json!(1_000)), "{reader}");
+    let gate = json!({"op": "gate", "client": "reader", "user": {"userID": "u"}, "name": "g"});
+    assert_eq!(driver.result(gate)["value"], true);
+}
+
+#[test]
+fn a_proxy_takes_the_place_of_statsigs_servers() {
+    let proxy = FakeStatsig::start().unwrap();
+    proxy.publish_specs(project(1_000, GateBuilder::on("g")));
+    let address = proxy.address().to_string();
+    let mut driver = Driver::start();
+    let options = json!({"proxy": {"protocol": "http", "address": address}, "init_timeout_ms": 60_000});
+    driver.result(json!({"op": "create", "sdk_key": "secret-k", "options": options}));
+    assert_eq!(driver.result(json!({"op": "initialize"}))["source"], "Network");
+    assert_eq!(driver.result(json!({"op": "gate", "user": {"userID": "u"}, "name": "g"}))["value"], true);
+    assert_eq!(driver.result(json!({"op": "shutdown", "timeout_ms": 60_000}))["delivered"], 1);
+    assert_eq!(proxy.events().len(), 1, "events go there, too");
+
+    let by_stream = json!({"proxy": {"protocol": "grpc_stream", "address": address}});
+    let refused = driver.failure(json!({"op": "create", "client": "s", "sdk_key": "secret-k", "options": by_stream}));
+    assert_eq!(refused.0, "invalid_option");
+}
+
+#[test]
+fn what_the_last_run_kept_may_come_first() {
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(project(1_000, GateBuilder::on("g")));
+    let folder = tempfile::tempdir().unwrap();
+    let mut driver = Driver::start();
+    let mut options = json!({"api": server.url(), "snapshot_dir": folder.path(), "init_timeout_ms": 60_000});
+    driver.result(json!({"op": "create", "sdk_key": "secret-k", "options": options}));
+    driver.result(json!({"op": "initialize"}));
+    driver.result(json!({"op": "shutdown", "timeout_ms": 60_000}));
+    options["initialize_sources"] = json!(["snapshot", "network"]);
+    driver.result(json!({"op": "create", "sdk_key": "secret-k", "options": options}));
+    let details = driver.result(json!({"op": "initialize"}));
+    assert_eq!(details["source"], "Adapter(LastKnownGood)", "{details}");
+    assert_eq!(details["attempts"].as_array().unwrap().len(), 1);
+    let wait = json!({"op": "ready", "policy": "fresh", "timeout_ms": 60_000});
+    assert_eq!(driver.result(wait)["ready"], true, "the network is polled at once");
 }

@@ -1,0 +1,327 @@
+//! Options, to a builder.
+
+use std::path::Path;
+
+use super::client::StatsigOptions;
+use crate::builder::StatsigBuilder;
+
+/// Hands an option to the builder's method, if it is set.
+macro_rules! set {
+    ($builder:ident, $options:ident: $($option:ident => $method:ident,)*) => {
+        $(if let Some(value) = $options.$option.take() {
+            $builder = $builder.$method(value);
+        })*
+    };
+}
+
+impl StatsigBuilder {
+    /// Takes over options that operators have written. What is called on the builder later comes on top; an
+    /// option that is not set changes nothing.
+    ///
+    /// What cannot be used is reported by [`build`](Self::build): files that are missing, options of features
+    /// that are not compiled in.
+    pub fn options(mut self, mut options: StatsigOptions) -> Self {
+        set!(self, options:
+            environment => environment,
+            global_custom_fields => global_custom_fields,
+            local_mode => disable_network,
+        );
+        if let Some(document) = &options.bootstrap {
+            self = self.bootstrap(document.as_str());
+        }
+        if let Some(disable) = options.disable_country_lookup {
+            self = self.ip_country(!disable);
+        }
+        if let Some(disable) = options.disable_user_agent_parsing {
+            self = self.user_agent(!disable);
+        }
+        match (options.sdk_type.take(), options.sdk_version.take()) {
+            (Some(sdk_type), Some(version)) => self = self.sdk(sdk_type, version),
+            (None, None) => {}
+            _ => self.problems.push("`sdk_type` and `sdk_version` belong together: one is missing".to_owned()),
+        }
+        self = self.network_side(&mut options);
+        self.event_side(options)
+    }
+
+    #[cfg(not(feature = "net"))]
+    fn network_side(mut self, options: &mut StatsigOptions) -> Self {
+        let used = [
+            ("sdk_key", options.sdk_key.is_some()),
+            ("service_name", options.service_name.is_some()),
+            ("specs_file", options.specs_file.is_some()),
+            ("snapshot_dir", options.snapshot_dir.is_some()),
+            ("api", options.api.is_some()),
+            ("specs_url", options.specs_url.is_some()),
+            ("id_lists_url", options.id_lists_url.is_some()),
+            ("id_list_file_api", options.id_list_file_api.is_some()),
+            ("log_event_url", options.log_event_url.is_some()),
+            ("sdk_exception_url", options.sdk_exception_url.is_some()),
+            ("proxy", options.proxy.is_some()),
+            ("proxy_configs", options.proxy_configs.is_some()),
+            ("http_proxy", options.http_proxy.is_some()),
+            ("tls", options.tls.is_some()),
+            ("data_store", options.data_store.is_some()),
+            ("initialize_sources", options.initialize_sources.is_some()),
+            ("config_sync_sources", options.config_sync_sources.is_some()),
+            ("report_errors_upstream", options.report_errors_upstream == Some(true)),
+        ];
+        self.problems.extend(used.iter().filter(|(_, used)| *used).map(|(name, _)| needs(name, "net")));
+        self
+    }
+
+    #[cfg(not(feature = "logger"))]
+    fn event_side(mut self, options: StatsigOptions) -> Self {
+        let used = [("events_file", options.events_file.is_some()), ("spool_dir", options.spool_dir.is_some())];
+        self.problems.extend(used.iter().filter(|(_, used)| *used).map(|(name, _)| needs(name, "logger")));
+        self
+    }
+
+    #[cfg(feature = "logger")]
+    fn event_side(mut self, mut options: StatsigOptions) -> Self {
+        set!(self, options:
+            disable_all_logging => disable_all_logging,
+            event_queue_size => event_queue_size,
+            flush_interval => event_flush_interval,
+            retry_queue_size => retry_queue_size,
+            exposure_dedupe_max_keys => exposure_dedupe_max_keys,
+        );
+        #[cfg(feature = "net")]
+        set!(self, options: report_errors_upstream => report_errors_upstream,);
+        self.limit_queue(options.event_queue_max_events, options.event_queue_max_bytes);
+        if let Some(path) = &options.events_file {
+            match statsig_logger::JsonlFileSink::open(path) {
+                Ok(sink) => self = self.event_sink(std::sync::Arc::new(sink)),
+                Err(error) => self.problems.push(unusable("events_file", path, &error)),
+            }
+        }
+        self.spool(&options)
+    }
+
+    #[cfg(all(feature = "logger", not(feature = "spool")))]
+    fn spool(mut self, options: &StatsigOptions) -> Self {
+        if options.spool_dir.is_some() {
+            self.problems.push(needs("spool_dir", "spool"));
+        }
+        self
+    }
+
+    #[cfg(feature = "spool")]
+    fn spool(self, options: &StatsigOptions) -> Self {
+        use super::value::SpoolPolicy;
+        use statsig_logger::SpoolMode;
+        use statsig_logger::spool::SpoolOptions;
+
+        let Some(folder) = &options.spool_dir else { return self };
+        let mut spool = SpoolOptions::for_sdk_key(folder, options.sdk_key.as_ref().map_or("", |key| key.expose()));
+        if let Some(bytes) = options.spool_max_bytes {
+            spool.max_bytes = bytes;
+        }
+        if let Some(age) = options.spool_max_age {
+            spool.max_age = age;
+        }
+        let mode = match options.spool_mode {
+            Some(SpoolPolicy::WriteAhead) => SpoolMode::WriteAhead,
+            Some(SpoolPolicy::Overflow) | None => SpoolMode::Overflow,
+        };
+        self.event_spool(spool, mode)
+    }
+}
+
+#[cfg(feature = "net")]
+mod network {
+    use statsig_net::transport::OutboundProxy;
+    use statsig_net::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};
+
+    use super::super::client::{DataStoreOptions, OutboundProxyOptions, ProxyOptions, StatsigOptions};
+    use super::super::value::{EndpointName, ProxyProtocol, SourceName};
+    use crate::builder::{DataSource, StatsigBuilder};
+
+    impl StatsigBuilder {
+        pub(super) fn network_side(mut self, options: &mut StatsigOptions) -> Self {
+            set!(self, options:
+                service_name => service_name,
+                snapshot_dir => last_known_good,
+                fallback_to_statsig_api => fallback_to_statsig_api,
+                init_timeout => init_timeout,
+                hedge_after => hedge_after,
+                request_timeout => request_timeout,
+                specs_sync_interval => specs_sync_interval,
+                id_lists_sync_interval => id_lists_sync_interval,
+                out_of_sync_threshold => out_of_sync_threshold,
+                enable_id_lists => enable_id_lists,
+            );
+            if let Some(key) = &options.sdk_key {
+                self = self.sdk_key(key.expose());
+            }
+            let network = self.network_options_mut();
+            let endpoints = &mut network.endpoints;
+            for (address, option) in [
+                (&mut endpoints.api, options.api.take()),
+                (&mut endpoints.specs_url, options.specs_url.take()),
+                (&mut endpoints.id_lists_url, options.id_lists_url.take()),
+                (&mut endpoints.id_list_file_api, options.id_list_file_api.take()),
+                (&mut endpoints.log_event_url, options.log_event_url.take()),
+                (&mut endpoints.sdk_exception_url, options.sdk_exception_url.take()),
+            ] {
+                *address = option.or(address.take());
+            }
+            for (timeout, option) in [
+                (&mut network.id_lists_request_timeout, options.id_lists_request_timeout),
+                (&mut network.log_event_timeout, options.log_event_timeout),
+            ] {
+                *timeout = option.unwrap_or(*timeout);
+            }
+            network.max_specs_bytes = options.max_specs_bytes.unwrap_or(network.max_specs_bytes);
+            let tls = &mut network.transport.tls;
+            if let Some(files) = options.tls.take() {
+                tls.ca_cert_path = files.ca.or(tls.ca_cert_path.take());
+                tls.client_cert_path = files.client_cert.or(tls.client_cert_path.take());
+                tls.client_key_path = files.client_key.or(tls.client_key_path.take());
+            }
+            if let Some(proxy) = options.http_proxy.take() {
+                self = self.through(proxy);
+            }
+            if let Some(proxy) = options.proxy.take() {
+                self = self.by_proxy("proxy", NetworkEndpoint::All, proxy);
+            }
+            for (endpoint, proxy) in options.proxy_configs.take().unwrap_or_default() {
+                self = self.by_proxy("proxy_configs", endpoint.into(), proxy);
+            }
+            if let Some(store) = options.data_store.take() {
+                self = self.store(store);
+            }
+            self.sources_by_name(options)
+        }
+
+        fn through(mut self, options: OutboundProxyOptions) -> Self {
+            let Some(address) = options.address else {
+                self.problems.push("`http_proxy.address` is missing".to_owned());
+                return self;
+            };
+            let mut proxy = OutboundProxy::new(address.expose());
+            if let (Some(user), password) = (options.username, options.password) {
+                proxy = proxy.with_auth(user, password.as_ref().map_or("", |password| password.expose()));
+            }
+            self.outbound_proxy(proxy)
+        }
+
+        fn by_proxy(mut self, option: &str, endpoint: NetworkEndpoint, options: ProxyOptions) -> Self {
+            let protocol = match options.protocol.unwrap_or(ProxyProtocol::Http) {
+                ProxyProtocol::Http => NetworkProtocol::Http,
+                ProxyProtocol::Grpc => NetworkProtocol::Grpc,
+                ProxyProtocol::GrpcStream => NetworkProtocol::GrpcWebsocket,
+                ProxyProtocol::Websocket => NetworkProtocol::Websocket,
+            };
+            let Some(address) = options.address else {
+                self.problems.push(format!("`{option}`: the `address` is missing"));
+                return self;
+            };
+            let mut config = ProxyConfig::new(protocol, address);
+            config.max_retry_attempt = options.max_retry_attempts;
+            config.retry_backoff_base = options.retry_backoff_base.unwrap_or(config.retry_backoff_base);
+            config.retry_backoff_multiplier =
+                options.retry_backoff_multiplier.unwrap_or(config.retry_backoff_multiplier);
+            config.push_worker_failover_threshold =
+                options.failover_threshold.unwrap_or(config.push_worker_failover_threshold);
+            if let Some(tls) = options.tls {
+                let is_mutual = tls.client_cert.is_some() || tls.client_key.is_some();
+                config.authentication_mode = if is_mutual { AuthenticationMode::Mtls } else { AuthenticationMode::Tls };
+                config.tls_ca_cert_path = tls.ca;
+                config.tls_client_cert_path = tls.client_cert;
+                config.tls_client_key_path = tls.client_key;
+                if tls.domain.is_some() && protocol == NetworkProtocol::Http {
+                    self.problems.push(format!("`{option}`: `tls.domain` is for gRPC; HTTP goes by the address"));
+                }
+            }
+            self.proxy_config(endpoint, config)
+        }
+
+        #[cfg(not(feature = "redis"))]
+        fn store(mut self, _: DataStoreOptions) -> Self {
+            self.problems.push(super::needs("data_store", "redis"));
+            self
+        }
+
+        #[cfg(feature = "redis")]
+        fn store(mut self, options: DataStoreOptions) -> Self {
+            use super::super::value::StoreKeySchema;
+            use statsig_core::KeySchema;
+            use statsig_store_redis::{RedisDataStore, RedisOptions};
+
+            let Some(url) = options.redis_url else {
+                self.problems.push("`data_store.redis_url` is missing".to_owned());
+                return self;
+            };
+            let opened = RedisOptions::single(url.expose()).and_then(|mut redis| {
+                if let Some(prefix) = options.prefix {
+                    redis = redis.namespace(prefix);
+                }
+                RedisDataStore::open(redis.read_only(options.read_only.unwrap_or(true)))
+            });
+            match opened {
+                Ok(store) => self = self.data_store(std::sync::Arc::new(store)),
+                Err(error) => self.problems.push(format!("`data_store`: {}", crate::error::chain_of(&error))),
+            }
+            match options.key_schema {
+                Some(StoreKeySchema::V2) => self.data_store_key_schema(KeySchema::Hashed),
+                Some(StoreKeySchema::V3) => self.data_store_key_schema(KeySchema::Prefix),
+                None => self,
+            }
+        }
+
+        fn sources_by_name(mut self, options: &mut StatsigOptions) -> Self {
+            let file = options.specs_file.take();
+            let mut named = |names: Vec<SourceName>| -> Vec<DataSource> {
+                let source = |name| match name {
+                    SourceName::DataStore => Some(DataSource::DataStore),
+                    SourceName::Bootstrap => Some(DataSource::Bootstrap),
+                    SourceName::Network => Some(DataSource::Network),
+                    SourceName::StatsigNetwork => Some(DataSource::StatsigNetwork),
+                    SourceName::Snapshot => Some(DataSource::Snapshot),
+                    SourceName::Stream => Some(DataSource::Stream),
+                    SourceName::File => match &file {
+                        Some(path) => Some(DataSource::File(path.clone())),
+                        None => {
+                            self.problems.push("the source `file` is listed, but there is no `specs_file`".to_owned());
+                            None
+                        }
+                    },
+                };
+                names.into_iter().filter_map(source).collect()
+            };
+            let initial = options.initialize_sources.take().map(&mut named);
+            let polled = options.config_sync_sources.take().map(&mut named);
+            let initial = initial.or_else(|| file.map(|path| vec![DataSource::File(path)]));
+            if let Some(sources) = initial {
+                self = self.initialize_sources(sources);
+            }
+            if let Some(sources) = polled {
+                self = self.config_sync_sources(sources);
+            }
+            self
+        }
+    }
+
+    impl From<EndpointName> for NetworkEndpoint {
+        fn from(name: EndpointName) -> Self {
+            match name {
+                EndpointName::DownloadConfigSpecs => Self::DownloadConfigSpecs,
+                EndpointName::GetIdLists => Self::GetIdLists,
+                EndpointName::DownloadIdListFile => Self::DownloadIdListFile,
+                EndpointName::LogEvent => Self::LogEvent,
+                EndpointName::All => Self::All,
+            }
+        }
+    }
+}
+
+#[allow(dead_code, reason = "with every feature, nothing is missing")]
+fn needs(option: &str, feature: &str) -> String {
+    format!("`{option}` needs the cargo feature `{feature}`, which is not compiled in")
+}
+
+#[allow(dead_code, reason = "without a logger there are no such files")]
+fn unusable(option: &str, path: &Path, error: &dyn std::error::Error) -> String {
+    format!("`{option}`: {} cannot be used: {}", path.display(), crate::error::chain_of(error))
+}
