@@ -137,4 +137,16 @@ mod guide {
     struct ClientBootstrapping;
     #[doc = include_str!("../../../docs/guide/sticky-assignment.md")]
     struct StickyAssignment;
+    #[doc = include_str!("../../../docs/guide/events.md")]
+    struct Events;
+    #[doc = include_str!("../../../docs/guide/private-attributes.md")]
+    struct PrivateAttributes;
+    #[doc = include_str!("../../../docs/guide/options.md")]
+    struct GuideToOptions;
+    #[doc = include_str!("../../../docs/guide/multi-instance.md")]
+    struct MultiInstance;
+    #[doc = include_str!("../../../docs/guide/observing.md")]
+    struct Observing;
+    #[doc = include_str!("../../../docs/guide/shutdown.md")]
+    struct Shutdown;
 }
