@@ -24,6 +24,12 @@ impl SdkKey {
         &self.0
     }
 
+    /// Whether it looks like a server's secret key: other keys are refused by Statsig's servers.
+    #[must_use]
+    pub fn is_server_secret(&self) -> bool {
+        self.0.starts_with(PREFIX)
+    }
+
     /// Whether a document that names the key it was made for was made for this one.
     ///
     /// Documents name it by a 32-bit hash in decimal; every implementation computes the same.

@@ -274,7 +274,7 @@ impl StatsigBuilder {
     ) -> Result<(Logging, Background), Error> {
         #[cfg(feature = "net")]
         let (network, sources) = {
-            let network = self.network.network(&mut self.sdk_info, &self.clock);
+            let network = self.network.network(&mut self.sdk_info, &self.clock, self.disable_network);
             let network = network.map_err(|error| obstacles.note(Error::Network(error))).ok().flatten();
             let around = network::Surroundings {
                 clock: &self.clock,

@@ -21,6 +21,7 @@ pub(crate) struct Networking {
     sync: SpecSync,
     plan: Option<IdListPlan>,
     id_lists: OnceLock<IdListSync>,
+    told: OnceLock<InitializeDetails>,
     init_timeout: Option<Duration>,
     runtime: Handle,
 }
@@ -32,7 +33,7 @@ impl Networking {
         init_timeout: Option<Duration>,
         runtime: Handle,
     ) -> Self {
-        Self { sync, plan, id_lists: OnceLock::new(), init_timeout, runtime }
+        Self { sync, plan, id_lists: OnceLock::new(), told: OnceLock::new(), init_timeout, runtime }
     }
 
     /// The lists that conditions are to look into.
@@ -41,6 +42,18 @@ impl Networking {
     }
 
     pub(crate) async fn initialize(&self, store: &SnapshotStore) -> InitializeDetails {
+        if let Some(told) = self.told.get() {
+            return told.clone();
+        }
+        let details = self.load(store).await;
+        if details.timed_out {
+            // Loading goes on, and the next call may have more to tell.
+            return details;
+        }
+        self.told.get_or_init(|| details).clone()
+    }
+
+    async fn load(&self, store: &SnapshotStore) -> InitializeDetails {
         let begun = Instant::now();
         let mut details = self.sync.initialize().await;
         let Some(plan) = &self.plan else { return details };
@@ -58,6 +71,15 @@ impl Networking {
         details.is_id_list_ready = Some(report.is_some_and(|report| report.success && report.failed.is_empty()));
         details.duration = begun.elapsed();
         details
+    }
+
+    pub(crate) fn is_initialized(&self) -> bool {
+        self.sync.details().is_some()
+    }
+
+    /// What was told of the first load, once it has ended.
+    pub(crate) fn details(&self) -> Option<InitializeDetails> {
+        self.told.get().cloned().or_else(|| self.sync.details())
     }
 
     pub(crate) async fn ready(&self, policy: ReadyPolicy, within: Duration) -> bool {

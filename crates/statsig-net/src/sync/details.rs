@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{SourceError, SourceErrorKind, SpecSourceKind};
+use statsig_core::{Snapshot, SourceError, SourceErrorKind, SpecSourceKind};
 use tokio::time::Instant;
 
 use super::Inner;
@@ -122,6 +122,23 @@ pub struct InitializeDetails {
     pub error: Option<String>,
     /// Every source that was asked, in order.
     pub attempts: Vec<SourceAttempt>,
+}
+
+impl InitializeDetails {
+    /// The details of a client that has nothing to load: what it holds is all that there will be.
+    #[must_use]
+    pub fn without_sources(snapshot: &Snapshot, now_ms: i64) -> Self {
+        let ready = snapshot.source().has_values();
+        let age = u64::try_from(now_ms).unwrap_or(0).saturating_sub(snapshot.received_at_ms());
+        Self {
+            init_success: true,
+            is_config_spec_ready: ready,
+            source: snapshot.source().clone(),
+            specs_time: snapshot.ruleset().meta().time,
+            data_age: ready.then(|| Duration::from_millis(age)),
+            ..Self::default()
+        }
+    }
 }
 
 impl Inner {

@@ -163,17 +163,29 @@ impl SpecSync {
         let inner = &self.inner;
         let begun = inner.begin();
         let mut initialized = inner.initialized.subscribe();
-        let done = initialized.wait_for(Option::is_some);
+        let done = async {
+            tokio::select! {
+                biased;
+                details = initialized.wait_for(Option::is_some) => details.ok().and_then(|details| details.clone()),
+                () = inner.ended() => None,
+            }
+        };
         let result = match inner.options.init_timeout {
             Some(limit) => timeout_at(begun + limit, done).await,
             None => Ok(done.await),
         };
         match result {
-            Ok(Ok(details)) if details.is_some() => details.clone().unwrap_or_default(),
-            // The task ended with the runtime: what is known so far has to do.
-            Ok(_) => inner.details(begun, false),
+            Ok(Some(details)) => details,
+            // The client is shut down, or its runtime ended: what is known so far has to do.
+            Ok(None) => inner.details(begun, false),
             Err(_) => inner.details(begun, true),
         }
+    }
+
+    /// What [`initialize`](Self::initialize) tells, once the first load has ended; `None` before.
+    #[must_use]
+    pub fn details(&self) -> Option<InitializeDetails> {
+        self.inner.initialized.borrow().clone()
     }
 
     /// Waits until there are specs that are good enough; `false` if the time is up or everything ends

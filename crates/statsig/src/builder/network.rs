@@ -115,8 +115,13 @@ impl NetworkChoices {
         &self,
         sdk: &mut ClientSdkInfo,
         clock: &Arc<dyn Clock>,
+        local_mode: bool,
     ) -> Result<Option<Network>, statsig_net::Error> {
-        let Some(key) = &self.key else { return Ok(None) };
+        // In local mode any key will do.
+        let Some(key) = self.key.as_ref().filter(|_| !local_mode) else { return Ok(None) };
+        if !key.is_server_secret() {
+            tracing::warn!("the SDK key does not begin with `secret-`: Statsig's servers take server secret keys only");
+        }
         let mut identity = ClientIdentity::new(key.clone())?.with_sdk(&sdk.sdk_type, &sdk.sdk_version)?;
         if let Some(service) = &self.service_name {
             identity = identity.with_service_name(service)?;

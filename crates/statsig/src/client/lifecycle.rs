@@ -8,6 +8,8 @@ use statsig_logger::{EventStats, FlushReport};
 use statsig_net::{InitializeDetails, ReadyPolicy, SyncHealth, SyncReport, id_lists::IdListHealth};
 
 use super::Statsig;
+#[cfg(feature = "net")]
+use crate::networking::Networking;
 
 /// What a shutdown came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -117,11 +119,10 @@ impl Statsig {
     #[must_use]
     pub fn health(&self) -> Health {
         #[cfg(feature = "net")]
-        let (specs, id_lists) =
-            match self.inner.background.networking.as_ref().map(crate::networking::Networking::health) {
-                Some((specs, id_lists)) => (Some(specs), id_lists),
-                None => (None, None),
-            };
+        let (specs, id_lists) = match self.inner.background.networking.as_ref().map(Networking::health) {
+            Some((specs, id_lists)) => (Some(specs), id_lists),
+            None => (None, None),
+        };
         Health {
             #[cfg(feature = "net")]
             specs,
@@ -147,6 +148,9 @@ impl Statsig {
     /// # Cancel safety
     /// Loading goes on.
     pub async fn initialize(&self) -> InitializeDetails {
+        if self.inner.background.networking.is_none() {
+            return self.without_sources();
+        }
         self.in_background(|client| async move { client.load().await }).await.unwrap_or_default()
     }
 
@@ -155,13 +159,36 @@ impl Statsig {
     /// Do not call it on a thread that drives the runtime which the client uses.
     #[must_use]
     pub fn initialize_blocking(&self) -> InitializeDetails {
+        if self.inner.background.networking.is_none() {
+            return self.without_sources();
+        }
         self.blocking(None, |client| async move { client.load().await }).unwrap_or_default()
     }
 
     async fn load(&self) -> InitializeDetails {
         match &self.inner.background.networking {
             Some(networking) => networking.initialize(&self.inner.specs).await,
-            None => InitializeDetails::default(),
+            None => self.without_sources(),
+        }
+    }
+
+    fn without_sources(&self) -> InitializeDetails {
+        InitializeDetails::without_sources(&self.snapshot(), self.inner.clock.now_ms())
+    }
+
+    /// Whether the first load has ended, well or not; always, for a client that has nothing but a
+    /// bootstrap document. Stays so after a shutdown.
+    #[must_use]
+    pub fn is_initialized(&self) -> bool {
+        self.inner.background.networking.as_ref().is_none_or(Networking::is_initialized)
+    }
+
+    /// What [`initialize`](Self::initialize) told; `None` while the first load has not ended.
+    #[must_use]
+    pub fn get_initialize_details(&self) -> Option<InitializeDetails> {
+        match &self.inner.background.networking {
+            Some(networking) => networking.details(),
+            None => Some(self.without_sources()),
         }
     }
 

@@ -4,6 +4,7 @@
 mod details;
 mod getters;
 mod handle;
+mod lifecycle;
 mod options;
 mod overrides;
 mod parameter_stores;
