@@ -18,7 +18,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::options::{DrainOptions, EventStream};
 use crate::error::OptionsError;
-use crate::link::{Link, Purpose, jittered};
+use crate::link::{Link, jittered};
+use crate::metrics::Metrics;
+use crate::op::Op;
 use crate::options::RedisOptions;
 use crate::script::Script;
 use crate::stats::Counters;
@@ -44,7 +46,7 @@ pub struct DrainStats {
     pub claimed: u64,
     /// Attempts that have to be made again.
     pub retries: u64,
-    /// Commands to Redis that failed.
+    /// Commands to Redis that failed, and panics of the destination.
     pub errors: u64,
 }
 
@@ -75,6 +77,7 @@ pub struct EventDrainer(Arc<Inner>);
 struct Inner {
     /// For commands that answer at once.
     link: Link,
+    metrics: Metrics,
     redis: RedisOptions,
     stream: EventStream,
     options: DrainOptions,
@@ -114,9 +117,10 @@ impl EventDrainer {
         sink: Arc<dyn EventSink>,
     ) -> Result<Self, OptionsError> {
         redis.check()?;
-        let link = Link::new(&redis, Arc::new(Counters::default()))?;
+        let metrics = Metrics::new(redis.observer.as_ref(), "drainer");
+        let link = Link::new(&redis, Arc::new(Counters::default()), metrics.clone())?;
         let settle = Script::new(include_str!("../scripts/event_settle.lua"));
-        let inner = Inner { link, redis, stream, options, sink, settle, stats: Stats::default() };
+        let inner = Inner { link, metrics, redis, stream, options, sink, settle, stats: Stats::default() };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -154,7 +158,7 @@ impl EventDrainer {
         for shard in 0..self.0.stream.shards {
             let mut command = cmd("XLEN");
             command.arg(self.0.name(shard));
-            sum += self.0.link.query::<u64>(Purpose::Read, "count batches of events", &command).await?;
+            sum += self.0.link.query::<u64>(Op::Count, &command).await?;
         }
         Ok(sum)
     }
@@ -193,7 +197,7 @@ impl EventDrainer {
                 Err(error) => {
                     let Some(shard) = ids.iter().position(|id| *id == error.id()) else { continue };
                     tracing::error!(shard, "Redis: draining events panicked; it starts anew");
-                    self.0.stats.errors.fetch_add(1, Ordering::Relaxed);
+                    self.0.failed();
                     sleep(jittered(FIRST_PAUSE)).await;
                     if !*stopping.borrow() {
                         ids[shard] = start(shard as u16, &mut tasks).id();
@@ -217,12 +221,18 @@ impl Inner {
         self.stream.name(&self.redis.namespace, shard)
     }
 
+    /// Counts a failure that is not the destination's.
+    fn failed(&self) {
+        self.stats.errors.fetch_add(1, Ordering::Relaxed);
+        self.metrics.increment("redis.drain.errors_count", 1, &[]);
+    }
+
     /// Drains one shard.
     async fn shard(&self, shard: u16, until: Until, mut stopping: watch::Receiver<bool>) -> Result<(), DataStoreError> {
         let name = self.name(shard);
         // Waiting for entries takes a connection of its own, since it holds up what comes after it.
         let wait = self.redis.read_timeout / 2;
-        let link = Link::new(&self.redis.clone().attempts(1), Arc::new(Counters::default()))
+        let link = Link::new(&self.redis.clone().attempts(1), Arc::new(Counters::default()), self.metrics.clone())
             .map_err(|error| DataStoreError::new(DataStoreErrorKind::Invalid, error.to_string()))?;
         let mut pause = FIRST_PAUSE;
         let mut claim_at = Instant::now();
@@ -231,7 +241,7 @@ impl Inner {
                 Ok(entries) => entries,
                 Err(error) if until == Until::Empty => return Err(error),
                 Err(error) => {
-                    self.stats.errors.fetch_add(1, Ordering::Relaxed);
+                    self.failed();
                     tracing::warn!(%error, "events cannot be taken out of the stream; trying again");
                     pause_or_stop(jittered(pause), &mut stopping).await;
                     pause = (2 * pause).min(self.options.longest_pause);

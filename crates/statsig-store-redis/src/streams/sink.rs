@@ -12,6 +12,8 @@ use super::options::EventStream;
 use super::wire::{encoding_word, id_text};
 use crate::error::OptionsError;
 use crate::link::Link;
+use crate::metrics::{Metrics, word};
+use crate::op::Op;
 use crate::options::RedisOptions;
 use crate::script::Script;
 use crate::stats::Counters;
@@ -41,6 +43,7 @@ pub struct RedisEventSink(Arc<Inner>);
 
 struct Inner {
     link: Link,
+    metrics: Metrics,
     stream: EventStream,
     namespace: String,
     add: Script,
@@ -58,10 +61,12 @@ impl RedisEventSink {
     /// If the options cannot work.
     pub fn open(options: RedisOptions, stream: EventStream) -> Result<Self, OptionsError> {
         options.check()?;
+        let metrics = Metrics::new(options.observer.as_ref(), "sink");
         // When to try again is up to the pipeline.
-        let link = Link::new(&options.clone().attempts(1), Arc::new(Counters::default()))?;
+        let link = Link::new(&options.clone().attempts(1), Arc::new(Counters::default()), metrics.clone())?;
         Ok(Self(Arc::new(Inner {
             link,
+            metrics,
             stream,
             namespace: options.namespace,
             add: Script::new(include_str!("../scripts/event_add.lua")),
@@ -87,6 +92,21 @@ impl RedisEventSink {
 impl fmt::Debug for RedisEventSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisEventSink").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Counts batches that fell off the other end.
+    fn trimmed(&self, dropped: u64) {
+        if dropped == 0 {
+            return;
+        }
+        self.metrics.increment("redis.stream.trimmed_count", dropped, &[]);
+        if self.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
+            tracing::warn!(dropped, "Redis: the stream of events is full; the oldest batches are lost");
+            self.metrics
+                .error("statsig::redis_stream_full", "the stream of events is full; the oldest batches are lost");
+        }
     }
 }
 
@@ -129,23 +149,24 @@ impl EventSink for RedisEventSink {
             b"body",
             &batch.body,
         ];
-        match inner.add.call::<(u8, u64)>(&inner.link, "add a batch of events", &[&name, &mark], &arguments).await {
+        let answer = inner.add.call::<(u8, u64)>(&inner.link, Op::Add, &[&name, &mark], &arguments).await;
+        let (outcome, delivery) = match answer {
             Ok((0, _)) => {
                 inner.known.fetch_add(1, Ordering::Relaxed);
-                Delivery::Delivered
+                ("known", Delivery::Delivered)
             }
             Ok((_, dropped)) => {
                 inner.added.fetch_add(1, Ordering::Relaxed);
-                if dropped > 0 && inner.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
-                    tracing::warn!(dropped, "Redis: the stream of events is full; the oldest batches are lost");
-                }
-                Delivery::Delivered
+                inner.trimmed(dropped);
+                ("added", Delivery::Delivered)
             }
-            Err(error) if error.kind() == DataStoreErrorKind::TooLarge => Delivery::TooLarge,
+            Err(error) if error.kind() == DataStoreErrorKind::TooLarge => ("too_large", Delivery::TooLarge),
             // Also what looks final, such as a wrong password: somebody may mend it, and the pipeline
             // bounds how long it tries.
-            Err(error) => Delivery::retry(error),
-        }
+            Err(error) => (word(error.kind()), Delivery::retry(error)),
+        };
+        inner.metrics.increment("redis.stream.batches_count", 1, &[("outcome", outcome)]);
+        delivery
     }
 
     async fn close(&self, _within: Duration) -> Result<(), SinkError> {

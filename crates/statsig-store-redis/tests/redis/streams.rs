@@ -12,6 +12,7 @@ use statsig_store_redis::streams::{DrainOptions, EventDrainer, EventStream, Redi
 use statsig_testkit::redis_server::RedisServer;
 use tokio::sync::Notify;
 
+use crate::metrics::{Ear, undocumented};
 use crate::{options, soon};
 
 /// Keeps what it gets; may refuse, hang, or let through only so many.
@@ -327,4 +328,33 @@ async fn several_drainers_share_the_batches() {
     }
     assert_eq!((destination.taken().len(), destination.most_often()), (300, 1), "while nobody dies, exactly once");
     assert_eq!(drainers.iter().map(|drainer| drainer.stats().delivered).sum::<u64>(), 300);
+}
+
+#[tokio::test]
+async fn sinks_and_drainers_are_measured() {
+    let server = RedisServer::start().unwrap();
+    let ear = Arc::new(Ear::default());
+    let observed = || options(&server).observer(ear.clone());
+    let sink = RedisEventSink::open(observed(), stream().max_batches(50)).unwrap();
+    for serial in 0..400 {
+        assert!(sink.deliver(&batch(serial)).await.is_delivered());
+    }
+    assert!(sink.deliver(&batch(399)).await.is_delivered());
+    let trimmed = ear.counter("redis.stream.trimmed_count");
+    assert!(trimmed > 0 && trimmed == sink.stats().dropped);
+    let batches = |outcome| ear.counter(&format!("redis.stream.batches_count outcome={outcome}"));
+    assert_eq!((batches("added"), batches("known")), (400, 1));
+    server.command(&["XADD", &name(&server, "}"), "*", "id", "nonsense"]).unwrap();
+    let drainer = EventDrainer::open(observed(), stream(), quick(), Destination::with(Fault::Busy(2))).unwrap();
+    soon("the stream to drain", drainer.drain()).await.unwrap();
+    let delivered = ear.counter("redis.drain.batches_count outcome=delivered");
+    assert_eq!((delivered, delivered + trimmed), (drainer.stats().delivered, 400));
+    assert_eq!(ear.counter("redis.drain.events_count outcome=delivered"), delivered);
+    assert_eq!(ear.counter("redis.drain.batches_count outcome=dead"), 1);
+    assert_eq!(ear.counter("redis.drain.retries_count"), 2);
+    assert_eq!(ear.measured("redis.drain.delivery.latency outcome=retry"), 2);
+    assert_eq!(ear.measured("redis.drain.delivery.latency outcome=delivered"), delivered);
+    assert!(ear.measured("redis.command.latency role=drainer op=settle outcome=ok") > delivered);
+    assert_eq!(ear.errors(), ["statsig::redis_stream_full", "statsig::redis_events_set_aside"]);
+    assert_eq!(undocumented(&ear), [""; 0]);
 }

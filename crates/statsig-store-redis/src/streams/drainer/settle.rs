@@ -6,7 +6,7 @@ use redis::cmd;
 use statsig_core::{DataStoreError, EventBatch};
 
 use super::Inner;
-use crate::link::Purpose;
+use crate::op::Op;
 use crate::streams::wire::{Entry, id_text};
 
 /// What became of a batch.
@@ -24,7 +24,7 @@ impl Inner {
     pub(super) async fn is_done(&self, name: &str, batch: &EventBatch) -> Result<bool, DataStoreError> {
         let mut command = cmd("GET");
         command.arg(mark(name, batch));
-        let mark: Option<String> = self.link.query(Purpose::Read, "look up a batch of events", &command).await?;
+        let mark: Option<String> = self.link.query(Op::LookUp, &command).await?;
         Ok(mark.as_deref() == Some("done"))
     }
 
@@ -48,23 +48,26 @@ impl Inner {
             reason.as_bytes(),
         ];
         let keys = [name, &mark, &dead];
-        self.settle.call::<u64>(&self.link, "settle a batch of events", &keys, &arguments).await.map(drop)
+        self.settle.call::<u64>(&self.link, Op::Settle, &keys, &arguments).await.map(drop)
     }
 
     pub(super) fn count(&self, entry: &Entry, fate: &Fate) {
         let events = entry.batch.as_ref().map_or(0, |batch| u64::from(batch.event_count));
-        let (batches, sum) = match fate {
-            Fate::Delivered => (&self.stats.delivered, Some(&self.stats.delivered_events)),
-            Fate::Known => (&self.stats.known, None),
+        let (outcome, batches, sum) = match fate {
+            Fate::Delivered => ("delivered", &self.stats.delivered, Some(&self.stats.delivered_events)),
+            Fate::Known => ("known", &self.stats.known, None),
             Fate::Dead(reason) => {
                 tracing::warn!(events, %reason, "a batch of events is refused for good and set aside");
-                (&self.stats.dead, Some(&self.stats.dead_events))
+                self.metrics.error("statsig::redis_events_set_aside", &format!("{events} events: {reason}"));
+                ("dead", &self.stats.dead, Some(&self.stats.dead_events))
             }
         };
         batches.fetch_add(1, Ordering::Relaxed);
         if let Some(sum) = sum {
             sum.fetch_add(events, Ordering::Relaxed);
         }
+        self.metrics.increment("redis.drain.batches_count", 1, &[("outcome", outcome)]);
+        self.metrics.increment("redis.drain.events_count", events, &[("outcome", outcome)]);
     }
 
     /// Leaves the group, unless there is something that others have to claim.
@@ -72,13 +75,13 @@ impl Inner {
         let (group, consumer) = (&self.options.group, &self.options.consumer);
         let mut pending = cmd("XPENDING");
         pending.arg(name).arg(group).arg("-").arg("+").arg(1).arg(consumer);
-        if let Ok(redis::Value::Array(held)) = self.link.attempt(Purpose::Read, &pending).await
+        if let Ok(redis::Value::Array(held)) = self.link.attempt(Op::Group, &pending).await
             && held.is_empty()
         {
             let mut leave = cmd("XGROUP");
             leave.arg("DELCONSUMER").arg(name).arg(group).arg(consumer);
             // One that stays in the list costs a few bytes.
-            let _ = self.link.attempt::<redis::Value>(Purpose::Write, &leave).await;
+            let _ = self.link.attempt::<redis::Value>(Op::Group, &leave).await;
         }
     }
 }
