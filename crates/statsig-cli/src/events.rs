@@ -72,6 +72,14 @@ struct Forward {
     /// Number of streams that share the events, as those who fill them have it
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     shards: u16,
+    /// Seconds without a sign of life after which the batches of another process are taken over
+    ///
+    /// At least twice --deliver-timeout.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    claim_after: u64,
+    /// Seconds for one attempt to deliver
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    deliver_timeout: u64,
     /// End once the stream is empty
     #[arg(long)]
     until_empty: bool,
@@ -119,7 +127,10 @@ impl Forward {
         let network = self.servers.network(&key, self.log_event_url.as_deref())?;
         let sink = Arc::new(network.event_sink(EventSinkOptions::default()));
         let stream = EventStream::new(key.expose()).shards(self.shards);
-        let drainer = EventDrainer::open(redis, stream, DrainOptions::new(), sink).map_err(wrong_options)?;
+        let options = DrainOptions::new()
+            .claim_after(Duration::from_secs(self.claim_after))
+            .deliver_timeout(Duration::from_secs(self.deliver_timeout));
+        let drainer = EventDrainer::open(redis, stream, options, sink).map_err(wrong_options)?;
         run(self.forward(&drainer))
     }
 
