@@ -34,6 +34,7 @@ Fields of a JSON line:
   delivered, delivered_events   batches that the server took, and the events in them
   known               batches that had been delivered before, and were not sent again
   dead, dead_events   batches that the server refuses for good, set aside in the stream
+  split               batches that were too large, and were replaced by their halves
   claimed             batches taken over from another process that went away
   retries, errors     attempts to deliver that have to be repeated; commands to Redis that failed
   backlog             batches in the stream, or null if Redis does not tell";
@@ -105,6 +106,7 @@ struct Row {
     known: u64,
     dead: u64,
     dead_events: u64,
+    split: u64,
     claimed: u64,
     retries: u64,
     errors: u64,
@@ -199,6 +201,7 @@ impl Forward {
             known: stats.known,
             dead: stats.dead,
             dead_events: stats.dead_events,
+            split: stats.split,
             claimed: stats.claimed,
             retries: stats.retries,
             errors: stats.errors,
@@ -210,8 +213,8 @@ impl Forward {
 }
 
 /// What makes a new line of counts worth it.
-fn progress(stats: &DrainStats) -> (u64, u64, u64) {
-    (stats.delivered, stats.dead, stats.known)
+fn progress(stats: &DrainStats) -> (u64, u64, u64, u64) {
+    (stats.delivered, stats.dead, stats.split, stats.known)
 }
 
 fn batches(number: u64) -> String {
@@ -220,7 +223,9 @@ fn batches(number: u64) -> String {
 
 fn summary(stats: &DrainStats, backlog: Option<u64>) -> String {
     let mut text = format!("delivered {} ({})", batches(stats.delivered), count(stats.delivered_events, "event"));
-    for (number, what) in [(stats.dead, "refused for good"), (stats.known, "delivered before")] {
+    for (number, what) in
+        [(stats.dead, "refused for good"), (stats.split, "cut in two"), (stats.known, "delivered before")]
+    {
         if number > 0 {
             text.push_str(&format!(", {} {what}", batches(number)));
         }

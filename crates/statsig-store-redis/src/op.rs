@@ -34,6 +34,9 @@ pub(crate) enum Op {
     /// Taking a batch out for good.
     #[cfg(feature = "streams")]
     Settle,
+    /// Putting the halves of a batch in its place.
+    #[cfg(feature = "streams")]
+    Split,
     /// Counting what is in a stream.
     #[cfg(feature = "streams")]
     Count,
@@ -76,6 +79,8 @@ impl Op {
             #[cfg(feature = "streams")]
             Self::Settle => "settle",
             #[cfg(feature = "streams")]
+            Self::Split => "split",
+            #[cfg(feature = "streams")]
             Self::Count => "count",
             #[cfg(feature = "streams")]
             Self::Group => "group",
@@ -103,6 +108,8 @@ impl Op {
             Self::LookUp => "look up a batch of events",
             #[cfg(feature = "streams")]
             Self::Settle => "settle a batch of events",
+            #[cfg(feature = "streams")]
+            Self::Split => "cut a batch of events in two",
             #[cfg(feature = "streams")]
             Self::Count => "count batches of events",
             #[cfg(feature = "streams")]

@@ -87,6 +87,23 @@ fn refused_batches_are_counted_and_make_a_script_look() {
     );
 }
 
+#[test]
+fn batches_that_are_too_large_for_the_server_are_cut_in_two() {
+    let (redis, statsig) = (RedisServer::start().unwrap(), FakeStatsig::start().unwrap());
+    statsig.fail_once(Endpoint::Events, Fault::Status(413, "too much".into()));
+    fill(&redis, 1..2);
+    let (url, api) = (redis.url(), statsig.url());
+    let ran = Running::start(["events", "forward", "--redis", &url, "--api", &api, "--until-empty"], KEY).end();
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert!(
+        ran.stdout.ends_with("delivered 2 batches (2 events), 1 batch cut in two; 0 batches left\n"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(names(&statsig), ["a1", "b1"]);
+    assert_eq!(statsig.requests_to(Endpoint::Events).len(), 3);
+}
+
 /// Waits until the server has so many requests with events, answered or not.
 fn wait_for_deliveries(statsig: &FakeStatsig, count: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -27,8 +27,8 @@ use crate::stats::Counters;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// What an [`EventDrainer`] did. Every batch that was taken is delivered, known or dead, or still in
-/// the stream.
+/// What an [`EventDrainer`] did. Every batch that was taken is delivered, known, dead, or split into two
+/// that are taken later, or it is still in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct DrainStats {
@@ -42,6 +42,8 @@ pub struct DrainStats {
     pub dead: u64,
     /// Events in them, as far as they can be read.
     pub dead_events: u64,
+    /// Batches that were too large, and were replaced by their halves.
+    pub split: u64,
     /// Batches taken over from another drainer.
     pub claimed: u64,
     /// Attempts that have to be made again.
@@ -83,6 +85,7 @@ struct Inner {
     options: DrainOptions,
     sink: Arc<dyn EventSink>,
     settle: Script,
+    split: Script,
     stats: Stats,
 }
 
@@ -93,6 +96,7 @@ struct Stats {
     known: AtomicU64,
     dead: AtomicU64,
     dead_events: AtomicU64,
+    split: AtomicU64,
     claimed: AtomicU64,
     retries: AtomicU64,
     errors: AtomicU64,
@@ -120,7 +124,9 @@ impl EventDrainer {
         let metrics = Metrics::new(redis.observer.as_ref(), "drainer");
         let link = Link::new(&redis, Arc::new(Counters::default()), metrics.clone())?;
         let settle = Script::new(include_str!("../scripts/event_settle.lua"));
-        let inner = Inner { link, metrics, redis, stream, options, sink, settle, stats: Stats::default() };
+        let split = Script::new(include_str!("../scripts/event_split.lua"));
+        let stats = Stats::default();
+        let inner = Inner { link, metrics, redis, stream, options, sink, settle, split, stats };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -174,6 +180,7 @@ impl EventDrainer {
             known: get(&stats.known),
             dead: get(&stats.dead),
             dead_events: get(&stats.dead_events),
+            split: get(&stats.split),
             claimed: get(&stats.claimed),
             retries: get(&stats.retries),
             errors: get(&stats.errors),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use statsig_core::{DataStoreErrorKind, Delivery, EventBatch, EventSink, SinkError};
 
 use super::options::EventStream;
-use super::wire::{encoding_word, id_text};
+use super::wire::{encoding_word, fields, id_text, numbers};
 use crate::error::OptionsError;
 use crate::link::Link;
 use crate::metrics::{Metrics, word};
@@ -121,34 +121,11 @@ impl EventSink for RedisEventSink {
             return Delivery::TooLarge;
         }
         let name = inner.stream.name(&inner.namespace, inner.stream.shard(&batch.id));
-        let id = id_text(&batch.id);
-        let mark = format!("{name}:{id}");
-        let numbers = [
-            inner.stream.max_batches.to_string(),
-            inner.stream.remember.as_secs().to_string(),
-            batch.created_ms.to_string(),
-            batch.event_count.to_string(),
-            batch.raw_len.to_string(),
-        ];
-        let [most, remember, created, count, raw_len] = numbers.each_ref().map(|number| number.as_bytes());
-        let arguments: [&[u8]; 16] = [
-            most,
-            remember,
-            b"id",
-            id.as_bytes(),
-            b"t",
-            created,
-            b"n",
-            count,
-            b"enc",
-            encoding.as_bytes(),
-            b"raw",
-            raw_len,
-            b"flush",
-            batch.flush_type.as_str().as_bytes(),
-            b"body",
-            &batch.body,
-        ];
+        let mark = format!("{name}:{}", id_text(&batch.id));
+        let numbers = numbers(batch);
+        let (most, remember) = (inner.stream.max_batches.to_string(), inner.stream.remember.as_secs().to_string());
+        let bounds: [&[u8]; 2] = [most.as_bytes(), remember.as_bytes()];
+        let arguments = [&bounds[..], &fields(batch, encoding, &numbers)].concat();
         let answer = inner.add.call::<(u8, u64)>(&inner.link, Op::Add, &[&name, &mark], &arguments).await;
         let (outcome, delivery) = match answer {
             Ok((0, _)) => {

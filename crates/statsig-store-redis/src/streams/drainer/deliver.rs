@@ -10,9 +10,11 @@ use tokio::time::{Instant, timeout};
 
 use super::settle::Fate;
 use super::{FIRST_PAUSE, Inner, pause_or_stop};
+use crate::codec::off_thread;
 use crate::link::jittered;
 use crate::metrics::millis;
 use crate::op::Op;
+use crate::streams::halves::halves;
 use crate::streams::wire::{Entry, id_text};
 
 impl Inner {
@@ -50,6 +52,9 @@ impl Inner {
         if self.is_done(name, batch).await.unwrap_or(false) {
             return Some(Fate::Known);
         }
+        if batch.event_count > 1 && batch.raw_len > self.options.max_batch_bytes {
+            return Some(too_large(batch.clone()).await);
+        }
         let mut pause = FIRST_PAUSE;
         let mut batch = batch.clone();
         loop {
@@ -59,7 +64,7 @@ impl Inner {
             let (after, reason) = match outcome {
                 Some(Delivery::Delivered) => return Some(Fate::Delivered),
                 Some(Delivery::Reject { reason }) => return Some(Fate::Dead(reason.to_string())),
-                Some(Delivery::TooLarge) => return Some(Fate::Dead("it is too large".to_owned())),
+                Some(Delivery::TooLarge) => return Some(too_large(batch).await),
                 Some(Delivery::Retry { after, reason }) => (after, reason.to_string()),
                 None => (None, "no answer in time".to_owned()),
             };
@@ -104,5 +109,15 @@ impl Inner {
                 return false;
             }
         }
+    }
+}
+
+/// What becomes of a batch that cannot pass in one piece.
+async fn too_large(batch: EventBatch) -> Fate {
+    let single = batch.event_count < 2;
+    match off_thread(batch.raw_len, move || halves(&batch)).await {
+        Ok(Some(halves)) => Fate::Split(Box::new(halves)),
+        _ if single => Fate::Dead("it is too large".to_owned()),
+        _ => Fate::Dead("it is too large, and cannot be cut in two".to_owned()),
     }
 }

@@ -7,7 +7,7 @@ use statsig_core::{DataStoreError, EventBatch};
 
 use super::Inner;
 use crate::op::Op;
-use crate::streams::wire::{Entry, id_text};
+use crate::streams::wire::{Entry, encoding_word, fields, id_text, numbers};
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) enum Fate {
     Known,
     /// Nobody will ever take it; why.
     Dead(String),
+    /// It is too large; its halves come in its place.
+    Split(Box<[EventBatch; 2]>),
 }
 
 impl Inner {
@@ -30,15 +32,17 @@ impl Inner {
 
     /// Takes an entry out of the stream.
     pub(super) async fn settle(&self, name: &str, entry: &Entry, fate: &Fate) -> Result<(), DataStoreError> {
+        // One that cannot be read has no mark of its own.
+        let mark = entry.batch.as_ref().map_or_else(|| format!("{name}:unreadable"), |batch| mark(name, batch));
+        let remember = self.stream.remember.as_secs().to_string();
         let (what, reason) = match fate {
+            Fate::Split(halves) => return self.replace(name, &mark, &entry.at, &remember, halves).await,
             Fate::Delivered => ("delivered", ""),
             Fate::Known => ("known", ""),
             Fate::Dead(reason) => ("dead", reason.as_str()),
         };
-        // One that cannot be read has no mark of its own.
-        let mark = entry.batch.as_ref().map_or_else(|| format!("{name}:unreadable"), |batch| mark(name, batch));
         let dead = format!("{name}:dead");
-        let (remember, most) = (self.stream.remember.as_secs().to_string(), self.stream.max_dead.to_string());
+        let most = self.stream.max_dead.to_string();
         let arguments: [&[u8]; 6] = [
             self.options.group.as_bytes(),
             entry.at.as_bytes(),
@@ -51,11 +55,33 @@ impl Inner {
         self.settle.call::<u64>(&self.link, Op::Settle, &keys, &arguments).await.map(drop)
     }
 
+    /// Puts halves in the place of a batch, in one call: whoever dies meanwhile, nothing is lost.
+    async fn replace(
+        &self,
+        name: &str,
+        mark: &str,
+        at: &str,
+        remember: &str,
+        halves: &[EventBatch; 2],
+    ) -> Result<(), DataStoreError> {
+        let numbers = halves.each_ref().map(numbers);
+        let mut values = Vec::new();
+        for (half, numbers) in halves.iter().zip(&numbers) {
+            // A half has the encoding of the whole, which could be read.
+            values.extend(fields(half, encoding_word(half.encoding).unwrap_or_default(), numbers));
+        }
+        let each = (values.len() / 2).to_string();
+        let about: [&[u8]; 4] = [self.options.group.as_bytes(), at.as_bytes(), remember.as_bytes(), each.as_bytes()];
+        let arguments = [&about[..], &values].concat();
+        self.split.call::<u64>(&self.link, Op::Split, &[name, mark], &arguments).await.map(drop)
+    }
+
     pub(super) fn count(&self, entry: &Entry, fate: &Fate) {
         let events = entry.batch.as_ref().map_or(0, |batch| u64::from(batch.event_count));
         let (outcome, batches, sum) = match fate {
             Fate::Delivered => ("delivered", &self.stats.delivered, Some(&self.stats.delivered_events)),
             Fate::Known => ("known", &self.stats.known, None),
+            Fate::Split(_) => ("split", &self.stats.split, None),
             Fate::Dead(reason) => {
                 tracing::warn!(events, %reason, "a batch of events is refused for good and set aside");
                 self.metrics.error("statsig::redis_events_set_aside", &format!("{events} events: {reason}"));
