@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub(crate) const CLIENTS: usize = 50;
 pub(crate) const SDK_KEY: &str = "secret-of-the-fleet";
 /// Fails a test that waits in vain.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Gates beside the one that is looked at, so that the project has some size.
 const GATES: usize = 120;
 
