@@ -4,6 +4,7 @@
 
 mod degraded;
 mod fleet;
+mod upkeep;
 
 use std::time::Instant;
 
