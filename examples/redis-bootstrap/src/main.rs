@@ -50,7 +50,10 @@ async fn serve(redis: &str) -> Result<(), Box<dyn Error>> {
         .api(OUT_OF_REACH)
         .data_store(Arc::new(store))
         .disable_all_logging(true)
-        .rules_updated_callback(move |specs| drop(updates.send(specs.time)))
+        .rules_updated_callback(move |specs| {
+            // Only fails once nobody listens any more.
+            let _ = updates.send(specs.time);
+        })
         .build()?;
     let details = client.initialize().await;
     if !details.is_config_spec_ready {
