@@ -34,6 +34,7 @@ Fields of a JSON line:
   delivered, delivered_events   batches that the server took, and the events in them
   known               batches that had been delivered before, and were not sent again
   dead, dead_events   batches that the server refuses for good, set aside in the stream
+  split               batches that were too large, and were replaced by their halves
   claimed             batches taken over from another process that went away
   retries, errors     attempts to deliver that have to be repeated; commands to Redis that failed
   backlog             batches in the stream, or null if Redis does not tell";
@@ -72,6 +73,14 @@ struct Forward {
     /// Number of streams that share the events, as those who fill them have it
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     shards: u16,
+    /// Seconds without a sign of life after which the batches of another process are taken over
+    ///
+    /// At least twice --deliver-timeout.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    claim_after: u64,
+    /// Seconds for one attempt to deliver
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    deliver_timeout: u64,
     /// End once the stream is empty
     #[arg(long)]
     until_empty: bool,
@@ -97,6 +106,7 @@ struct Row {
     known: u64,
     dead: u64,
     dead_events: u64,
+    split: u64,
     claimed: u64,
     retries: u64,
     errors: u64,
@@ -119,7 +129,10 @@ impl Forward {
         let network = self.servers.network(&key, self.log_event_url.as_deref())?;
         let sink = Arc::new(network.event_sink(EventSinkOptions::default()));
         let stream = EventStream::new(key.expose()).shards(self.shards);
-        let drainer = EventDrainer::open(redis, stream, DrainOptions::new(), sink).map_err(wrong_options)?;
+        let options = DrainOptions::new()
+            .claim_after(Duration::from_secs(self.claim_after))
+            .deliver_timeout(Duration::from_secs(self.deliver_timeout));
+        let drainer = EventDrainer::open(redis, stream, options, sink).map_err(wrong_options)?;
         run(self.forward(&drainer))
     }
 
@@ -188,6 +201,7 @@ impl Forward {
             known: stats.known,
             dead: stats.dead,
             dead_events: stats.dead_events,
+            split: stats.split,
             claimed: stats.claimed,
             retries: stats.retries,
             errors: stats.errors,
@@ -199,8 +213,8 @@ impl Forward {
 }
 
 /// What makes a new line of counts worth it.
-fn progress(stats: &DrainStats) -> (u64, u64, u64) {
-    (stats.delivered, stats.dead, stats.known)
+fn progress(stats: &DrainStats) -> (u64, u64, u64, u64) {
+    (stats.delivered, stats.dead, stats.split, stats.known)
 }
 
 fn batches(number: u64) -> String {
@@ -209,7 +223,9 @@ fn batches(number: u64) -> String {
 
 fn summary(stats: &DrainStats, backlog: Option<u64>) -> String {
     let mut text = format!("delivered {} ({})", batches(stats.delivered), count(stats.delivered_events, "event"));
-    for (number, what) in [(stats.dead, "refused for good"), (stats.known, "delivered before")] {
+    for (number, what) in
+        [(stats.dead, "refused for good"), (stats.split, "cut in two"), (stats.known, "delivered before")]
+    {
         if number > 0 {
             text.push_str(&format!(", {} {what}", batches(number)));
         }

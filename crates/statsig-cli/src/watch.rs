@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
-use statsig_core::{Snapshot, SnapshotStore, SourceErrorKind, SpecSourceKind};
+use statsig_core::{Snapshot, SnapshotStore, SourceErrorKind, SpecSourceKind, StoreFormat};
 use statsig_net::sources::FileSpecSource;
 use statsig_net::{
     AttemptOutcome, InitializeDetails, SdkKey, SpecSources, SpecSync, SpecsUpdated, SyncHealth, SyncOptions,
@@ -26,7 +26,7 @@ use crate::failure::{EXIT_CODES, Ending, Failure};
 use crate::input::name_of;
 use crate::input::source::Source;
 use crate::input::source::remote::Remote;
-use crate::input::specs::max_bytes;
+use crate::input::specs::{max_bytes, text_of};
 use crate::output::Output;
 use crate::remote::secret::Secret;
 use crate::remote::waiting::Waiting;
@@ -237,7 +237,12 @@ impl Printer {
     }
 
     fn print(&mut self, updated: &SpecsUpdated) -> Result<(), Failure> {
-        let next = Inventory::of(&updated.update.document);
+        let document = &updated.update.document;
+        let next = match updated.update.format {
+            // It came into force, so it can be read.
+            StoreFormat::StatsigBr => Inventory::of(&text_of(document).unwrap_or_default()),
+            _ => Inventory::of(document),
+        };
         let changes = next.since(&self.inventory);
         let line = if self.json {
             show::json(updated, &changes)

@@ -66,6 +66,8 @@ pub use error_reporter::HttpErrorReporter;
 pub use event_sink::{EventSinkOptions, HttpEventSink};
 pub use identity::ClientIdentity;
 pub use network::{Network, NetworkOptions};
+#[cfg(feature = "proto")]
+pub use proto::{BinarySpecsError, binary_specs_to_json};
 pub use proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};
 pub use secret::SdkKey;
 pub use sync::{

@@ -5,6 +5,8 @@ use std::fmt;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 use statsig_core::{DataStoreError, DataStoreErrorKind};
 
+use crate::op::Op;
+
 /// Most characters of what Redis says that go into a message.
 const DETAIL_CHARS: usize = 160;
 
@@ -91,8 +93,8 @@ impl Failure {
     }
 
     /// The error of an operation on the store.
-    pub(crate) fn into_error(self, during: &str) -> DataStoreError {
-        DataStoreError::new(self.kind(), format!("Redis: cannot {during}: {self}"))
+    pub(crate) fn into_error(self, op: Op) -> DataStoreError {
+        DataStoreError::new(self.kind(), format!("Redis: cannot {}: {self}", op.during()))
     }
 }
 

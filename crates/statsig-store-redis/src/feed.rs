@@ -24,6 +24,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::error::Failure;
 use crate::link::{Link, jittered};
+use crate::metrics::Metrics;
 use crate::stats::Counters;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -52,11 +53,14 @@ struct Pending {
 struct Subscription {
     link: Arc<Link>,
     counters: Arc<Counters>,
+    metrics: Metrics,
     channels: HashMap<String, Arc<str>>,
     keepalive: Duration,
     pending: Arc<Pending>,
     /// Whether the subscription stands.
     stands: bool,
+    /// Whether one stood before.
+    stood_before: bool,
 }
 
 impl RedisChangeFeed {
@@ -64,6 +68,7 @@ impl RedisChangeFeed {
     pub(crate) fn start(
         link: Arc<Link>,
         counters: Arc<Counters>,
+        metrics: Metrics,
         channels: HashMap<String, Arc<str>>,
         keepalive: Duration,
         closed: watch::Receiver<bool>,
@@ -78,10 +83,12 @@ impl RedisChangeFeed {
                 let subscription = Subscription {
                     link: Arc::clone(&link),
                     counters: Arc::clone(&counters),
+                    metrics: metrics.clone(),
                     channels: channels.clone(),
                     keepalive,
                     pending: Arc::clone(&shared),
                     stands: false,
+                    stood_before: false,
                 };
                 worker.spawn(subscription.run());
                 match worker.join_next().await {
@@ -144,6 +151,7 @@ impl Subscription {
             let failure = self.once().await;
             if self.fell() {
                 self.counters.interruptions.add(1);
+                self.metrics.increment("redis.feed.interruptions_count", 1, &[]);
                 self.pending.push(ChangeHint::Interrupted);
                 tracing::info!(reason = %failure, "Redis: changes are not noticed for now");
                 pause = if begun.elapsed() >= WORKED { FIRST_PAUSE } else { pause.min(LONGEST_AFTER_SUCCESS) };
@@ -194,6 +202,7 @@ impl Subscription {
         let text = std::str::from_utf8(message.get_payload_bytes()).unwrap_or_default();
         let lcut = text.split('|').next().and_then(|lcut| lcut.parse().ok()).filter(|&lcut| lcut > 0);
         self.counters.hints.add(1);
+        self.metrics.increment("redis.feed.notices_count", 1, &[]);
         self.pending.push(ChangeHint::Changed { key: Arc::clone(key), lcut });
     }
 
@@ -201,7 +210,10 @@ impl Subscription {
         self.stands = true;
         // Whoever hears of it reads next.
         self.link.answered();
-        self.counters.subscriptions.add(1);
+        self.metrics.gauge("redis.feed.subscriptions", self.counters.subscriptions.add(1), &[]);
+        if std::mem::replace(&mut self.stood_before, true) {
+            self.metrics.increment("redis.feed.resubscriptions_count", 1, &[]);
+        }
         self.pending.push(ChangeHint::Subscribed);
     }
 
@@ -209,7 +221,7 @@ impl Subscription {
     fn fell(&mut self) -> bool {
         let stood = std::mem::take(&mut self.stands);
         if stood {
-            self.counters.subscriptions.sub(1);
+            self.metrics.gauge("redis.feed.subscriptions", self.counters.subscriptions.sub(1), &[]);
         }
         stood
     }

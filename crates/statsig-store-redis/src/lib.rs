@@ -32,8 +32,8 @@
 //! # }
 //! ```
 //!
-//! Keys, layouts and the way of a write are in `docs/protocol/data-store.md`; how to run it, and what
-//! happens when something fails, in `docs/guide/redis-bootstrap.md`.
+//! Keys, layouts, the way of a write and all metrics are in `docs/protocol/data-store.md`; how to run it,
+//! and what happens when something fails, in `docs/guide/redis-bootstrap.md`.
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
@@ -46,7 +46,9 @@ mod codec;
 mod error;
 mod feed;
 mod link;
+mod metrics;
 mod names;
+mod op;
 mod options;
 mod script;
 mod stats;
@@ -58,3 +60,8 @@ pub use error::OptionsError;
 pub use options::{Layout, RedisOptions, TlsOptions};
 pub use stats::RedisStoreStats;
 pub use store::RedisDataStore;
+
+/// Compiles the examples of the guide.
+#[cfg(all(doctest, feature = "streams"))]
+#[doc = include_str!("../../../docs/guide/redis-bootstrap.md")]
+struct Guide;

@@ -22,6 +22,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::error::{Failure, OptionsError};
+use crate::metrics::Metrics;
+use crate::op::Op;
 use crate::options::RedisOptions;
 use crate::stats::Counters;
 use breaker::Breaker;
@@ -31,13 +33,6 @@ use connect::Connector;
 
 /// First wait between attempts; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-
-/// What a command is for: it decides how long it may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    Read,
-    Write,
-}
 
 /// The way to Redis.
 pub(crate) struct Link {
@@ -49,10 +44,11 @@ pub(crate) struct Link {
     write_timeout: Duration,
     attempts: u32,
     counters: Arc<Counters>,
+    metrics: Metrics,
 }
 
 impl Link {
-    pub(crate) fn new(options: &RedisOptions, counters: Arc<Counters>) -> Result<Self, OptionsError> {
+    pub(crate) fn new(options: &RedisOptions, counters: Arc<Counters>, metrics: Metrics) -> Result<Self, OptionsError> {
         Ok(Self {
             connector: Connector::new(options)?,
             current: Mutex::new(None),
@@ -62,6 +58,7 @@ impl Link {
             write_timeout: options.write_timeout,
             attempts: options.attempts,
             counters,
+            metrics,
         })
     }
 
@@ -70,27 +67,22 @@ impl Link {
         self.connector.is_cluster()
     }
 
-    /// Runs a command and reads its answer; `during` says what for in an error.
-    pub(crate) async fn query<T: FromRedisValue>(
-        &self,
-        purpose: Purpose,
-        during: &str,
-        command: &Cmd,
-    ) -> Result<T, DataStoreError> {
-        self.attempt(purpose, command).await.map_err(|failure| failure.into_error(during))
+    /// Runs a command and reads its answer.
+    pub(crate) async fn query<T: FromRedisValue>(&self, op: Op, command: &Cmd) -> Result<T, DataStoreError> {
+        self.attempt(op, command).await.map_err(|failure| failure.into_error(op))
     }
 
     /// As [`query`](Self::query), with the failure as it is.
-    pub(crate) async fn attempt<T: FromRedisValue>(&self, purpose: Purpose, command: &Cmd) -> Result<T, Failure> {
-        let limit = match purpose {
-            Purpose::Read => self.read_timeout,
-            Purpose::Write => self.write_timeout,
-        };
+    pub(crate) async fn attempt<T: FromRedisValue>(&self, op: Op, command: &Cmd) -> Result<T, Failure> {
+        let limit = if op.is_write() { self.write_timeout } else { self.read_timeout };
         let deadline = Instant::now() + 2 * limit;
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
-            let failure = match self.once(limit, deadline, command).await {
+            let begun = Instant::now();
+            let result = self.once(limit, deadline, command).await;
+            self.measure(op, begun, result.as_ref().err());
+            let failure = match result {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -108,6 +100,7 @@ impl Link {
                 return Err(failure);
             }
             tokio::time::sleep(wait).await;
+            self.metrics.retry(op);
             pause *= 2;
             attempt += 1;
         }
@@ -141,10 +134,25 @@ impl Link {
             Err(_) => Err(Failure::Timeout("connection")),
         };
         match &result {
-            Err(failure) if failure.is_outage() => turn.failed(failure.to_string()),
-            _ => turn.succeeded(),
+            Err(failure) if failure.is_outage() => {
+                if turn.failed(failure.to_string()) {
+                    self.metrics.breaker(true);
+                }
+            }
+            _ => {
+                if turn.succeeded() {
+                    self.metrics.breaker(false);
+                }
+            }
         }
         result
+    }
+
+    fn measure(&self, op: Op, begun: Instant, failure: Option<&Failure>) {
+        match failure {
+            Some(Failure::Paused(_) | Failure::Closed) => self.metrics.refused(op),
+            failure => self.metrics.command(op, begun.elapsed(), failure.map(Failure::kind)),
+        }
     }
 
     /// The shared connection, or a new one.
@@ -159,6 +167,9 @@ impl Link {
         }
         let conn = self.connector.connect().await?;
         let serial = self.counters.connections.add(1);
+        if serial > 1 {
+            self.metrics.reconnected();
+        }
         *current = Some((serial, conn.clone()));
         Ok((serial, conn))
     }
@@ -181,7 +192,9 @@ impl Link {
 
     /// That the server was seen to answer: nobody has to wait for a probe.
     pub(crate) fn answered(&self) {
-        self.breaker.reset();
+        if self.breaker.reset() {
+            self.metrics.breaker(false);
+        }
     }
 
     /// Why commands fail at once, if they do.
@@ -197,5 +210,13 @@ impl Link {
     pub(crate) async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         *self.current.lock().await = None;
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.breaker.is_open().is_some() {
+            self.metrics.breaker(false);
+        }
     }
 }

@@ -5,9 +5,11 @@ mod tls;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{ConnectionInfo, IntoConnectionInfo};
+use statsig_core::Observer;
 
 use crate::error::OptionsError;
 pub use tls::TlsOptions;
@@ -52,6 +54,7 @@ pub enum Layout {
 /// | [`namespace`](Self::namespace) | none: official keys |
 /// | [`max_value_bytes`](Self::max_value_bytes) | 64 MiB |
 /// | [`follow_updates`](Self::follow_updates) | yes |
+/// | [`observer`](Self::observer) | none |
 ///
 /// ```
 /// use std::time::Duration;
@@ -85,6 +88,7 @@ pub struct RedisOptions {
     pub(crate) write_timeout: Duration,
     pub(crate) attempts: u32,
     pub(crate) keepalive: Duration,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 /// Who we are to a server.
@@ -158,6 +162,7 @@ impl RedisOptions {
             write_timeout: Duration::from_secs(3),
             attempts: 3,
             keepalive: Duration::from_secs(15),
+            observer: None,
         }
     }
 
@@ -296,6 +301,15 @@ impl RedisOptions {
     #[must_use]
     pub fn keepalive(mut self, keepalive: Duration) -> Self {
         self.keepalive = keepalive;
+        self
+    }
+
+    /// Receives metrics of whatever is opened with these options: store, event sink or drainer. Most of
+    /// the time the observer that the client has, too. All names are in
+    /// `docs/protocol/data-store.md#metrics`.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
         self
     }
 }

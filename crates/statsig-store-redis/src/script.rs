@@ -3,7 +3,8 @@
 use redis::{Cmd, FromRedisValue, ToRedisArgs, cmd};
 use statsig_core::DataStoreError;
 
-use crate::link::{Link, Purpose};
+use crate::link::Link;
+use crate::op::Op;
 
 /// A script and its digest.
 #[derive(Debug)]
@@ -21,17 +22,17 @@ impl Script {
     pub(crate) async fn call<T: FromRedisValue>(
         &self,
         link: &Link,
-        during: &str,
+        op: Op,
         keys: &[&str],
         arguments: &[&[u8]],
     ) -> Result<T, DataStoreError> {
         let by_digest = command("EVALSHA", &self.digest, keys, arguments);
-        match link.attempt(Purpose::Write, &by_digest).await {
+        match link.attempt(op, &by_digest).await {
             Err(failure) if failure.code() == Some("NOSCRIPT") => {
                 drop(by_digest);
-                link.query(Purpose::Write, during, &command("EVAL", self.source, keys, arguments)).await
+                link.query(op, &command("EVAL", self.source, keys, arguments)).await
             }
-            answer => answer.map_err(|failure| failure.into_error(during)),
+            answer => answer.map_err(|failure| failure.into_error(op)),
         }
     }
 }

@@ -12,8 +12,9 @@ impl Counter {
         self.0.fetch_add(amount, Ordering::Relaxed).wrapping_add(amount)
     }
 
-    pub(crate) fn sub(&self, amount: u64) {
-        self.0.fetch_sub(amount, Ordering::Relaxed);
+    /// Subtracts, and returns the new value.
+    pub(crate) fn sub(&self, amount: u64) -> u64 {
+        self.0.fetch_sub(amount, Ordering::Relaxed).wrapping_sub(amount)
     }
 
     pub(crate) fn get(&self) -> u64 {

@@ -19,8 +19,10 @@ use tokio::time::Instant;
 
 use crate::error::{OptionsError, malformed};
 use crate::feed::RedisChangeFeed;
-use crate::link::{Link, Purpose};
+use crate::link::Link;
+use crate::metrics::Metrics;
 use crate::names::Names;
+use crate::op::Op;
 use crate::options::{Layout, RedisOptions};
 use crate::script::Script;
 use crate::stats::{Counters, RedisStoreStats};
@@ -61,6 +63,7 @@ struct Inner {
     link: Arc<Link>,
     names: Names,
     counters: Arc<Counters>,
+    metrics: Metrics,
     memory: Memory,
     put: Script,
     append: Script,
@@ -90,10 +93,12 @@ impl RedisDataStore {
     pub fn open(options: RedisOptions) -> Result<Self, OptionsError> {
         options.check()?;
         let counters = Arc::new(Counters::default());
+        let metrics = Metrics::new(options.observer.as_ref(), "store");
         let inner = Inner {
-            link: Arc::new(Link::new(&options, Arc::clone(&counters))?),
+            link: Arc::new(Link::new(&options, Arc::clone(&counters), metrics.clone())?),
             names: Names::new(&options.namespace),
             counters,
+            metrics,
             memory: Memory::default(),
             put: Script::new(include_str!("scripts/put.lua")),
             append: Script::new(include_str!("scripts/append.lua")),
@@ -129,13 +134,22 @@ impl RedisDataStore {
     pub async fn remove(&self, key: &StoreKey, older_than: Option<u64>) -> Result<bool, DataStoreError> {
         let result = self.inner.remove_value(&key.name, key.format, older_than).await;
         self.inner.note_write(&result);
-        self.noted(result)
+        self.noted("remove", result, |removed| if *removed { "removed" } else { "kept" })
     }
 
-    /// Counts a failure.
-    fn noted<T>(&self, result: Result<T, DataStoreError>) -> Result<T, DataStoreError> {
-        if result.is_err() {
-            self.inner.counters.errors.add(1);
+    /// Keeps the books of a call.
+    fn noted<T>(
+        &self,
+        op: &str,
+        result: Result<T, DataStoreError>,
+        outcome: impl FnOnce(&T) -> &'static str,
+    ) -> Result<T, DataStoreError> {
+        match &result {
+            Ok(answer) => self.inner.metrics.operation(op, outcome(answer)),
+            Err(error) => {
+                self.inner.counters.errors.add(1);
+                self.inner.metrics.failed(op, error);
+            }
         }
         result
     }
@@ -194,8 +208,8 @@ impl Inner {
 #[async_trait]
 impl DataStore for RedisDataStore {
     async fn initialize(&self) -> Result<(), DataStoreError> {
-        let pong = self.inner.link.query::<redis::Value>(Purpose::Read, "reach the server", &cmd("PING")).await;
-        self.noted(pong).map(drop)
+        let pong = self.inner.link.query::<redis::Value>(Op::Ping, &cmd("PING")).await;
+        self.noted("initialize", pong, |_| "ok").map(drop)
     }
 
     async fn shutdown(&self) -> Result<(), DataStoreError> {
@@ -208,7 +222,7 @@ impl DataStore for RedisDataStore {
         let found = self.get_bytes(key).await?;
         let text = match found.result.map(String::from_utf8).transpose() {
             Ok(text) => text,
-            Err(_) => return self.noted(Err(malformed("the value is not text"))),
+            Err(_) => return self.noted("get", Err(malformed("the value is not text")), |_| ""),
         };
         Ok(StoreResponse { result: text, time: found.time })
     }
@@ -218,19 +232,23 @@ impl DataStore for RedisDataStore {
     }
 
     async fn get_bytes(&self, key: &str) -> Result<StoreResponse<Vec<u8>>, DataStoreError> {
-        self.noted(self.inner.read_value(key).await)
+        let result = self.inner.read_value(key).await;
+        self.noted("get", result, |found| if found.result.is_some() { "hit" } else { "miss" })
     }
 
     async fn set_bytes(&self, key: &str, value: &[u8], _time: Option<u64>) -> Result<(), DataStoreError> {
         let result = self.inner.set_value(key, value).await;
         self.inner.note_write(&result);
-        self.noted(result)
+        self.noted("set", result, |()| "written")
     }
 
     async fn append(&self, key: &str, at: u64, tail: &[u8]) -> Result<AppendOutcome, DataStoreError> {
         let result = self.inner.append_value(key, at, tail).await;
         self.inner.note_write(&result);
-        self.noted(result)
+        self.noted("append", result, |outcome| match outcome {
+            AppendOutcome::Appended => "appended",
+            _ => "length_differs",
+        })
     }
 
     async fn support_polling_updates_for(&self, _path: &StorePath) -> bool {
@@ -238,17 +256,25 @@ impl DataStore for RedisDataStore {
     }
 
     async fn get_entry(&self, request: &EntryRequest) -> Result<Option<StoreEntry>, DataStoreError> {
-        self.noted(self.inner.newest(request).await)
+        let result = self.inner.newest(request).await;
+        let absent = if request.known.is_some() { "unchanged" } else { "miss" };
+        self.noted("get_entry", result, |entry| if entry.is_some() { "hit" } else { absent })
     }
 
     async fn put_entry(&self, key: &str, entry: &StoreEntry, mode: PutMode) -> Result<PutOutcome, DataStoreError> {
         let result = self.inner.put_payload(key, entry, mode).await;
         self.inner.note_write(&result);
-        self.noted(result)
+        self.noted("put_entry", result, |outcome| match outcome {
+            PutOutcome::Written => "written",
+            PutOutcome::Refreshed => "refreshed",
+            PutOutcome::SkippedOlder { .. } => "older",
+            _ => "delta",
+        })
     }
 
     async fn touch(&self, keys: &[StoreKey]) -> Result<(), DataStoreError> {
-        self.noted(self.inner.touch_values(keys).await)
+        let result = self.inner.touch_values(keys).await;
+        self.noted("touch", result, |()| "ok")
     }
 
     async fn watch(&self, keys: &[StoreKey]) -> Result<Option<Box<dyn ChangeFeed>>, DataStoreError> {
@@ -257,6 +283,7 @@ impl DataStore for RedisDataStore {
         let feed = RedisChangeFeed::start(
             Arc::clone(&inner.link),
             Arc::clone(&inner.counters),
+            inner.metrics.clone(),
             channels,
             inner.keepalive,
             inner.closed.subscribe(),
@@ -269,7 +296,7 @@ impl DataStore for RedisDataStore {
             return StoreHealth::Down { reason: reason.into() };
         }
         let asked = Instant::now();
-        if let Err(failure) = self.inner.link.attempt::<redis::Value>(Purpose::Read, &cmd("PING")).await {
+        if let Err(failure) = self.inner.link.attempt::<redis::Value>(Op::Ping, &cmd("PING")).await {
             return StoreHealth::Down { reason: failure.to_string() };
         }
         match &*self.inner.problem.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -6,19 +6,21 @@
 //! ```
 //!
 //! `write` is what a proxy or a job does with what it got from Statsig. `serve` is any host of the
-//! fleet: it talks to Redis alone, starts with what is there, and has each later write at once.
+//! fleet on a bad day: Statsig is out of reach, so it starts with what is in Redis, and has each later
+//! write at once.
 
 use std::error::Error;
+use std::sync::Arc;
 
+use statsig::redis::{RedisDataStore, RedisOptions};
 use statsig::{Statsig, StatsigUser};
-use statsig_core::{
-    ChangeHint, DataStore, EntryRequest, EntryVersion, KeySchema, PutMode, StoreEntry, StoreFormat, StoreKeys,
-    StorePath,
-};
-use statsig_store_redis::{RedisDataStore, RedisOptions};
+use statsig_core::{DataStore, KeySchema, PutMode, StoreEntry, StoreFormat, StoreKeys, StorePath};
+use tokio::sync::mpsc::unbounded_channel;
 
 /// Never sent anywhere: keys in Redis hold its hash.
 const SDK_KEY: &str = "secret-of-the-example";
+/// In place of Statsig's servers: nobody listens there.
+const OUT_OF_REACH: &str = "http://127.0.0.1:9/v1";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -42,27 +44,26 @@ async fn write(redis: &str, file: &str) -> Result<(), Box<dyn Error>> {
 /// Starts from what is in Redis, and has every change when it happens.
 async fn serve(redis: &str) -> Result<(), Box<dyn Error>> {
     let store = RedisDataStore::open(RedisOptions::single(redis)?)?;
-    let request = EntryRequest::new(StoreKeys::new(SDK_KEY).all_specs_keys());
-    let Some(mut feed) = store.watch(&request.keys).await? else { return Err("the store does not notify".into()) };
+    let (updates, mut updated) = unbounded_channel();
+    let client = Statsig::builder()
+        .sdk_key(SDK_KEY)
+        .api(OUT_OF_REACH)
+        .data_store(Arc::new(store))
+        .disable_all_logging(true)
+        .rules_updated_callback(move |specs| {
+            // Only fails once nobody listens any more.
+            let _ = updates.send(specs.time);
+        })
+        .build()?;
+    let details = client.initialize().await;
+    if !details.is_config_spec_ready {
+        return Err(format!("no specs: {:?}", details.attempts).into());
+    }
+    println!("started from {:?}", details.source);
 
-    let mut client: Option<Statsig> = None;
-    let mut known: Option<EntryVersion> = None;
-    while let Some(hint) = feed.next().await {
-        if hint == ChangeHint::Interrupted {
-            println!("not following for now; going on with what is there");
-            continue;
-        }
-        let Some(entry) = store.get_entry(&request.clone().unless_known(known.clone())).await? else { continue };
-        known = entry.version;
-        match &client {
-            None => client = Some(Statsig::builder().bootstrap(&entry.bytes).build()?),
-            Some(client) => drop(client.update_specs(entry.bytes)?),
-        }
-        if let Some(client) = &client {
-            let user = StatsigUser::builder().user_id("u-2").custom("plan", "team").build();
-            let lcut = known.as_ref().map_or(0, |known| known.lcut);
-            println!("specs of {lcut}: dark_mode is {}", client.check_gate(&user, "dark_mode"));
-        }
+    let user = StatsigUser::builder().user_id("u-2").custom("plan", "team").build();
+    while let Some(time) = updated.recv().await {
+        println!("specs of {time}: dark_mode is {}", client.check_gate(&user, "dark_mode"));
     }
     Ok(())
 }

@@ -29,12 +29,13 @@ fn a_host_starts_from_redis_and_follows() {
 
     let mut host = program(&server).arg("serve").stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), r#"started from Adapter("DataStore")"#);
     let line = lines.next().unwrap().unwrap();
     assert!(line.ends_with("dark_mode is true"), "{line}");
     let time: u64 = line.strip_prefix("specs of ").unwrap().split(':').next().unwrap().parse().unwrap();
 
-    // The same project a moment later.
-    let newer = SPECS.replace(&time.to_string(), &(time + 1).to_string());
+    // The same project a moment later. (Without another checksum it would be nothing new.)
+    let newer = SPECS.replace(&time.to_string(), &(time + 1).to_string()).replace("3635207267", "3635207268");
     let file = server.dir().join("newer.json");
     std::fs::write(&file, newer).unwrap();
     assert_eq!(write(&server, &file), "Written\n");

@@ -16,6 +16,9 @@ const EXPECTED: &str = "a config specs document is what Statsig's `download_conf
 pub(crate) struct Document {
     /// The text, decompressed.
     pub(crate) bytes: Vec<u8>,
+    /// The document as it was, if that was the vendor's binary form.
+    #[cfg(feature = "redis")]
+    pub(crate) binary: Option<Vec<u8>>,
     /// How it is called in messages.
     pub(crate) name: String,
     /// The command that shows what is in it.
@@ -27,8 +30,44 @@ impl Document {
     pub(crate) fn of_file(path: &Path) -> Result<Self, Failure> {
         let bytes = read(path, max_bytes()).context("no config specs").map_err(Failure::input)?;
         let name = name_of(path);
-        Ok(Self { bytes, inspection: format!("statsig specs {name}"), name })
+        let inspection = format!("statsig specs {name}");
+        #[cfg(feature = "net")]
+        if is_no_text(&bytes)
+            && let Ok(text) = text_of(&bytes)
+        {
+            return Ok(Self {
+                bytes: text,
+                #[cfg(feature = "redis")]
+                binary: Some(bytes),
+                name,
+                inspection,
+            });
+        }
+        Ok(Self::of_text(bytes, name, inspection))
     }
+
+    /// A document that is JSON, or should be.
+    pub(crate) fn of_text(bytes: Vec<u8>, name: String, inspection: String) -> Self {
+        Self {
+            bytes,
+            #[cfg(feature = "redis")]
+            binary: None,
+            name,
+            inspection,
+        }
+    }
+}
+
+/// Whether it may be the binary form: that never is text.
+#[cfg(feature = "net")]
+fn is_no_text(bytes: &[u8]) -> bool {
+    !bytes.trim_ascii_start().starts_with(b"{") && std::str::from_utf8(bytes).is_err()
+}
+
+/// The JSON of a document in the vendor's binary form.
+#[cfg(feature = "net")]
+pub(crate) fn text_of(binary: &[u8]) -> Result<Vec<u8>, statsig_net::BinarySpecsError> {
+    statsig_net::binary_specs_to_json(binary, CompileLimits::default().max_bytes)
 }
 
 /// Largest document that is read.

@@ -1,16 +1,18 @@
 //! `statsig redis get`: what is in a store.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use statsig_core::{DataStore, DataStoreError, EntryRequest, StoreEntry, StoreFormat};
+use statsig_core::{DataStore, DataStoreError, EntryRequest, EntryVersion, StoreEntry, StoreFormat};
 use statsig_store_redis::RedisDataStore;
 
 use super::{Place, Store, places, redis};
 use crate::args::Warnings;
 use crate::failure::{Ending, Failure};
+use crate::input::specs::text_of;
 use crate::output::Output;
 use crate::remote;
 use crate::remote::waiting::Waiting;
@@ -19,9 +21,12 @@ use crate::text::{self, Paint, clean, count, grouped, iso_time};
 /// Lists the config specs of an SDK key in a store, newest first, or gets the newest
 #[derive(Debug, Args)]
 pub(super) struct Get {
-    /// Write the newest document here in place of the list; `-` is standard output
+    /// Write the newest document here in place of the list, as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write it as it is stored: the vendor's binary form stays that
+    #[arg(long, requires = "out")]
+    raw: bool,
     /// How the list is written
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -77,10 +82,16 @@ impl Get {
     fn write_newest(&self, found: &[Found], out: &PathBuf) -> Result<Ending, Failure> {
         let mut readable = found.iter().filter_map(|found| Some((&found.place, found.value.as_ref().ok()?)));
         let Some((place, entry)) = readable.next() else { return Err(nothing()) };
+        let bytes = if entry.format == StoreFormat::StatsigBr && !self.raw {
+            let text = text_of(&entry.bytes).with_context(|| format!("{} in binary form cannot be read", place.path));
+            Cow::Owned(text.map_err(|error| Failure::input(error).with_hint("--raw gets it as it is"))?)
+        } else {
+            Cow::Borrowed(&entry.bytes)
+        };
         let mut output = Output::open(Some(out))?;
-        output.write(&entry.bytes)?;
+        output.write(&bytes)?;
         output.finish()?;
-        let size = count(entry.bytes.len() as u64, "byte");
+        let size = count(bytes.len() as u64, "byte");
         let format = entry.format.as_str();
         Warnings { quiet: self.quiet }.note(&format!("{size} of {} ({format}), {}", place.path, time_of(entry)));
         Ok(Ending::Clean)
@@ -112,7 +123,7 @@ async fn look(store: &RedisDataStore, places: Vec<Place>) -> Result<Vec<Found>, 
     let mut found = Vec::new();
     for place in places {
         match store.get_entry(&EntryRequest::new([place.key.clone()])).await {
-            Ok(Some(entry)) => found.push(Found { place, value: Ok(entry) }),
+            Ok(Some(entry)) => found.push(Found { place, value: Ok(dated(entry)) }),
             Ok(None) => {}
             Err(error) => found.push(Found { place, value: Err(error) }),
         }
@@ -122,6 +133,15 @@ async fn look(store: &RedisDataStore, places: Vec<Place>) -> Result<Vec<Found>, 
         std::cmp::Reverse(time)
     });
     Ok(found)
+}
+
+/// Finds out the time of a payload that does not tell it without being read.
+fn dated(entry: StoreEntry) -> StoreEntry {
+    if entry.format != StoreFormat::StatsigBr || entry.version.is_some() {
+        return entry;
+    }
+    let version = text_of(&entry.bytes).ok().and_then(|text| EntryVersion::of_json(&text));
+    entry.with_version(version)
 }
 
 fn time_of(entry: &StoreEntry) -> String {

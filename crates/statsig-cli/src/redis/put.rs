@@ -27,18 +27,21 @@ use crate::text::{clean, count, iso_time};
 /// newer was there.
 #[derive(Debug, Args)]
 pub(super) struct Put {
-    /// The document: v2 or v1, plain or gzip; `-` is standard input
+    /// The document: v2 or v1, plain, gzip or the vendor's binary form; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Store it even if something newer is there, or if it was made for another SDK key
     #[arg(long)]
     force: bool,
+    /// In which form it is stored [default: that of the file]
+    #[arg(long = "as", value_enum, value_name = "FORM")]
+    form: Option<Form>,
     /// Under which names: SDKs look for the hash of the SDK key, the official proxy for its first 20 characters
     #[arg(long, value_enum, default_value_t = Schema::Both)]
     schema: Schema,
     /// How a value is laid out that is not there yet
-    #[arg(long, value_enum, default_value_t = Form::Hash)]
-    layout: Form,
+    #[arg(long, value_enum, default_value_t = Shape::Hash)]
+    layout: Shape,
     /// Days for which it is kept; 0 for ever
     #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(..=36_500))]
     keep: u64,
@@ -60,9 +63,22 @@ enum Schema {
     Prefix,
 }
 
-/// The layouts of values.
+/// The forms of documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Form {
+    /// JSON; a file in binary form is rewritten
+    #[value(name = "plain_text")]
+    PlainText,
+    /// The vendor's binary form; the file has to have it
+    #[value(name = "statsig-br")]
+    StatsigBr,
+    /// Both, from a file in binary form
+    Both,
+}
+
+/// The layouts of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Shape {
     /// A hash with payload and time
     Hash,
     /// The bare payload, for SDKs with a plain GET
@@ -73,34 +89,53 @@ impl Put {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<Ending, Failure> {
         let key = self.store.key()?;
-        let layout = if self.layout == Form::String { Layout::String } else { Layout::Hash };
+        let layout = if self.layout == Shape::String { Layout::String } else { Layout::Hash };
         let ttl = (self.keep > 0).then(|| Duration::from_secs(self.keep * 24 * 3_600));
         let store = self.store.place.open(|options| options.read_only(false).layout(layout).ttl(ttl))?;
         let document = Document::of_file(&self.file)?;
         let path = self.check(&document, &key)?;
-        let entry = StoreEntry::json(document.bytes);
+        let entries = self.entries(document)?;
+        let keys = StoreKeys::new(key.expose());
         let waiting = Waiting::start("Redis", self.quiet);
-        let outcomes = remote::run(self.store(&store, &StoreKeys::new(key.expose()), &path, &entry))?;
+        let mut outcomes = Vec::new();
+        remote::run(async {
+            for entry in &entries {
+                outcomes.extend(self.store(&store, &keys, &path, entry).await?.into_iter().map(|told| (entry, told)));
+            }
+            Ok(())
+        })?;
         drop(waiting);
         let mut output = Output::stdout();
         let mut ending = Ending::Clean;
-        let size = count(entry.bytes.len() as u64, "byte");
-        let time = entry.version.as_ref().map_or_else(String::new, |version| iso_time(version.lcut));
-        for (schema, outcome) in outcomes {
-            let told = match outcome {
-                PutOutcome::Written => format!("stored {size} of {time}"),
-                PutOutcome::Refreshed => format!("kept {time}, which was there already"),
-                PutOutcome::SkippedOlder { stored_lcut } => {
-                    ending = Ending::Findings;
-                    let there = stored_lcut.map_or_else(|| "something newer".to_owned(), iso_time);
-                    format!("left {there}, which is newer than {time}; --force replaces it")
-                }
-                _ => "not stored".to_owned(),
-            };
-            output.write(format!("{path} {schema}: {told}\n").as_bytes())?;
+        for (entry, (schema, outcome)) in outcomes {
+            if matches!(outcome, PutOutcome::SkippedOlder { .. }) {
+                ending = Ending::Findings;
+            }
+            let form = if entry.format == StoreFormat::StatsigBr { " statsig-br" } else { "" };
+            output.write(format!("{path}{form} {schema}: {}\n", told(entry, outcome)).as_bytes())?;
         }
         output.finish()?;
         Ok(ending)
+    }
+
+    /// What to store, in the forms that are wanted.
+    fn entries(&self, document: Document) -> Result<Vec<StoreEntry>, Failure> {
+        let text = StoreEntry::json(document.bytes);
+        let form = match (self.form, &document.binary) {
+            (Some(form), _) => form,
+            (None, Some(_)) => Form::StatsigBr,
+            (None, None) => Form::PlainText,
+        };
+        if form == Form::PlainText {
+            return Ok(vec![text]);
+        }
+        let Some(binary) = document.binary else {
+            let failure = Failure::input(anyhow!("{} is JSON, of which no binary form can be made", document.name));
+            return Err(failure.with_hint("leave out --as, or give a document that was downloaded in binary form"));
+        };
+        let binary = StoreEntry::new(binary, StoreFormat::StatsigBr, text.version.clone().unwrap_or_default());
+        // The JSON first, since storing it removes an older binary form.
+        Ok(if form == Form::Both { vec![text, binary] } else { vec![binary] })
     }
 
     /// Refuses what readers could not use, and says where the rest belongs.
@@ -138,16 +173,49 @@ impl Put {
             if !wanted {
                 continue;
             }
-            let key = keys.key(path, StoreFormat::PlainText, schema);
+            let key = keys.key(path, entry.format, schema);
             let outcome = store.put_entry(&key.name, entry, mode).await.map_err(|error| redis::failed(&error))?;
             if outcome == PutOutcome::Written && *path == StorePath::SpecsV2 {
-                // SDKs prefer the binary form, however old it is.
-                let binary = keys.key(path, StoreFormat::StatsigBr, schema);
-                let limit = if self.force { None } else { entry.version.as_ref().map(|version| version.lcut) };
-                store.remove(&binary, limit).await.map_err(|error| redis::failed(&error))?;
+                self.clear_sibling(store, keys, schema, entry).await?;
             }
             outcomes.push((name, outcome));
         }
         Ok(outcomes)
+    }
+
+    /// Removes what readers would prefer in the other form.
+    async fn clear_sibling(
+        &self,
+        store: &RedisDataStore,
+        keys: &StoreKeys,
+        schema: KeySchema,
+        entry: &StoreEntry,
+    ) -> Result<(), Failure> {
+        let (form, older_than) = match (entry.format, self.force) {
+            // SDKs prefer the binary form, however old it is.
+            (StoreFormat::PlainText, false) => {
+                (StoreFormat::StatsigBr, entry.version.as_ref().map(|version| version.lcut))
+            }
+            (StoreFormat::PlainText, true) => (StoreFormat::StatsigBr, None),
+            // A newer JSON would hide what was forced.
+            (_, true) if self.form != Some(Form::Both) => (StoreFormat::PlainText, None),
+            _ => return Ok(()),
+        };
+        let sibling = keys.key(&StorePath::SpecsV2, form, schema);
+        store.remove(&sibling, older_than).await.map_err(|error| redis::failed(&error)).map(drop)
+    }
+}
+
+/// What became of an entry.
+fn told(entry: &StoreEntry, outcome: PutOutcome) -> String {
+    let time = entry.version.as_ref().map_or_else(String::new, |version| iso_time(version.lcut));
+    match outcome {
+        PutOutcome::Written => format!("stored {} of {time}", count(entry.bytes.len() as u64, "byte")),
+        PutOutcome::Refreshed => format!("kept {time}, which was there already"),
+        PutOutcome::SkippedOlder { stored_lcut } => {
+            let there = stored_lcut.map_or_else(|| "something newer".to_owned(), iso_time);
+            format!("left {there}, which is newer than {time}; --force replaces it")
+        }
+        _ => "not stored".to_owned(),
     }
 }

@@ -86,3 +86,72 @@ fn refused_batches_are_counted_and_make_a_script_look() {
         ran.stdout
     );
 }
+
+#[test]
+fn batches_that_are_too_large_for_the_server_are_cut_in_two() {
+    let (redis, statsig) = (RedisServer::start().unwrap(), FakeStatsig::start().unwrap());
+    statsig.fail_once(Endpoint::Events, Fault::Status(413, "too much".into()));
+    fill(&redis, 1..2);
+    let (url, api) = (redis.url(), statsig.url());
+    let ran = Running::start(["events", "forward", "--redis", &url, "--api", &api, "--until-empty"], KEY).end();
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert!(
+        ran.stdout.ends_with("delivered 2 batches (2 events), 1 batch cut in two; 0 batches left\n"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(names(&statsig), ["a1", "b1"]);
+    assert_eq!(statsig.requests_to(Endpoint::Events).len(), 3);
+}
+
+/// Waits until the server has so many requests with events, answered or not.
+fn wait_for_deliveries(statsig: &FakeStatsig, count: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let waiting = async {
+        let requests = statsig.wait_for_requests(Endpoint::Events, count);
+        tokio::time::timeout(std::time::Duration::from_secs(60), requests).await.unwrap();
+    };
+    runtime.block_on(waiting);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_killed_process_was_about_to_deliver_arrives_all_the_same() {
+    let (redis, statsig) = (RedisServer::start().unwrap(), FakeStatsig::start().unwrap());
+    fill(&redis, 1..13);
+    let (url, api) = (redis.url(), statsig.url());
+    let forward = ["events", "forward", "--redis", &url, "--api", &api, "--every", "1", "--json"];
+    for killed in 1..=2 {
+        // Of the four deliveries at once two get no answer: the process can neither settle these nor go on.
+        statsig.fail_once(Endpoint::Events, Fault::Hang);
+        statsig.fail_once(Endpoint::Events, Fault::Hang);
+        let running = Running::start(forward, KEY);
+        wait_for_deliveries(&statsig, 4 * killed);
+        running.kill();
+    }
+    let held = redis.command(&["XPENDING", &stream(&redis), "statsig"]).unwrap().text();
+    let held: usize = held.lines().next().unwrap().parse().unwrap();
+    assert!((4..=8).contains(&held), "both had begun and not ended: {held}");
+
+    let soon = ["--claim-after", "2", "--deliver-timeout", "1"];
+    let mut last = Running::start(forward.into_iter().chain(soon), KEY);
+    let counts = last.json_until(|counts| counts["backlog"] == 0);
+    assert_eq!(counts["claimed"].as_u64().unwrap(), held as u64, "{counts}");
+    assert!(counts["delivered"].as_u64().unwrap() + counts["known"].as_u64().unwrap() >= 8, "{counts}");
+    let ran = last.interrupt();
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let mut arrived = names(&statsig);
+    arrived.dedup();
+    let mut all: Vec<String> = (1..13).flat_map(|number| [format!("a{number}"), format!("b{number}")]).collect();
+    all.sort();
+    assert_eq!(arrived, all, "every event, at least once");
+    let held = redis.command(&["XPENDING", &stream(&redis), "statsig"]).unwrap().text();
+    assert!(held.starts_with("0\n"), "nothing stays behind: {held}");
+    assert_eq!(redis.command(&["XLEN", &stream(&redis)]).unwrap().text(), "0");
+}
+
+/// The stream's name in Redis.
+fn stream(server: &RedisServer) -> String {
+    let keys = server.command(&["KEYS", "statsig:events:*}"]).unwrap().text();
+    keys.lines().next().unwrap().to_owned()
+}

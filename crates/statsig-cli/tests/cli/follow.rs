@@ -71,6 +71,13 @@ impl Running {
         self.end()
     }
 
+    /// Ends it at once, as the operating system does when memory runs out.
+    #[cfg(feature = "redis")]
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits for the end.
     pub(crate) fn end(mut self) -> Ran {
         let mut stdout = String::new();

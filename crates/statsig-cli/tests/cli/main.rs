@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests assert as tests do")]
 
+#[cfg(feature = "redis")]
+mod binary;
 mod errors;
 mod eval;
 #[cfg(feature = "redis")]

@@ -9,9 +9,9 @@ use statsig_testkit::redis_server::RedisServer;
 use crate::follow::Running;
 use crate::{NOW, Ran, SPECS, USERS, file, root, run, statsig};
 
-const KEY: &str = "secret-AbCdEfGhIjKlMnOpQrStUvWxYz";
+pub(crate) const KEY: &str = "secret-AbCdEfGhIjKlMnOpQrStUvWxYz";
 
-fn run_with_key<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Ran {
+pub(crate) fn run_with_key<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Ran {
     let mut command = statsig(arguments);
     let ran: Ran = command.env("STATSIG_SECRET_KEY", KEY).stdin(Stdio::null()).output().unwrap().into();
     for secret in ["AbCdEfGh", "hunter2"] {
@@ -21,14 +21,14 @@ fn run_with_key<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Ran {
 }
 
 /// The example project as of another time.
-fn document_of(time: u64) -> String {
+pub(crate) fn document_of(time: u64) -> String {
     let mut document: Value = serde_json::from_slice(&std::fs::read(root().join(SPECS)).unwrap()).unwrap();
     document["time"] = json!(time);
     document["checksum"] = json!(format!("of {time}"));
     document.to_string()
 }
 
-fn list(url: &str) -> Vec<Value> {
+pub(crate) fn list(url: &str) -> Vec<Value> {
     let text = run_with_key(["redis", "get", "--redis", url, "--format", "json"]).clean();
     serde_json::from_str(&text).unwrap()
 }

@@ -18,6 +18,22 @@ use prost::bytes::Bytes;
 
 use self::messages::{Kind, SpecsEnvelope};
 
+/// Why config specs in binary form cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct BinarySpecsError(ProtoError);
+
+/// Rewrites config specs in the vendor's binary form (`statsig-br`) as JSON of version 2, for tools that
+/// look at them: clients do this by themselves. A document that is JSON already is given back.
+///
+/// At most `limit` bytes are decompressed, and about as many are written. Takes time in proportion.
+///
+/// # Errors
+/// If the document is damaged, too large, or only the difference to another one.
+pub fn binary_specs_to_json(document: &[u8], limit: usize) -> Result<Vec<u8>, BinarySpecsError> {
+    to_json(document, limit).map_err(BinarySpecsError)
+}
+
 /// Why a document cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProtoError {

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use statsig_core::{
-    DataStore, EntryVersion, KeySchema, PutMode, SpecSourceKind, SpecUpdate, SpecsFormat, StoreEntry, StoreKeys,
-    StorePath,
+    DataStore, EntryVersion, KeySchema, PutMode, SpecSourceKind, SpecUpdate, SpecsFormat, StoreEntry, StoreFormat,
+    StoreKeys, StorePath,
 };
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -30,7 +30,8 @@ pub(super) const GRACE: Duration = Duration::from_secs(30);
 /// Shares specs from the network with other processes, by a data store.
 ///
 /// Writes what was accepted from the network, polled or streamed, byte for byte, and never anything
-/// that came from a store, a file or the application. Never replaces a newer entry.
+/// that came from a store, a file or the application. Never replaces a newer entry. While the network
+/// says that nothing changed, keeps the entry from expiring.
 #[derive(Clone)]
 pub struct StoreWriter {
     store: Arc<dyn DataStore>,
@@ -61,6 +62,18 @@ impl StoreWriter {
         tracing::debug!(?outcome, time = kept.time, "shared config specs by the data store");
         Ok(())
     }
+
+    /// Keeps what is shared from expiring. Says whether it is worth another try, some time.
+    async fn touch(&self, (format, form): (SpecsFormat, StoreFormat)) -> bool {
+        let path = if is_v1(format) { StorePath::SpecsV1 } else { StorePath::SpecsV2 };
+        match self.store.touch(&[self.keys.key(&path, form, self.schema)]).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(error = chain_of(&error), "config specs in the data store may expire");
+                error.is_retryable()
+            }
+        }
+    }
 }
 
 /// A document that was accepted.
@@ -77,6 +90,10 @@ pub(super) struct Kept {
 struct Slot {
     waiting: Mutex<Option<Kept>>,
     filled: Notify,
+    /// The form of what is in force, if it is shared by the store.
+    shared: Mutex<Option<(SpecsFormat, StoreFormat)>>,
+    /// The network says that what is in force is the newest.
+    confirmed: Notify,
 }
 
 impl Slot {
@@ -87,6 +104,14 @@ impl Slot {
 
     fn take(&self) -> Option<Kept> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn set_shared(&self, form: Option<(SpecsFormat, StoreFormat)>) {
+        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = form;
+    }
+
+    fn shared(&self) -> Option<(SpecsFormat, StoreFormat)> {
+        *self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,11 +135,23 @@ impl Slots {
         let is = |name| matches!(source, SpecSourceKind::Adapter(adapter) if &**adapter == name);
         let from_network =
             *source == SpecSourceKind::Network || (kept.streamed && !is("DataStore") && !is("FileBased"));
-        if let (true, Some(slot)) = (from_network, &self.store) {
-            slot.put(kept);
+        if let Some(slot) = &self.store {
+            slot.set_shared((from_network || is("DataStore")).then_some((kept.format, kept.update.format)));
+            if from_network {
+                slot.put(kept);
+            }
         }
         if let (false, Some(slot)) = (LastKnownGood::is_source(source), &self.disk) {
             slot.put(kept);
+        }
+    }
+}
+
+impl Slots {
+    /// That nothing is newer than what is in force, as the network says: what is shared shall stay.
+    pub(super) fn confirm(&self) {
+        if let Some(slot) = &self.store {
+            slot.confirmed.notify_one();
         }
     }
 }
@@ -166,6 +203,8 @@ pub(super) fn spawn(inner: &Arc<Inner>) {
 async fn run(inner: Arc<Inner>, keeper: Keeper) {
     let slots = inner.acceptor.slots();
     let Some(slot) = keeper.slot(&slots) else { return };
+    // A store that is only read refuses for good.
+    let mut touches = true;
     loop {
         let Some(kept) = slot.take() else {
             if inner.is_ending() {
@@ -173,6 +212,11 @@ async fn run(inner: Arc<Inner>, keeper: Keeper) {
             }
             tokio::select! {
                 () = slot.filled.notified() => {}
+                () = slot.confirmed.notified(), if touches => {
+                    if let (Keeper::Store(writer), Some(shared)) = (&keeper, slot.shared()) {
+                        touches = writer.touch(shared).await;
+                    }
+                }
                 () = inner.ended() => {}
             }
             continue;

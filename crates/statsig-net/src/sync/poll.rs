@@ -149,6 +149,9 @@ impl Inner {
     ) -> AttemptOutcome {
         let mut attempt = SourceAttempt::pending(name, begun.elapsed());
         let answer = self.ask(source, trigger).await;
+        if answer.outcome == AttemptOutcome::Unchanged && source.kind() == SpecSourceKind::Network {
+            self.acceptor.slots().confirm();
+        }
         attempt.duration = begun.elapsed().saturating_sub(attempt.started_after);
         (attempt.apply_duration, attempt.bytes) = (answer.apply_duration, answer.bytes);
         attempt.outcome = answer.outcome.clone();

@@ -120,6 +120,13 @@ async fn listen(inner: &Arc<Inner>, index: usize, stream: &dyn SpecStream) -> So
 
 /// Takes one event in; an error if the stream is not to be trusted any more.
 async fn handle(inner: &Arc<Inner>, stream: &dyn SpecStream, event: StreamEvent) -> Result<(), SourceError> {
+    // Quiet streams belong to stores and files.
+    if let StreamEvent::NoUpdate { time } = event
+        && time == inner.acceptor.cursor().time
+        && !stream.is_quiet()
+    {
+        inner.acceptor.slots().confirm();
+    }
     let outcome = match event {
         StreamEvent::Specs(update) => match inner.acceptor.accept(update, true).await.result {
             Ok(outcome) => outcome_of(outcome),

@@ -53,9 +53,9 @@ impl Breaker {
         Turn { breaker: self, settled: false }
     }
 
-    /// That the server was seen to work.
-    pub(crate) fn reset(&self) {
-        *self.lock() = State::default();
+    /// That the server was seen to work. Says whether the breaker was open until now.
+    pub(crate) fn reset(&self) -> bool {
+        std::mem::take(&mut *self.lock()).open.is_some()
     }
 
     /// The last failure, while the breaker is open.
@@ -69,23 +69,26 @@ impl Breaker {
 }
 
 impl Turn<'_> {
-    pub(crate) fn succeeded(mut self) {
+    /// Says whether the breaker was open until now.
+    pub(crate) fn succeeded(mut self) -> bool {
         self.settled = true;
-        *self.breaker.lock() = State::default();
+        self.breaker.reset()
     }
 
-    pub(crate) fn failed(mut self, why: String) {
+    /// Says whether the breaker opened by this.
+    pub(crate) fn failed(mut self, why: String) -> bool {
         self.settled = true;
         let mut state = self.breaker.lock();
         state.failures = state.failures.saturating_add(1);
         state.probing = false;
         let since = *state.since.get_or_insert_with(Instant::now);
         // A blip may fail many commands at once.
-        if state.failures >= FAILURES && since.elapsed() >= SPAN {
-            let pause = (since.elapsed() / 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-            let until = Instant::now() + jittered(pause);
-            state.open = Some((until, why.into()));
+        if state.failures < FAILURES || since.elapsed() < SPAN {
+            return false;
         }
+        let pause = (since.elapsed() / 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let until = Instant::now() + jittered(pause);
+        state.open.replace((until, why.into())).is_none()
     }
 }
 
@@ -113,11 +116,11 @@ mod tests {
         let breaker = Breaker::default();
         for _ in 0..2 * FAILURES {
             assert!(breaker.admit().is_ok());
-            breaker.turn().failed("blip".to_owned());
+            assert!(!breaker.turn().failed("blip".to_owned()));
         }
         assert!(breaker.admit().is_ok(), "they may all have one cause");
         tokio::time::advance(SPAN).await;
-        breaker.turn().failed("down".to_owned());
+        assert!(breaker.turn().failed("down".to_owned()), "now it opens");
         assert_eq!(breaker.admit().unwrap_err().as_ref(), "down");
         tokio::time::advance(SHORTEST_PAUSE).await;
         assert!(breaker.admit().is_ok(), "one probes");
@@ -126,12 +129,12 @@ mod tests {
         drop(probe);
         assert!(breaker.admit().is_ok(), "who gives up lets the next one probe");
         tokio::time::advance(2 * LONGEST_PAUSE).await;
-        breaker.turn().failed("still down".to_owned());
+        assert!(!breaker.turn().failed("still down".to_owned()), "it was open");
         tokio::time::advance(LONGEST_PAUSE / 2 - SPAN).await;
         assert!(breaker.admit().is_err(), "the pause grows");
         tokio::time::advance(LONGEST_PAUSE / 2 + SPAN).await;
         assert!(breaker.admit().is_ok(), "but not for ever");
-        breaker.turn().succeeded();
+        assert!(breaker.turn().succeeded() && !breaker.turn().succeeded());
         assert!(breaker.is_open().is_none() && breaker.admit().is_ok());
     }
 

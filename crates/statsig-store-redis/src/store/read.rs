@@ -4,15 +4,14 @@ use futures_util::future::{join_all, try_join};
 use redis::{Cmd, FromRedisValue, cmd};
 use statsig_core::{DataStoreError, EntryRequest, EntryVersion, StoreEntry, StoreFormat, StoreKey, StoreResponse};
 
-use super::Inner;
 use super::memory::Read;
+use super::{Inner, now_ms};
 use crate::codec::{self, off_thread, too_large};
 use crate::error::{Failure, malformed};
-use crate::link::Purpose;
+use crate::metrics::number;
+use crate::op::Op;
 use crate::options::Layout;
 use crate::script::sha1;
-
-const READ: &str = "read";
 
 /// What can be seen of a value without reading it.
 #[derive(Debug, Clone)]
@@ -116,7 +115,22 @@ impl Inner {
         };
         let entry = entry.filter(news);
         if entry.is_some() { &self.counters.hits } else { &self.counters.unchanged }.add(1);
+        if let Some(entry) = entry.as_ref().filter(|_| self.metrics.is_on()) {
+            self.measure_entry(key, entry, known.is_some());
+        }
         Ok(entry)
+    }
+
+    /// Tells of a payload that was read; of the way it took here, if it followed another one.
+    fn measure_entry(&self, key: &StoreKey, entry: &StoreEntry, follows: bool) {
+        let digest = sha1(key.name.as_bytes());
+        let tags = [("key", digest.get(..8).unwrap_or_default()), ("format", key.format.as_str())];
+        if let Some(version) = &entry.version {
+            self.metrics.gauge("redis.entry_lcut_ms", version.lcut, &tags);
+        }
+        if let Some(at) = entry.stored_at_ms.filter(|_| follows) {
+            self.metrics.distribution("redis.propagation", number(now_ms().saturating_sub(at)), &tags);
+        }
     }
 
     /// The version of a value, and the value if it had to be read for that.
@@ -171,7 +185,7 @@ impl Inner {
     async fn about(&self, key: &str, bytes: &[u8]) -> Result<Option<EntryVersion>, DataStoreError> {
         let mut command = cmd("HMGET");
         command.arg(self.names.about(key)).arg(&["sha1", "lcut", "checksum"]);
-        let known: [Option<String>; 3] = self.link.query(Purpose::Read, READ, &command).await?;
+        let known: [Option<String>; 3] = self.link.query(Op::Get, &command).await?;
         let [Some(digest), Some(lcut), checksum] = known else { return Ok(None) };
         Ok(lcut.parse().ok().filter(|_| digest == sha1(bytes)).map(|lcut| EntryVersion::new(lcut, checksum)))
     }
@@ -191,11 +205,11 @@ impl Inner {
         match layout {
             Layout::Hash => {
                 let (len, fields) = (field(name, "HSTRLEN", &["config"]), about_payload(name, &[]));
-                let (len, fields) = try_join(self.ask(&len), self.ask(&fields)).await?;
+                let (len, fields) = try_join(self.ask(Op::Peek, &len), self.ask(Op::Peek, &fields)).await?;
                 Ok(Peek { layout, len, fields: Fields::new(fields) })
             }
             Layout::String => {
-                let len = self.ask(&field(name, "STRLEN", &[])).await?;
+                let len = self.ask(Op::Peek, &field(name, "STRLEN", &[])).await?;
                 Ok(Peek { layout, len, fields: Fields::default() })
             }
         }
@@ -209,6 +223,7 @@ impl Inner {
                 let stored = found?;
                 if let Some(stored) = &stored {
                     self.counters.bytes_read.add(stored.bytes.len() as u64);
+                    self.measure_payload("read", key, stored.bytes.len());
                 }
                 return Ok(stored);
             }
@@ -219,8 +234,8 @@ impl Inner {
     /// A value that is too large is not even read. (One that grows at this moment is, once.)
     async fn fetch_in(&self, name: &str, layout: Layout) -> Result<Result<Option<Stored>, DataStoreError>, Failure> {
         let len: usize = match layout {
-            Layout::Hash => self.ask(&field(name, "HSTRLEN", &["config"])).await?,
-            Layout::String => self.ask(&field(name, "STRLEN", &[])).await?,
+            Layout::Hash => self.ask(Op::Peek, &field(name, "HSTRLEN", &["config"])).await?,
+            Layout::String => self.ask(Op::Peek, &field(name, "STRLEN", &[])).await?,
         };
         if len == 0 {
             return Ok(Ok(None));
@@ -230,16 +245,23 @@ impl Inner {
         }
         let (bytes, fields) = match layout {
             Layout::Hash => {
-                let [config, rest @ ..]: [Option<Vec<u8>>; 5] = self.ask(&about_payload(name, &["config"])).await?;
+                let [config, rest @ ..]: [Option<Vec<u8>>; 5] =
+                    self.ask(Op::Get, &about_payload(name, &["config"])).await?;
                 (config, Fields::new(rest))
             }
-            Layout::String => (self.ask(&field(name, "GET", &[])).await?, Fields::default()),
+            Layout::String => (self.ask(Op::Get, &field(name, "GET", &[])).await?, Fields::default()),
         };
         Ok(match bytes {
             Some(bytes) if bytes.len() > self.max_value_bytes => Err(too_large(self.max_value_bytes)),
             Some(bytes) if !bytes.is_empty() => Ok(Some(Stored { bytes, fields, layout })),
             _ => Ok(None),
         })
+    }
+
+    pub(super) fn measure_payload(&self, direction: &str, key: &str, len: usize) {
+        let format = if is_brotli(key) { StoreFormat::StatsigBr } else { StoreFormat::PlainText };
+        let tags = [("direction", direction), ("format", format.as_str())];
+        self.metrics.distribution("redis.payload_bytes", number(len as u64), &tags);
     }
 
     /// The layout that a key had last, and then the other.
@@ -265,12 +287,12 @@ impl Inner {
                 Ok(Some(found))
             }
             Err(failure) if failure.code() == Some("WRONGTYPE") => Ok(None),
-            Err(failure) => Err(failure.into_error(READ)),
+            Err(failure) => Err(failure.into_error(Op::Get)),
         }
     }
 
-    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Failure> {
-        self.link.attempt(Purpose::Read, command).await
+    async fn ask<T: FromRedisValue>(&self, op: Op, command: &Cmd) -> Result<T, Failure> {
+        self.link.attempt(op, command).await
     }
 
     /// The payload of a stored value. Only our own namespace has compressed ones.

@@ -10,7 +10,7 @@ use super::read::is_brotli;
 use super::{Inner, now_ms};
 use crate::codec::{self, off_thread, too_large};
 use crate::error::malformed;
-use crate::link::Purpose;
+use crate::op::Op;
 use crate::options::Layout;
 use crate::script::sha1;
 
@@ -20,7 +20,6 @@ const LOOK_FIRST: usize = 16 << 10;
 const ROUNDS: usize = 4;
 /// Up to here scripts can compare times.
 const LARGEST_LCUT: u64 = 1 << 53;
-const WRITE: &str = "write";
 
 impl Inner {
     /// Stores an entry, unless a newer one is there.
@@ -103,16 +102,20 @@ impl Inner {
                 assumed.2.as_bytes(),
             ];
             let (what, before, digest): (u8, String, String) =
-                self.put.call(&self.link, WRITE, &[&value, &about], &arguments).await?;
+                self.put.call(&self.link, Op::Put, &[&value, &about], &arguments).await?;
             match what {
                 0 => {
                     self.counters.skipped_older.add(1);
                     return Ok(PutOutcome::SkippedOlder { stored_lcut: before.parse().ok() });
                 }
                 1 | 4 => {
-                    if what == 4 && self.counters.unannounced.add(1) == 1 {
-                        tracing::warn!("Redis: a change was stored but may not be announced; readers have to poll");
+                    if what == 4 {
+                        self.metrics.increment("redis.unannounced_count", 1, &[]);
+                        if self.counters.unannounced.add(1) == 1 {
+                            tracing::warn!("Redis: a change was stored but may not be announced; readers have to poll");
+                        }
                     }
+                    self.measure_payload("written", key, stored.len());
                     self.counters.written.add(1);
                     self.counters.bytes_written.add(stored.len() as u64);
                     return Ok(PutOutcome::Written);
@@ -167,7 +170,7 @@ impl Inner {
         for _ in 0..ROUNDS {
             let arguments: [&[u8]; 3] = [limit.as_bytes(), assumed.0.as_bytes(), assumed.1.as_bytes()];
             let (what, digest): (u8, String) =
-                self.remove.call(&self.link, "remove", &[&value, &about], &arguments).await?;
+                self.remove.call(&self.link, Op::Remove, &[&value, &about], &arguments).await?;
             match what {
                 3 => assumed = self.assume(key, format, digest).await?,
                 what => return Ok(what == 1),
@@ -185,11 +188,12 @@ impl Inner {
         let (value, channel) = (self.names.value(key), self.names.channel(key));
         let (at, ttl) = (at.to_string(), self.ttl_seconds().to_string());
         let arguments: [&[u8]; 5] = [at.as_bytes(), tail, ttl.as_bytes(), channel.as_bytes(), self.writer.as_bytes()];
-        let (what, len): (u8, u64) = self.append.call(&self.link, "append", &[&value], &arguments).await?;
+        let (what, len): (u8, u64) = self.append.call(&self.link, Op::Append, &[&value], &arguments).await?;
         match what {
             1 => {
                 self.counters.written.add(1);
                 self.counters.bytes_written.add(tail.len() as u64);
+                self.measure_payload("written", key, tail.len());
                 Ok(AppendOutcome::Appended)
             }
             0 => Ok(AppendOutcome::LengthDiffers { len }),
@@ -216,7 +220,7 @@ impl Inner {
 
     async fn expire(&self, key: &str) -> Result<(), DataStoreError> {
         for name in [self.names.value(key), self.names.about(key)] {
-            self.link.query::<bool>(Purpose::Write, "touch", &self.expiry(&name)).await?;
+            self.link.query::<bool>(Op::Touch, &self.expiry(&name)).await?;
         }
         Ok(())
     }

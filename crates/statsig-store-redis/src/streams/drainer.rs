@@ -18,15 +18,17 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::options::{DrainOptions, EventStream};
 use crate::error::OptionsError;
-use crate::link::{Link, Purpose, jittered};
+use crate::link::{Link, jittered};
+use crate::metrics::Metrics;
+use crate::op::Op;
 use crate::options::RedisOptions;
 use crate::script::Script;
 use crate::stats::Counters;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// What an [`EventDrainer`] did. Every batch that was taken is delivered, known or dead, or still in
-/// the stream.
+/// What an [`EventDrainer`] did. Every batch that was taken is delivered, known, dead, or split into two
+/// that are taken later, or it is still in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct DrainStats {
@@ -40,11 +42,13 @@ pub struct DrainStats {
     pub dead: u64,
     /// Events in them, as far as they can be read.
     pub dead_events: u64,
+    /// Batches that were too large, and were replaced by their halves.
+    pub split: u64,
     /// Batches taken over from another drainer.
     pub claimed: u64,
     /// Attempts that have to be made again.
     pub retries: u64,
-    /// Commands to Redis that failed.
+    /// Commands to Redis that failed, and panics of the destination.
     pub errors: u64,
 }
 
@@ -75,11 +79,13 @@ pub struct EventDrainer(Arc<Inner>);
 struct Inner {
     /// For commands that answer at once.
     link: Link,
+    metrics: Metrics,
     redis: RedisOptions,
     stream: EventStream,
     options: DrainOptions,
     sink: Arc<dyn EventSink>,
     settle: Script,
+    split: Script,
     stats: Stats,
 }
 
@@ -90,6 +96,7 @@ struct Stats {
     known: AtomicU64,
     dead: AtomicU64,
     dead_events: AtomicU64,
+    split: AtomicU64,
     claimed: AtomicU64,
     retries: AtomicU64,
     errors: AtomicU64,
@@ -114,9 +121,12 @@ impl EventDrainer {
         sink: Arc<dyn EventSink>,
     ) -> Result<Self, OptionsError> {
         redis.check()?;
-        let link = Link::new(&redis, Arc::new(Counters::default()))?;
+        let metrics = Metrics::new(redis.observer.as_ref(), "drainer");
+        let link = Link::new(&redis, Arc::new(Counters::default()), metrics.clone())?;
         let settle = Script::new(include_str!("../scripts/event_settle.lua"));
-        let inner = Inner { link, redis, stream, options, sink, settle, stats: Stats::default() };
+        let split = Script::new(include_str!("../scripts/event_split.lua"));
+        let stats = Stats::default();
+        let inner = Inner { link, metrics, redis, stream, options, sink, settle, split, stats };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -154,7 +164,7 @@ impl EventDrainer {
         for shard in 0..self.0.stream.shards {
             let mut command = cmd("XLEN");
             command.arg(self.0.name(shard));
-            sum += self.0.link.query::<u64>(Purpose::Read, "count batches of events", &command).await?;
+            sum += self.0.link.query::<u64>(Op::Count, &command).await?;
         }
         Ok(sum)
     }
@@ -170,6 +180,7 @@ impl EventDrainer {
             known: get(&stats.known),
             dead: get(&stats.dead),
             dead_events: get(&stats.dead_events),
+            split: get(&stats.split),
             claimed: get(&stats.claimed),
             retries: get(&stats.retries),
             errors: get(&stats.errors),
@@ -193,7 +204,7 @@ impl EventDrainer {
                 Err(error) => {
                     let Some(shard) = ids.iter().position(|id| *id == error.id()) else { continue };
                     tracing::error!(shard, "Redis: draining events panicked; it starts anew");
-                    self.0.stats.errors.fetch_add(1, Ordering::Relaxed);
+                    self.0.failed();
                     sleep(jittered(FIRST_PAUSE)).await;
                     if !*stopping.borrow() {
                         ids[shard] = start(shard as u16, &mut tasks).id();
@@ -217,12 +228,18 @@ impl Inner {
         self.stream.name(&self.redis.namespace, shard)
     }
 
+    /// Counts a failure that is not the destination's.
+    fn failed(&self) {
+        self.stats.errors.fetch_add(1, Ordering::Relaxed);
+        self.metrics.increment("redis.drain.errors_count", 1, &[]);
+    }
+
     /// Drains one shard.
     async fn shard(&self, shard: u16, until: Until, mut stopping: watch::Receiver<bool>) -> Result<(), DataStoreError> {
         let name = self.name(shard);
         // Waiting for entries takes a connection of its own, since it holds up what comes after it.
         let wait = self.redis.read_timeout / 2;
-        let link = Link::new(&self.redis.clone().attempts(1), Arc::new(Counters::default()))
+        let link = Link::new(&self.redis.clone().attempts(1), Arc::new(Counters::default()), self.metrics.clone())
             .map_err(|error| DataStoreError::new(DataStoreErrorKind::Invalid, error.to_string()))?;
         let mut pause = FIRST_PAUSE;
         let mut claim_at = Instant::now();
@@ -231,7 +248,7 @@ impl Inner {
                 Ok(entries) => entries,
                 Err(error) if until == Until::Empty => return Err(error),
                 Err(error) => {
-                    self.stats.errors.fetch_add(1, Ordering::Relaxed);
+                    self.failed();
                     tracing::warn!(%error, "events cannot be taken out of the stream; trying again");
                     pause_or_stop(jittered(pause), &mut stopping).await;
                     pause = (2 * pause).min(self.options.longest_pause);

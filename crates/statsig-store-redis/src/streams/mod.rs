@@ -13,6 +13,9 @@
 //! - **Rarely more than once.** A batch is known by its id for
 //!   [`remember`](EventStream::remember): the sink does not add it again, and drainers do not
 //!   deliver it again. Only a drainer that dies between delivery and settlement repeats one.
+//! - **Too large is no end.** A batch that the destination, or
+//!   [`max_batch_bytes`](DrainOptions::max_batch_bytes), finds too large is replaced by its halves, in one
+//!   call, down to single events. Only a single event that is too large is set aside.
 //! - **Bounded.** Beyond [`max_batches`](EventStream::max_batches) the oldest go, and are counted.
 //!   Redis trims whole blocks of its own, so the stream may be a little longer.
 //! - **Durable as Redis is.** A batch that was added survives what the server's persistence and
@@ -32,6 +35,7 @@
 //! Needs Redis 6.2.
 
 mod drainer;
+mod halves;
 mod options;
 mod sink;
 mod wire;

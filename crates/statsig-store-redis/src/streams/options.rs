@@ -76,6 +76,7 @@ pub struct DrainOptions {
     pub(super) claim_after: Duration,
     pub(super) deliver_timeout: Duration,
     pub(super) concurrency: usize,
+    pub(super) max_batch_bytes: usize,
     pub(super) longest_pause: Duration,
 }
 
@@ -96,6 +97,7 @@ impl DrainOptions {
             claim_after: Duration::from_secs(60),
             deliver_timeout: Duration::from_secs(30),
             concurrency: 4,
+            max_batch_bytes: usize::MAX,
             longest_pause: Duration::from_secs(30),
         }
     }
@@ -134,6 +136,15 @@ impl DrainOptions {
     #[must_use]
     pub fn concurrency(mut self, deliveries: usize) -> Self {
         self.concurrency = deliveries.max(1);
+        self
+    }
+
+    /// Most bytes of the events in a batch, before compression, that are delivered at once (default: no
+    /// bound but the destination's own). Larger batches are cut in two without asking; single events
+    /// are tried whatever their size.
+    #[must_use]
+    pub fn max_batch_bytes(mut self, bytes: usize) -> Self {
+        self.max_batch_bytes = bytes;
         self
     }
 

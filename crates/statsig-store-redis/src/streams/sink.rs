@@ -9,9 +9,11 @@ use async_trait::async_trait;
 use statsig_core::{DataStoreErrorKind, Delivery, EventBatch, EventSink, SinkError};
 
 use super::options::EventStream;
-use super::wire::{encoding_word, id_text};
+use super::wire::{encoding_word, fields, id_text, numbers};
 use crate::error::OptionsError;
 use crate::link::Link;
+use crate::metrics::{Metrics, word};
+use crate::op::Op;
 use crate::options::RedisOptions;
 use crate::script::Script;
 use crate::stats::Counters;
@@ -41,6 +43,7 @@ pub struct RedisEventSink(Arc<Inner>);
 
 struct Inner {
     link: Link,
+    metrics: Metrics,
     stream: EventStream,
     namespace: String,
     add: Script,
@@ -58,10 +61,12 @@ impl RedisEventSink {
     /// If the options cannot work.
     pub fn open(options: RedisOptions, stream: EventStream) -> Result<Self, OptionsError> {
         options.check()?;
+        let metrics = Metrics::new(options.observer.as_ref(), "sink");
         // When to try again is up to the pipeline.
-        let link = Link::new(&options.clone().attempts(1), Arc::new(Counters::default()))?;
+        let link = Link::new(&options.clone().attempts(1), Arc::new(Counters::default()), metrics.clone())?;
         Ok(Self(Arc::new(Inner {
             link,
+            metrics,
             stream,
             namespace: options.namespace,
             add: Script::new(include_str!("../scripts/event_add.lua")),
@@ -90,6 +95,21 @@ impl fmt::Debug for RedisEventSink {
     }
 }
 
+impl Inner {
+    /// Counts batches that fell off the other end.
+    fn trimmed(&self, dropped: u64) {
+        if dropped == 0 {
+            return;
+        }
+        self.metrics.increment("redis.stream.trimmed_count", dropped, &[]);
+        if self.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
+            tracing::warn!(dropped, "Redis: the stream of events is full; the oldest batches are lost");
+            self.metrics
+                .error("statsig::redis_stream_full", "the stream of events is full; the oldest batches are lost");
+        }
+    }
+}
+
 #[async_trait]
 impl EventSink for RedisEventSink {
     async fn deliver(&self, batch: &EventBatch) -> Delivery {
@@ -101,51 +121,29 @@ impl EventSink for RedisEventSink {
             return Delivery::TooLarge;
         }
         let name = inner.stream.name(&inner.namespace, inner.stream.shard(&batch.id));
-        let id = id_text(&batch.id);
-        let mark = format!("{name}:{id}");
-        let numbers = [
-            inner.stream.max_batches.to_string(),
-            inner.stream.remember.as_secs().to_string(),
-            batch.created_ms.to_string(),
-            batch.event_count.to_string(),
-            batch.raw_len.to_string(),
-        ];
-        let [most, remember, created, count, raw_len] = numbers.each_ref().map(|number| number.as_bytes());
-        let arguments: [&[u8]; 16] = [
-            most,
-            remember,
-            b"id",
-            id.as_bytes(),
-            b"t",
-            created,
-            b"n",
-            count,
-            b"enc",
-            encoding.as_bytes(),
-            b"raw",
-            raw_len,
-            b"flush",
-            batch.flush_type.as_str().as_bytes(),
-            b"body",
-            &batch.body,
-        ];
-        match inner.add.call::<(u8, u64)>(&inner.link, "add a batch of events", &[&name, &mark], &arguments).await {
+        let mark = format!("{name}:{}", id_text(&batch.id));
+        let numbers = numbers(batch);
+        let (most, remember) = (inner.stream.max_batches.to_string(), inner.stream.remember.as_secs().to_string());
+        let bounds: [&[u8]; 2] = [most.as_bytes(), remember.as_bytes()];
+        let arguments = [&bounds[..], &fields(batch, encoding, &numbers)].concat();
+        let answer = inner.add.call::<(u8, u64)>(&inner.link, Op::Add, &[&name, &mark], &arguments).await;
+        let (outcome, delivery) = match answer {
             Ok((0, _)) => {
                 inner.known.fetch_add(1, Ordering::Relaxed);
-                Delivery::Delivered
+                ("known", Delivery::Delivered)
             }
             Ok((_, dropped)) => {
                 inner.added.fetch_add(1, Ordering::Relaxed);
-                if dropped > 0 && inner.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
-                    tracing::warn!(dropped, "Redis: the stream of events is full; the oldest batches are lost");
-                }
-                Delivery::Delivered
+                inner.trimmed(dropped);
+                ("added", Delivery::Delivered)
             }
-            Err(error) if error.kind() == DataStoreErrorKind::TooLarge => Delivery::TooLarge,
+            Err(error) if error.kind() == DataStoreErrorKind::TooLarge => ("too_large", Delivery::TooLarge),
             // Also what looks final, such as a wrong password: somebody may mend it, and the pipeline
             // bounds how long it tries.
-            Err(error) => Delivery::retry(error),
-        }
+            Err(error) => (word(error.kind()), Delivery::retry(error)),
+        };
+        inner.metrics.increment("redis.stream.batches_count", 1, &[("outcome", outcome)]);
+        delivery
     }
 
     async fn close(&self, _within: Duration) -> Result<(), SinkError> {

@@ -26,6 +26,18 @@ pub(super) fn encoding_word(encoding: BatchEncoding) -> Option<&'static str> {
     }
 }
 
+/// The numbers of a batch as texts, for [`fields`].
+pub(super) fn numbers(batch: &EventBatch) -> [String; 4] {
+    [id_text(&batch.id), batch.created_ms.to_string(), batch.event_count.to_string(), batch.raw_len.to_string()]
+}
+
+/// Names and values of the fields of a batch.
+pub(super) fn fields<'a>(batch: &'a EventBatch, encoding: &'static str, numbers: &'a [String; 4]) -> [&'a [u8]; 14] {
+    let [id, created, count, raw_len] = numbers.each_ref().map(|number| number.as_bytes());
+    let (encoding, flush) = (encoding.as_bytes(), batch.flush_type.as_str().as_bytes());
+    [b"id", id, b"t", created, b"n", count, b"enc", encoding, b"raw", raw_len, b"flush", flush, b"body", &batch.body]
+}
+
 /// Why a batch was sent, by the protocol's name; the usual reason where that is unknown here.
 fn flush_type(name: &str) -> FlushType {
     use FlushType::{Limit, Manual, ScheduledFullBatch, ScheduledMaxTime, Shutdown};

@@ -27,6 +27,10 @@ async fn keep_writing(
                 newest.store(lcut, Ordering::Relaxed);
                 outage = outage.max(last.elapsed());
                 last = Instant::now();
+                // Not after a failure: that write may have arrived all the same.
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
             }
             Err(error) => {
                 assert!(error.is_retryable(), "{error}");
@@ -34,9 +38,6 @@ async fn keep_writing(
                 // As a client would, so that the servers have room to recover.
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
-        }
-        if stop.load(Ordering::Relaxed) {
-            break;
         }
     }
     (outage, failures)

@@ -6,6 +6,7 @@ mod access;
 mod contract;
 mod failover;
 mod layouts;
+mod metrics;
 mod ordering;
 mod outages;
 mod propagation;

@@ -1,5 +1,8 @@
 //! Events through a stream: nothing is lost, whoever dies.
 
+mod deaths;
+mod too_large;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,6 +15,7 @@ use statsig_store_redis::streams::{DrainOptions, EventDrainer, EventStream, Redi
 use statsig_testkit::redis_server::RedisServer;
 use tokio::sync::Notify;
 
+use crate::metrics::{Ear, undocumented};
 use crate::{options, soon};
 
 /// Keeps what it gets; may refuse, hang, or let through only so many.
@@ -31,6 +35,8 @@ enum Fault {
     Busy(u32),
     Rejects,
     TooLarge,
+    /// Takes no more bytes in one piece.
+    TooLargeOver(usize),
     /// Takes so many, and then hangs.
     HangsAfter(usize),
     Panics,
@@ -63,6 +69,8 @@ impl EventSink for Destination {
                 }
                 Fault::Rejects => return Delivery::reject("no"),
                 Fault::TooLarge => return Delivery::TooLarge,
+                Fault::TooLargeOver(most) if batch.raw_len > *most => return Delivery::TooLarge,
+                Fault::TooLargeOver(_) => false,
                 Fault::HangsAfter(most) => self.taken.lock().unwrap().len() >= *most,
                 Fault::Panics => {
                     *fault = Fault::None;
@@ -156,52 +164,6 @@ async fn through_a_cluster() {
 }
 
 #[tokio::test]
-async fn what_a_dead_drainer_held_is_claimed() {
-    let server = RedisServer::start().unwrap();
-    let sink = RedisEventSink::open(options(&server), stream()).unwrap();
-    for serial in 0..40 {
-        assert!(sink.deliver(&batch(serial)).await.is_delivered());
-    }
-    let (dies, lives) = (Destination::with(Fault::HangsAfter(13)), Destination::with(Fault::None));
-    let patient = quick().deliver_timeout(Duration::from_secs(600)).concurrency(4);
-    let first = EventDrainer::open(options(&server), stream(), patient, dies.clone()).unwrap();
-    let dying = tokio::spawn(async move { first.run(std::future::pending()).await });
-    soon("the first drainer to be in the middle", async {
-        while dies.hanging.load(Ordering::Relaxed) == 0 {
-            dies.hangs.notified().await;
-        }
-    })
-    .await;
-    // As a killed process: not one more command.
-    dying.abort();
-    let _ = dying.await;
-    let second = EventDrainer::open(options(&server), stream(), quick(), lives.clone()).unwrap();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn({
-        let second = second.clone();
-        async move { second.run(async { drop(stopped.await) }).await }
-    });
-    soon("the rest to be delivered", async {
-        while second.backlog().await.unwrap() > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    stop.send(()).unwrap();
-    soon("the drainer to stop", running).await.unwrap();
-    let (first, rest) = (dies.taken().len(), lives.taken().len());
-    assert!(first >= 13 && first + rest >= 40, "{first} {rest}");
-    let mut ids: Vec<[u8; 16]> = dies.taken().iter().chain(&lives.taken()).map(|batch| batch.id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), 40, "nothing is lost");
-    let stats = second.stats();
-    assert!(stats.claimed >= 1 && stats.delivered + stats.known >= 27, "{stats:?}");
-    let consumers = server.command(&["XINFO", "CONSUMERS", &name(&server, "}"), "statsig"]).unwrap().text();
-    assert_eq!(consumers.matches("pending\n0").count(), 1, "who left in order is not listed any more: {consumers}");
-}
-
-#[tokio::test]
 async fn refused_and_unreadable_batches_are_set_aside() {
     let server = RedisServer::start().unwrap();
     let sink = RedisEventSink::open(options(&server), stream()).unwrap();
@@ -225,32 +187,6 @@ async fn refused_and_unreadable_batches_are_set_aside() {
 }
 
 #[tokio::test]
-async fn a_destination_that_is_down_or_panics_is_tried_again() {
-    let server = RedisServer::start().unwrap();
-    let sink = RedisEventSink::open(options(&server), stream()).unwrap();
-    for (serial, fault) in [(1, Fault::Busy(5)), (2, Fault::Panics)] {
-        assert!(sink.deliver(&batch(serial)).await.is_delivered());
-        let destination = Destination::with(fault);
-        let drainer = EventDrainer::open(options(&server), stream(), quick(), destination.clone()).unwrap();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let running = tokio::spawn({
-            let drainer = drainer.clone();
-            async move { drainer.run(async { drop(stopped.await) }).await }
-        });
-        soon("the delivery", async {
-            while drainer.stats().delivered == 0 {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
-        stop.send(()).unwrap();
-        soon("the drainer to stop", running).await.unwrap();
-        assert_eq!(destination.taken().len(), 1);
-        assert_eq!(drainer.backlog().await.unwrap(), 0);
-    }
-}
-
-#[tokio::test]
 async fn a_full_stream_drops_the_oldest_and_counts_them() {
     let server = RedisServer::start().unwrap();
     let sink = RedisEventSink::open(options(&server), stream().max_batches(50)).unwrap();
@@ -265,37 +201,6 @@ async fn a_full_stream_drops_the_oldest_and_counts_them() {
     soon("the stream to drain", drainer.drain()).await.unwrap();
     let newest = destination.taken().iter().map(|batch| u128::from_be_bytes(batch.id)).min().unwrap();
     assert_eq!(newest, 1_000 - u128::from(left), "the oldest are gone");
-}
-
-#[tokio::test]
-async fn a_server_that_restarts_interrupts_only() {
-    let mut server = RedisServer::start_with(&[("appendonly", "yes"), ("appendfsync", "always")]).unwrap();
-    let sink = RedisEventSink::open(options(&server), stream()).unwrap();
-    let destination = Destination::with(Fault::None);
-    let drainer = EventDrainer::open(options(&server), stream(), quick(), destination.clone()).unwrap();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn({
-        let drainer = drainer.clone();
-        async move { drainer.run(async { drop(stopped.await) }).await }
-    });
-    for serial in 0..60 {
-        if serial % 20 == 10 {
-            server.kill().unwrap();
-            assert!(sink.deliver(&batch(serial)).await.is_retryable());
-            server.restart().unwrap();
-        }
-        soon("the batch to be taken", async { while !sink.deliver(&batch(serial)).await.is_delivered() {} }).await;
-    }
-    soon("all to be delivered", async {
-        while destination.taken().len() < 60 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    stop.send(()).unwrap();
-    soon("the drainer to stop", running).await.unwrap();
-    let sum = drainer.stats().delivered;
-    assert!((60..=120).contains(&sum), "{sum}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -327,4 +232,33 @@ async fn several_drainers_share_the_batches() {
     }
     assert_eq!((destination.taken().len(), destination.most_often()), (300, 1), "while nobody dies, exactly once");
     assert_eq!(drainers.iter().map(|drainer| drainer.stats().delivered).sum::<u64>(), 300);
+}
+
+#[tokio::test]
+async fn sinks_and_drainers_are_measured() {
+    let server = RedisServer::start().unwrap();
+    let ear = Arc::new(Ear::default());
+    let observed = || options(&server).observer(ear.clone());
+    let sink = RedisEventSink::open(observed(), stream().max_batches(50)).unwrap();
+    for serial in 0..400 {
+        assert!(sink.deliver(&batch(serial)).await.is_delivered());
+    }
+    assert!(sink.deliver(&batch(399)).await.is_delivered());
+    let trimmed = ear.counter("redis.stream.trimmed_count");
+    assert!(trimmed > 0 && trimmed == sink.stats().dropped);
+    let batches = |outcome| ear.counter(&format!("redis.stream.batches_count outcome={outcome}"));
+    assert_eq!((batches("added"), batches("known")), (400, 1));
+    server.command(&["XADD", &name(&server, "}"), "*", "id", "nonsense"]).unwrap();
+    let drainer = EventDrainer::open(observed(), stream(), quick(), Destination::with(Fault::Busy(2))).unwrap();
+    soon("the stream to drain", drainer.drain()).await.unwrap();
+    let delivered = ear.counter("redis.drain.batches_count outcome=delivered");
+    assert_eq!((delivered, delivered + trimmed), (drainer.stats().delivered, 400));
+    assert_eq!(ear.counter("redis.drain.events_count outcome=delivered"), delivered);
+    assert_eq!(ear.counter("redis.drain.batches_count outcome=dead"), 1);
+    assert_eq!(ear.counter("redis.drain.retries_count"), 2);
+    assert_eq!(ear.measured("redis.drain.delivery.latency outcome=retry"), 2);
+    assert_eq!(ear.measured("redis.drain.delivery.latency outcome=delivered"), delivered);
+    assert!(ear.measured("redis.command.latency role=drainer op=settle outcome=ok") > delivered);
+    assert_eq!(ear.errors(), ["statsig::redis_stream_full", "statsig::redis_events_set_aside"]);
+    assert_eq!(undocumented(&ear), [""; 0]);
 }

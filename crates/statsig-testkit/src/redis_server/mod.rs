@@ -214,12 +214,8 @@ impl Drop for RedisServer {
 ///
 /// # Errors
 /// If it is not so in time.
-pub fn wait_until(what: &str, is_so: impl FnMut() -> bool) -> io::Result<()> {
-    wait_at_most(PATIENCE, what, is_so)
-}
-
-fn wait_at_most(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) -> io::Result<()> {
-    let deadline = Instant::now() + patience;
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) -> io::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         if Instant::now() >= deadline {
             return Err(io::Error::new(io::ErrorKind::TimedOut, format!("waited in vain until {what}")));

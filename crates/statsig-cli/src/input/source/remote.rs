@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use anyhow::anyhow;
-use statsig_core::{SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecTrigger, SpecUpdate};
+use anyhow::{Context, anyhow};
+use statsig_core::{
+    SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecTrigger, SpecUpdate, StoreFormat,
+};
 use statsig_net::SpecSources;
 
 use super::{Source, no_source};
 use crate::args::Warnings;
 use crate::failure::Failure;
-use crate::input::specs::Document;
+use crate::input::specs::{Document, text_of};
 use crate::remote::secret::Secret;
 use crate::remote::statsig::chain;
 use crate::remote::waiting::Waiting;
@@ -53,7 +55,7 @@ impl Remote {
 
     #[cfg(feature = "redis")]
     fn redis(source: &Source) -> Result<Self, Failure> {
-        use statsig_core::{StoreFormat, StoreKeys};
+        use statsig_core::StoreKeys;
         use statsig_net::sources::DataStoreSpecSource;
 
         use crate::clock::WallClock;
@@ -63,9 +65,7 @@ impl Remote {
         }
         let key = remote::needed_sdk_key(source.sdk_key.as_ref())?;
         let store = source.redis.open(|options| options)?;
-        let mut places = StoreKeys::new(key.expose()).all_specs_keys();
-        // This command does not read the binary form.
-        places.retain(|place| place.format == StoreFormat::PlainText);
+        let places = StoreKeys::new(key.expose()).all_specs_keys();
         let stored = DataStoreSpecSource::with_keys(Arc::new(store), places, Arc::new(WallClock));
         let stream = Arc::new(stored.stream());
         let sources = SpecSources::new().then(Arc::new(stored)).with_stream(stream);
@@ -81,7 +81,14 @@ impl Remote {
             Some(origin) if !self.is_redis => origin.to_string(),
             _ => self.name.to_owned(),
         };
-        Ok(Document { bytes: update.document, name, inspection: "statsig specs (with the same source)".to_owned() })
+        let inspection = "statsig specs (with the same source)".to_owned();
+        let document = match update.format {
+            StoreFormat::StatsigBr => text_of(&update.document)
+                .with_context(|| format!("the binary form of {name} cannot be read"))
+                .map_err(Failure::input)?,
+            _ => update.document,
+        };
+        Ok(Document::of_text(document, name, inspection))
     }
 
     async fn fetch(&self, waiting: &Waiting, warnings: Warnings) -> Result<SpecUpdate, Failure> {

@@ -10,7 +10,11 @@ use tokio::time::{Instant, timeout};
 
 use super::settle::Fate;
 use super::{FIRST_PAUSE, Inner, pause_or_stop};
-use crate::link::{Purpose, jittered};
+use crate::codec::off_thread;
+use crate::link::jittered;
+use crate::metrics::millis;
+use crate::op::Op;
+use crate::streams::halves::halves;
 use crate::streams::wire::{Entry, id_text};
 
 impl Inner {
@@ -26,7 +30,7 @@ impl Inner {
         };
         let mut pause = FIRST_PAUSE;
         while let Err(error) = self.settle(name, &entry, &fate).await {
-            self.stats.errors.fetch_add(1, Ordering::Relaxed);
+            self.failed();
             tracing::warn!(%error, "a batch of events cannot be settled; trying again");
             if pause_or_stop(jittered(pause), &mut stopping).await {
                 return;
@@ -48,17 +52,24 @@ impl Inner {
         if self.is_done(name, batch).await.unwrap_or(false) {
             return Some(Fate::Known);
         }
+        if batch.event_count > 1 && batch.raw_len > self.options.max_batch_bytes {
+            return Some(too_large(batch.clone()).await);
+        }
         let mut pause = FIRST_PAUSE;
         let mut batch = batch.clone();
         loop {
-            let (after, reason) = match timeout(self.options.deliver_timeout, self.sink.deliver(&batch)).await {
-                Ok(Delivery::Delivered) => return Some(Fate::Delivered),
-                Ok(Delivery::Reject { reason }) => return Some(Fate::Dead(reason.to_string())),
-                Ok(Delivery::TooLarge) => return Some(Fate::Dead("it is too large".to_owned())),
-                Ok(Delivery::Retry { after, reason }) => (after, reason.to_string()),
-                Err(_) => (None, "no answer in time".to_owned()),
+            let begun = Instant::now();
+            let outcome = timeout(self.options.deliver_timeout, self.sink.deliver(&batch)).await.ok();
+            self.measure(begun, outcome.as_ref());
+            let (after, reason) = match outcome {
+                Some(Delivery::Delivered) => return Some(Fate::Delivered),
+                Some(Delivery::Reject { reason }) => return Some(Fate::Dead(reason.to_string())),
+                Some(Delivery::TooLarge) => return Some(too_large(batch).await),
+                Some(Delivery::Retry { after, reason }) => (after, reason.to_string()),
+                None => (None, "no answer in time".to_owned()),
             };
             self.stats.retries.fetch_add(1, Ordering::Relaxed);
+            self.metrics.increment("redis.drain.retries_count", 1, &[]);
             tracing::debug!(id = %id_text(&batch.id), %reason, "a batch of events is not delivered yet");
             let wait = after.unwrap_or(jittered(pause)).min(self.options.longest_pause);
             if self.wait_holding(name, at, wait, stopping).await {
@@ -67,6 +78,17 @@ impl Inner {
             pause = (2 * pause).min(self.options.longest_pause);
             batch.attempt = batch.attempt.saturating_add(1);
         }
+    }
+
+    fn measure(&self, begun: Instant, outcome: Option<&Delivery>) {
+        let outcome = match outcome {
+            Some(Delivery::Delivered) => "delivered",
+            Some(Delivery::Retry { .. }) => "retry",
+            Some(Delivery::Reject { .. }) => "reject",
+            Some(Delivery::TooLarge) => "too_large",
+            None => "timeout",
+        };
+        self.metrics.distribution("redis.drain.delivery.latency", millis(begun.elapsed()), &[("outcome", outcome)]);
     }
 
     /// Waits with a sign of life in between, so that nobody else claims the entry. Says whether it is
@@ -80,12 +102,22 @@ impl Inner {
             }
             let mut command = cmd("XCLAIM");
             command.arg(name).arg(&self.options.group).arg(&self.options.consumer).arg(0).arg(at).arg("JUSTID");
-            if self.link.attempt::<Value>(Purpose::Write, &command).await.is_err() {
-                self.stats.errors.fetch_add(1, Ordering::Relaxed);
+            if self.link.attempt::<Value>(Op::Hold, &command).await.is_err() {
+                self.failed();
             }
             if Instant::now() >= until {
                 return false;
             }
         }
+    }
+}
+
+/// What becomes of a batch that cannot pass in one piece.
+async fn too_large(batch: EventBatch) -> Fate {
+    let single = batch.event_count < 2;
+    match off_thread(batch.raw_len, move || halves(&batch)).await {
+        Ok(Some(halves)) => Fate::Split(Box::new(halves)),
+        _ if single => Fate::Dead("it is too large".to_owned()),
+        _ => Fate::Dead("it is too large, and cannot be cut in two".to_owned()),
     }
 }

@@ -6,8 +6,8 @@ use redis::cmd;
 use statsig_core::{DataStoreError, EventBatch};
 
 use super::Inner;
-use crate::link::Purpose;
-use crate::streams::wire::{Entry, id_text};
+use crate::op::Op;
+use crate::streams::wire::{Entry, encoding_word, fields, id_text, numbers};
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) enum Fate {
     Known,
     /// Nobody will ever take it; why.
     Dead(String),
+    /// It is too large; its halves come in its place.
+    Split(Box<[EventBatch; 2]>),
 }
 
 impl Inner {
@@ -24,21 +26,23 @@ impl Inner {
     pub(super) async fn is_done(&self, name: &str, batch: &EventBatch) -> Result<bool, DataStoreError> {
         let mut command = cmd("GET");
         command.arg(mark(name, batch));
-        let mark: Option<String> = self.link.query(Purpose::Read, "look up a batch of events", &command).await?;
+        let mark: Option<String> = self.link.query(Op::LookUp, &command).await?;
         Ok(mark.as_deref() == Some("done"))
     }
 
     /// Takes an entry out of the stream.
     pub(super) async fn settle(&self, name: &str, entry: &Entry, fate: &Fate) -> Result<(), DataStoreError> {
+        // One that cannot be read has no mark of its own.
+        let mark = entry.batch.as_ref().map_or_else(|| format!("{name}:unreadable"), |batch| mark(name, batch));
+        let remember = self.stream.remember.as_secs().to_string();
         let (what, reason) = match fate {
+            Fate::Split(halves) => return self.replace(name, &mark, &entry.at, &remember, halves).await,
             Fate::Delivered => ("delivered", ""),
             Fate::Known => ("known", ""),
             Fate::Dead(reason) => ("dead", reason.as_str()),
         };
-        // One that cannot be read has no mark of its own.
-        let mark = entry.batch.as_ref().map_or_else(|| format!("{name}:unreadable"), |batch| mark(name, batch));
         let dead = format!("{name}:dead");
-        let (remember, most) = (self.stream.remember.as_secs().to_string(), self.stream.max_dead.to_string());
+        let most = self.stream.max_dead.to_string();
         let arguments: [&[u8]; 6] = [
             self.options.group.as_bytes(),
             entry.at.as_bytes(),
@@ -48,23 +52,48 @@ impl Inner {
             reason.as_bytes(),
         ];
         let keys = [name, &mark, &dead];
-        self.settle.call::<u64>(&self.link, "settle a batch of events", &keys, &arguments).await.map(drop)
+        self.settle.call::<u64>(&self.link, Op::Settle, &keys, &arguments).await.map(drop)
+    }
+
+    /// Puts halves in the place of a batch, in one call: whoever dies meanwhile, nothing is lost.
+    async fn replace(
+        &self,
+        name: &str,
+        mark: &str,
+        at: &str,
+        remember: &str,
+        halves: &[EventBatch; 2],
+    ) -> Result<(), DataStoreError> {
+        let numbers = halves.each_ref().map(numbers);
+        let mut values = Vec::new();
+        for (half, numbers) in halves.iter().zip(&numbers) {
+            // A half has the encoding of the whole, which could be read.
+            values.extend(fields(half, encoding_word(half.encoding).unwrap_or_default(), numbers));
+        }
+        let each = (values.len() / 2).to_string();
+        let about: [&[u8]; 4] = [self.options.group.as_bytes(), at.as_bytes(), remember.as_bytes(), each.as_bytes()];
+        let arguments = [&about[..], &values].concat();
+        self.split.call::<u64>(&self.link, Op::Split, &[name, mark], &arguments).await.map(drop)
     }
 
     pub(super) fn count(&self, entry: &Entry, fate: &Fate) {
         let events = entry.batch.as_ref().map_or(0, |batch| u64::from(batch.event_count));
-        let (batches, sum) = match fate {
-            Fate::Delivered => (&self.stats.delivered, Some(&self.stats.delivered_events)),
-            Fate::Known => (&self.stats.known, None),
+        let (outcome, batches, sum) = match fate {
+            Fate::Delivered => ("delivered", &self.stats.delivered, Some(&self.stats.delivered_events)),
+            Fate::Known => ("known", &self.stats.known, None),
+            Fate::Split(_) => ("split", &self.stats.split, None),
             Fate::Dead(reason) => {
                 tracing::warn!(events, %reason, "a batch of events is refused for good and set aside");
-                (&self.stats.dead, Some(&self.stats.dead_events))
+                self.metrics.error("statsig::redis_events_set_aside", &format!("{events} events: {reason}"));
+                ("dead", &self.stats.dead, Some(&self.stats.dead_events))
             }
         };
         batches.fetch_add(1, Ordering::Relaxed);
         if let Some(sum) = sum {
             sum.fetch_add(events, Ordering::Relaxed);
         }
+        self.metrics.increment("redis.drain.batches_count", 1, &[("outcome", outcome)]);
+        self.metrics.increment("redis.drain.events_count", events, &[("outcome", outcome)]);
     }
 
     /// Leaves the group, unless there is something that others have to claim.
@@ -72,13 +101,13 @@ impl Inner {
         let (group, consumer) = (&self.options.group, &self.options.consumer);
         let mut pending = cmd("XPENDING");
         pending.arg(name).arg(group).arg("-").arg("+").arg(1).arg(consumer);
-        if let Ok(redis::Value::Array(held)) = self.link.attempt(Purpose::Read, &pending).await
+        if let Ok(redis::Value::Array(held)) = self.link.attempt(Op::Group, &pending).await
             && held.is_empty()
         {
             let mut leave = cmd("XGROUP");
             leave.arg("DELCONSUMER").arg(name).arg(group).arg(consumer);
             // One that stays in the list costs a few bytes.
-            let _ = self.link.attempt::<redis::Value>(Purpose::Write, &leave).await;
+            let _ = self.link.attempt::<redis::Value>(Op::Group, &leave).await;
         }
     }
 }

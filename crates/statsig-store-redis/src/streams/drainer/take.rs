@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::Inner;
 use crate::error::malformed;
-use crate::link::{Link, Purpose, jittered};
+use crate::link::{Link, jittered};
+use crate::op::Op;
 use crate::streams::wire::{Entry, claimed_entries, read_entries};
 
 impl Inner {
@@ -28,6 +29,7 @@ impl Inner {
             }
             if !entries.is_empty() {
                 self.stats.claimed.fetch_add(entries.len() as u64, Ordering::Relaxed);
+                self.metrics.increment("redis.drain.claimed_count", entries.len() as u64, &[]);
                 return Ok(entries);
             }
         }
@@ -36,7 +38,7 @@ impl Inner {
         command.arg("COUNT").arg(self.options.concurrency);
         command.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
         command.arg("STREAMS").arg(name).arg(">");
-        let answer = self.in_group(link, name, "read events", &command).await?;
+        let answer = self.in_group(link, name, Op::Take, &command).await?;
         read_entries(answer).ok_or_else(|| malformed("an unusual answer about events"))
     }
 
@@ -46,24 +48,24 @@ impl Inner {
         let mut command = cmd("XAUTOCLAIM");
         command.arg(name).arg(&self.options.group).arg(&self.options.consumer).arg(idle).arg("0-0");
         command.arg("COUNT").arg(self.options.concurrency);
-        let answer = self.in_group(link, name, "claim events", &command).await?;
+        let answer = self.in_group(link, name, Op::Claim, &command).await?;
         let (cursor, entries) =
             claimed_entries(answer).ok_or_else(|| malformed("an unusual answer about claimed events"))?;
         Ok((cursor != "0-0", entries))
     }
 
     /// Runs a command of the group, which is made where it is missing.
-    async fn in_group(&self, link: &Link, name: &str, during: &str, command: &Cmd) -> Result<Value, DataStoreError> {
-        match link.attempt(Purpose::Read, command).await {
+    async fn in_group(&self, link: &Link, name: &str, op: Op, command: &Cmd) -> Result<Value, DataStoreError> {
+        match link.attempt(op, command).await {
             Err(failure) if failure.code() == Some("NOGROUP") => {}
-            answer => return answer.map_err(|failure| failure.into_error(during)),
+            answer => return answer.map_err(|failure| failure.into_error(op)),
         }
         let mut create = cmd("XGROUP");
         create.arg("CREATE").arg(name).arg(&self.options.group).arg("0").arg("MKSTREAM");
-        match self.link.attempt::<Value>(Purpose::Write, &create).await {
-            Err(failure) if failure.code() != Some("BUSYGROUP") => return Err(failure.into_error("make the group")),
+        match self.link.attempt::<Value>(Op::Group, &create).await {
+            Err(failure) if failure.code() != Some("BUSYGROUP") => return Err(failure.into_error(Op::Group)),
             _ => {}
         }
-        link.query(Purpose::Read, during, command).await
+        link.query(op, command).await
     }
 }

@@ -1,0 +1,72 @@
+//! What is in Redis stays there while the network says that nothing changed.
+
+use std::sync::Arc;
+
+use statsig::redis::{RedisDataStore, RedisOptions};
+use statsig::{SpecSourceKind, Statsig, StatsigBuilder};
+use statsig_core::{KeySchema, StoreFormat, StoreKeys, StorePath};
+use statsig_testkit::redis_server::RedisServer;
+use statsig_testkit::server::FakeStatsig;
+
+use crate::fleet::{PATIENCE, SDK_KEY, specs};
+
+/// A client that shares what the network brings.
+fn writer(statsig: &FakeStatsig, store: &RedisDataStore) -> StatsigBuilder {
+    Statsig::builder()
+        .sdk_key(SDK_KEY)
+        .api(format!("{}/v1", statsig.url()))
+        .data_store(Arc::new(store.clone()))
+        .disable_all_logging(true)
+        .init_timeout(PATIENCE)
+}
+
+fn open(server: &RedisServer, read_only: bool) -> RedisDataStore {
+    let options = RedisOptions::single(&server.url()).unwrap().read_only(read_only).follow_updates(false);
+    RedisDataStore::open(options).unwrap()
+}
+
+async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "waited in vain for {what}");
+}
+
+#[tokio::test]
+async fn a_project_without_changes_does_not_expire() {
+    let (server, statsig) = (RedisServer::start().unwrap(), FakeStatsig::start().unwrap());
+    statsig.publish_specs(specs(5));
+    let keys = StoreKeys::new(SDK_KEY);
+    let name = |form| keys.key(&StorePath::SpecsV2, form, KeySchema::Hashed).name.to_string();
+    let (text, binary) = (name(StoreFormat::PlainText), name(StoreFormat::StatsigBr));
+    let left = |key: &str| server.command(&["TTL", key]).unwrap().text().parse::<i64>().unwrap();
+
+    // The first client has it from the network and writes it; the second starts from what is there.
+    for (source, written) in [(SpecSourceKind::Network, 1), (SpecSourceKind::Adapter("DataStore".into()), 0)] {
+        let store = open(&server, false);
+        let client = writer(&statsig, &store).build().unwrap();
+        assert_eq!(client.initialize().await.source, source);
+        soon("the entry", || client.health().specs.unwrap().kept.0 == written).await;
+        // As if a week had passed.
+        server.command(&["EXPIRE", &text, "60"]).unwrap();
+        server.command(&["SET", &binary, "somebody else's", "EX", "60"]).unwrap();
+        assert!(client.sync_now().await.unwrap().success);
+        soon("the entry to be kept", || left(&text) > 60 && store.stats().touched == 1).await;
+        assert!(left(&binary) <= 60, "what is not ours may go");
+        server.command(&["DEL", &binary]).unwrap();
+        let _ = client.shutdown(PATIENCE).await;
+    }
+
+    // Who may not write tries once.
+    let store = open(&server, true);
+    let reader = writer(&statsig, &store).build().unwrap();
+    let _ = reader.initialize().await;
+    server.command(&["EXPIRE", &text, "60"]).unwrap();
+    for _ in 0..3 {
+        assert!(reader.sync_now().await.unwrap().success);
+    }
+    assert!(store.stats().errors <= 1 && left(&text) <= 60);
+    let _ = reader.shutdown(PATIENCE).await;
+}
