@@ -60,8 +60,3 @@ pub use error::OptionsError;
 pub use options::{Layout, RedisOptions, TlsOptions};
 pub use stats::RedisStoreStats;
 pub use store::RedisDataStore;
-
-/// Compiles the examples of the guide.
-#[cfg(all(doctest, feature = "streams"))]
-#[doc = include_str!("../../../docs/guide/redis-bootstrap.md")]
-struct Guide;

@@ -38,6 +38,7 @@
 //! | `spool` | no | events that cannot be delivered rest on disk, across outages, restarts and crashes |
 //! | `redis` | no | Redis as a data store: the module `redis` |
 //! | `toml` | no | options from TOML files: `StatsigOptions::from_toml` |
+//! | `streams` | no | events through a Redis Stream: `redis::streams` |
 //! | `proto` | no | config specs in the vendor's binary form |
 //! | `user-agent` | yes | browser and operating system from the user's `userAgent` |
 //! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
@@ -117,6 +118,11 @@ pub use statsig_store_redis as redis;
 #[cfg(all(doctest, feature = "net", feature = "logger"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Compiles the examples of the page about Redis.
+#[cfg(all(doctest, feature = "streams"))]
+#[doc = include_str!("../../../docs/guide/redis-bootstrap.md")]
+struct RedisBootstrap;
 
 /// Compiles the examples of the guide, and runs those that can run.
 #[cfg(all(doctest, feature = "net", feature = "logger"))]

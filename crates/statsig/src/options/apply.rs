@@ -249,13 +249,26 @@ mod network {
             use statsig_core::KeySchema;
             use statsig_store_redis::{RedisDataStore, RedisOptions};
 
-            let Some(url) = options.redis_url else {
-                self.problems.push("`data_store.redis_url` is missing".to_owned());
-                return self;
+            let urls = options.redis_urls.unwrap_or_default();
+            let urls = urls.iter().map(|url| url.expose());
+            let redis = match (&options.redis_url, urls.len(), &options.sentinel_master) {
+                (Some(url), 0, None) => RedisOptions::single(url.expose()),
+                (None, 1.., Some(master)) => RedisOptions::sentinel(urls, master.as_str()),
+                (None, 1.., None) => RedisOptions::cluster(urls),
+                _ => {
+                    self.problems.push(
+                        "`data_store` needs either `redis_url` or `redis_urls`; `sentinel_master` goes with the latter"
+                            .to_owned(),
+                    );
+                    return self;
+                }
             };
-            let opened = RedisOptions::single(url.expose()).and_then(|mut redis| {
+            let opened = redis.and_then(|mut redis| {
                 if let Some(prefix) = options.prefix {
                     redis = redis.namespace(prefix);
+                }
+                if let Some(path) = options.password_file {
+                    redis = redis.password_file(path);
                 }
                 RedisDataStore::open(redis.read_only(options.read_only.unwrap_or(true)))
             });

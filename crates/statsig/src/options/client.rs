@@ -197,8 +197,14 @@ option_group! {
 option_group! {
     /// A store that processes share.
     DataStoreOptions {
-        /// `redis://[user[:password]@]host[:port][/db]`, or `rediss://…` with TLS; must be given.
+        /// `redis://[user[:password]@]host[:port][/db]`, or `rediss://…` with TLS; this or `redis_urls` must be given.
         redis_url("redis_url", "none", "data_store"): SecretText,
+        /// Some nodes of a cluster; with `sentinel_master`, the sentinels.
+        redis_urls("redis_urls", "none", "data_store"): Vec<SecretText>,
+        /// The name that sentinels have for the master.
+        sentinel_master("sentinel_master", "none", "data_store"): String,
+        /// A file that holds the password, read again for each new connection.
+        password_file("password_file", "none", "data_store"): PathBuf,
         /// How entries are named.
         key_schema("key_schema", "`v2`", "data_store_key_schema"): StoreKeySchema,
         /// A text before every key. Other SDKs do not find such keys.

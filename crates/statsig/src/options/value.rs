@@ -233,6 +233,16 @@ word_values! {
     }
 }
 
+impl OptionValue for Vec<SecretText> {
+    const KIND: &'static str = "a list of texts (secret)";
+
+    fn read(value: Value, name: &str, problems: &mut Vec<String>) -> Option<Self> {
+        let Value::Array(items) = value else { return Self::wrong(name, problems) };
+        let texts = items.into_iter().map(|item| item.as_str().map(SecretText::from));
+        texts.collect::<Option<Self>>().or_else(|| Self::wrong(name, problems))
+    }
+}
+
 impl OptionValue for Vec<SourceName> {
     const KIND: &'static str =
         "a list of `data_store`, `bootstrap`, `network`, `statsig_network`, `file`, `snapshot` and `stream`";

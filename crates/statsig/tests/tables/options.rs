@@ -63,6 +63,7 @@ fn document() -> String {
     for (method, about) in IN_CODE {
         let _ = writeln!(out, "| `{method}` | {about} |");
     }
+    out.push_str(include_str!("options.tail.md"));
     out
 }
 
