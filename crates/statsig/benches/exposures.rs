@@ -53,19 +53,19 @@ fn check(bencher: Bencher<'_, '_>, log: bool, options: EvaluationOptions) {
         .bench_values(|user| statsig.check_gate_with_options(black_box(user), "open", options));
 }
 
-#[divan::bench(threads = [1, 2])]
+#[divan::bench(threads = [1, 2], sample_size = 64, sample_count = 1000)]
 fn no_logger(bencher: Bencher<'_, '_>) {
     check(bencher, false, EvaluationOptions::new());
 }
 
 /// The exposure was logged a moment ago.
-#[divan::bench(threads = [1, 2])]
+#[divan::bench(threads = [1, 2], sample_size = 64, sample_count = 1000)]
 fn repeated(bencher: Bencher<'_, '_>) {
     check(bencher, true, EvaluationOptions::new());
 }
 
 /// Exposures off: the check is counted.
-#[divan::bench(threads = [1, 2])]
+#[divan::bench(threads = [1, 2], sample_size = 64, sample_count = 1000)]
 fn not_exposed(bencher: Bencher<'_, '_>) {
     check(bencher, true, EvaluationOptions::new().disable_exposure_logging(true));
 }

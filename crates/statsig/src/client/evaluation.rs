@@ -17,7 +17,7 @@ impl Statsig {
     #[must_use]
     pub fn check_gate(&self, user: &StatsigUser, name: &str) -> bool {
         if self.inner.subscriptions.wants(EventKind::GateEvaluated) {
-            return self.get_feature_gate(user, name).value();
+            return self.check_gate_and_tell(user, name, EvaluationOptions::default());
         }
         let snapshot = self.inner.specs.load();
         let context = self.inner.context(&snapshot, user);
@@ -31,11 +31,19 @@ impl Statsig {
             return self.check_gate(user, name);
         }
         if self.inner.subscriptions.wants(EventKind::GateEvaluated) {
-            return self.get_feature_gate_with_options(user, name, options).value();
+            return self.check_gate_and_tell(user, name, options);
         }
         self.inner.logging.not_exposed(name);
         let snapshot = self.inner.specs.load();
         self.inner.context(&snapshot, user).check_gate(name)
+    }
+
+    /// The same for those who listen, who want to know more than the value. Apart, so that a check for
+    /// which nobody listens has no room to make for it.
+    #[cold]
+    #[inline(never)]
+    fn check_gate_and_tell(&self, user: &StatsigUser, name: &str, options: EvaluationOptions) -> bool {
+        self.get_feature_gate_with_options(user, name, options).value()
     }
 
     /// A gate with the rule that decided it and why. Logs an exposure.
