@@ -3,23 +3,20 @@
 
 mod common;
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use statsig_core::{
     Clock, DataStore, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore,
-    SourceError, SourceErrorKind, SpecCursor, SpecSource, SpecSourceKind, SpecStream, SpecSubscription, SpecUpdate,
-    StatsigUser, StoreFormat, StoreKeys, StorePath, StreamEvent,
+    SourceError, SpecSource, SpecSourceKind, StatsigUser, StoreFormat, StoreKeys, StorePath, StreamEvent,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
 use statsig_net::{AttemptOutcome, PollingState, SpecSources, SpecSync, StreamState, SyncOptions};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 
-use common::{KEY, clock, key, network, specs, specs_with_checksum, watched_network};
+use common::{KEY, Scripted, Stream, clock, key, network, settle, specs, specs_with_checksum, watched_network};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -273,6 +270,23 @@ async fn a_store_that_lags_behind_hides_the_network_only_as_long_as_it_may() {
 }
 
 #[tokio::test]
+async fn a_store_that_tells_of_changes_does_not_pass_for_the_network() {
+    let time = FrozenTime::start();
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs(90, false));
+    let kept = stored(&specs(50, true)).await;
+    let from_store = DataStoreSpecSource::new(kept as Arc<dyn DataStore>, &key(), KeySchema::Hashed, clock());
+    let (source, mut exchanges) = single(&server);
+    let sources = SpecSources::new().with_stream(Arc::new(from_store.stream())).then(Arc::new(from_store)).then(source);
+    let sync = start(options(), &empty(), sources);
+    assert_eq!(sync.initialize().await.specs_time, 50);
+    // The feed lives, and the store has nothing new; the first poll asks the network all the same.
+    assert!(exchanges.next(&time).await <= SECOND);
+    sync.subscribe().wait_for(|time| *time == 90).await.unwrap();
+    assert_eq!((sync.health().streams[0].state, sync.health().polling), (StreamState::Live, PollingState::Slow));
+}
+
+#[tokio::test]
 async fn new_specs_in_a_store_or_a_file_come_by_themselves() {
     let time = FrozenTime::start();
     let kept = stored(&specs(1, true)).await;
@@ -305,71 +319,6 @@ async fn new_specs_in_a_store_or_a_file_come_by_themselves() {
     }
     assert_eq!(store.load().source(), &SpecSourceKind::Adapter("FileBased".into()));
     sync.shutdown(SECOND).await;
-}
-
-/// A stream that does as the test says: each subscription delivers what is in the script until an
-/// error is, then waits.
-#[derive(Default)]
-struct Scripted {
-    script: Mutex<VecDeque<Result<StreamEvent, ()>>>,
-    filled: Notify,
-    refuses: AtomicBool,
-    cursors: Mutex<Vec<SpecCursor>>,
-    subscriptions: AtomicU32,
-}
-
-impl Scripted {
-    fn say(&self, event: Result<StreamEvent, ()>) {
-        self.script.lock().unwrap().push_back(event);
-        self.filled.notify_one();
-    }
-    fn specs(document: String) -> Result<StreamEvent, ()> {
-        let kind = SpecSourceKind::Adapter("Scripted".into());
-        Ok(StreamEvent::Specs(SpecUpdate::new(document.into_bytes(), kind, 0)))
-    }
-}
-
-struct Subscriber(Arc<Scripted>);
-struct Stream(Arc<Scripted>);
-
-#[async_trait::async_trait]
-impl SpecStream for Stream {
-    fn name(&self) -> &str {
-        "scripted"
-    }
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Adapter("Scripted".into())
-    }
-    async fn subscribe(&self, cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
-        self.0.cursors.lock().unwrap().push(cursor.clone());
-        self.0.subscriptions.fetch_add(1, Ordering::Relaxed);
-        if self.0.refuses.load(Ordering::Relaxed) {
-            return Err(SourceError::new(SourceErrorKind::Unreachable, "refused"));
-        }
-        Ok(Box::new(Subscriber(Arc::clone(&self.0))))
-    }
-}
-
-#[async_trait::async_trait]
-impl SpecSubscription for Subscriber {
-    async fn next(&mut self) -> Result<Option<StreamEvent>, SourceError> {
-        loop {
-            let next = self.0.script.lock().unwrap().pop_front();
-            match next {
-                Some(Ok(event)) => return Ok(Some(event)),
-                Some(Err(())) => return Err(SourceError::new(SourceErrorKind::Unreachable, "cut")),
-                None => self.0.filled.notified().await,
-            }
-        }
-    }
-}
-
-/// Lets tasks run without moving the clock.
-async fn settle() {
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-        tokio::task::spawn_blocking(|| {}).await.unwrap();
-    }
 }
 
 #[tokio::test]
@@ -483,7 +432,8 @@ async fn nothing_goes_on_after_the_end() {
     let server = FakeStatsig::start().unwrap();
     server.publish_specs(specs(1, true));
     for shut_down in [true, false] {
-        let scripted = Arc::new(Scripted { refuses: true.into(), ..Scripted::default() });
+        let scripted = Arc::new(Scripted::default());
+        scripted.refuses.store(true, Ordering::Relaxed);
         let (source, exchanges) = single(&server);
         let store = empty();
         let sources = SpecSources::new().then(source).with_stream(Arc::new(Stream(Arc::clone(&scripted))));
@@ -491,6 +441,9 @@ async fn nothing_goes_on_after_the_end() {
         sync.initialize().await;
         time.advance(20 * SECOND).await;
         settle().await;
+        // A poller that waits to go on ends as well.
+        sync.pause_polling();
+        time.advance(60 * SECOND).await;
         if shut_down {
             let begun = tokio::time::Instant::now();
             sync.shutdown(60 * SECOND).await;

@@ -76,8 +76,12 @@ async fn poll(inner: &Arc<Inner>, mut pause: Duration) {
             }
             () = sleep(pause) => {}
         }
-        if paused.wait_for(|paused| !*paused).await.is_err() {
-            return;
+        tokio::select! {
+            biased;
+            () = inner.ended() => return,
+            polling = paused.wait_for(|paused| !*paused) => if polling.is_err() {
+                return;
+            },
         }
         let report = inner.cycle(SpecTrigger::Background).await;
         pause = inner.pause_after(&report);

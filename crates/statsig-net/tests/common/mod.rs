@@ -1,5 +1,7 @@
 //! What the tests share.
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test uses a part")]
+
+mod scripted;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,6 +14,8 @@ use statsig_net::transport::{
 use statsig_net::{ClientIdentity, Error, Network, NetworkOptions, SdkKey};
 use statsig_testkit::server::{FakeStatsig, FrozenTime};
 use tokio::sync::watch;
+
+pub use scripted::{Scripted, Stream, settle};
 
 pub const KEY: &str = "secret-AbCdEfGhIjKlMnOpQrStUvWx";
 
