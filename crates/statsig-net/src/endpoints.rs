@@ -51,6 +51,16 @@ pub(crate) enum SpecsVersion {
     V2OrV1,
 }
 
+impl SpecsVersion {
+    /// The endpoint, for metrics.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::V1 => "/v1/download_config_specs",
+            Self::V2 | Self::V2OrV1 => "/v2/download_config_specs",
+        }
+    }
+}
+
 /// Where config specs are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SpecsAddress {

@@ -299,6 +299,7 @@ impl StatsigBuilder {
                 bootstrap: self.bootstrap.as_deref(),
                 local_mode: self.disable_network,
                 limits: self.limits,
+                observer: self.observer.as_ref(),
             };
             let listener = logging.listener(&specs);
             self.network.start(network.as_ref(), &around, &specs, listener, runtime.handle(), &mut problems)

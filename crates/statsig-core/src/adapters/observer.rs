@@ -6,8 +6,8 @@ pub type Tag<'a> = (&'a str, &'a str);
 /// Receives the client's own metrics and errors, to hand them to whatever the application's
 /// monitoring is.
 ///
-/// Names come without prefix (`events_dropped_count`, say); `docs/protocol/events.md#metrics` lists
-/// them with their tags. Calls come from background tasks, never from a check; they should return
+/// Names come without prefix (`events_dropped_count`, say); `docs/protocol/events.md#metrics` and
+/// `docs/protocol/network.md#metrics` list them with their tags. Calls come from background tasks, never from a check; they should return
 /// at once. A panic in one is caught and logged by the caller. Secrets, user data and the contents
 /// of events are never passed.
 ///

@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use statsig_core::{IdListEntry, IdListSource, SourceError, SourceErrorKind};
+use statsig_core::{IdListEntry, IdListSource, Observer, SourceError, SourceErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::lines;
 use super::lists::{IdLists, List};
 use super::set::IdSet;
+use crate::metrics::{IdListRound, Metrics};
 use crate::random::Random;
 use crate::secret::chain_of;
 
@@ -19,7 +20,7 @@ use crate::secret::chain_of;
 const SHRUNK_ROUNDS: u32 = 3;
 
 /// Options of an [`IdListSync`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct IdListOptions {
     /// Pause between rounds. Default 60 seconds, at least 1; varies by a tenth.
@@ -28,13 +29,32 @@ pub struct IdListOptions {
     pub parallel: usize,
     /// Most bytes of all files together. A list that would exceed them stays as it is. Default 2 GiB.
     pub max_total_bytes: u64,
+    /// Receives metrics: `docs/protocol/network.md#metrics`.
+    pub observer: Option<Arc<dyn Observer>>,
     /// Seed of pauses; random by default.
     pub jitter_seed: Option<u64>,
 }
 
 impl Default for IdListOptions {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(60), parallel: 3, max_total_bytes: 2 << 30, jitter_seed: None }
+        Self {
+            interval: Duration::from_secs(60),
+            parallel: 3,
+            max_total_bytes: 2 << 30,
+            observer: None,
+            jitter_seed: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for IdListOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdListOptions")
+            .field("interval", &self.interval)
+            .field("parallel", &self.parallel)
+            .field("max_total_bytes", &self.max_total_bytes)
+            .field("observer", &self.observer.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,6 +109,7 @@ struct Inner {
     lists: Arc<IdLists>,
     source: Arc<dyn IdListSource>,
     random: Random,
+    metrics: Metrics,
     /// One round at a time.
     round: tokio::sync::Mutex<()>,
     ending: watch::Sender<bool>,
@@ -118,6 +139,7 @@ impl IdListSync {
         options.parallel = options.parallel.max(1);
         let inner = Arc::new(Inner {
             random: Random::new(options.jitter_seed),
+            metrics: Metrics::new(options.observer.clone()),
             options,
             lists,
             source,
@@ -183,6 +205,7 @@ async fn run(inner: Arc<Inner>, runtime: Handle) {
                 return;
             }
             done = round => if done.is_err_and(|error| error.is_panic()) {
+                inner.metrics.panicked("id-lists");
                 tracing::error!("a round of ID lists panicked");
             },
         }
@@ -192,7 +215,9 @@ async fn run(inner: Arc<Inner>, runtime: Handle) {
 impl Inner {
     async fn sync(self: &Arc<Self>) -> IdListReport {
         let _turn = self.round.lock().await;
+        let begun = Instant::now();
         let report = self.round().await;
+        self.tell(&report, begun.elapsed());
         if let Some(error) = &report.error {
             tracing::debug!(error, "no manifest of ID lists");
         }
@@ -201,6 +226,19 @@ impl Inner {
         }
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&report);
         report
+    }
+
+    fn tell(&self, report: &IdListReport, duration: Duration) {
+        let status = self.lists.status();
+        self.metrics.id_lists(&IdListRound {
+            duration,
+            manifest_error: report.error.as_deref(),
+            changed: report.changed,
+            failed: report.failed.len(),
+            lists: status.len(),
+            ids: status.iter().map(|list| list.len).sum(),
+            bytes: status.iter().map(|list| list.memory_bytes).sum(),
+        });
     }
 
     async fn round(self: &Arc<Self>) -> IdListReport {

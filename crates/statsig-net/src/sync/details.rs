@@ -52,6 +52,18 @@ impl AttemptOutcome {
         matches!(self, Self::Applied | Self::Unchanged | Self::Older)
     }
 
+    /// The outcome in a word, and the kind of the failure: for metrics.
+    pub(super) fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Applied => ("applied", "none"),
+            Self::Unchanged => ("unchanged", "none"),
+            Self::Older => ("older", "none"),
+            Self::Pending => ("pending", "none"),
+            Self::Skipped(_) => ("skipped", "none"),
+            Self::Failed { kind, .. } => ("failed", kind.as_str()),
+        }
+    }
+
     /// What went wrong, if something did.
     #[must_use]
     pub fn error(&self) -> Option<&str> {

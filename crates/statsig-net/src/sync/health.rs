@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Inner;
 use super::details::AttemptOutcome;
+use crate::metrics::{Asked, Metrics, STREAM};
 
 /// Pause between two warnings about one trouble that goes on.
 const WARN_EVERY: Duration = Duration::from_secs(120);
@@ -92,6 +93,8 @@ pub struct SyncHealth {
 /// Everything that is counted.
 pub(super) struct Books {
     page: Mutex<Page>,
+    /// Told without the lock on the page.
+    pub(super) metrics: Metrics,
     /// The rate of polling; `None` while nothing is polled.
     pub(super) slow: watch::Sender<bool>,
     polling: std::sync::atomic::AtomicBool,
@@ -114,7 +117,7 @@ struct Page {
 }
 
 impl Books {
-    pub(super) fn new(streams: Vec<String>) -> Self {
+    pub(super) fn new(streams: Vec<String>, metrics: Metrics) -> Self {
         let slow = watch::Sender::new(!streams.is_empty());
         let streams = streams.into_iter().map(|name| StreamHealth {
             name,
@@ -125,7 +128,7 @@ impl Books {
             last_error: None,
         });
         let page = Page { streams: streams.collect(), ..Page::default() };
-        Self { page: Mutex::new(page), slow, polling: std::sync::atomic::AtomicBool::new(false) }
+        Self { page: Mutex::new(page), metrics, slow, polling: std::sync::atomic::AtomicBool::new(false) }
     }
 
     fn page(&self) -> MutexGuard<'_, Page> {
@@ -136,21 +139,31 @@ impl Books {
         self.polling.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// Notes what became of a question, or of a document that a stream brought.
-    pub(super) fn note(&self, source: &str, on_network: bool, outcome: &AttemptOutcome) {
-        let now = Instant::now();
+    /// Notes what became of a question, or of a document that a stream brought, and how long it took.
+    pub(super) fn note(&self, asked: Asked<'_>, outcome: &AttemptOutcome, duration: Option<Duration>) {
+        let (word, kind) = outcome.words();
+        self.metrics.sync(asked, word, kind, duration);
+        if let Some(message) = self.write_down(asked, outcome) {
+            self.metrics.error("statsig::config_sync", &message);
+        }
+    }
+
+    /// Returns a trouble that is worth a warning.
+    fn write_down(&self, asked: Asked<'_>, outcome: &AttemptOutcome) -> Option<String> {
+        let (source, now) = (asked.name, Instant::now());
         let mut page = self.page();
         page.questions += 1;
         match outcome {
             AttemptOutcome::Failed { error, .. } => {
                 page.failures = page.failures.saturating_add(1);
-                page.last_error = Some(format!("{source}: {error}"));
+                let message = format!("{source}: {error}");
+                page.last_error = Some(message.clone());
                 if page.warned.is_none_or(|warned| now.duration_since(warned) >= WARN_EVERY) {
                     page.warned = Some(now);
                     tracing::warn!(source, error, failures = page.failures, "config specs cannot be synchronised");
-                } else {
-                    tracing::debug!(source, error, "config specs cannot be synchronised");
+                    return Some(message);
                 }
+                tracing::debug!(source, error, "config specs cannot be synchronised");
             }
             AttemptOutcome::Pending | AttemptOutcome::Skipped(_) => {}
             success => {
@@ -161,7 +174,7 @@ impl Books {
                 page.last_error = None;
                 page.warned = None;
                 page.last_contact = Some(now);
-                if on_network {
+                if proves_network(asked) {
                     page.last_network_contact = Some(now);
                 }
                 match success {
@@ -174,6 +187,7 @@ impl Books {
                 }
             }
         }
+        None
     }
 
     pub(super) fn failures(&self) -> u32 {
@@ -185,17 +199,22 @@ impl Books {
         self.page().last_network_contact
     }
 
-    pub(super) fn kept(&self, success: bool) {
-        let mut page = self.page();
-        if success {
-            page.kept.0 += 1;
-        } else {
-            page.kept.1 += 1;
+    pub(super) fn kept(&self, place: &str, success: bool) {
+        {
+            let mut page = self.page();
+            if success {
+                page.kept.0 += 1;
+            } else {
+                page.kept.1 += 1;
+            }
         }
+        self.metrics.kept(place, success);
     }
 
-    pub(super) fn panicked(&self) {
+    /// Counts a panic of a task.
+    pub(super) fn panicked(&self, task: &str) {
         self.page().panics += 1;
+        self.metrics.panicked(task);
     }
 
     /// Changes what is known about a stream, and with it the rate of polling.
@@ -208,6 +227,16 @@ impl Books {
             page.streams.iter().any(|stream| !stream.failed_over)
         };
         self.slow.send_if_modified(|known| std::mem::replace(known, slow) != slow);
+    }
+}
+
+/// Whether an answer from there proves that Statsig's servers, or a proxy in their place, were
+/// reached. A data store or a file tells only that somebody writes it; other streams are connections.
+fn proves_network(asked: Asked<'_>) -> bool {
+    match asked.kind {
+        SpecSourceKind::Network => true,
+        SpecSourceKind::Adapter(name) => asked.trigger == STREAM && !matches!(&**name, "DataStore" | "FileBased"),
+        _ => false,
     }
 }
 

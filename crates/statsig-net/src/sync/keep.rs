@@ -127,6 +127,14 @@ enum Keeper {
 }
 
 impl Keeper {
+    /// Where it keeps them, for metrics.
+    fn place(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "data-store",
+            Self::Disk(_) => "disk",
+        }
+    }
+
     fn slot<'a>(&self, slots: &'a Slots) -> Option<&'a Slot> {
         match self {
             Self::Store(_) => slots.store.as_ref(),
@@ -173,10 +181,10 @@ async fn run(inner: Arc<Inner>, keeper: Keeper) {
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
             let Err((retryable, error)) = keeper.write(&kept).await else {
-                inner.books.kept(true);
+                inner.books.kept(keeper.place(), true);
                 break;
             };
-            inner.books.kept(false);
+            inner.books.kept(keeper.place(), false);
             tracing::warn!(attempt, error, "config specs could not be kept");
             if !retryable || attempt == ATTEMPTS || inner.is_ending() {
                 break;

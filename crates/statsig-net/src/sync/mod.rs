@@ -38,7 +38,7 @@ use statsig_core::{Clock, SnapshotStore};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 pub use self::accept::{SpecsListener, SpecsUpdated};
 pub use self::details::{AttemptOutcome, InitializeDetails, SourceAttempt};
@@ -49,6 +49,7 @@ pub use self::poll::SyncReport;
 
 use self::accept::Acceptor;
 use self::health::Books;
+use crate::metrics::Metrics;
 use crate::random::Random;
 
 /// Loads config specs, and keeps them up to date in the background.
@@ -125,8 +126,9 @@ impl SpecSync {
         runtime: &Handle,
     ) -> Self {
         let options = options.sane();
-        let acceptor = Acceptor::new(&options, &sources, Arc::clone(&store));
-        let books = Books::new(sources.streams.iter().map(|stream| stream.name().to_owned()).collect());
+        let metrics = Metrics::new(options.observer.clone());
+        let acceptor = Acceptor::new(&options, &sources, Arc::clone(&store), Arc::clone(&clock), metrics.clone());
+        let books = Books::new(sources.streams.iter().map(|stream| stream.name().to_owned()).collect(), metrics);
         let inner = Inner {
             random: Random::new(options.jitter_seed),
             options,
@@ -242,9 +244,12 @@ impl Inner {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         *begun.get_or_insert_with(|| {
             self.store.mark_without_specs(statsig_core::SpecSourceKind::Loading);
+            let now = Instant::now();
             let inner = Arc::clone(self);
             self.spawn(async move { inner.run().await });
-            Instant::now()
+            let inner = Arc::clone(self);
+            self.spawn(async move { inner.tell_how_it_began(now).await });
+            now
         })
     }
 
@@ -273,6 +278,21 @@ impl Inner {
         }
         let details = self.details(begun, false);
         self.initialized.send_replace(Some(details));
+    }
+
+    /// Tells the observer what `initialize` tells the application, and when it does.
+    async fn tell_how_it_began(self: Arc<Self>, begun: Instant) {
+        let mut initialized = self.initialized.subscribe();
+        let limit = self.options.init_timeout;
+        let details = tokio::select! {
+            biased;
+            Ok(details) = initialized.wait_for(Option::is_some) => details.clone(),
+            () = self.ended() => None,
+            () = async { sleep_until(begun + limit.unwrap_or_default()).await }, if limit.is_some() => {
+                Some(self.details(begun, true))
+            }
+        };
+        self.books.metrics.initialization(&details.unwrap_or_else(|| self.details(begun, false)));
     }
 
     fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {

@@ -19,6 +19,7 @@ use super::details::AttemptOutcome;
 use super::health::StreamState;
 use super::start::outcome_of;
 use super::supervise::supervise;
+use crate::metrics::{Asked, STREAM};
 use crate::secret::chain_of;
 
 /// Longest pause that a source may ask for.
@@ -51,10 +52,12 @@ async fn follow(inner: Arc<Inner>, index: usize, stream: Arc<dyn SpecStream>) {
             health.failed_over |= failures > options.failover_threshold;
             health.last_error = Some(text.clone());
         });
-        let outcome = AttemptOutcome::failed(&error);
+        let metrics = &inner.books.metrics;
+        metrics.stream_failed(stream.name(), failures);
         tracing::debug!(stream = stream.name(), failures, error = text, "the stream broke");
         if failures == options.failover_threshold.saturating_add(1) {
-            inner.books.note(stream.name(), true, &outcome);
+            note(&inner, &*stream, &AttemptOutcome::failed(&error));
+            metrics.stream_failed_over(stream.name());
             tracing::warn!(stream = stream.name(), failures, error = text, "the stream is down, polling takes over");
         }
         let longest = options.longest_pause(failures);
@@ -90,17 +93,23 @@ async fn listen(inner: &Arc<Inner>, index: usize, stream: &dyn SpecStream) -> So
         let Some(received) = event else {
             return SourceError::new(SourceErrorKind::Unreachable, "the source ended the stream");
         };
+        inner.books.metrics.stream_message(stream.name());
         if let Err(error) = handle(inner, stream, received).await {
             return error;
         }
         if !std::mem::replace(&mut live, true) {
+            let mut again = false;
             inner.books.stream(index, |health| {
-                health.reconnections += u64::from(health.failures > 0);
+                again = health.failures > 0;
+                health.reconnections += u64::from(again);
                 health.failures = 0;
                 health.failed_over = false;
                 health.state = StreamState::Live;
                 health.last_error = None;
             });
+            if again {
+                inner.books.metrics.stream_reconnected(stream.name());
+            }
         }
         let next = if stream.is_quiet() {
             subscription.next().await
@@ -124,7 +133,7 @@ async fn handle(inner: &Arc<Inner>, stream: &dyn SpecStream, event: StreamEvent)
             Ok(outcome) => outcome_of(outcome),
             // It is asked again with what is really held.
             Err(error) => {
-                inner.books.note(stream.name(), true, &AttemptOutcome::failed(&error));
+                note(inner, stream, &AttemptOutcome::failed(&error));
                 return Err(error);
             }
         },
@@ -141,6 +150,11 @@ async fn handle(inner: &Arc<Inner>, stream: &dyn SpecStream, event: StreamEvent)
         }
         _ => AttemptOutcome::Unchanged,
     };
-    inner.books.note(stream.name(), true, &outcome);
+    note(inner, stream, &outcome);
     Ok(())
+}
+
+fn note(inner: &Inner, stream: &dyn SpecStream, outcome: &AttemptOutcome) {
+    let told = Asked { name: stream.name(), kind: &stream.kind(), trigger: STREAM };
+    inner.books.note(told, outcome, None);
 }

@@ -23,7 +23,7 @@ where
                 Err(error) if error.is_panic() && !shared.is_ending() => {}
                 _ => return,
             }
-            shared.books.panicked();
+            shared.books.panicked(name);
             tracing::error!(task = name, "a background task panicked and is started again");
             tokio::select! {
                 () = sleep(shared.random.up_to(PAUSE)) => {}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{ClientSdkInfo, Clock, DataStore, KeySchema, SnapshotStore, SpecSource, SpecStream};
+use statsig_core::{ClientSdkInfo, Clock, DataStore, KeySchema, Observer, SnapshotStore, SpecSource, SpecStream};
 use statsig_net::id_lists::{IdListOptions, IdLists};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
 use statsig_net::{
@@ -93,6 +93,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) bootstrap: Option<&'a [u8]>,
     pub(super) local_mode: bool,
     pub(super) limits: statsig_core::CompileLimits,
+    pub(super) observer: Option<&'a Arc<dyn Observer>>,
 }
 
 impl NetworkChoices {
@@ -127,12 +128,18 @@ impl NetworkChoices {
         runtime: &Handle,
         problems: &mut Vec<String>,
     ) -> Networking {
-        let network = network.filter(|_| !around.local_mode);
+        let network = network.filter(|_| !around.local_mode).cloned();
+        let network = network.map(|network| match around.observer {
+            Some(observer) => network.with_observer(Arc::clone(observer)),
+            None => network,
+        });
+        let network = network.as_ref();
         let sources = self.sources(network, around, problems);
         let (own, init_timeout) = (self.on_update, self.sync.init_timeout);
         let mut sync = self.sync;
         sync.local_mode =
             around.local_mode || network.is_none() && self.data_store.is_none() && self.streams.is_empty();
+        sync.observer = around.observer.cloned();
         sync.limits = around.limits;
         sync.sdk_key = self.key;
         sync.on_update = Some(Arc::new(move |updated: &SpecsUpdated| {
@@ -142,10 +149,12 @@ impl NetworkChoices {
             }
         }));
         let sync = SpecSync::start(sync, Arc::clone(store), sources, Arc::clone(around.clock), runtime);
+        let mut id_list_options = self.id_list_options;
+        id_list_options.observer = around.observer.cloned();
         let id_lists = network.filter(|_| self.id_lists).map(|network| IdListPlan {
             lists: Arc::new(IdLists::new()),
             source: Arc::new(network.id_list_source(self.fallback)),
-            options: self.id_list_options,
+            options: id_list_options,
         });
         Networking::new(sync, id_lists, init_timeout, runtime.clone())
     }

@@ -1,6 +1,8 @@
 //! A client on the network: start, updates, outages, events, end, against a server on loopback.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
+mod metrics;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
