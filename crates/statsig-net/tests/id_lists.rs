@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use statsig_core::testing::id_list_source_contract;
-use statsig_core::{DataStore, IdListLookup, IdListSource, InMemoryDataStore, KeySchema, StoreKey, id_hash};
+use statsig_core::{
+    DataStore, IdListLookup, IdListSource, InMemoryDataStore, KeySchema, SourceErrorKind, StoreKey, id_hash,
+};
 use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists, StoredIdLists};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
@@ -235,6 +237,39 @@ async fn the_manifest_comes_from_elsewhere_if_its_server_fails() {
     assert_eq!(reader.told(), ["one {12} 2"]);
     let stored = store.get(&StoreKey::id_list_file("", "f1").name).await.unwrap();
     assert_eq!(stored.result, Some(file("+1 +2")));
+    let alone = client_of(Arc::new(StoredIdLists::alone(store.clone(), &key())), IdListOptions::default());
+    assert!(alone.sync.sync_now().await.success);
+    assert_eq!(alone.told(), ["one {12} 2"]);
+    let nothing = StoredIdLists::alone(Arc::new(InMemoryDataStore::new()), &key());
+    assert_eq!(nothing.manifest().await.unwrap_err().kind(), SourceErrorKind::Empty);
+}
+
+#[tokio::test]
+async fn a_store_spares_the_server_the_start_and_helps_when_it_fails() {
+    let server = FakeStatsig::start().unwrap();
+    let store = Arc::new(InMemoryDataStore::new());
+    let shared = || -> Client {
+        let origin = Arc::new(network(&server).id_list_source(false));
+        let source = StoredIdLists::new(store.clone(), &key(), KeySchema::Hashed, origin, true);
+        client_of(Arc::new(source), IdListOptions::default())
+    };
+    server.publish_id_list("one", "f1", 1, file("+1 +2"));
+    let (first, second) = (shared(), shared());
+    first.sync.sync_now().await;
+    second.sync.sync_now().await;
+    assert_eq!((second.told(), server.requests_to(Endpoint::IdListFile).len()), (vec!["one {12} 2".to_owned()], 1));
+    // What is new comes from the server, only that; from the store when the server fails.
+    server.publish_id_list("one", "f1", 1, file("+1 +2 +3"));
+    first.sync.sync_now().await;
+    let asked = server.requests_to(Endpoint::IdListFile);
+    assert_eq!((asked.len(), asked[1].header("range")), (2, Some("bytes=20-")));
+    server.fail_always(Endpoint::IdListFile, Some(Fault::Status(500, String::new())));
+    assert!(second.sync.sync_now().await.failed.is_empty());
+    assert_eq!(second.told(), ["one {123} 3"]);
+    // What the store has is too short.
+    server.publish_id_list("one", "f1", 1, file("+1 +2 +3 +4"));
+    assert_eq!(second.sync.sync_now().await.failed.len(), 1);
+    assert_eq!(second.told(), ["one {123} 3"]);
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{ClientSdkInfo, Clock, DataStore, KeySchema, Observer, SnapshotStore, SpecSource, SpecStream};
-use statsig_net::id_lists::{IdListOptions, IdLists};
+use statsig_core::{
+    ClientSdkInfo, Clock, DataStore, IdListSource, KeySchema, Observer, SnapshotStore, SpecSource, SpecStream,
+};
+use statsig_net::id_lists::{IdListOptions, IdLists, StoredIdLists};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
 use statsig_net::{
     ClientIdentity, EndpointOptions, Network, NetworkEndpoint, NetworkOptions, ProxyConfig, SdkKey, SpecSources,
@@ -135,13 +137,13 @@ impl NetworkChoices {
         });
         let network = network.as_ref();
         let sources = self.sources(network, around, problems);
-        let (own, init_timeout) = (self.on_update, self.sync.init_timeout);
+        let (own, init_timeout, key) = (self.on_update, self.sync.init_timeout, self.key);
         let mut sync = self.sync;
         sync.local_mode =
             around.local_mode || network.is_none() && self.data_store.is_none() && self.streams.is_empty();
         sync.observer = around.observer.cloned();
         sync.limits = around.limits;
-        sync.sdk_key = self.key;
+        sync.sdk_key.clone_from(&key);
         sync.on_update = Some(Arc::new(move |updated: &SpecsUpdated| {
             listener();
             if let Some(own) = &own {
@@ -149,11 +151,12 @@ impl NetworkChoices {
             }
         }));
         let sync = SpecSync::start(sync, Arc::clone(store), sources, Arc::clone(around.clock), runtime);
+        let shared = self.data_store.zip(key).map(|(store, key)| (store, key, self.schema));
         let mut id_list_options = self.id_list_options;
         id_list_options.observer = around.observer.cloned();
         let id_lists = network.filter(|_| self.id_lists).map(|network| IdListPlan {
             lists: Arc::new(IdLists::new()),
-            source: Arc::new(network.id_list_source(self.fallback)),
+            source: stored_lists(Arc::new(network.id_list_source(self.fallback)), shared),
             options: id_list_options,
         });
         Networking::new(sync, id_lists, init_timeout, runtime.clone())
@@ -222,6 +225,17 @@ impl NetworkChoices {
             sources.last_known_good = Some(LastKnownGood::new(folder, key));
         }
         sources
+    }
+}
+
+/// A source of ID lists, beside the data store that processes share.
+fn stored_lists(
+    origin: Arc<dyn IdListSource>,
+    shared: Option<(Arc<dyn DataStore>, SdkKey, KeySchema)>,
+) -> Arc<dyn IdListSource> {
+    match shared {
+        Some((store, key, schema)) => Arc::new(StoredIdLists::new(store, &key, schema, origin, true)),
+        None => origin,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A client on the network: start, updates, outages, events, end, against a server on loopback.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
+mod id_lists;
 mod metrics;
 
 use std::sync::Arc;
