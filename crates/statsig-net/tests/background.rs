@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use statsig_core::{
     Clock, DataStore, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore,
-    SourceError, SpecSource, SpecSourceKind, StatsigUser, StoreFormat, StoreKeys, StorePath, StreamEvent,
+    SpecSourceKind, StatsigUser, StoreFormat, StoreKeys, StorePath, StreamEvent,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
 use statsig_net::{AttemptOutcome, PollingState, SpecSources, SpecSync, StreamState, SyncOptions};
-use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
+use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{KEY, Scripted, Stream, clock, key, network, settle, specs, specs_with_checksum, watched_network};
+use common::{KEY, Scripted, Stream, clock, key, network, settle, single, specs, specs_with_checksum};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -38,74 +38,6 @@ fn gate(store: &SnapshotStore) -> bool {
     let (snapshot, settings, clock) = (store.load_full(), EvaluationSettings::new(), clock());
     let user = StatsigUser::with_user_id("u");
     EvaluationContext::new(&snapshot, &user, &settings, &*clock as &dyn Clock).check_gate("beta")
-}
-
-/// A network source whose every exchange is one question: no attempts in quick succession.
-fn single(server: &FakeStatsig) -> (Arc<dyn SpecSource>, common::Exchanges) {
-    let (network, exchanges) = watched_network(server, |_| {});
-    (Arc::new(Single(network.spec_source())), exchanges)
-}
-
-struct Single(statsig_net::sources::HttpSpecSource);
-
-#[async_trait::async_trait]
-impl SpecSource for Single {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-    fn kind(&self) -> SpecSourceKind {
-        self.0.kind()
-    }
-    async fn fetch(&self, request: &statsig_core::SpecRequest) -> Result<statsig_core::SpecFetch, SourceError> {
-        let mut once = request.clone();
-        once.trigger = statsig_core::SpecTrigger::Manual;
-        self.0.fetch(&once).await
-    }
-}
-
-#[tokio::test]
-async fn evaluation_goes_on_and_sync_recovers_after_every_fault() {
-    let time = FrozenTime::start();
-    let server = FakeStatsig::start().unwrap();
-    server.publish_specs(specs(1, true));
-    let store = empty();
-    let (source, mut exchanges) = single(&server);
-    let sync = start(options(), &store, SpecSources::new().then(source));
-    assert!(sync.initialize().await.is_config_spec_ready);
-    let faults = [
-        Fault::Status(500, "<html>".into()),
-        Fault::StatusWith(429, "retry-after", "20".into()),
-        Fault::Status(401, String::new()),
-        Fault::Cut(40),
-        Fault::Garbage,
-        Fault::Close,
-        Fault::Body(b"{\"has_updates\":true,".to_vec()),
-        Fault::Body(b"{\"has_updates\":true,\"time\":99999}".to_vec()),
-        Fault::Typed("text/html", b"<html>log in</html>".to_vec()),
-        Fault::Bomb(Coding::Gzip, 300 << 20),
-        Fault::StatusWith(302, "location", "http://127.0.0.1:9/v2/x".into()),
-    ];
-    let mut updates = sync.subscribe();
-    for (round, fault) in (2..).zip(faults) {
-        // What was published with the fault comes once the fault is over.
-        server.publish_specs(specs(round, round % 2 == 0));
-        server.fail_always(Endpoint::SpecsV2, Some(fault.clone()));
-        let failed = sync.health().failures;
-        exchanges.next(&time).await;
-        while sync.health().failures == failed {
-            settle().await;
-        }
-        assert_eq!(store.load().ruleset().meta().time, round - 1, "{fault:?}");
-        assert_eq!(gate(&store), (round - 1) % 2 == 0 || round == 2, "{fault:?}");
-        assert!(sync.health().last_error.is_some_and(|error| !error.contains("fGhIjKl")));
-        server.fail_always(Endpoint::SpecsV2, None);
-        exchanges.next(&time).await;
-        updates.wait_for(|time| *time == round).await.unwrap();
-        settle().await;
-        assert_eq!((sync.health().failures, sync.health().last_error), (0, None));
-        assert_eq!(gate(&store), round % 2 == 0);
-    }
-    assert_eq!(sync.health().panics, 0);
 }
 
 #[tokio::test]
