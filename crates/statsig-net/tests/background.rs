@@ -395,6 +395,24 @@ async fn nothing_goes_on_after_the_end() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn specs_that_were_held_are_freed_in_the_background() {
+    let source = Arc::new(BootstrapSpecSource::new(specs(1, true).into_bytes(), clock()));
+    let store = empty();
+    let sync = start(options(), &store, SpecSources::new().then(source.clone()));
+    sync.initialize().await;
+    let held = store.load_full();
+    source.set(specs(2, false).into_bytes());
+    assert!(sync.sync_now().await.updated);
+    tokio::time::sleep(600 * SECOND).await;
+    assert_eq!((store.free_replaced(), held.ruleset().meta().time), (1, 1));
+    let looked_at = Arc::downgrade(&held);
+    drop(held);
+    assert!(looked_at.upgrade().is_some(), "freed by the reader");
+    tokio::time::sleep(70 * SECOND).await;
+    assert!(looked_at.upgrade().is_none());
+}
+
 #[tokio::test]
 async fn a_new_bootstrap_counts_when_asked_for() {
     let source = Arc::new(BootstrapSpecSource::new(specs(1, true).into_bytes(), clock()));

@@ -273,6 +273,7 @@ impl Inner {
         report.failed.extend(manifest.unreadable.into_iter().map(|name| (name, "its entry cannot be read".to_owned())));
         report.failed.sort();
         report.changed += self.lists.retain(|name| names.contains(name));
+        self.free_replaced().await;
         report
     }
 
@@ -349,6 +350,15 @@ impl Inner {
             tracing::debug!(list = name, ignored, "lines of an ID list were ignored");
         }
         self.lists.put(&name, list);
+        drop(held);
+        self.free_replaced().await;
         Ok(true)
+    }
+
+    /// Frees what was replaced on a thread where it disturbs nobody.
+    async fn free_replaced(&self) {
+        let lists = Arc::clone(&self.lists);
+        // Only a runtime that ends lets this fail, and then all goes.
+        let _ = tokio::task::spawn_blocking(move || lists.free_replaced()).await;
     }
 }

@@ -15,6 +15,7 @@
 //! | `poll` | regular polls, and those on demand |
 //! | `stream` | subscriptions: backoff, failover to polling, liveness |
 //! | `keep` | what was accepted, for the next start |
+//! | `reclaim` | what was replaced, freed where it disturbs nobody |
 //! | `supervise` | tasks that come back after a panic |
 //! | `health`, `details`, `options` | what is told, and what is asked for |
 //!
@@ -27,6 +28,7 @@ mod health;
 mod keep;
 mod options;
 mod poll;
+mod reclaim;
 mod start;
 mod stream;
 mod supervise;
@@ -258,6 +260,7 @@ impl Inner {
         let begun = Instant::now();
         if !self.options.local_mode {
             keep::spawn(&self);
+            reclaim::spawn(&self);
         }
         self.load().await;
         self.store.mark_without_specs(statsig_core::SpecSourceKind::NoValues);
