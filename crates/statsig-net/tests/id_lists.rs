@@ -16,7 +16,7 @@ use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists, StoredIdLists};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{KEY, key, network, network_with, watched_network};
+use common::{KEY, key, network, network_with, settle, watched_network};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -150,6 +150,84 @@ async fn files_come_from_another_host_if_so_told() {
     assert_eq!(client.told(), ["one {1} 1"]);
     assert_eq!(server.requests_to(Endpoint::IdListFile).len(), 0);
     assert_eq!(files.requests()[0].target, "/v1/download_id_list_file/f1?k=1");
+}
+
+#[tokio::test]
+async fn a_host_that_a_manifest_names_gets_no_key() {
+    let (server, elsewhere) = (FakeStatsig::start().unwrap(), FakeStatsig::start().unwrap());
+    elsewhere.publish_id_list("one", "f1", 1, file("+1"));
+    // By another name, since hosts of this machine are all one.
+    let url = elsewhere.url().replace("127.0.0.1", "localhost");
+    let manifest = format!(r#"{{"one":{{"url":"{url}/v1/download_id_list_file/f1","fileID":"f1","size":10}}}}"#);
+    server.fail_always(Endpoint::IdLists, Some(Fault::Body(manifest.into_bytes())));
+    let stranger = client(&server);
+    stranger.sync.sync_now().await;
+    let told = network_with(&server, |options| options.endpoints.id_list_file_api = Some(url.clone()));
+    let told = client_of(Arc::new(told.id_list_source(false)), IdListOptions::default());
+    told.sync.sync_now().await;
+    assert_eq!((stranger.told(), told.told()), (vec!["one {1} 1".to_owned()], vec!["one {1} 1".to_owned()]));
+    let asked = elsewhere.requests_to(Endpoint::IdListFile);
+    let keys: Vec<_> = asked.iter().map(|request| request.header("statsig-api-key")).collect();
+    assert_eq!(keys, [None, Some(KEY)]);
+}
+
+#[tokio::test]
+async fn so_many_files_are_read_at_a_time() {
+    let server = FakeStatsig::start().unwrap();
+    for n in 0..9 {
+        server.publish_id_list(&format!("list-{n}"), &format!("f{n}"), 1, file("+1"));
+    }
+    server.fail_always(Endpoint::IdListFile, Some(Fault::Hang));
+    let client = Arc::new(client(&server));
+    let round = tokio::spawn({
+        let client = Arc::clone(&client);
+        async move { client.sync.sync_now().await }
+    });
+    server.wait_for_requests(Endpoint::IdListFile, 3).await;
+    for _ in 0..10 {
+        settle().await;
+    }
+    assert_eq!(server.requests_to(Endpoint::IdListFile).len(), 3);
+    round.abort();
+}
+
+/// Answers nothing, and keeps what was asked.
+#[derive(Default)]
+struct Noted(std::sync::Mutex<Vec<(String, Option<String>)>>);
+
+#[async_trait::async_trait]
+impl statsig_net::transport::HttpTransport for Noted {
+    async fn exchange(
+        &self,
+        request: &statsig_net::transport::HttpRequest,
+    ) -> Result<statsig_net::transport::HttpResponse, statsig_net::Error> {
+        let range = request.headers.get("range").map(|range| range.to_str().unwrap().to_owned());
+        self.0.lock().unwrap().push((format!("{} {}", request.method, request.url), range));
+        Err(statsig_net::Error::NetworkDisabled)
+    }
+}
+
+#[tokio::test]
+async fn statsigs_delivery_network_is_asked_in_its_own_way() {
+    let noted = Arc::new(Noted::default());
+    let transport = statsig_net::transport::HttpClient::new(noted.clone());
+    let network =
+        statsig_net::Network::with_client(Default::default(), common::identity(), common::clock(), transport).unwrap();
+    let source = network.id_list_source(true);
+    assert!(source.manifest().await.is_err());
+    for url in ["https://api.statsigcdn.com/v1/download_id_list_file/f1?k=1", "https://files.example/f1?k=1"] {
+        let entry = statsig_core::IdListEntry::new("one", url, "f1", 40);
+        assert!(source.read(&entry, 20).await.is_err());
+    }
+    let asked = noted.0.lock().unwrap().clone();
+    assert_eq!(
+        asked,
+        [
+            (format!("GET https://api.statsigcdn.com/v1/get_id_lists/{KEY}.json"), None),
+            ("GET https://api.statsigcdn.com/v1/download_id_list_file/f1?k=1&range=20-".to_owned(), None),
+            ("GET https://files.example/f1?k=1".to_owned(), Some("bytes=20-".to_owned())),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use statsig_core::{Clock, IdListChunk, IdListEntry, IdListManifest, IdListSource
 use tokio::time::Instant;
 use url::Url;
 
-use crate::endpoints::{IdListsAddress, is_cdn};
+use crate::endpoints::{IdListsAddress, is_cdn, is_statsig};
 use crate::error::Error;
 use crate::identity::ClientIdentity;
 use crate::metrics::Metrics;
@@ -66,6 +66,13 @@ impl HttpIdListSource {
         sent
     }
 
+    /// Whether a file's host is one that the key is for. A manifest may name any.
+    fn may_have_key(&self, file: &Url) -> bool {
+        let ours = &self.address.url;
+        let is_same = file.host_str() == ours.host_str() && (file.scheme() == "https" || ours.scheme() == "http");
+        self.file_host.is_some() || is_same || is_statsig(file)
+    }
+
     /// The address of a file, on the host that is to be used.
     fn file_url(&self, entry: &IdListEntry) -> Result<Url, SourceError> {
         let invalid = |reason: &str| SourceError::new(SourceErrorKind::Invalid, reason);
@@ -107,8 +114,12 @@ impl IdListSource for HttpIdListSource {
         if in_query {
             url.query_pairs_mut().append_pair("range", &format!("{start}-"));
         }
+        let may_have_key = self.may_have_key(&url);
         let mut request = HttpRequest::get(url, self.timeout);
         request.headers = self.identity.headers(&*self.clock);
+        if !may_have_key {
+            request.headers.remove("statsig-api-key");
+        }
         // Places in the file are those of the plain bytes.
         request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if !in_query {
