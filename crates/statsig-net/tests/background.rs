@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use statsig_core::{
-    Clock, DataStore, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore,
-    SpecSourceKind, StatsigUser, StoreFormat, StoreKeys, StorePath, StreamEvent,
+    Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Snapshot,
+    SnapshotStore, SpecSourceKind, StatsigUser, StoreFormat, StoreKeys, StorePath, StoreResponse, StreamEvent,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
 use statsig_net::{AttemptOutcome, PollingState, SpecSources, SpecSync, StreamState, SyncOptions};
@@ -219,6 +219,78 @@ async fn a_store_that_tells_of_changes_does_not_pass_for_the_network() {
     assert_eq!((sync.health().streams[0].state, sync.health().polling), (StreamState::Live, PollingState::Slow));
 }
 
+/// A store without a change feed.
+struct Mute(Arc<InMemoryDataStore>);
+
+#[async_trait::async_trait]
+impl DataStore for Mute {
+    async fn initialize(&self) -> Result<(), DataStoreError> {
+        self.0.initialize().await
+    }
+    async fn shutdown(&self) -> Result<(), DataStoreError> {
+        self.0.shutdown().await
+    }
+    async fn get(&self, key: &str) -> Result<StoreResponse<String>, DataStoreError> {
+        self.0.get(key).await
+    }
+    async fn set(&self, key: &str, value: &str, time: Option<u64>) -> Result<(), DataStoreError> {
+        self.0.set(key, value, time).await
+    }
+    async fn support_polling_updates_for(&self, _: &StorePath) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_tell_of_changes_is_polled() {
+    let time = FrozenTime::start();
+    let kept = stored(&specs(1, true)).await;
+    let from_store = DataStoreSpecSource::new(Arc::new(Mute(kept.clone())), &key(), KeySchema::Hashed, clock());
+    let sources = SpecSources::new().with_stream(Arc::new(from_store.stream())).then(Arc::new(from_store));
+    let sync = start(options(), &empty(), sources);
+    assert_eq!(sync.initialize().await.specs_time, 1);
+    settle().await;
+    put(&kept, &specs(2, true)).await;
+    time.advance(12 * SECOND).await;
+    sync.subscribe().wait_for(|time| *time == 2).await.unwrap();
+    let health = sync.health();
+    assert_eq!(
+        (health.streams[0].state, health.polling, health.failures),
+        (StreamState::Off, PollingState::Regular, 0)
+    );
+    assert_eq!(health.last_error, None);
+}
+
+#[tokio::test]
+async fn specs_that_have_not_changed_for_long_make_polls_go_on() {
+    for (threshold, asked) in [(Duration::from_millis(500), 1), (Duration::from_secs(86_400 * 36_500), 0)] {
+        let (proxy, statsig) = (FakeStatsig::start().unwrap(), FakeStatsig::start().unwrap());
+        proxy.publish_specs(specs(50, true));
+        let mut options = options();
+        options.out_of_sync_threshold = Some(threshold);
+        let mut sources = SpecSources::new().then(single(&proxy).0).then(single(&statsig).0);
+        sources.initial.truncate(1);
+        let time = FrozenTime::start();
+        statsig.publish_specs(specs(90, false));
+        let sync = start(options, &empty(), sources);
+        sync.initialize().await;
+        time.advance(10 * SECOND).await;
+        if asked > 0 {
+            statsig.wait_for_requests(Endpoint::SpecsV2, asked).await;
+            sync.subscribe().wait_for(|time| *time == 90).await.unwrap();
+        } else {
+            proxy.wait_for_requests(Endpoint::SpecsV2, 2).await;
+            for _ in 0..5 {
+                settle().await;
+            }
+            assert_eq!(statsig.requests().len(), 0);
+        }
+        sync.shutdown(SECOND).await;
+        drop(time);
+        tokio::time::resume();
+    }
+}
+
 #[tokio::test]
 async fn new_specs_in_a_store_or_a_file_come_by_themselves() {
     let time = FrozenTime::start();
@@ -357,6 +429,16 @@ async fn streams_that_are_silent_or_talk_rubbish_are_connected_again() {
     scripted.say(Scripted::specs(specs(2, false)));
     sync.subscribe().wait_for(|time| *time == 2).await.unwrap();
     assert!(!gate(&store));
+    // A good end is an end all the same.
+    let before = subscriptions();
+    scripted.ends.store(true, Ordering::Relaxed);
+    scripted.say(Err(()));
+    scripted.say(Scripted::specs(specs(3, true)));
+    while *sync.subscribe().borrow() != 3 {
+        time.advance(SECOND).await;
+        settle().await;
+    }
+    assert!(subscriptions() > before && gate(&store));
 }
 
 #[tokio::test]

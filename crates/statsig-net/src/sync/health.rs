@@ -38,6 +38,8 @@ pub enum StreamState {
     Live,
     /// It failed, and will be connected again.
     Backoff,
+    /// It cannot work as things are set up, and is left alone: a store that does not tell of changes.
+    Off,
 }
 
 /// How a stream is.
@@ -237,6 +239,23 @@ fn proves_network(asked: Asked<'_>) -> bool {
         SpecSourceKind::Network => true,
         SpecSourceKind::Adapter(name) => asked.trigger == STREAM && !matches!(&**name, "DataStore" | "FileBased"),
         _ => false,
+    }
+}
+
+impl Books {
+    /// Notes that a stream will never work. Polls go on at the regular rate; none is made because of it.
+    pub(super) fn stream_is_off(&self, index: usize, why: String) {
+        let slow = {
+            let mut page = self.page();
+            if let Some(stream) = page.streams.get_mut(index) {
+                (stream.state, stream.failed_over, stream.last_error) = (StreamState::Off, true, Some(why));
+            }
+            page.streams.iter().any(|stream| !stream.failed_over)
+        };
+        self.slow.send_if_modified(|known| {
+            *known = slow;
+            false
+        });
     }
 }
 

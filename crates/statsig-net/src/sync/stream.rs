@@ -5,7 +5,7 @@
 //!      └────────────────error, no event in time───────────────────┘
 //! ```
 //!
-//! Failures in a row are counted, and forgotten at the first good event of a connection. While they
+//! A stream that cannot work as things are set up is left alone. Failures in a row are counted, and forgotten at the first good event of a connection. While they
 //! are more than the threshold, polling has taken over; it stops to do so at that event.
 
 use std::sync::Arc;
@@ -44,6 +44,11 @@ async fn follow(inner: Arc<Inner>, index: usize, stream: Arc<dyn SpecStream>) {
             error = listen(&inner, index, &*stream) => error,
         };
         let text = chain_of(&error);
+        if error.kind() == SourceErrorKind::Misconfigured {
+            tracing::debug!(stream = stream.name(), error = text, "there is no such stream");
+            inner.books.stream_is_off(index, text);
+            return;
+        }
         let mut failures = 0;
         inner.books.stream(index, |health| {
             health.failures = health.failures.saturating_add(1);

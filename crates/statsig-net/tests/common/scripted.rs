@@ -16,6 +16,8 @@ pub struct Scripted {
     script: Mutex<VecDeque<Result<StreamEvent, ()>>>,
     filled: Notify,
     pub refuses: AtomicBool,
+    /// What ends a subscription is its good end, not an error.
+    pub ends: AtomicBool,
     pub cursors: Mutex<Vec<SpecCursor>>,
     pub subscriptions: AtomicU32,
 }
@@ -59,6 +61,7 @@ impl SpecSubscription for Subscriber {
             let next = self.0.script.lock().unwrap().pop_front();
             match next {
                 Some(Ok(event)) => return Ok(Some(event)),
+                Some(Err(())) if self.0.ends.load(Ordering::Relaxed) => return Ok(None),
                 Some(Err(())) => return Err(SourceError::new(SourceErrorKind::Unreachable, "cut")),
                 None => self.0.filled.notified().await,
             }
