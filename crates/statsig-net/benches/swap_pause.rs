@@ -42,7 +42,7 @@ impl Histogram {
             return ns as usize;
         }
         let power = u64::from(ns.ilog2());
-        let step = (ns - (1 << power)) * Self::STEPS >> power;
+        let step = ((ns - (1 << power)) * Self::STEPS) >> power;
         (Self::EXACT + (power - 12) * Self::STEPS + step) as usize
     }
 

@@ -38,6 +38,7 @@
 //! | `spool` | no | events that cannot be delivered rest on disk, across outages, restarts and crashes |
 //! | `redis` | no | Redis as a data store: the module `redis` |
 //! | `proto` | no | config specs in the vendor's binary form |
+//! | `zstd` | no | answers of servers compressed with Zstandard |
 //! | `user-agent` | yes | browser and operating system from the user's `userAgent` |
 //! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
 

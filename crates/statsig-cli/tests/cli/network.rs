@@ -48,6 +48,34 @@ fn the_server_and_the_file_give_the_same() {
 }
 
 #[test]
+fn a_proxy_of_the_environment_is_used_and_left_out_where_it_says_so() {
+    let proxy = server();
+    let what = ["--user", "{}", "--gate", "dark_mode", "--api", "http://no-such-host.invalid", "--no-fallback"];
+    let with = |variables: &[(&str, &str)]| -> Ran {
+        let mut command = statsig(["eval", "--quiet"].into_iter().chain(what));
+        for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {
+            command.env_remove(variable);
+        }
+        command
+            .env("STATSIG_SECRET_KEY", KEY)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+            .into()
+    };
+    let url = proxy.url();
+    for name in ["http_proxy", "ALL_PROXY"] {
+        assert!(with(&[(name, &url)]).clean().contains("dark_mode"), "{name}");
+    }
+    let asked = proxy.requests_to(Endpoint::SpecsV2);
+    assert!(asked.len() == 2 && asked[0].target.starts_with("http://no-such-host.invalid/v2/"), "{}", asked[0].target);
+    let ran = with(&[("http_proxy", &url), ("NO_PROXY", "no-such-host.invalid")]);
+    assert!(ran.code == Some(3) && ran.stderr.contains("cannot connect to no-such-host.invalid"), "{}", ran.stderr);
+    assert_eq!(proxy.requests_to(Endpoint::SpecsV2).len(), 2);
+}
+
+#[test]
 fn a_file_counts_more_than_the_variable() {
     let ran = run_with_key(["eval", "--specs", SPECS, "--user", "{}", "--gate", "dark_mode"]);
     assert!(ran.clean().contains("dark_mode"));

@@ -143,7 +143,11 @@ impl Inner {
         let snapshot = self.store.load_full();
         let ready = self.store.holds_specs();
         let age = u64::try_from(self.clock.now_ms()).unwrap_or(0).saturating_sub(snapshot.received_at_ms());
-        let fallback = self.sources.fallback.as_ref().map(|source| source.name());
+        // The attempts are those of the sources at start, in their order.
+        let asked = attempts.iter().zip(self.sources.at_start());
+        let fallback_spec_used = asked
+            .filter(|(attempt, _)| !matches!(attempt.outcome, AttemptOutcome::Skipped(_)))
+            .any(|(_, (_, is_fallback))| is_fallback);
         InitializeDetails {
             duration: begun.elapsed(),
             init_success: !timed_out && !self.is_ending(),
@@ -154,7 +158,7 @@ impl Inner {
             source_api: self.acceptor.origin(),
             specs_time: snapshot.ruleset().meta().time,
             data_age: ready.then(|| Duration::from_millis(age)),
-            fallback_spec_used: attempts.iter().any(|attempt| Some(&*attempt.source) == fallback),
+            fallback_spec_used,
             error: attempts.iter().rev().find_map(|attempt| attempt.outcome.error().map(str::to_owned)),
             attempts,
         }
