@@ -360,13 +360,14 @@ async fn rounds_come_by_themselves_and_end() {
     let pause = exchanges.next(&time).await;
     assert!(pause >= 53 * SECOND && pause <= 67 * SECOND, "{pause:?}");
     exchanges.ended(2).await;
-    while client.told().is_empty() {
+    while !client.sync.last_report().success {
         tokio::task::spawn_blocking(|| {}).await.unwrap();
     }
     assert_eq!(client.told(), ["one {1} 1"]);
     client.sync.shutdown(SECOND).await;
     time.advance(600 * SECOND).await;
     assert_eq!(exchanges.count(), 2);
+    assert_eq!(client.sync.last_report().since_success, Some(600 * SECOND));
 }
 
 #[derive(Debug, Clone)]

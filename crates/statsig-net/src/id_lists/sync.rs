@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use statsig_core::{IdListEntry, IdListSource, Observer, SourceError, SourceErrorKind};
+use statsig_core::{IdListEntry, IdListSource, SourceError, SourceErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::lines;
 use super::lists::{IdLists, List};
+use super::options::{IdListOptions, IdListReport};
 use super::set::IdSet;
 use crate::metrics::{IdListRound, Metrics};
 use crate::random::Random;
@@ -18,59 +19,6 @@ use crate::secret::chain_of;
 
 /// Rounds in a row in which a file is too short before its list is read anew.
 const SHRUNK_ROUNDS: u32 = 3;
-
-/// Options of an [`IdListSync`].
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct IdListOptions {
-    /// Pause between rounds. Default 60 seconds, at least 1; varies by a tenth.
-    pub interval: Duration,
-    /// Files that are read at a time. Default 3.
-    pub parallel: usize,
-    /// Most bytes of all files together. A list that would exceed them stays as it is. Default 2 GiB.
-    pub max_total_bytes: u64,
-    /// Receives metrics: `docs/protocol/network.md#metrics`.
-    pub observer: Option<Arc<dyn Observer>>,
-    /// Seed of pauses; random by default.
-    pub jitter_seed: Option<u64>,
-}
-
-impl Default for IdListOptions {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(60),
-            parallel: 3,
-            max_total_bytes: 2 << 30,
-            observer: None,
-            jitter_seed: None,
-        }
-    }
-}
-
-impl std::fmt::Debug for IdListOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IdListOptions")
-            .field("interval", &self.interval)
-            .field("parallel", &self.parallel)
-            .field("max_total_bytes", &self.max_total_bytes)
-            .field("observer", &self.observer.is_some())
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a round came to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct IdListReport {
-    /// Whether there was a manifest.
-    pub success: bool,
-    /// Lists that changed, appeared or went.
-    pub changed: usize,
-    /// Lists that could not be brought up to date, each with why. They stay as they are.
-    pub failed: Vec<(String, String)>,
-    /// Why there was no manifest.
-    pub error: Option<String>,
-}
 
 /// Keeps ID lists up to date. Ends its task at [`shutdown`](Self::shutdown) or when dropped.
 ///
@@ -113,7 +61,8 @@ struct Inner {
     /// One round at a time.
     round: tokio::sync::Mutex<()>,
     ending: watch::Sender<bool>,
-    last: Mutex<IdListReport>,
+    /// What the last round came to, and the end of the last good one.
+    last: Mutex<(IdListReport, Option<Instant>)>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -162,7 +111,9 @@ impl IdListSync {
     /// What the last round came to.
     #[must_use]
     pub fn last_report(&self) -> IdListReport {
-        self.inner.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let (mut report, succeeded) = self.inner.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        report.since_success = succeeded.map(|at| at.elapsed());
+        report
     }
 
     /// Ends the rounds within a time. Lists stay as they are.
@@ -216,7 +167,7 @@ impl Inner {
     async fn sync(self: &Arc<Self>) -> IdListReport {
         let _turn = self.round.lock().await;
         let begun = Instant::now();
-        let report = self.round().await;
+        let mut report = self.round().await;
         self.tell(&report, begun.elapsed());
         if let Some(error) = &report.error {
             tracing::debug!(error, "no manifest of ID lists");
@@ -224,7 +175,10 @@ impl Inner {
         for (list, error) in &report.failed {
             tracing::warn!(list, error, "an ID list could not be brought up to date");
         }
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&report);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let succeeded = if report.success { Some(Instant::now()) } else { last.1 };
+        report.since_success = succeeded.map(|at| at.elapsed());
+        *last = (report.clone(), succeeded);
         report
     }
 

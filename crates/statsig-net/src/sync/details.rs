@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::{SourceError, SourceErrorKind, SpecSourceKind};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::Inner;
 use crate::secret::chain_of;
@@ -137,6 +137,21 @@ pub struct InitializeDetails {
 }
 
 impl Inner {
+    /// Tells the observer what `initialize` tells the application, and when it does.
+    pub(super) async fn tell_how_it_began(self: Arc<Self>, begun: Instant) {
+        let mut initialized = self.initialized.subscribe();
+        let limit = self.options.init_timeout;
+        let details = tokio::select! {
+            biased;
+            Ok(details) = initialized.wait_for(Option::is_some) => details.clone(),
+            () = self.ended() => None,
+            () = async { sleep_until(begun + limit.unwrap_or_default()).await }, if limit.is_some() => {
+                Some(self.details(begun, true))
+            }
+        };
+        self.books.metrics.initialization(&details.unwrap_or_else(|| self.details(begun, false)));
+    }
+
     /// The details as of now.
     pub(super) fn details(&self, begun: Instant, timed_out: bool) -> InitializeDetails {
         let attempts = self.attempts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();

@@ -40,7 +40,7 @@ use statsig_core::{Clock, SnapshotStore};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 pub use self::accept::{SpecsListener, SpecsUpdated};
 pub use self::details::{AttemptOutcome, InitializeDetails, SourceAttempt};
@@ -281,21 +281,6 @@ impl Inner {
         }
         let details = self.details(begun, false);
         self.initialized.send_replace(Some(details));
-    }
-
-    /// Tells the observer what `initialize` tells the application, and when it does.
-    async fn tell_how_it_began(self: Arc<Self>, begun: Instant) {
-        let mut initialized = self.initialized.subscribe();
-        let limit = self.options.init_timeout;
-        let details = tokio::select! {
-            biased;
-            Ok(details) = initialized.wait_for(Option::is_some) => details.clone(),
-            () = self.ended() => None,
-            () = async { sleep_until(begun + limit.unwrap_or_default()).await }, if limit.is_some() => {
-                Some(self.details(begun, true))
-            }
-        };
-        self.books.metrics.initialization(&details.unwrap_or_else(|| self.details(begun, false)));
     }
 
     fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
