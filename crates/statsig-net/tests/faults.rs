@@ -14,7 +14,7 @@ use statsig_net::{SpecSources, SpecSync, SyncOptions};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{HandClock, NOW, clock, once, settle, specs, watched_network_by};
+use common::{HandClock, NOW, clock, once, settle, specs, until, watched_network_by};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -102,7 +102,7 @@ async fn evaluation_goes_on_and_sync_recovers_after_every_fault() {
         exchanges.nameless.store(false, Ordering::Relaxed);
         exchanges.next(&time).await;
         updates.wait_for(|time| *time == round).await.unwrap();
-        settle().await;
+        until(|| sync.health().failures == 0).await;
         assert_eq!((sync.health().failures, sync.health().last_error), (0, None));
         assert_eq!(gate(&store, &*clock()), round % 2 == 0);
     }
@@ -130,9 +130,10 @@ async fn the_time_of_day_may_jump() {
     for (round, now) in (1..).zip([NOW + 3 * DAY, NOW - 40 * DAY, NOW, 0, -DAY, i64::MIN, i64::MAX, NOW + DAY]) {
         wall.set(now);
         // Nothing new: once around, and all is well.
+        let questions = sync.health().questions;
         let pause = exchanges.next(&time).await;
         assert!(pause <= 12 * SECOND, "{now}: {pause:?}");
-        settle().await;
+        until(|| sync.health().questions > questions).await;
         assert_eq!(gate(&store, &*wall), round % 2 == 1, "{now}");
         let health = sync.health();
         assert_eq!((health.failures, health.panics), (0, 0), "{now}");
@@ -143,7 +144,7 @@ async fn the_time_of_day_may_jump() {
         let pause = exchanges.next(&time).await;
         assert!(pause >= 8 * SECOND && pause <= 12 * SECOND, "{now}: {pause:?}");
         updates.wait_for(|time| *time == first + round).await.unwrap();
-        settle().await;
+        until(|| sync.health().applied == round + 1).await;
         assert_eq!(gate(&store, &*wall), round % 2 == 0, "{now}");
         assert!(sync.health().last_update.unwrap() <= SECOND, "{now}");
     }

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use statsig_core::{Clock, Observer, Snapshot, SnapshotStore, SpecSource, SpecSourceKind, StreamEvent, Tag};
 use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists};
-use statsig_net::{SpecSources, SpecSync, SyncOptions};
+use statsig_net::{SpecSources, SpecSync, StreamState, SyncOptions};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{HandClock, KEY, NOW, Scripted, Stream, clock, network, settle, specs, watched_network};
+use common::{HandClock, KEY, NOW, Scripted, Stream, clock, network, settle, specs, until, watched_network};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -226,7 +226,7 @@ async fn streams_that_break_and_come_back_are_heard() {
     let sync = start(options(&heard), &empty(), sources, clock());
     scripted.say(Scripted::specs(specs(1, true)));
     sync.initialize().await;
-    settle().await;
+    until(|| sync.health().streams[0].state == StreamState::Live).await;
     assert_eq!(
         heard.take("count config_sync_count"),
         ["count config_sync_count 1 source=Adapter(Scripted) name=scripted trigger=stream outcome=applied error=none"]

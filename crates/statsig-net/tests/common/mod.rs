@@ -11,7 +11,7 @@ use statsig_core::Clock;
 use statsig_net::{ClientIdentity, Network, NetworkOptions, SdkKey};
 use statsig_testkit::server::FakeStatsig;
 
-pub use scripted::{Scripted, Stream, settle};
+pub use scripted::{Scripted, Stream, settle, until};
 pub use watched::{Exchanges, once, single, watched_network, watched_network_by};
 
 pub const KEY: &str = "secret-AbCdEfGhIjKlMnOpQrStUvWx";

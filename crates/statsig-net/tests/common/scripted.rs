@@ -69,6 +69,15 @@ impl SpecSubscription for Subscriber {
     }
 }
 
+/// Lets tasks run, without moving the clock, until this is so. Whoever follows an update hears of it
+/// before all that comes of it is done.
+pub async fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        settle().await;
+    }
+    settle().await;
+}
+
 /// Lets tasks run without moving the clock.
 pub async fn settle() {
     for _ in 0..50 {
