@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use statsig_core::{
-    Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Snapshot,
-    SnapshotStore, SpecSourceKind, StatsigUser, StoreFormat, StoreKeys, StorePath, StoreResponse, StreamEvent,
+    ChangeFeed, Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema,
+    Snapshot, SnapshotStore, SpecSourceKind, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse,
+    StreamEvent,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
 use statsig_net::{AttemptOutcome, PollingState, SpecSources, SpecSync, StreamState, SyncOptions};
@@ -239,6 +240,11 @@ impl DataStore for Mute {
     async fn support_polling_updates_for(&self, _: &StorePath) -> bool {
         true
     }
+    async fn watch(&self, _: &[StoreKey]) -> Result<Option<Box<dyn ChangeFeed>>, DataStoreError> {
+        // By then the first poll is over.
+        tokio::time::sleep(2 * SECOND).await;
+        Ok(None)
+    }
 }
 
 #[tokio::test]
@@ -251,7 +257,7 @@ async fn a_store_that_does_not_tell_of_changes_is_polled() {
     assert_eq!(sync.initialize().await.specs_time, 1);
     settle().await;
     put(&kept, &specs(2, true)).await;
-    time.advance(12 * SECOND).await;
+    time.advance(14 * SECOND).await;
     sync.subscribe().wait_for(|time| *time == 2).await.unwrap();
     let health = sync.health();
     assert_eq!(

@@ -99,6 +99,8 @@ pub(super) struct Books {
     pub(super) metrics: Metrics,
     /// The rate of polling; `None` while nothing is polled.
     pub(super) slow: watch::Sender<bool>,
+    /// The rate of polling has changed because a stream cannot work, not because one broke.
+    calm: std::sync::atomic::AtomicBool,
     polling: std::sync::atomic::AtomicBool,
 }
 
@@ -130,7 +132,13 @@ impl Books {
             last_error: None,
         });
         let page = Page { streams: streams.collect(), ..Page::default() };
-        Self { page: Mutex::new(page), metrics, slow, polling: std::sync::atomic::AtomicBool::new(false) }
+        Self {
+            page: Mutex::new(page),
+            metrics,
+            slow,
+            calm: std::sync::atomic::AtomicBool::new(false),
+            polling: std::sync::atomic::AtomicBool::new(false),
+        }
     }
 
     fn page(&self) -> MutexGuard<'_, Page> {
@@ -243,7 +251,8 @@ fn proves_network(asked: Asked<'_>) -> bool {
 }
 
 impl Books {
-    /// Notes that a stream will never work. Polls go on at the regular rate; none is made because of it.
+    /// Notes that a stream will never work. Polls go on at the regular rate; none is made at once because
+    /// of it.
     pub(super) fn stream_is_off(&self, index: usize, why: String) {
         let slow = {
             let mut page = self.page();
@@ -253,9 +262,15 @@ impl Books {
             page.streams.iter().any(|stream| !stream.failed_over)
         };
         self.slow.send_if_modified(|known| {
-            *known = slow;
-            false
+            let changes = std::mem::replace(known, slow) != slow;
+            self.calm.store(changes, std::sync::atomic::Ordering::Relaxed);
+            changes
         });
+    }
+
+    /// Whether the rate has changed for no reason to poll at once; tells so once.
+    pub(super) fn takes_it_calmly(&self) -> bool {
+        self.calm.swap(false, std::sync::atomic::Ordering::Relaxed)
     }
 }
 
