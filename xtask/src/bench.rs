@@ -8,15 +8,15 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The package whose benchmarks are run.
+/// The package whose benchmarks are run unless another one is named.
 const PACKAGE: &str = "statsig-core";
 
 /// The benchmark that counts instructions; it runs under valgrind.
 const INSTRUCTIONS: &str = "instructions";
 
-/// Measures the core: time, then instructions
+/// Measures a crate, by default the core: time, then instructions
 ///
-/// Runs the core's benchmarks (crates/statsig-core/benches) and, where valgrind is installed, the one that counts
+/// Runs the benchmarks of a crate (crates/statsig-core/benches, say) and, where valgrind is installed, the one that counts
 /// instructions per operation; without valgrind that part is skipped, and the output says so. Figures in time depend on
 /// the machine and are never asserted; instruction counts hardly vary and are good for comparing two builds.
 #[derive(Debug, Args)]
@@ -25,9 +25,13 @@ const INSTRUCTIONS: &str = "instructions";
     after_help = "Examples:\n  \
         cargo xtask bench                  everything\n  \
         cargo xtask bench -- gate          benchmarks of time with `gate` in their name, then the instructions\n  \
-        cargo xtask bench --no-time        only the instruction counts"
+        cargo xtask bench --no-time        only the instruction counts\n  \
+        cargo xtask bench --package statsig-net    starts, swaps, ID lists"
 )]
 pub(crate) struct Bench {
+    /// The crate that is measured
+    #[arg(long, value_name = "CRATE", default_value = PACKAGE)]
+    package: String,
     /// Leave out the benchmarks of time
     #[arg(long)]
     no_time: bool,
@@ -42,11 +46,12 @@ pub(crate) struct Bench {
 impl Bench {
     /// Runs the chore.
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        let member = workspace.member(PACKAGE).context("the workspace lacks the core")?;
+        let member =
+            workspace.member(&self.package).with_context(|| format!("the workspace has no crate {}", self.package))?;
         if !self.no_time {
             let timed: Vec<_> = member.benches.iter().filter(|name| *name != INSTRUCTIONS).collect();
-            ensure!(!timed.is_empty(), "{PACKAGE} has no benchmarks of time");
-            let mut command = cargo_command(&workspace.root, ["bench", "--package", PACKAGE]);
+            ensure!(!timed.is_empty(), "{} has no benchmarks of time", self.package);
+            let mut command = cargo_command(&workspace.root, ["bench", "--package", &self.package]);
             for name in timed {
                 command.args(["--bench", name]);
             }
@@ -59,6 +64,6 @@ impl Bench {
             println!("Skipped the instruction counts: valgrind is not on the path.");
             return Ok(());
         }
-        run(&mut cargo_command(&workspace.root, ["bench", "--package", PACKAGE, "--bench", INSTRUCTIONS]))
+        run(&mut cargo_command(&workspace.root, ["bench", "--package", &self.package, "--bench", INSTRUCTIONS]))
     }
 }

@@ -7,10 +7,12 @@ use anyhow::{Context, anyhow};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
 use statsig::{FixedClock, InMemoryIdLists, Statsig};
-use statsig_core::Clock as _;
+use statsig_core::{Clock as _, IdHash, IdListLookup};
 
 use crate::clock::WallClock;
 use crate::failure::{EXIT_CODES, Failure};
+use crate::input::id_lists::Fetched;
+use crate::input::source::Source;
 use crate::input::specs::{Document, refused};
 #[cfg(feature = "net")]
 use crate::watch;
@@ -62,7 +64,7 @@ pub(crate) struct Conditions {
     environment: Option<String>,
     /// The content of an ID list: a file of lines with `+` or `-` and an 8-character hash
     ///
-    /// Lists that are not given are empty. May be repeated.
+    /// Others come from the source of the specs; those that it does not have are empty. May be repeated.
     #[arg(long = "id-list", value_name = "NAME=FILE", value_parser = named_file)]
     id_lists: Vec<(String, PathBuf)>,
 }
@@ -71,19 +73,22 @@ impl Conditions {
     /// A client over a document.
     ///
     /// The time stands still, so that all users of a run see the same.
-    pub(crate) fn client(&self, document: &Document, warnings: Warnings) -> Result<Statsig, Failure> {
+    pub(crate) fn client(&self, source: &Source, document: &Document, warnings: Warnings) -> Result<Statsig, Failure> {
         let mut builder =
             Statsig::builder().clock(Arc::new(FixedClock(self.now.unwrap_or_else(|| WallClock.now_ms()))));
         if let Some(tier) = &self.environment {
             builder = builder.environment(tier);
         }
-        let lists = self.read_id_lists(warnings)?;
-        let statsig =
-            builder.id_lists(Arc::new(lists)).bootstrap(&document.bytes).build().map_err(|error| match error {
+        let lists = Arc::new(Lists { given: self.read_id_lists(warnings)?, fetched: Fetched::default() });
+        let statsig = builder.id_lists(Arc::clone(&lists) as _).bootstrap(&document.bytes).build().map_err(
+            |error| match error {
                 statsig::Error::Specs(error) => refused(document, &error),
                 other => Failure::usage(other),
-            })?;
-        self.warn(&statsig, document, warnings);
+            },
+        )?;
+        let missing = self.missing_lists(&statsig);
+        let missing = lists.fetched.fetch(source, missing, warnings)?;
+        self.warn(&statsig, document, &missing, warnings);
         Ok(statsig)
     }
 
@@ -103,15 +108,20 @@ impl Conditions {
         Ok(lists)
     }
 
-    fn warn(&self, statsig: &Statsig, document: &Document, warnings: Warnings) {
+    /// The lists that conditions look into and no option gives.
+    fn missing_lists(&self, statsig: &Statsig) -> Vec<String> {
+        let given = |list: &str| self.id_lists.iter().any(|(name, _)| name == list);
+        let snapshot = statsig.snapshot();
+        let names = snapshot.ruleset().id_list_names();
+        names.into_iter().filter(|list| !given(list)).map(str::to_owned).collect()
+    }
+
+    fn warn(&self, statsig: &Statsig, document: &Document, empty: &[String], warnings: Warnings) {
         let problems = statsig.problems().len();
         if problems > 0 {
             let problems = text::count(problems as u64, "problem");
             warnings.warn(&format!("{problems} in {}: `{}` lists them", document.name, document.inspection));
         }
-        let snapshot = statsig.snapshot();
-        let given = |list: &str| self.id_lists.iter().any(|(name, _)| name == list);
-        let empty: Vec<&str> = snapshot.ruleset().id_list_names().into_iter().filter(|list| !given(list)).collect();
         if let Some(first) = empty.first() {
             warnings.warn(&format!(
                 "treated as empty: {} ({}); give it with --id-list {first}=FILE",
@@ -119,6 +129,18 @@ impl Conditions {
                 empty.join(", ")
             ));
         }
+    }
+}
+
+/// The lists of the options, and those of the source.
+struct Lists {
+    given: InMemoryIdLists,
+    fetched: Fetched,
+}
+
+impl IdListLookup for Lists {
+    fn contains(&self, list: &str, id: &IdHash) -> bool {
+        self.given.contains(list, id) || self.fetched.contains(list, id)
     }
 }
 

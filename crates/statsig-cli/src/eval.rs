@@ -163,7 +163,7 @@ impl Eval {
         let started = Instant::now();
         let warnings = Warnings { quiet: self.quiet };
         let document = self.source.read(warnings)?;
-        let statsig = self.conditions.client(&document, warnings)?;
+        let statsig = self.conditions.client(&self.source, &document, warnings)?;
         drop(document);
         let questions = Questions::new(&statsig, &self.asked());
         questions.warn_of_unknown(&statsig, warnings);

@@ -74,7 +74,7 @@ impl Explain {
     pub(crate) fn run(self) -> Result<Ending, Failure> {
         let warnings = Warnings { quiet: self.quiet };
         let user = self.user()?;
-        let statsig = self.conditions.client(&self.source.read(warnings)?, warnings)?;
+        let statsig = self.conditions.client(&self.source, &self.source.read(warnings)?, warnings)?;
         Questions::new(&statsig, &self.asked()).warn_of_unknown(&statsig, warnings);
         let explanation = match self.kind {
             Kind::Gate => statsig.explain_gate(&user, &self.name),

@@ -3,6 +3,7 @@
 //! Comes in: paths (`-` is standard input), plain or gzip, told apart by their first bytes; places on
 //! the network ([`source`]). Goes out: the bytes of specs, users line by line. Errors name the file, the place in it, and what to do.
 
+pub(crate) mod id_lists;
 pub(crate) mod json_error;
 pub(crate) mod source;
 pub(crate) mod specs;

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -90,6 +90,14 @@ impl Lanes {
         Self(std::array::from_fn(|_| Arc::new(snapshot.clone())))
     }
 
+    /// Whether anyone but the owner of an `Arc` around this holds a part of it. Once that is not so, it
+    /// stays so: there is nowhere to get a part from.
+    fn are_in_use(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) > 1
+            || self.0.iter().any(|snapshot| Arc::strong_count(snapshot) > 1)
+            || Arc::strong_count(&self.0[0].content) > LANES
+    }
+
     #[inline]
     fn own(&self) -> &Arc<Snapshot> {
         // A thread that is ending may have no lane any more.
@@ -128,18 +136,23 @@ pub enum UpdateOutcome {
 ///
 /// Readers take no lock, write to no memory that others read, and never wait for a writer; each keeps the snapshot it has for as long as
 /// it likes. Compiling happens in [`SnapshotStore::apply`], on the caller's thread.
+///
+/// Readers do not free old specs either, which takes long where they are large: whoever replaces them
+/// keeps them until nobody else does. Those that were still in use then are freed by the next update,
+/// or by [`SnapshotStore::free_replaced`].
 #[derive(Debug)]
 pub struct SnapshotStore {
     current: ArcSwap<Lanes>,
-    /// Orders writers, so that the comparison with the current specs holds until the swap.
-    writer: std::sync::Mutex<()>,
+    /// Orders writers, so that the comparison with the current specs holds until the swap. Holds what
+    /// was replaced and may still be in use.
+    replaced: Mutex<Vec<Arc<Lanes>>>,
 }
 
 impl SnapshotStore {
     /// A store that serves `snapshot` until the first update.
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Self {
-        Self { current: ArcSwap::from_pointee(Lanes::new(&snapshot)), writer: std::sync::Mutex::new(()) }
+        Self { current: ArcSwap::from_pointee(Lanes::new(&snapshot)), replaced: Mutex::default() }
     }
 
     /// The current snapshot, for a short while: costs no shared write in the common case.
@@ -170,7 +183,7 @@ impl SnapshotStore {
     ///
     /// For those who compile on their own, to look at the ruleset first. Takes the time of a swap.
     pub fn apply_compiled(&self, ruleset: Ruleset, source: SpecSourceKind, received_at_ms: u64) -> UpdateOutcome {
-        let _writer = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut replaced = self.replaced();
         if self.holds_specs() {
             let current = self.load();
             let (old, new) = (current.ruleset().meta(), ruleset.meta());
@@ -181,17 +194,17 @@ impl SnapshotStore {
                 return UpdateOutcome::Unchanged;
             }
         }
-        self.swap(&Snapshot::new(ruleset, source, received_at_ms));
+        self.swap(&Snapshot::new(ruleset, source, received_at_ms), &mut replaced);
         UpdateOutcome::Applied
     }
 
     /// Says why there are no specs: a load is under way, or every source failed. Returns whether it
     /// did: once there are specs, nothing changes.
     pub fn mark_without_specs(&self, source: SpecSourceKind) -> bool {
-        let _writer = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut replaced = self.replaced();
         let without = !self.holds_specs();
         if without {
-            self.swap(&Snapshot::empty(source));
+            self.swap(&Snapshot::empty(source), &mut replaced);
         }
         without
     }
@@ -203,8 +216,23 @@ impl SnapshotStore {
         !matches!(self.load().source(), Uninitialized | Loading | NoValues)
     }
 
-    fn swap(&self, snapshot: &Snapshot) {
-        self.current.store(Arc::new(Lanes::new(snapshot)));
+    /// Frees replaced specs that nobody uses any more; returns how many are still in use.
+    ///
+    /// Takes a lock that readers never take, and as long as freeing does: milliseconds for the largest
+    /// projects. Not for a thread that answers requests.
+    pub fn free_replaced(&self) -> usize {
+        let mut replaced = self.replaced();
+        replaced.retain(|lanes| lanes.are_in_use());
+        replaced.len()
+    }
+
+    fn replaced(&self) -> MutexGuard<'_, Vec<Arc<Lanes>>> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn swap(&self, snapshot: &Snapshot, replaced: &mut Vec<Arc<Lanes>>) {
+        replaced.push(self.current.swap(Arc::new(Lanes::new(snapshot))));
+        replaced.retain(|lanes| lanes.are_in_use());
     }
 }
 
@@ -262,6 +290,44 @@ mod tests {
         let held = store.load_full();
         store.apply(&update(2, "b"), &limits).unwrap();
         assert_eq!((held.ruleset().meta().time, store.load().ruleset().meta().time), (1, 2));
+    }
+
+    /// Ways in which readers hold specs.
+    #[allow(dead_code, reason = "held, not looked at")]
+    enum Held {
+        Guard(SnapshotGuard),
+        Shared(Arc<Snapshot>),
+        Copied(Snapshot),
+    }
+
+    #[test]
+    fn readers_never_free_specs() {
+        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let limits = CompileLimits::default();
+        let replace = |time| {
+            store.apply(&update(time, ""), &limits).unwrap();
+            Arc::downgrade(&store.load().content)
+        };
+        let unused = replace(1);
+        let mut known = replace(2);
+        assert_eq!(unused.strong_count(), 0, "nobody held it");
+        for time in 3..100 {
+            let held = match time % 3 {
+                0 => Held::Guard(store.load()),
+                1 => Held::Shared(store.load_full()),
+                _ => Held::Copied(Snapshot::clone(&store.load())),
+            };
+            let next = replace(time);
+            assert_eq!(store.free_replaced(), 1);
+            // The last one to use it, on whatever thread.
+            drop(held);
+            assert!(known.strong_count() > 0, "freed by a reader");
+            if time % 2 == 0 {
+                assert_eq!(store.free_replaced(), 0);
+                assert_eq!(known.strong_count(), 0);
+            }
+            known = next;
+        }
     }
 
     #[test]

@@ -128,7 +128,8 @@ fn a_response_costs_less_than_one_an_entry_while_it_is_written() {
         for format in [ResponseFormat::V1, ResponseFormat::V2, ResponseFormat::InitV2] {
             let options = ClientInitializeOptions::new().with_hash_algorithm(algorithm).with_response_format(format);
             let counted = allocations(|| project.write(&options, std::io::sink()));
-            assert!(counted <= project.entries() as u64 / 4, "{counted}, {algorithm:?}, {format:?}");
+            // A few buffers and tables that grow, and nothing for each entry.
+            assert!(project.entries() >= 150 && counted <= 48, "{counted}, {algorithm:?}, {format:?}");
         }
     }
 }

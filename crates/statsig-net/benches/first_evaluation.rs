@@ -4,6 +4,8 @@
 //! process; documents are compressed by gzip as Statsig's servers do.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::use_debug, reason = "a program that measures")]
 
+mod fixtures;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,38 +17,11 @@ use statsig_testkit::server::{Coding, FakeStatsig};
 
 const ROUNDS: usize = 7;
 
-/// A document of about so many bytes: gates of two rules, with salts and targets that differ.
-fn document(bytes: usize) -> String {
-    let (mut gates, mut conditions) = (String::new(), String::new());
-    let mut n = 0_u64;
-    while gates.len() + conditions.len() < bytes {
-        let salt = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let comma = if n == 0 { "" } else { "," };
-        conditions.push_str(&format!(
-            r#"{comma}"{n}":{{"type":"user_field","field":"email","operator":"any","targetValue":["{salt:x}@a.example","{n}@b.example"],"idType":"userID"}}"#
-        ));
-        let rule = |id: &str| {
-            format!(
-                r#"{{"name":"{id}{n}","id":"{id}{n}","salt":"{salt:x}-{id}","passPercentage":50,"conditions":["{n}"],"returnValue":true,"idType":"userID"}}"#
-            )
-        };
-        gates.push_str(&format!(
-            r#"{comma}"gate_{n}":{{"type":"feature_gate","entity":"feature_gate","salt":"{salt:x}","enabled":true,"defaultValue":false,"idType":"userID","rules":[{},{}]}}"#,
-            rule("a"),
-            rule("b")
-        ));
-        n += 1;
-    }
-    format!(
-        r#"{{"has_updates":true,"time":5,"dynamic_configs":{{}},"layer_configs":{{}},"condition_map":{{{conditions}}},"feature_gates":{{{gates}}}}}"#
-    )
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     println!("{:>10} {:>12} {:>18} {:>16} {:>12}", "bytes", "all", "transfer+inflate", "judge+compile", "evaluation");
     for size in [20_000, 1_000_000, 50_000_000] {
-        let document = document(size);
+        let document = fixtures::document(size, 5);
         let server = FakeStatsig::start().unwrap();
         server.publish_specs(document.clone());
         server.compress(Some(Coding::Gzip));

@@ -51,6 +51,16 @@ pub(crate) enum SpecsVersion {
     V2OrV1,
 }
 
+impl SpecsVersion {
+    /// The endpoint, for metrics.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::V1 => "/v1/download_config_specs",
+            Self::V2 | Self::V2OrV1 => "/v2/download_config_specs",
+        }
+    }
+}
+
 /// Where config specs are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SpecsAddress {
@@ -153,6 +163,14 @@ impl IdListsAddress {
 /// Whether an address is one of the vendor's content delivery network.
 pub(crate) fn is_cdn(url: &Url) -> bool {
     url.scheme() == "https" && url.host_str() == Some(CDN_HOST) && url.port().is_none()
+}
+
+/// Whether an address is one of the vendor's servers.
+pub(crate) fn is_statsig(url: &Url) -> bool {
+    let is_of =
+        |host: &str, domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let known = ["statsigcdn.com", "statsigapi.net", "statsig.com"];
+    url.scheme() == "https" && url.host_str().is_some_and(|host| known.iter().any(|domain| is_of(host, domain)))
 }
 
 /// The addresses that the options come to.
@@ -360,6 +378,20 @@ mod tests {
             options.proxies.insert(NetworkEndpoint::All, config);
         });
         assert_eq!(grpc.unwrap(), resolved(|_| {}).unwrap());
+    }
+
+    #[test]
+    fn the_vendors_servers_are_known_by_name() {
+        for (url, expected) in [
+            ("https://api.statsigcdn.com/v1/x", true),
+            ("https://statsigapi.net", true),
+            ("http://api.statsigcdn.com/v1/x", false),
+            ("https://evilstatsig.com/x", false),
+            ("https://statsig.com.example/x", false),
+            ("https://idliststorage.blob.core.windows.net/x", false),
+        ] {
+            assert_eq!(is_statsig(&Url::parse(url).unwrap()), expected, "{url}");
+        }
     }
 
     #[test]

@@ -50,6 +50,7 @@ mod error_reporter;
 mod event_sink;
 pub mod id_lists;
 mod identity;
+mod metrics;
 mod network;
 #[cfg(feature = "proto")]
 mod proto;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use statsig_core::Clock;
+use statsig_core::{Clock, Observer};
 
 use crate::endpoints::{EndpointOptions, Endpoints, IdListsAddress, SpecsAddress};
 use crate::error::Error;
@@ -13,6 +13,7 @@ use crate::error_reporter::HttpErrorReporter;
 use crate::event_sink::{EventSinkOptions, HttpEventSink};
 use crate::id_lists::HttpIdListSource;
 use crate::identity::ClientIdentity;
+use crate::metrics::Metrics;
 use crate::proxy_config::NetworkEndpoint;
 use crate::random::Random;
 use crate::sources::HttpSpecSource;
@@ -62,6 +63,7 @@ pub struct Network {
     pub(crate) options: NetworkOptions,
     pub(crate) clock: Arc<dyn Clock>,
     client: HttpClient,
+    metrics: Metrics,
     /// Clients of endpoints whose proxy has TLS of its own.
     own_clients: BTreeMap<NetworkEndpoint, HttpClient>,
 }
@@ -92,7 +94,7 @@ impl Network {
             known.push((tls, client.clone()));
             own_clients.insert(*endpoint, client);
         }
-        Ok(Self { identity, endpoints, options, clock, client, own_clients })
+        Ok(Self { identity, endpoints, options, clock, client, metrics: Metrics::default(), own_clients })
     }
 
     /// The same network, over a transport of the caller's: TLS and proxies are its business.
@@ -106,7 +108,16 @@ impl Network {
         client: HttpClient,
     ) -> Result<Self, Error> {
         let endpoints = Endpoints::resolve(&options.endpoints)?;
-        Ok(Self { identity, endpoints, options, clock, client, own_clients: BTreeMap::new() })
+        let (metrics, own_clients) = (Metrics::default(), BTreeMap::new());
+        Ok(Self { identity, endpoints, options, clock, client, metrics, own_clients })
+    }
+
+    /// The same network, whose requests for specs and ID lists are measured:
+    /// `docs/protocol/network.md#metrics`. Sources that were made before are not concerned.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.metrics = Metrics::new(Some(observer));
+        self
     }
 
     /// Who we are.
@@ -144,6 +155,7 @@ impl Network {
             file_host: self.endpoints.id_list_files.clone(),
             clock: Arc::clone(&self.clock),
             timeout: self.options.id_lists_request_timeout,
+            metrics: self.metrics.clone(),
         }
     }
 
@@ -183,6 +195,7 @@ impl Network {
             timeout: self.options.request_timeout,
             max_bytes: self.options.max_specs_bytes,
             random: Random::new(None),
+            metrics: self.metrics.clone(),
             knows_v1_only: AtomicBool::new(false),
         }
     }

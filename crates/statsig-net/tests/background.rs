@@ -3,23 +3,21 @@
 
 mod common;
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use statsig_core::{
-    Clock, DataStore, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore,
-    SourceError, SourceErrorKind, SpecCursor, SpecSource, SpecSourceKind, SpecStream, SpecSubscription, SpecUpdate,
-    StatsigUser, StoreFormat, StoreKeys, StorePath, StreamEvent,
+    ChangeFeed, Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema,
+    Snapshot, SnapshotStore, SpecSourceKind, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse,
+    StreamEvent,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
 use statsig_net::{AttemptOutcome, PollingState, SpecSources, SpecSync, StreamState, SyncOptions};
-use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
+use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 
-use common::{KEY, clock, key, network, specs, specs_with_checksum, watched_network};
+use common::{KEY, Scripted, Stream, clock, key, network, settle, single, specs, specs_with_checksum, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -41,74 +39,6 @@ fn gate(store: &SnapshotStore) -> bool {
     let (snapshot, settings, clock) = (store.load_full(), EvaluationSettings::new(), clock());
     let user = StatsigUser::with_user_id("u");
     EvaluationContext::new(&snapshot, &user, &settings, &*clock as &dyn Clock).check_gate("beta")
-}
-
-/// A network source whose every exchange is one question: no attempts in quick succession.
-fn single(server: &FakeStatsig) -> (Arc<dyn SpecSource>, common::Exchanges) {
-    let (network, exchanges) = watched_network(server, |_| {});
-    (Arc::new(Single(network.spec_source())), exchanges)
-}
-
-struct Single(statsig_net::sources::HttpSpecSource);
-
-#[async_trait::async_trait]
-impl SpecSource for Single {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-    fn kind(&self) -> SpecSourceKind {
-        self.0.kind()
-    }
-    async fn fetch(&self, request: &statsig_core::SpecRequest) -> Result<statsig_core::SpecFetch, SourceError> {
-        let mut once = request.clone();
-        once.trigger = statsig_core::SpecTrigger::Manual;
-        self.0.fetch(&once).await
-    }
-}
-
-#[tokio::test]
-async fn evaluation_goes_on_and_sync_recovers_after_every_fault() {
-    let time = FrozenTime::start();
-    let server = FakeStatsig::start().unwrap();
-    server.publish_specs(specs(1, true));
-    let store = empty();
-    let (source, mut exchanges) = single(&server);
-    let sync = start(options(), &store, SpecSources::new().then(source));
-    assert!(sync.initialize().await.is_config_spec_ready);
-    let faults = [
-        Fault::Status(500, "<html>".into()),
-        Fault::StatusWith(429, "retry-after", "20".into()),
-        Fault::Status(401, String::new()),
-        Fault::Cut(40),
-        Fault::Garbage,
-        Fault::Close,
-        Fault::Body(b"{\"has_updates\":true,".to_vec()),
-        Fault::Body(b"{\"has_updates\":true,\"time\":99999}".to_vec()),
-        Fault::Typed("text/html", b"<html>log in</html>".to_vec()),
-        Fault::Bomb(Coding::Gzip, 300 << 20),
-        Fault::StatusWith(302, "location", "http://127.0.0.1:9/v2/x".into()),
-    ];
-    let mut updates = sync.subscribe();
-    for (round, fault) in (2..).zip(faults) {
-        // What was published with the fault comes once the fault is over.
-        server.publish_specs(specs(round, round % 2 == 0));
-        server.fail_always(Endpoint::SpecsV2, Some(fault.clone()));
-        let failed = sync.health().failures;
-        exchanges.next(&time).await;
-        while sync.health().failures == failed {
-            settle().await;
-        }
-        assert_eq!(store.load().ruleset().meta().time, round - 1, "{fault:?}");
-        assert_eq!(gate(&store), (round - 1) % 2 == 0 || round == 2, "{fault:?}");
-        assert!(sync.health().last_error.is_some_and(|error| !error.contains("fGhIjKl")));
-        server.fail_always(Endpoint::SpecsV2, None);
-        exchanges.next(&time).await;
-        updates.wait_for(|time| *time == round).await.unwrap();
-        settle().await;
-        assert_eq!((sync.health().failures, sync.health().last_error), (0, None));
-        assert_eq!(gate(&store), round % 2 == 0);
-    }
-    assert_eq!(sync.health().panics, 0);
 }
 
 #[tokio::test]
@@ -273,6 +203,101 @@ async fn a_store_that_lags_behind_hides_the_network_only_as_long_as_it_may() {
 }
 
 #[tokio::test]
+async fn a_store_that_tells_of_changes_does_not_pass_for_the_network() {
+    let time = FrozenTime::start();
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs(90, false));
+    let kept = stored(&specs(50, true)).await;
+    let from_store = DataStoreSpecSource::new(kept as Arc<dyn DataStore>, &key(), KeySchema::Hashed, clock());
+    let (source, _exchanges) = single(&server);
+    let sources = SpecSources::new().with_stream(Arc::new(from_store.stream())).then(Arc::new(from_store)).then(source);
+    let sync = start(options(), &empty(), sources);
+    assert_eq!(sync.initialize().await.specs_time, 50);
+    // The feed lives, and the store has nothing new; the first poll asks the network all the same.
+    time.advance(SECOND).await;
+    sync.subscribe().wait_for(|time| *time == 90).await.unwrap();
+    until(|| sync.health().streams[0].state == StreamState::Live).await;
+    assert_eq!(sync.health().polling, PollingState::Slow);
+}
+
+/// A store without a change feed.
+struct Mute(Arc<InMemoryDataStore>);
+
+#[async_trait::async_trait]
+impl DataStore for Mute {
+    async fn initialize(&self) -> Result<(), DataStoreError> {
+        self.0.initialize().await
+    }
+    async fn shutdown(&self) -> Result<(), DataStoreError> {
+        self.0.shutdown().await
+    }
+    async fn get(&self, key: &str) -> Result<StoreResponse<String>, DataStoreError> {
+        self.0.get(key).await
+    }
+    async fn set(&self, key: &str, value: &str, time: Option<u64>) -> Result<(), DataStoreError> {
+        self.0.set(key, value, time).await
+    }
+    async fn support_polling_updates_for(&self, _: &StorePath) -> bool {
+        true
+    }
+    async fn watch(&self, _: &[StoreKey]) -> Result<Option<Box<dyn ChangeFeed>>, DataStoreError> {
+        // By then the first poll is over.
+        tokio::time::sleep(2 * SECOND).await;
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_tell_of_changes_is_polled() {
+    let time = FrozenTime::start();
+    let kept = stored(&specs(1, true)).await;
+    let from_store = DataStoreSpecSource::new(Arc::new(Mute(kept.clone())), &key(), KeySchema::Hashed, clock());
+    let sources = SpecSources::new().with_stream(Arc::new(from_store.stream())).then(Arc::new(from_store));
+    let sync = start(options(), &empty(), sources);
+    assert_eq!(sync.initialize().await.specs_time, 1);
+    settle().await;
+    put(&kept, &specs(2, true)).await;
+    time.advance(14 * SECOND).await;
+    sync.subscribe().wait_for(|time| *time == 2).await.unwrap();
+    let health = sync.health();
+    assert_eq!(
+        (health.streams[0].state, health.polling, health.failures),
+        (StreamState::Off, PollingState::Regular, 0)
+    );
+    assert_eq!(health.last_error, None);
+}
+
+#[tokio::test]
+async fn specs_that_have_not_changed_for_long_make_polls_go_on() {
+    for (threshold, asked) in [(Duration::from_millis(500), 1), (Duration::from_secs(86_400 * 36_500), 0)] {
+        let (proxy, statsig) = (FakeStatsig::start().unwrap(), FakeStatsig::start().unwrap());
+        proxy.publish_specs(specs(50, true));
+        let mut options = options();
+        options.out_of_sync_threshold = Some(threshold);
+        let mut sources = SpecSources::new().then(single(&proxy).0).then(single(&statsig).0);
+        sources.initial.truncate(1);
+        let time = FrozenTime::start();
+        statsig.publish_specs(specs(90, false));
+        let sync = start(options, &empty(), sources);
+        sync.initialize().await;
+        time.advance(10 * SECOND).await;
+        if asked > 0 {
+            statsig.wait_for_requests(Endpoint::SpecsV2, asked).await;
+            sync.subscribe().wait_for(|time| *time == 90).await.unwrap();
+        } else {
+            proxy.wait_for_requests(Endpoint::SpecsV2, 2).await;
+            for _ in 0..5 {
+                settle().await;
+            }
+            assert_eq!(statsig.requests().len(), 0);
+        }
+        sync.shutdown(SECOND).await;
+        drop(time);
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
 async fn new_specs_in_a_store_or_a_file_come_by_themselves() {
     let time = FrozenTime::start();
     let kept = stored(&specs(1, true)).await;
@@ -305,71 +330,6 @@ async fn new_specs_in_a_store_or_a_file_come_by_themselves() {
     }
     assert_eq!(store.load().source(), &SpecSourceKind::Adapter("FileBased".into()));
     sync.shutdown(SECOND).await;
-}
-
-/// A stream that does as the test says: each subscription delivers what is in the script until an
-/// error is, then waits.
-#[derive(Default)]
-struct Scripted {
-    script: Mutex<VecDeque<Result<StreamEvent, ()>>>,
-    filled: Notify,
-    refuses: AtomicBool,
-    cursors: Mutex<Vec<SpecCursor>>,
-    subscriptions: AtomicU32,
-}
-
-impl Scripted {
-    fn say(&self, event: Result<StreamEvent, ()>) {
-        self.script.lock().unwrap().push_back(event);
-        self.filled.notify_one();
-    }
-    fn specs(document: String) -> Result<StreamEvent, ()> {
-        let kind = SpecSourceKind::Adapter("Scripted".into());
-        Ok(StreamEvent::Specs(SpecUpdate::new(document.into_bytes(), kind, 0)))
-    }
-}
-
-struct Subscriber(Arc<Scripted>);
-struct Stream(Arc<Scripted>);
-
-#[async_trait::async_trait]
-impl SpecStream for Stream {
-    fn name(&self) -> &str {
-        "scripted"
-    }
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Adapter("Scripted".into())
-    }
-    async fn subscribe(&self, cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
-        self.0.cursors.lock().unwrap().push(cursor.clone());
-        self.0.subscriptions.fetch_add(1, Ordering::Relaxed);
-        if self.0.refuses.load(Ordering::Relaxed) {
-            return Err(SourceError::new(SourceErrorKind::Unreachable, "refused"));
-        }
-        Ok(Box::new(Subscriber(Arc::clone(&self.0))))
-    }
-}
-
-#[async_trait::async_trait]
-impl SpecSubscription for Subscriber {
-    async fn next(&mut self) -> Result<Option<StreamEvent>, SourceError> {
-        loop {
-            let next = self.0.script.lock().unwrap().pop_front();
-            match next {
-                Some(Ok(event)) => return Ok(Some(event)),
-                Some(Err(())) => return Err(SourceError::new(SourceErrorKind::Unreachable, "cut")),
-                None => self.0.filled.notified().await,
-            }
-        }
-    }
-}
-
-/// Lets tasks run without moving the clock.
-async fn settle() {
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-        tokio::task::spawn_blocking(|| {}).await.unwrap();
-    }
 }
 
 #[tokio::test]
@@ -475,6 +435,16 @@ async fn streams_that_are_silent_or_talk_rubbish_are_connected_again() {
     scripted.say(Scripted::specs(specs(2, false)));
     sync.subscribe().wait_for(|time| *time == 2).await.unwrap();
     assert!(!gate(&store));
+    // A good end is an end all the same.
+    let before = subscriptions();
+    scripted.ends.store(true, Ordering::Relaxed);
+    scripted.say(Err(()));
+    scripted.say(Scripted::specs(specs(3, true)));
+    while *sync.subscribe().borrow() != 3 {
+        time.advance(SECOND).await;
+        settle().await;
+    }
+    assert!(subscriptions() > before && gate(&store));
 }
 
 #[tokio::test]
@@ -483,7 +453,8 @@ async fn nothing_goes_on_after_the_end() {
     let server = FakeStatsig::start().unwrap();
     server.publish_specs(specs(1, true));
     for shut_down in [true, false] {
-        let scripted = Arc::new(Scripted { refuses: true.into(), ..Scripted::default() });
+        let scripted = Arc::new(Scripted::default());
+        scripted.refuses.store(true, Ordering::Relaxed);
         let (source, exchanges) = single(&server);
         let store = empty();
         let sources = SpecSources::new().then(source).with_stream(Arc::new(Stream(Arc::clone(&scripted))));
@@ -491,6 +462,9 @@ async fn nothing_goes_on_after_the_end() {
         sync.initialize().await;
         time.advance(20 * SECOND).await;
         settle().await;
+        // A poller that waits to go on ends as well.
+        sync.pause_polling();
+        time.advance(60 * SECOND).await;
         if shut_down {
             let begun = tokio::time::Instant::now();
             sync.shutdown(60 * SECOND).await;
@@ -507,6 +481,24 @@ async fn nothing_goes_on_after_the_end() {
         assert!(gate(&store));
         assert_eq!(Handle::current().metrics().num_alive_tasks(), 0, "tasks are left");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn specs_that_were_held_are_freed_in_the_background() {
+    let source = Arc::new(BootstrapSpecSource::new(specs(1, true).into_bytes(), clock()));
+    let store = empty();
+    let sync = start(options(), &store, SpecSources::new().then(source.clone()));
+    sync.initialize().await;
+    let held = store.load_full();
+    source.set(specs(2, false).into_bytes());
+    assert!(sync.sync_now().await.updated);
+    tokio::time::sleep(600 * SECOND).await;
+    assert_eq!((store.free_replaced(), held.ruleset().meta().time), (1, 1));
+    let looked_at = Arc::downgrade(&held);
+    drop(held);
+    assert!(looked_at.upgrade().is_some(), "freed by the reader");
+    tokio::time::sleep(70 * SECOND).await;
+    assert!(looked_at.upgrade().is_none());
 }
 
 #[tokio::test]

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use statsig_core::testing::id_list_source_contract;
-use statsig_core::{DataStore, IdListLookup, IdListSource, InMemoryDataStore, KeySchema, StoreKey, id_hash};
+use statsig_core::{
+    DataStore, IdListLookup, IdListSource, InMemoryDataStore, KeySchema, SourceErrorKind, StoreKey, id_hash,
+};
 use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists, StoredIdLists};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{KEY, key, network, network_with, watched_network};
+use common::{KEY, key, network, network_with, settle, watched_network};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -151,6 +153,84 @@ async fn files_come_from_another_host_if_so_told() {
 }
 
 #[tokio::test]
+async fn a_host_that_a_manifest_names_gets_no_key() {
+    let (server, elsewhere) = (FakeStatsig::start().unwrap(), FakeStatsig::start().unwrap());
+    elsewhere.publish_id_list("one", "f1", 1, file("+1"));
+    // By another name, since hosts of this machine are all one.
+    let url = elsewhere.url().replace("127.0.0.1", "localhost");
+    let manifest = format!(r#"{{"one":{{"url":"{url}/v1/download_id_list_file/f1","fileID":"f1","size":10}}}}"#);
+    server.fail_always(Endpoint::IdLists, Some(Fault::Body(manifest.into_bytes())));
+    let stranger = client(&server);
+    stranger.sync.sync_now().await;
+    let told = network_with(&server, |options| options.endpoints.id_list_file_api = Some(url.clone()));
+    let told = client_of(Arc::new(told.id_list_source(false)), IdListOptions::default());
+    told.sync.sync_now().await;
+    assert_eq!((stranger.told(), told.told()), (vec!["one {1} 1".to_owned()], vec!["one {1} 1".to_owned()]));
+    let asked = elsewhere.requests_to(Endpoint::IdListFile);
+    let keys: Vec<_> = asked.iter().map(|request| request.header("statsig-api-key")).collect();
+    assert_eq!(keys, [None, Some(KEY)]);
+}
+
+#[tokio::test]
+async fn so_many_files_are_read_at_a_time() {
+    let server = FakeStatsig::start().unwrap();
+    for n in 0..9 {
+        server.publish_id_list(&format!("list-{n}"), &format!("f{n}"), 1, file("+1"));
+    }
+    server.fail_always(Endpoint::IdListFile, Some(Fault::Hang));
+    let client = Arc::new(client(&server));
+    let round = tokio::spawn({
+        let client = Arc::clone(&client);
+        async move { client.sync.sync_now().await }
+    });
+    server.wait_for_requests(Endpoint::IdListFile, 3).await;
+    for _ in 0..10 {
+        settle().await;
+    }
+    assert_eq!(server.requests_to(Endpoint::IdListFile).len(), 3);
+    round.abort();
+}
+
+/// Answers nothing, and keeps what was asked.
+#[derive(Default)]
+struct Noted(std::sync::Mutex<Vec<(String, Option<String>)>>);
+
+#[async_trait::async_trait]
+impl statsig_net::transport::HttpTransport for Noted {
+    async fn exchange(
+        &self,
+        request: &statsig_net::transport::HttpRequest,
+    ) -> Result<statsig_net::transport::HttpResponse, statsig_net::Error> {
+        let range = request.headers.get("range").map(|range| range.to_str().unwrap().to_owned());
+        self.0.lock().unwrap().push((format!("{} {}", request.method, request.url), range));
+        Err(statsig_net::Error::NetworkDisabled)
+    }
+}
+
+#[tokio::test]
+async fn statsigs_delivery_network_is_asked_in_its_own_way() {
+    let noted = Arc::new(Noted::default());
+    let transport = statsig_net::transport::HttpClient::new(noted.clone());
+    let network =
+        statsig_net::Network::with_client(Default::default(), common::identity(), common::clock(), transport).unwrap();
+    let source = network.id_list_source(true);
+    assert!(source.manifest().await.is_err());
+    for url in ["https://api.statsigcdn.com/v1/download_id_list_file/f1?k=1", "https://files.example/f1?k=1"] {
+        let entry = statsig_core::IdListEntry::new("one", url, "f1", 40);
+        assert!(source.read(&entry, 20).await.is_err());
+    }
+    let asked = noted.0.lock().unwrap().clone();
+    assert_eq!(
+        asked,
+        [
+            (format!("GET https://api.statsigcdn.com/v1/get_id_lists/{KEY}.json"), None),
+            ("GET https://api.statsigcdn.com/v1/download_id_list_file/f1?k=1&range=20-".to_owned(), None),
+            ("GET https://files.example/f1?k=1".to_owned(), Some("bytes=20-".to_owned())),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn trouble_leaves_lists_as_they_are() {
     let server = FakeStatsig::start().unwrap();
     let client = client(&server);
@@ -235,6 +315,39 @@ async fn the_manifest_comes_from_elsewhere_if_its_server_fails() {
     assert_eq!(reader.told(), ["one {12} 2"]);
     let stored = store.get(&StoreKey::id_list_file("", "f1").name).await.unwrap();
     assert_eq!(stored.result, Some(file("+1 +2")));
+    let alone = client_of(Arc::new(StoredIdLists::alone(store.clone(), &key())), IdListOptions::default());
+    assert!(alone.sync.sync_now().await.success);
+    assert_eq!(alone.told(), ["one {12} 2"]);
+    let nothing = StoredIdLists::alone(Arc::new(InMemoryDataStore::new()), &key());
+    assert_eq!(nothing.manifest().await.unwrap_err().kind(), SourceErrorKind::Empty);
+}
+
+#[tokio::test]
+async fn a_store_spares_the_server_the_start_and_helps_when_it_fails() {
+    let server = FakeStatsig::start().unwrap();
+    let store = Arc::new(InMemoryDataStore::new());
+    let shared = || -> Client {
+        let origin = Arc::new(network(&server).id_list_source(false));
+        let source = StoredIdLists::new(store.clone(), &key(), KeySchema::Hashed, origin, true);
+        client_of(Arc::new(source), IdListOptions::default())
+    };
+    server.publish_id_list("one", "f1", 1, file("+1 +2"));
+    let (first, second) = (shared(), shared());
+    first.sync.sync_now().await;
+    second.sync.sync_now().await;
+    assert_eq!((second.told(), server.requests_to(Endpoint::IdListFile).len()), (vec!["one {12} 2".to_owned()], 1));
+    // What is new comes from the server, only that; from the store when the server fails.
+    server.publish_id_list("one", "f1", 1, file("+1 +2 +3"));
+    first.sync.sync_now().await;
+    let asked = server.requests_to(Endpoint::IdListFile);
+    assert_eq!((asked.len(), asked[1].header("range")), (2, Some("bytes=20-")));
+    server.fail_always(Endpoint::IdListFile, Some(Fault::Status(500, String::new())));
+    assert!(second.sync.sync_now().await.failed.is_empty());
+    assert_eq!(second.told(), ["one {123} 3"]);
+    // What the store has is too short.
+    server.publish_id_list("one", "f1", 1, file("+1 +2 +3 +4"));
+    assert_eq!(second.sync.sync_now().await.failed.len(), 1);
+    assert_eq!(second.told(), ["one {123} 3"]);
 }
 
 #[tokio::test]
@@ -247,13 +360,14 @@ async fn rounds_come_by_themselves_and_end() {
     let pause = exchanges.next(&time).await;
     assert!(pause >= 53 * SECOND && pause <= 67 * SECOND, "{pause:?}");
     exchanges.ended(2).await;
-    while client.told().is_empty() {
+    while !client.sync.health().last_round.success {
         tokio::task::spawn_blocking(|| {}).await.unwrap();
     }
     assert_eq!(client.told(), ["one {1} 1"]);
     client.sync.shutdown(SECOND).await;
     time.advance(600 * SECOND).await;
     assert_eq!(exchanges.count(), 2);
+    assert_eq!(client.sync.health().last_success, Some(600 * SECOND));
 }
 
 #[derive(Debug, Clone)]

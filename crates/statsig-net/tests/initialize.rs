@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use statsig_core::{
     Clock, DataStore, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore,
-    SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, StatsigUser, StoreFormat,
-    StoreKeys, StorePath,
+    SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate, StatsigUser,
+    StoreFormat, StoreKeys, StorePath,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
-use statsig_net::{AttemptOutcome, InitializeDetails, ReadyPolicy, SpecSources, SpecSync, StoreWriter, SyncOptions};
+use statsig_net::{
+    AttemptOutcome, ClientIdentity, InitializeDetails, Network, NetworkOptions, ReadyPolicy, SdkKey, SpecSources,
+    SpecSync, StoreWriter, SyncOptions,
+};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
@@ -242,13 +245,124 @@ async fn when_the_time_is_up_loading_goes_on() {
 async fn statsigs_own_servers_are_asked_behind_a_proxy_that_fails() {
     let (proxy, statsig) = (FakeStatsig::start().unwrap(), FakeStatsig::start().unwrap());
     statsig.publish_specs(specs(5, true));
-    for fault in [Fault::Status(400, String::new()), Fault::Body(b"{".to_vec()), Fault::Cut(3), Fault::Close] {
-        proxy.fail_always(Endpoint::SpecsV2, Some(fault));
-        let store = empty();
+    proxy.publish_specs(specs(4, true));
+    let faults = [
+        None,
+        Some(Fault::Status(400, String::new())),
+        Some(Fault::Status(500, String::new())),
+        Some(Fault::Body(b"{".to_vec())),
+        Some(Fault::Cut(30)),
+        Some(Fault::Close),
+    ];
+    for (fault, coding) in faults.iter().flat_map(|fault| [(fault, None), (fault, Some(Coding::Gzip))]) {
+        proxy.fail_always(Endpoint::SpecsV2, fault.clone());
+        proxy.compress(coding);
+        let (store, asked) = (empty(), statsig.requests().len());
         let mut sources = SpecSources::new().then(Arc::new(network(&proxy).spec_source()));
         sources.fallback = Some(Arc::new(network(&statsig).spec_source()));
         let details = start(options(), &store, sources).initialize().await;
-        assert!(details.is_config_spec_ready && details.attempts.len() == 2 && gate(&store));
+        let attempts = if fault.is_some() { 2 } else { 1 };
+        assert!(details.is_config_spec_ready && gate(&store), "{fault:?} {coding:?}");
+        // One that is well hides the fallback.
+        assert_eq!(
+            (details.attempts.len(), statsig.requests().len() - asked, details.fallback_spec_used),
+            (attempts, attempts - 1, attempts == 2),
+            "{fault:?} {coding:?}"
+        );
+    }
+}
+
+/// How a source of the matrix is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Good,
+    Empty,
+    Broken,
+    /// Good, an hour late.
+    Slow,
+}
+
+struct Moody(Mood, u64);
+
+#[async_trait::async_trait]
+impl SpecSource for Moody {
+    fn name(&self) -> &str {
+        "moody"
+    }
+    fn kind(&self) -> SpecSourceKind {
+        SpecSourceKind::Adapter("Moody".into())
+    }
+    async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
+        match self.0 {
+            Mood::Empty => return Err(SourceError::new(SourceErrorKind::Empty, "nothing")),
+            Mood::Broken => return Ok(SpecFetch::Updated(SpecUpdate::new(b"{".to_vec(), self.kind(), 0))),
+            Mood::Slow => tokio::time::sleep(3_600 * SECOND).await,
+            Mood::Good => {}
+        }
+        Ok(SpecFetch::Updated(SpecUpdate::new(specs(self.1, true).into_bytes(), self.kind(), 0)))
+    }
+    async fn wants_polling(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_order_of_sources_in_every_state() {
+    const MOODS: [Mood; 4] = [Mood::Good, Mood::Empty, Mood::Broken, Mood::Slow];
+    for n in 0..64 {
+        let moods = [MOODS[n / 16], MOODS[n / 4 % 4], MOODS[n % 4]];
+        let store = empty();
+        let mut sources = SpecSources::new();
+        sources.initial =
+            moods.iter().zip(1..).map(|(mood, time)| Arc::new(Moody(*mood, time)) as Arc<dyn SpecSource>).collect();
+        let sync = start(options(), &store, sources);
+        let details = sync.initialize().await;
+        // The first good one, whatever stands before it; what is slow costs its share, and counts later.
+        let good = moods.iter().position(|mood| *mood == Mood::Good);
+        let waits = moods[..good.unwrap_or(3)].contains(&Mood::Slow);
+        assert_eq!(details.specs_time, good.map_or(0, |at| at as u64 + 1), "{moods:?}");
+        assert_eq!(details.is_config_spec_ready, good.is_some(), "{moods:?}");
+        assert_eq!(details.timed_out, good.is_none() && waits, "{moods:?}");
+        let limit = if waits { 10 * SECOND + Duration::from_millis(1) } else { Duration::ZERO };
+        assert!(details.duration <= limit, "{moods:?}: {:?}", details.duration);
+        tokio::time::sleep(3_700 * SECOND).await;
+        let asked = details.attempts.len();
+        let late = moods[..asked].iter().rposition(|mood| *mood == Mood::Slow).map_or(0, |at| at as u64 + 1);
+        assert_eq!(store.load().ruleset().meta().time, late.max(details.specs_time), "{moods:?}");
+        sync.shutdown(SECOND).await;
+    }
+}
+
+#[tokio::test]
+async fn clients_of_two_projects_share_nothing() {
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs(5, true));
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Arc::new(InMemoryDataStore::new());
+    for (key, at) in [("secret-one", 5), ("secret-two", 6)] {
+        let key = SdkKey::new(key);
+        server.publish_specs(specs(at, true));
+        let mut endpoints = NetworkOptions::default();
+        endpoints.endpoints.api = Some(server.url());
+        let network = Network::new(endpoints, ClientIdentity::new(key.clone()).unwrap(), clock()).unwrap();
+        let mut sources = SpecSources::new().then(Arc::new(network.spec_source()));
+        sources.write_back = Some(StoreWriter::new(kept.clone(), &key, KeySchema::Hashed));
+        sources.last_known_good = Some(LastKnownGood::new(folder.path(), &key));
+        let store = empty();
+        let sync = start(SyncOptions::default(), &store, sources);
+        assert_eq!(sync.initialize().await.specs_time, at);
+        sync.shutdown(60 * SECOND).await;
+    }
+    let asked = server.requests();
+    assert_eq!(
+        asked.iter().map(|request| request.header("statsig-api-key").unwrap()).collect::<Vec<_>>(),
+        ["secret-one", "secret-two"]
+    );
+    assert_ne!(asked[0].header("statsig-server-session-id"), asked[1].header("statsig-server-session-id"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    for (key, at) in [("secret-one", 5), ("secret-two", 6)] {
+        let name = StoreKeys::new(key).key(&StorePath::SpecsV2, StoreFormat::PlainText, KeySchema::Hashed).name;
+        assert_eq!(kept.get(&name).await.unwrap().result, Some(specs(at, true)));
     }
 }
 

@@ -143,7 +143,10 @@ async fn health_tells_of_each_source_and_each_worker() {
     assert_eq!(network.questions, u64::from(network.failures));
     let workers: Vec<_> =
         health.workers.iter().map(|worker| (&*worker.name, worker.running, worker.restarts)).collect();
-    assert_eq!(workers, [("specs-keeper last-known-good", true, 0), ("specs-poller", true, 0)]);
+    assert_eq!(
+        workers,
+        [("specs-keeper last-known-good", true, 0), ("specs-reclaimer", true, 0), ("specs-poller", true, 0)]
+    );
 
     sync.shutdown(60 * SECOND).await;
     assert!(sync.health().workers.iter().all(|worker| !worker.running));

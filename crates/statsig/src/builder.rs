@@ -274,13 +274,17 @@ impl StatsigBuilder {
     ) -> Result<(Logging, Background), Error> {
         #[cfg(feature = "net")]
         let (network, sources) = {
-            let network = self.network.network(&mut self.sdk_info, &self.clock, self.disable_network);
+            let network = {
+                let observer = self.observer.as_ref();
+                self.network.network(&mut self.sdk_info, &self.clock, observer, self.disable_network)
+            };
             let network = network.map_err(|error| obstacles.note(Error::Network(error))).ok().flatten();
             let around = network::Surroundings {
                 clock: &self.clock,
                 bootstrap: self.bootstrap.as_deref(),
                 local_mode: self.disable_network,
                 limits: self.limits,
+                observer: self.observer.as_ref(),
             };
             let sources = self.network.sources(network.as_ref(), &around, &mut obstacles.problems);
             (network, sources)
@@ -319,6 +323,7 @@ impl StatsigBuilder {
                 bootstrap: self.bootstrap.as_deref(),
                 local_mode: self.disable_network,
                 limits: self.limits,
+                observer: self.observer.as_ref(),
             };
             let (settings_changed, told) = (logging.listener(specs), Arc::clone(&self.subscriptions));
             let listener = move |updated: &statsig_net::SpecsUpdated| {

@@ -40,6 +40,7 @@
 //! | `toml` | no | options from TOML files: `StatsigOptions::from_toml` |
 //! | `streams` | no | events through a Redis Stream: `redis::streams` |
 //! | `proto` | no | config specs in the vendor's binary form |
+//! | `zstd` | no | answers of servers compressed with Zstandard |
 //! | `user-agent` | yes | browser and operating system from the user's `userAgent` |
 //! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
 

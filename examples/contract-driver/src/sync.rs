@@ -136,6 +136,7 @@ fn stream_state(state: StreamState) -> &'static str {
     match state {
         StreamState::Connecting => "connecting",
         StreamState::Live => "live",
+        StreamState::Off => "off",
         _ => "backoff",
     }
 }

@@ -30,6 +30,7 @@ impl Servers {
         options.endpoints.log_event_url = log_event_url.map(str::to_owned);
         options.initial_request_timeout = REQUEST;
         options.request_timeout = REQUEST;
+        options.id_lists_request_timeout = REQUEST;
         options.max_specs_bytes = usize::try_from(max_bytes()).unwrap_or(usize::MAX);
         let made = ClientIdentity::new(SdkKey::new(key.expose()))
             .and_then(|identity| Network::new(options, identity, Arc::new(WallClock)));

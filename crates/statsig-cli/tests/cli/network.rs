@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
 
-use crate::{NOW, Ran, SPECS, USERS, root, run, statsig};
+use crate::{NOW, Ran, SPECS, USERS, file, root, run, statsig};
 
 const KEY: &str = "secret-AbCdEfGhIjKlMnOpQrStUvWxYz";
 
@@ -48,9 +48,108 @@ fn the_server_and_the_file_give_the_same() {
 }
 
 #[test]
+fn a_proxy_of_the_environment_is_used_and_left_out_where_it_says_so() {
+    let proxy = server();
+    let what = ["--user", "{}", "--gate", "dark_mode", "--api", "http://no-such-host.invalid", "--no-fallback"];
+    let with = |variables: &[(&str, &str)]| -> Ran {
+        let mut command = statsig(["eval", "--quiet"].into_iter().chain(what));
+        for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {
+            command.env_remove(variable);
+        }
+        command
+            .env("STATSIG_SECRET_KEY", KEY)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+            .into()
+    };
+    let url = proxy.url();
+    for name in ["http_proxy", "ALL_PROXY"] {
+        assert!(with(&[(name, &url)]).clean().contains("dark_mode"), "{name}");
+    }
+    let asked = proxy.requests_to(Endpoint::SpecsV2);
+    assert!(asked.len() == 2 && asked[0].target.starts_with("http://no-such-host.invalid/v2/"), "{}", asked[0].target);
+    let ran = with(&[("http_proxy", &url), ("NO_PROXY", "no-such-host.invalid")]);
+    assert!(ran.code == Some(3) && ran.stderr.contains("cannot connect to no-such-host.invalid"), "{}", ran.stderr);
+    assert_eq!(proxy.requests_to(Endpoint::SpecsV2).len(), 2);
+}
+
+#[test]
 fn a_file_counts_more_than_the_variable() {
     let ran = run_with_key(["eval", "--specs", SPECS, "--user", "{}", "--gate", "dark_mode"]);
     assert!(ran.clean().contains("dark_mode"));
+}
+
+/// A project with a gate that is open for who is in the list `vip`, and not in `banned`.
+pub(crate) fn with_lists() -> String {
+    let condition = |operator: &str, list: &str| serde_json::json!({"type": "unit_id", "operator": operator, "targetValue": list, "idType": "userID"});
+    serde_json::json!({
+        "has_updates": true, "time": 1_000, "dynamic_configs": {}, "layer_configs": {},
+        "id_lists": {"vip": true, "banned": true},
+        "condition_map": {"in": condition("in_segment_list", "vip"), "out": condition("not_in_segment_list", "banned")},
+        "feature_gates": {"g": {"type": "feature_gate", "entity": "feature_gate", "salt": "s", "enabled": true,
+            "defaultValue": false, "idType": "userID", "rules": [{"name": "r", "id": "r", "salt": "r", "passPercentage": 100,
+            "conditions": ["in", "out"], "returnValue": true, "idType": "userID"}]}},
+    })
+    .to_string()
+}
+
+/// The line of an ID in the file of a list.
+pub(crate) fn line(id: &str) -> String {
+    format!("+{}\n", std::str::from_utf8(&statsig_core::id_hash(id)).unwrap())
+}
+
+/// What the gate says of three users, as `true false false`.
+pub(crate) fn values(ran: &Ran) -> String {
+    let lines = ran.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines.map(|row| row["value"].to_string()).collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) const THREE_USERS: [&str; 9] = [
+    "--user",
+    r#"{"userID":"a"}"#,
+    "--user",
+    r#"{"userID":"b"}"#,
+    "--user",
+    r#"{"userID":"c"}"#,
+    "--gate",
+    "g",
+    "--format=jsonl",
+];
+
+#[test]
+fn id_lists_come_from_the_server_too() {
+    let server = FakeStatsig::start().unwrap();
+    let api = server.url();
+    server.publish_specs(with_lists());
+    server.publish_id_list("vip", "f1", 1, line("a") + &line("b"));
+    server.publish_id_list("banned", "f2", 1, line("b"));
+    server.publish_id_list("other", "f3", 1, line("c"));
+    let eval = || run_with_key(["eval", "--api", &api, "--no-fallback"].into_iter().chain(THREE_USERS));
+    let ran = eval();
+    assert_eq!((values(&ran).as_str(), ran.clean().lines().count()), ("true false false", 3));
+    assert_eq!(server.requests_to(Endpoint::IdListFile).len(), 2, "only those that the rules look into");
+    let explained =
+        run_with_key(["explain", "--api", &api, "--no-fallback", "--user", r#"{"userID":"a"}"#, "gate", "g"]).clean();
+    assert!(explained.contains("true"), "{explained}");
+
+    // One of the command line takes the place of the server's.
+    let vip = file("vip_c.txt", line("c"));
+    let given = format!("vip={vip}");
+    let ran =
+        run_with_key(["eval", "--api", &api, "--no-fallback", "--id-list", &given].into_iter().chain(THREE_USERS));
+    assert_eq!(values(&ran), "false false true");
+
+    server.fail_once(Endpoint::IdListFile, Fault::Status(500, KEY.into()));
+    let ran = eval();
+    assert!(ran.code == Some(0) && ran.stderr.contains("warning: no ID list "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("treated as empty: 1 ID list"), "{}", ran.stderr);
+    server.fail_always(Endpoint::IdLists, Some(Fault::Status(403, KEY.into())));
+    let ran = eval();
+    assert!(ran.stderr.contains("warning: no ID lists from the server: ") && ran.code == Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("treated as empty: 2 ID lists (banned, vip)"), "{}", ran.stderr);
+    assert_eq!(values(&ran), "false false false");
 }
 
 #[test]

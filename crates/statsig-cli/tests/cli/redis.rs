@@ -7,6 +7,7 @@ use statsig_core::{KeySchema, StoreFormat, StoreKeys, StorePath};
 use statsig_testkit::redis_server::RedisServer;
 
 use crate::follow::Running;
+use crate::network::{THREE_USERS, line, values, with_lists};
 use crate::{NOW, Ran, SPECS, USERS, file, root, run, statsig};
 
 pub(crate) const KEY: &str = "secret-AbCdEfGhIjKlMnOpQrStUvWxYz";
@@ -52,6 +53,30 @@ fn a_store_is_seeded_and_read() {
     let table = run_with_key(["redis", "get", "--redis", &url]).clean();
     assert_eq!(table.lines().count(), 3, "{table}");
     assert!(table.contains("plain_text  prefix ") && table.contains("2026-11-22 00:00:00 UTC"), "{table}");
+}
+
+#[test]
+fn id_lists_come_from_the_store_too() {
+    let server = RedisServer::start().unwrap();
+    let url = server.url();
+    let specs = file("with_lists.json", with_lists());
+    run_with_key(["redis", "put", &specs, "--redis", &url]).clean();
+    let eval = || run_with_key(["eval", "--redis", &url].into_iter().chain(THREE_USERS));
+    let ran = eval();
+    assert!(ran.stderr.contains("the data store has no manifest of ID lists"), "{}", ran.stderr);
+    assert_eq!(values(&ran), "false false false");
+
+    // As SDKs leave them there.
+    let entry = |file_id: &str, size: usize| json!({"url": format!("https://cdn.example/{file_id}"), "fileID": file_id, "size": size});
+    let (vip, banned) = (line("a") + &line("b"), line("b"));
+    for (file_id, content) in [("f1", &vip), ("f2", &banned)] {
+        server.command(&["SET", &format!("/v1/download_id_list_file/{file_id}"), content]).unwrap();
+    }
+    let manifest = json!({"vip": entry("f1", vip.len()), "banned": entry("f2", banned.len())}).to_string();
+    let key = StoreKeys::new(KEY).key(&StorePath::IdListManifest, StoreFormat::PlainText, KeySchema::Prefix).name;
+    server.command(&["SET", &key, &manifest]).unwrap();
+    let ran = eval();
+    assert_eq!((values(&ran).as_str(), ran.clean().lines().count()), ("true false false", 3));
 }
 
 #[test]

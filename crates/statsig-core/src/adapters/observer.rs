@@ -7,7 +7,7 @@ pub type Tag<'a> = (&'a str, &'a str);
 /// monitoring is.
 ///
 /// Names come without prefix (`events_dropped_count`, say); `docs/protocol/events.md#metrics` and
-/// `docs/protocol/data-store.md#metrics` list them with their tags. Calls come from background tasks, never from a check; they should return
+/// `docs/protocol/network.md#metrics` and `docs/protocol/data-store.md#metrics` list them with their tags. Calls come from background tasks, never from a check; they should return
 /// at once. A panic in one is caught and logged by the caller. Secrets, user data and the contents
 /// of events are never passed.
 ///

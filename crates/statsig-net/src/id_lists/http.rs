@@ -7,12 +7,14 @@ use async_trait::async_trait;
 use http::header::{ACCEPT_ENCODING, RANGE};
 use http::{HeaderName, HeaderValue};
 use statsig_core::{Clock, IdListChunk, IdListEntry, IdListManifest, IdListSource, SourceError, SourceErrorKind};
+use tokio::time::Instant;
 use url::Url;
 
-use crate::endpoints::{IdListsAddress, is_cdn};
+use crate::endpoints::{IdListsAddress, is_cdn, is_statsig};
 use crate::error::Error;
 use crate::identity::ClientIdentity;
-use crate::transport::{HttpClient, HttpRequest};
+use crate::metrics::Metrics;
+use crate::transport::{HttpClient, HttpRequest, HttpResponse};
 
 /// Largest manifest.
 const MAX_MANIFEST: usize = 16 << 20;
@@ -29,6 +31,7 @@ pub struct HttpIdListSource {
     pub(crate) file_host: Option<Url>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timeout: Duration,
+    pub(crate) metrics: Metrics,
 }
 
 impl std::fmt::Debug for HttpIdListSource {
@@ -52,8 +55,22 @@ impl HttpIdListSource {
         request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(crate::transport::ACCEPTED));
         request.max_transferred = MAX_MANIFEST;
         request.max_decoded = MAX_MANIFEST;
-        let response = self.manifest_client.send(request).await?;
+        let response = self.send(&self.manifest_client, request, "/v1/get_id_lists").await?;
         IdListManifest::parse(&response.body).map_err(|error| SourceError::new(SourceErrorKind::Invalid, error))
+    }
+
+    async fn send(&self, client: &HttpClient, request: HttpRequest, path: &str) -> Result<HttpResponse, Error> {
+        let (host, begun) = (request.host(), Instant::now());
+        let sent = client.send(request).await;
+        self.metrics.request(path, &host, &sent, begun.elapsed());
+        sent
+    }
+
+    /// Whether a file's host is one that the key is for. A manifest may name any.
+    fn may_have_key(&self, file: &Url) -> bool {
+        let ours = &self.address.url;
+        let is_same = file.host_str() == ours.host_str() && (file.scheme() == "https" || ours.scheme() == "http");
+        self.file_host.is_some() || is_same || is_statsig(file)
     }
 
     /// The address of a file, on the host that is to be used.
@@ -97,8 +114,12 @@ impl IdListSource for HttpIdListSource {
         if in_query {
             url.query_pairs_mut().append_pair("range", &format!("{start}-"));
         }
+        let may_have_key = self.may_have_key(&url);
         let mut request = HttpRequest::get(url, self.timeout);
         request.headers = self.identity.headers(&*self.clock);
+        if !may_have_key {
+            request.headers.remove("statsig-api-key");
+        }
         // Places in the file are those of the plain bytes.
         request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if !in_query {
@@ -111,7 +132,7 @@ impl IdListSource for HttpIdListSource {
         let most = usize::try_from(entry.size.saturating_mul(2).saturating_add(1 << 20)).unwrap_or(usize::MAX);
         request.max_transferred = most;
         request.max_decoded = most;
-        match self.file_client.send(request).await {
+        match self.send(&self.file_client, request, "/v1/download_id_list_file").await {
             Ok(response) => {
                 let partial = in_query || response.status.as_u16() == 206;
                 let is_whole = !partial || (start > 0 && response.body.len() as u64 >= entry.size);

@@ -1,7 +1,7 @@
 //! All lists, as evaluations see them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use statsig_core::{IdHash, IdListLookup};
@@ -38,9 +38,13 @@ pub struct IdListStatus {
 
 /// All ID lists of a project. Readers take no lock, and see each list before or after a change, never
 /// in between.
+///
+/// Nor do they free what was replaced: that is done between the changes.
 #[derive(Debug, Default)]
 pub struct IdLists {
     table: ArcSwap<Table>,
+    /// Tables that were replaced and may still be looked into.
+    replaced: Mutex<Vec<Arc<Table>>>,
 }
 
 impl IdLists {
@@ -87,11 +91,12 @@ impl IdLists {
     /// Puts a list in the place of the one of its name. Several may be put at once.
     pub(super) fn put(&self, name: &str, list: List) {
         let list = Arc::new(list);
-        self.table.rcu(|table| {
+        let old = self.table.rcu(|table| {
             let mut table = Table::clone(table);
             table.insert(name.into(), Arc::clone(&list));
             table
         });
+        self.replaced().push(old);
     }
 
     /// Leaves only lists of which this is true. Returns how many went.
@@ -101,14 +106,52 @@ impl IdLists {
         table.retain(|name, _| keep(name));
         let gone = before - table.len();
         if gone > 0 {
-            self.table.store(Arc::new(table));
+            let old = self.table.swap(Arc::new(table));
+            self.replaced().push(old);
         }
         gone
+    }
+
+    /// Frees replaced tables that nobody looks into any more. Takes milliseconds for the largest lists.
+    pub(super) fn free_replaced(&self) {
+        let unused: Vec<_> = self.replaced().extract_if(.., |table| Arc::strong_count(table) == 1).collect();
+        drop(unused);
+    }
+
+    fn replaced(&self) -> MutexGuard<'_, Vec<Arc<Table>>> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl IdListLookup for IdLists {
     fn contains(&self, list: &str, id: &IdHash) -> bool {
         self.table.load().get(list).is_some_and(|list| list.set.contains(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_never_free_lists() {
+        let lists = IdLists::new();
+        let put = || {
+            let list = List { set: IdSet::default(), file_id: "f".into(), creation_time: 1, read_bytes: 0, shrunk: 0 };
+            lists.put("one", list);
+            Arc::downgrade(&lists.get("one").unwrap())
+        };
+        let first = put();
+        // Somebody looks into it while it is replaced.
+        let looking = lists.table.load();
+        let second = put();
+        lists.free_replaced();
+        drop(looking);
+        assert!(first.strong_count() > 0, "freed by a reader");
+        lists.free_replaced();
+        assert_eq!((first.strong_count(), second.strong_count()), (0, 1));
+        assert_eq!(lists.retain(|_| false), 1);
+        lists.free_replaced();
+        assert_eq!((second.strong_count(), lists.replaced().len()), (0, 0));
     }
 }

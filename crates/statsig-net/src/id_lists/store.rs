@@ -10,20 +10,26 @@ use statsig_core::{
 
 use crate::secret::{SdkKey, chain_of};
 
-/// Asks a data store for files before another source, and leaves there what that one gave.
+/// Puts a data store beside another source: what that one gives is left in the store, and read from
+/// there by processes that start.
 ///
 /// The manifest comes from the other source, and from the store when that fails: a process that
-/// starts with nothing but the store has lists.
+/// starts with nothing but the store has lists. A file is read from the store when its list is new to
+/// this process; of one that grows, only the other source gives the end alone, and is asked first.
+///
+/// The store has been prepared by whoever reads the config specs from it.
 pub struct StoredIdLists {
     store: Arc<dyn DataStore>,
-    manifest_key: StoreKey,
-    origin: Arc<dyn IdListSource>,
+    /// Where the manifest may be; it is written under the first.
+    manifest_keys: Vec<StoreKey>,
+    origin: Option<Arc<dyn IdListSource>>,
     writes: bool,
 }
 
 impl std::fmt::Debug for StoredIdLists {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoredIdLists").field("origin", &self.origin.name()).finish_non_exhaustive()
+        let origin = self.origin.as_ref().map(|origin| origin.name());
+        f.debug_struct("StoredIdLists").field("origin", &origin).finish_non_exhaustive()
     }
 }
 
@@ -37,9 +43,45 @@ impl StoredIdLists {
         origin: Arc<dyn IdListSource>,
         writes: bool,
     ) -> Self {
-        let keys = StoreKeys::new(key.expose());
-        let manifest_key = keys.key(&StorePath::IdListManifest, StoreFormat::PlainText, schema);
-        Self { store, manifest_key, origin, writes }
+        Self { store, manifest_keys: vec![manifest_key(key, schema)], origin: Some(origin), writes }
+    }
+
+    /// What is in a store for a key, in whichever schema, and nothing else. Writes nothing.
+    #[must_use]
+    pub fn alone(store: Arc<dyn DataStore>, key: &SdkKey) -> Self {
+        let manifest_keys = [KeySchema::Hashed, KeySchema::Prefix].map(|schema| manifest_key(key, schema)).to_vec();
+        Self { store, manifest_keys, origin: None, writes: false }
+    }
+
+    /// The manifest in the store, if there is one that can be read.
+    async fn stored_manifest(&self) -> Result<IdListManifest, SourceError> {
+        let mut reason = SourceError::new(SourceErrorKind::Empty, "the data store has no manifest of ID lists");
+        for key in &self.manifest_keys {
+            match self.get(&key.name).await {
+                Ok(Some(json)) => match IdListManifest::parse(&json) {
+                    Ok(manifest) => return Ok(manifest),
+                    Err(error) => reason = SourceError::new(SourceErrorKind::Invalid, error),
+                },
+                Ok(None) => {}
+                Err(error) => reason = SourceError::new(SourceErrorKind::Unreachable, error),
+            }
+        }
+        Err(reason)
+    }
+
+    /// The bytes of a file from a place on, if the store has all that the manifest announces.
+    async fn stored_file(&self, key: &StoreKey, entry: &IdListEntry, start: u64) -> Result<IdListChunk, SourceError> {
+        let (Ok(from), Ok(to)) = (usize::try_from(start), usize::try_from(entry.size)) else {
+            return Err(SourceError::new(SourceErrorKind::Invalid, "the file is larger than this machine can hold"));
+        };
+        match self.get(&key.name).await {
+            Ok(Some(mut file)) if file.len() >= to && from <= to => {
+                file.truncate(to);
+                Ok(IdListChunk::new(start, file.split_off(from)))
+            }
+            Ok(_) => Err(SourceError::new(SourceErrorKind::Empty, "the data store lacks a part of the file")),
+            Err(error) => Err(SourceError::new(SourceErrorKind::Unreachable, error)),
+        }
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, DataStoreError> {
@@ -78,37 +120,32 @@ impl IdListSource for StoredIdLists {
     }
 
     async fn manifest(&self) -> Result<IdListManifest, SourceError> {
-        let error = match self.origin.manifest().await {
+        let Some(origin) = &self.origin else { return self.stored_manifest().await };
+        let error = match origin.manifest().await {
             Ok(manifest) => {
-                if self.writes && manifest.unreadable.is_empty() {
-                    let stored = self.store.set(&self.manifest_key.name, &manifest.to_json(), None).await;
-                    if let Err(error) = stored {
-                        tracing::debug!(error = %chain_of(&error), "the manifest of ID lists could not be shared");
-                    }
+                if let (true, true, Some(key)) =
+                    (self.writes, manifest.unreadable.is_empty(), self.manifest_keys.first())
+                    && let Err(error) = self.store.set(&key.name, &manifest.to_json(), None).await
+                {
+                    tracing::debug!(error = %chain_of(&error), "the manifest of ID lists could not be shared");
                 }
                 return Ok(manifest);
             }
             Err(error) => error,
         };
-        match self.get(&self.manifest_key.name).await {
-            Ok(Some(json)) => IdListManifest::parse(&json).map_err(|_| error),
-            _ => Err(error),
-        }
+        self.stored_manifest().await.map_err(|_| error)
     }
 
     async fn read(&self, entry: &IdListEntry, start: u64) -> Result<IdListChunk, SourceError> {
         let key = StoreKey::id_list_file(&entry.url, &entry.file_id);
-        let (from, to) = (usize::try_from(start), usize::try_from(entry.size));
-        match (self.get(&key.name).await, from, to) {
-            (Ok(Some(mut file)), Ok(from), Ok(to)) if file.len() >= to && from <= to => {
-                file.truncate(to);
-                Ok(IdListChunk::new(start, file.split_off(from)))
-            }
-            (_, Err(_), _) | (_, _, Err(_)) => {
-                Err(SourceError::new(SourceErrorKind::Invalid, "the file is larger than this machine can hold"))
-            }
-            _ => {
-                let chunk = self.origin.read(entry, start).await?;
+        let Some(origin) = &self.origin else { return self.stored_file(&key, entry, start).await };
+        if start == 0
+            && let Ok(chunk) = self.stored_file(&key, entry, start).await
+        {
+            return Ok(chunk);
+        }
+        match origin.read(entry, start).await {
+            Ok(chunk) => {
                 if self.writes
                     && let Err(error) = self.leave(&key.name, &chunk).await
                 {
@@ -116,6 +153,12 @@ impl IdListSource for StoredIdLists {
                 }
                 Ok(chunk)
             }
+            Err(error) if start > 0 => self.stored_file(&key, entry, start).await.map_err(|_| error),
+            Err(error) => Err(error),
         }
     }
+}
+
+fn manifest_key(key: &SdkKey, schema: KeySchema) -> StoreKey {
+    StoreKeys::new(key.expose()).key(&StorePath::IdListManifest, StoreFormat::PlainText, schema)
 }

@@ -11,46 +11,14 @@ use tokio::time::{Instant, sleep};
 
 use super::lines;
 use super::lists::{IdLists, List};
+use super::options::{IdListOptions, IdListReport};
 use super::set::IdSet;
+use crate::metrics::{IdListRound, Metrics};
 use crate::random::Random;
 use crate::secret::chain_of;
 
 /// Rounds in a row in which a file is too short before its list is read anew.
 const SHRUNK_ROUNDS: u32 = 3;
-
-/// Options of an [`IdListSync`].
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct IdListOptions {
-    /// Pause between rounds. Default 60 seconds, at least 1; varies by a tenth.
-    pub interval: Duration,
-    /// Files that are read at a time. Default 3.
-    pub parallel: usize,
-    /// Most bytes of all files together. A list that would exceed them stays as it is. Default 2 GiB.
-    pub max_total_bytes: u64,
-    /// Seed of pauses; random by default.
-    pub jitter_seed: Option<u64>,
-}
-
-impl Default for IdListOptions {
-    fn default() -> Self {
-        Self { interval: Duration::from_secs(60), parallel: 3, max_total_bytes: 2 << 30, jitter_seed: None }
-    }
-}
-
-/// What a round came to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct IdListReport {
-    /// Whether there was a manifest.
-    pub success: bool,
-    /// Lists that changed, appeared or went.
-    pub changed: usize,
-    /// Lists that could not be brought up to date, each with why. They stay as they are.
-    pub failed: Vec<(String, String)>,
-    /// Why there was no manifest.
-    pub error: Option<String>,
-}
 
 /// How it goes with ID lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -116,6 +84,7 @@ struct Inner {
     lists: Arc<IdLists>,
     source: Arc<dyn IdListSource>,
     random: Random,
+    metrics: Metrics,
     /// One round at a time.
     round: tokio::sync::Mutex<()>,
     ending: watch::Sender<bool>,
@@ -145,6 +114,7 @@ impl IdListSync {
         options.parallel = options.parallel.max(1);
         let inner = Arc::new(Inner {
             random: Random::new(options.jitter_seed),
+            metrics: Metrics::new(options.observer.clone()),
             options,
             lists,
             source,
@@ -219,6 +189,7 @@ async fn run(inner: Arc<Inner>, runtime: Handle) {
             }
             done = round => if done.is_err_and(|error| error.is_panic()) {
                 inner.page().restarts += 1;
+                inner.metrics.panicked("id-lists");
                 tracing::error!("a round of ID lists panicked");
             },
         }
@@ -232,7 +203,9 @@ impl Inner {
 
     async fn sync(self: &Arc<Self>) -> IdListReport {
         let _turn = self.round.lock().await;
+        let begun = Instant::now();
         let report = self.round().await;
+        self.tell(&report, begun.elapsed());
         if let Some(error) = &report.error {
             tracing::debug!(error, "no manifest of ID lists");
         }
@@ -248,6 +221,19 @@ impl Inner {
         }
         drop(page);
         report
+    }
+
+    fn tell(&self, report: &IdListReport, duration: Duration) {
+        let status = self.lists.status();
+        self.metrics.id_lists(&IdListRound {
+            duration,
+            manifest_error: report.error.as_deref(),
+            changed: report.changed,
+            failed: report.failed.len(),
+            lists: status.len(),
+            ids: status.iter().map(|list| list.len).sum(),
+            bytes: status.iter().map(|list| list.memory_bytes).sum(),
+        });
     }
 
     async fn round(self: &Arc<Self>) -> IdListReport {
@@ -282,6 +268,7 @@ impl Inner {
         report.failed.extend(manifest.unreadable.into_iter().map(|name| (name, "its entry cannot be read".to_owned())));
         report.failed.sort();
         report.changed += self.lists.retain(|name| names.contains(name));
+        self.free_replaced().await;
         report
     }
 
@@ -358,6 +345,15 @@ impl Inner {
             tracing::debug!(list = name, ignored, "lines of an ID list were ignored");
         }
         self.lists.put(&name, list);
+        drop(held);
+        self.free_replaced().await;
         Ok(true)
+    }
+
+    /// Frees what was replaced on a thread where it disturbs nobody.
+    async fn free_replaced(&self) {
+        let lists = Arc::clone(&self.lists);
+        // Only a runtime that ends lets this fail, and then all goes.
+        let _ = tokio::task::spawn_blocking(move || lists.free_replaced()).await;
     }
 }

@@ -156,7 +156,8 @@ impl SpecStream for DataStoreSpecStream {
         self.reader.prepare().await?;
         let feed = self.reader.store.watch(&self.reader.keys).await.map_err(error_of)?;
         let Some(feed) = feed else {
-            return Err(SourceError::new(SourceErrorKind::Refused, "the data store does not tell of changes"));
+            // No subscription will ever come about.
+            return Err(SourceError::new(SourceErrorKind::Misconfigured, "the data store does not tell of changes"));
         };
         let reader = Arc::clone(&self.reader);
         Ok(Box::new(Subscription { reader, feed, cursor: cursor.clone(), unread: false }))

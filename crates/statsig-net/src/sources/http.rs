@@ -17,6 +17,7 @@ use super::now;
 use crate::endpoints::{SpecsAddress, SpecsVersion};
 use crate::error::Error;
 use crate::identity::ClientIdentity;
+use crate::metrics::Metrics;
 use crate::random::Random;
 use crate::transport::{HttpClient, HttpRequest, HttpResponse};
 
@@ -47,6 +48,7 @@ pub struct HttpSpecSource {
     pub(crate) timeout: Duration,
     pub(crate) max_bytes: usize,
     pub(crate) random: Random,
+    pub(crate) metrics: Metrics,
     /// The server turned out to know version 1 only.
     pub(crate) knows_v1_only: AtomicBool,
 }
@@ -123,8 +125,10 @@ impl HttpSpecSource {
             let name = HeaderName::from_static("statsig-supports-proto");
             request.headers.insert(name, HeaderValue::from_static("true"));
         }
-        let response = self.client.send(request).await?;
-        Ok(self.read(response, address))
+        let (host, begun) = (request.host(), Instant::now());
+        let sent = self.client.send(request).await;
+        self.metrics.request(address.version.path(), &host, &sent, begun.elapsed());
+        Ok(self.read(sent?, address))
     }
 
     fn read(&self, response: HttpResponse, address: &SpecsAddress) -> SpecFetch {

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use statsig_core::{
-    CompileLimits, Error as SpecsError, Ruleset, SnapshotStore, SourceError, SourceErrorKind, SpecCursor, SpecUpdate,
-    SpecsFormat, StoreFormat, UpdateOutcome,
+    Clock, CompileLimits, Error as SpecsError, Ruleset, SnapshotStore, SourceError, SourceErrorKind, SpecCursor,
+    SpecUpdate, SpecsFormat, StoreFormat, UpdateOutcome,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::keep::{Kept, Slots};
 use super::options::{SpecSources, SyncOptions};
+use crate::metrics::Metrics;
 use crate::secret::SdkKey;
 
 /// Specs that have come into force.
@@ -58,6 +59,8 @@ struct Shared {
     slots: Arc<Slots>,
     held: Mutex<Held>,
     listener_panics: std::sync::atomic::AtomicU64,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
 }
 
 /// What is known about the document in force.
@@ -71,7 +74,13 @@ struct Held {
 }
 
 impl Acceptor {
-    pub(super) fn new(options: &SyncOptions, sources: &SpecSources, store: Arc<SnapshotStore>) -> Self {
+    pub(super) fn new(
+        options: &SyncOptions,
+        sources: &SpecSources,
+        store: Arc<SnapshotStore>,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> Self {
         let time = store.load().ruleset().meta().time;
         let shared = Shared {
             store,
@@ -81,6 +90,8 @@ impl Acceptor {
             slots: Arc::new(Slots::new(sources)),
             held: Mutex::default(),
             listener_panics: std::sync::atomic::AtomicU64::new(0),
+            clock,
+            metrics,
         };
         Self { shared: Arc::new(shared), time: watch::Sender::new(time), one_at_a_time: tokio::sync::Mutex::new(()) }
     }
@@ -212,9 +223,15 @@ impl Shared {
             problems = updated.problems,
             "config specs updated"
         );
+        if updated.previous_time > 0 {
+            let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+            let age = Duration::from_millis(now.saturating_sub(updated.time));
+            self.metrics.propagation(age, &updated.update.source, updated.update.origin.as_deref());
+        }
         let Some(listener) = &self.listener else { return };
         if catch_unwind(AssertUnwindSafe(|| listener(updated))).is_err() {
             self.listener_panics.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.metrics.panicked("specs-listener");
             tracing::error!("the listener for new specs panicked");
         }
     }

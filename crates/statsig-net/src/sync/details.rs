@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::{Snapshot, SourceError, SourceErrorKind, SpecSourceKind};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::Inner;
 use crate::secret::chain_of;
@@ -50,6 +50,18 @@ impl AttemptOutcome {
     #[must_use]
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Applied | Self::Unchanged | Self::Older)
+    }
+
+    /// The outcome in a word, and the kind of the failure: for metrics.
+    pub(super) fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Applied => ("applied", "none"),
+            Self::Unchanged => ("unchanged", "none"),
+            Self::Older => ("older", "none"),
+            Self::Pending => ("pending", "none"),
+            Self::Skipped(_) => ("skipped", "none"),
+            Self::Failed { kind, .. } => ("failed", kind.as_str()),
+        }
     }
 
     /// What went wrong, if something did.
@@ -142,13 +154,32 @@ impl InitializeDetails {
 }
 
 impl Inner {
+    /// Tells the observer what `initialize` tells the application, and when it does.
+    pub(super) async fn tell_how_it_began(self: Arc<Self>, begun: Instant) {
+        let mut initialized = self.initialized.subscribe();
+        let limit = self.options.init_timeout;
+        let details = tokio::select! {
+            biased;
+            Ok(details) = initialized.wait_for(Option::is_some) => details.clone(),
+            () = self.ended() => None,
+            () = async { sleep_until(begun + limit.unwrap_or_default()).await }, if limit.is_some() => {
+                Some(self.details(begun, true))
+            }
+        };
+        self.books.metrics.initialization(&details.unwrap_or_else(|| self.details(begun, false)));
+    }
+
     /// The details as of now.
     pub(super) fn details(&self, begun: Instant, timed_out: bool) -> InitializeDetails {
         let attempts = self.attempts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let snapshot = self.store.load_full();
         let ready = self.store.holds_specs();
         let age = u64::try_from(self.clock.now_ms()).unwrap_or(0).saturating_sub(snapshot.received_at_ms());
-        let fallback = self.sources.fallback.as_ref().map(|source| source.name());
+        // The attempts are those of the sources at start, in their order.
+        let asked = attempts.iter().zip(self.sources.at_start());
+        let fallback_spec_used = asked
+            .filter(|(attempt, _)| !matches!(attempt.outcome, AttemptOutcome::Skipped(_)))
+            .any(|(_, (_, is_fallback))| is_fallback);
         InitializeDetails {
             duration: begun.elapsed(),
             init_success: !timed_out && !self.is_ending(),
@@ -159,7 +190,7 @@ impl Inner {
             source_api: self.acceptor.origin(),
             specs_time: snapshot.ruleset().meta().time,
             data_age: ready.then(|| Duration::from_millis(age)),
-            fallback_spec_used: attempts.iter().any(|attempt| Some(&*attempt.source) == fallback),
+            fallback_spec_used,
             error: attempts.iter().rev().find_map(|attempt| attempt.outcome.error().map(str::to_owned)),
             attempts,
         }

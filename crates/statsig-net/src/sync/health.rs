@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Inner;
 use super::details::AttemptOutcome;
+use crate::metrics::{Asked, Metrics, STREAM};
 use crate::sources::LastKnownGood;
 
 /// Pause between two warnings about one trouble that goes on.
@@ -38,6 +39,8 @@ pub enum StreamState {
     Live,
     /// It failed, and will be connected again.
     Backoff,
+    /// It cannot work as things are set up, and is left alone: a store that does not tell of changes.
+    Off,
 }
 
 /// How a stream is.
@@ -130,10 +133,14 @@ pub struct SyncHealth {
 /// Everything that is counted.
 pub(super) struct Books {
     page: Mutex<Page>,
+    /// Told without the lock on the page.
+    pub(super) metrics: Metrics,
     /// The rate of polling; `None` while nothing is polled.
     pub(super) slow: watch::Sender<bool>,
     /// Counts the times that a source was reached.
     contacts: watch::Sender<u64>,
+    /// The rate of polling has changed because a stream cannot work, not because one broke.
+    calm: std::sync::atomic::AtomicBool,
     polling: std::sync::atomic::AtomicBool,
 }
 
@@ -174,7 +181,7 @@ impl Page {
 }
 
 impl Books {
-    pub(super) fn new(streams: Vec<String>) -> Self {
+    pub(super) fn new(streams: Vec<String>, metrics: Metrics) -> Self {
         let slow = watch::Sender::new(!streams.is_empty());
         let streams = streams.into_iter().map(|name| StreamHealth {
             name,
@@ -187,7 +194,9 @@ impl Books {
         let page = Page { streams: streams.collect(), ..Page::default() };
         Self {
             page: Mutex::new(page),
+            metrics,
             slow,
+            calm: std::sync::atomic::AtomicBool::new(false),
             contacts: watch::Sender::new(0),
             polling: std::sync::atomic::AtomicBool::new(false),
         }
@@ -201,9 +210,18 @@ impl Books {
         self.polling.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// Notes what became of a question, or of a document that a stream brought.
-    pub(super) fn note(&self, source: &str, kind: &SpecSourceKind, outcome: &AttemptOutcome) {
-        let now = Instant::now();
+    /// Notes what became of a question, or of a document that a stream brought, and how long it took.
+    pub(super) fn note(&self, asked: Asked<'_>, outcome: &AttemptOutcome, duration: Option<Duration>) {
+        let (word, kind) = outcome.words();
+        self.metrics.sync(asked, word, kind, duration);
+        if let Some(message) = self.write_down(asked, outcome) {
+            self.metrics.error("statsig::config_sync", &message);
+        }
+    }
+
+    /// Returns a trouble that is worth a warning.
+    fn write_down(&self, asked: Asked<'_>, outcome: &AttemptOutcome) -> Option<String> {
+        let (source, now) = (asked.name, Instant::now());
         let mut page = self.page();
         page.questions += 1;
         let own = page.source(source);
@@ -222,13 +240,14 @@ impl Books {
         match outcome {
             AttemptOutcome::Failed { error, .. } => {
                 page.failures = page.failures.saturating_add(1);
-                page.last_error = Some(format!("{source}: {error}"));
+                let message = format!("{source}: {error}");
+                page.last_error = Some(message.clone());
                 if page.warned.is_none_or(|warned| now.duration_since(warned) >= WARN_EVERY) {
                     page.warned = Some(now);
                     tracing::warn!(source, error, failures = page.failures, "config specs cannot be synchronised");
-                } else {
-                    tracing::debug!(source, error, "config specs cannot be synchronised");
+                    return Some(message);
                 }
+                tracing::debug!(source, error, "config specs cannot be synchronised");
             }
             AttemptOutcome::Pending | AttemptOutcome::Skipped(_) => {}
             success => {
@@ -239,10 +258,10 @@ impl Books {
                 page.last_error = None;
                 page.warned = None;
                 // Our own copy knows nothing of the world.
-                if !LastKnownGood::is_source(kind) {
+                if !LastKnownGood::is_source(asked.kind) {
                     page.last_contact = Some(now);
                 }
-                if *kind == SpecSourceKind::Network {
+                if proves_network(asked) {
                     page.last_network_contact = Some(now);
                 }
                 match success {
@@ -257,6 +276,7 @@ impl Books {
                 self.contacts.send_modify(|contacts| *contacts += 1);
             }
         }
+        None
     }
 
     pub(super) fn failures(&self) -> u32 {
@@ -278,17 +298,22 @@ impl Books {
         self.contacts.subscribe()
     }
 
-    pub(super) fn kept(&self, success: bool) {
-        let mut page = self.page();
-        if success {
-            page.kept.0 += 1;
-        } else {
-            page.kept.1 += 1;
+    pub(super) fn kept(&self, place: &str, success: bool) {
+        {
+            let mut page = self.page();
+            if success {
+                page.kept.0 += 1;
+            } else {
+                page.kept.1 += 1;
+            }
         }
+        self.metrics.kept(place, success);
     }
 
-    pub(super) fn panicked(&self) {
+    /// Counts a panic of a task.
+    pub(super) fn panicked(&self, task: &str) {
         self.page().panics += 1;
+        self.metrics.panicked(task);
     }
 
     /// A new background task; returns its number.
@@ -300,11 +325,15 @@ impl Books {
 
     /// A task panicked, and will be started again.
     pub(super) fn worker_restarts(&self, worker: usize) {
-        let mut page = self.page();
-        page.panics += 1;
-        if let Some(worker) = page.workers.get_mut(worker) {
-            worker.restarts += 1;
-        }
+        let name = {
+            let mut page = self.page();
+            page.panics += 1;
+            page.workers.get_mut(worker).map(|worker| {
+                worker.restarts += 1;
+                worker.name.clone()
+            })
+        };
+        self.metrics.panicked(name.as_deref().unwrap_or_default());
     }
 
     pub(super) fn worker_ends(&self, worker: usize) {
@@ -323,6 +352,40 @@ impl Books {
             page.streams.iter().any(|stream| !stream.failed_over)
         };
         self.slow.send_if_modified(|known| std::mem::replace(known, slow) != slow);
+    }
+}
+
+/// Whether an answer from there proves that Statsig's servers, or a proxy in their place, were
+/// reached. A data store or a file tells only that somebody writes it; other streams are connections.
+fn proves_network(asked: Asked<'_>) -> bool {
+    match asked.kind {
+        SpecSourceKind::Network => true,
+        SpecSourceKind::Adapter(name) => asked.trigger == STREAM && !matches!(&**name, "DataStore" | "FileBased"),
+        _ => false,
+    }
+}
+
+impl Books {
+    /// Notes that a stream will never work. Polls go on at the regular rate; none is made at once because
+    /// of it.
+    pub(super) fn stream_is_off(&self, index: usize, why: String) {
+        let slow = {
+            let mut page = self.page();
+            if let Some(stream) = page.streams.get_mut(index) {
+                (stream.state, stream.failed_over, stream.last_error) = (StreamState::Off, true, Some(why));
+            }
+            page.streams.iter().any(|stream| !stream.failed_over)
+        };
+        self.slow.send_if_modified(|known| {
+            let changes = std::mem::replace(known, slow) != slow;
+            self.calm.store(changes, std::sync::atomic::Ordering::Relaxed);
+            changes
+        });
+    }
+
+    /// Whether the rate has changed for no reason to poll at once; tells so once.
+    pub(super) fn takes_it_calmly(&self) -> bool {
+        self.calm.swap(false, std::sync::atomic::Ordering::Relaxed)
     }
 }
 

@@ -164,10 +164,19 @@ enum Keeper {
 }
 
 impl Keeper {
+    /// The name of its task.
     fn name(&self) -> &'static str {
         match self {
             Self::Store(_) => "specs-keeper data-store",
             Self::Disk(_) => "specs-keeper last-known-good",
+        }
+    }
+
+    /// Where it keeps them, for metrics.
+    fn place(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "data-store",
+            Self::Disk(_) => "disk",
         }
     }
 
@@ -224,10 +233,10 @@ async fn run(inner: Arc<Inner>, keeper: Keeper) {
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
             let Err((retryable, error)) = keeper.write(&kept).await else {
-                inner.books.kept(true);
+                inner.books.kept(keeper.place(), true);
                 break;
             };
-            inner.books.kept(false);
+            inner.books.kept(keeper.place(), false);
             tracing::warn!(attempt, error, "config specs could not be kept");
             if !retryable || attempt == ATTEMPTS || inner.is_ending() {
                 break;

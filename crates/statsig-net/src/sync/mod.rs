@@ -16,6 +16,7 @@
 //! | `stream` | subscriptions: backoff, failover to polling, liveness |
 //! | `ready` | waiting for specs that are good enough |
 //! | `keep` | what was accepted, for the next start |
+//! | `reclaim` | what was replaced, freed where it disturbs nobody |
 //! | `supervise` | tasks that come back after a panic |
 //! | `health`, `details`, `options` | what is told, and what is asked for |
 //!
@@ -29,6 +30,7 @@ mod keep;
 mod options;
 mod poll;
 mod ready;
+mod reclaim;
 mod start;
 mod stream;
 mod supervise;
@@ -52,6 +54,7 @@ pub use self::ready::ReadyPolicy;
 
 use self::accept::Acceptor;
 use self::health::Books;
+use crate::metrics::Metrics;
 use crate::random::Random;
 
 /// Loads config specs, and keeps them up to date in the background.
@@ -128,8 +131,9 @@ impl SpecSync {
         runtime: &Handle,
     ) -> Self {
         let options = options.sane();
-        let acceptor = Acceptor::new(&options, &sources, Arc::clone(&store));
-        let books = Books::new(sources.streams.iter().map(|stream| stream.name().to_owned()).collect());
+        let metrics = Metrics::new(options.observer.clone());
+        let acceptor = Acceptor::new(&options, &sources, Arc::clone(&store), Arc::clone(&clock), metrics.clone());
+        let books = Books::new(sources.streams.iter().map(|stream| stream.name().to_owned()).collect(), metrics);
         let inner = Inner {
             random: Random::new(options.jitter_seed),
             options,
@@ -252,9 +256,12 @@ impl Inner {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         *begun.get_or_insert_with(|| {
             self.store.mark_without_specs(statsig_core::SpecSourceKind::Loading);
+            let now = Instant::now();
             let inner = Arc::clone(self);
             self.spawn(async move { inner.run().await });
-            Instant::now()
+            let inner = Arc::clone(self);
+            self.spawn(async move { inner.tell_how_it_began(now).await });
+            now
         })
     }
 
@@ -263,6 +270,7 @@ impl Inner {
         let begun = Instant::now();
         if !self.options.local_mode {
             keep::spawn(&self);
+            reclaim::spawn(&self);
         }
         self.load().await;
         self.store.mark_without_specs(statsig_core::SpecSourceKind::NoValues);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{CompileLimits, SpecSource, SpecStream};
+use statsig_core::{CompileLimits, Observer, SpecSource, SpecStream};
 
 use super::accept::SpecsListener;
 use super::keep::StoreWriter;
@@ -184,6 +184,8 @@ pub struct SyncOptions {
     pub stream: StreamOptions,
     /// Called with everything that comes into force.
     pub on_update: Option<SpecsListener>,
+    /// Receives metrics and errors: `docs/protocol/network.md#metrics`.
+    pub observer: Option<Arc<dyn Observer>>,
     /// Seed of pauses; random by default.
     pub jitter_seed: Option<u64>,
 }
@@ -204,6 +206,7 @@ impl Default for SyncOptions {
             local_mode: false,
             stream: StreamOptions::default(),
             on_update: None,
+            observer: None,
             jitter_seed: None,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::{SpecSource, SpecSourceKind, SpecTrigger};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use super::Inner;
 use super::details::{AttemptOutcome, SourceAttempt};
@@ -12,6 +12,8 @@ use super::supervise::supervise;
 
 /// How much pauses between polls vary.
 const JITTER: f64 = 0.1;
+/// Longer pauses than a timer takes.
+const LONGEST: Duration = Duration::from_secs(86_400 * 365);
 
 /// What a round of questions came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -60,13 +62,20 @@ pub(super) fn spawn(inner: &Arc<Inner>) {
 async fn poll(inner: &Arc<Inner>, mut pause: Duration) {
     let mut slow = inner.books.slow.subscribe();
     let mut paused = inner.paused.subscribe();
+    inner.books.takes_it_calmly();
     loop {
         let was_slow = *slow.borrow_and_update();
+        let until = Instant::now() + pause.min(LONGEST);
         tokio::select! {
             biased;
             () = inner.ended() => return,
             () = inner.wake.notified() => {}
             Ok(()) = slow.changed() => {
+                if inner.books.takes_it_calmly() {
+                    let regular = inner.random.around(inner.options.poll_interval, JITTER);
+                    pause = until.saturating_duration_since(Instant::now()).min(regular);
+                    continue;
+                }
                 if was_slow || !*slow.borrow() {
                     // The last stream gave up: poll at once, then at the regular rate.
                 } else {
@@ -74,12 +83,12 @@ async fn poll(inner: &Arc<Inner>, mut pause: Duration) {
                     continue;
                 }
             }
-            () = sleep(pause) => {}
+            () = sleep_until(until) => {}
         }
         tokio::select! {
             biased;
             () = inner.ended() => return,
-            resumed = paused.wait_for(|paused| !*paused) => if resumed.is_err() {
+            polling = paused.wait_for(|paused| !*paused) => if polling.is_err() {
                 return;
             },
         }

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Inner;
 use super::details::{AttemptOutcome, SourceAttempt};
+use crate::metrics::Asked;
 
 impl Inner {
     /// Asks the sources of the start until specs are in force or all have failed.
@@ -97,7 +98,7 @@ impl Inner {
             };
             let answer = ask.await.unwrap_or_else(|error| {
                 if error.is_panic() {
-                    inner.books.panicked();
+                    inner.books.panicked(source.name());
                 }
                 Answer::failed(&SourceError::new(SourceErrorKind::Failing, "the source failed unexpectedly"))
             });
@@ -115,10 +116,14 @@ impl Inner {
 
     /// Asks a source, and puts in force what it gives.
     pub(super) async fn ask(&self, source: &dyn SpecSource, trigger: SpecTrigger) -> Answer {
+        let begun = Instant::now();
         let request = SpecRequest::new(self.acceptor.cursor(), trigger);
         let fetched = tokio::select! {
             fetched = source.fetch(&request) => fetched,
-            () = self.ended() => Err(SourceError::new(SourceErrorKind::Disabled, "the client is shut down")),
+            () = self.ended() => {
+                // Nobody's failure.
+                return Answer::failed(&SourceError::new(SourceErrorKind::Disabled, "the client is shut down"));
+            }
         };
         let answer = match fetched {
             Ok(SpecFetch::Updated(update)) => {
@@ -136,7 +141,13 @@ impl Inner {
             Ok(_) => Answer { outcome: AttemptOutcome::Unchanged, apply_duration: Duration::ZERO, bytes: 0 },
             Err(error) => Answer::failed(&error),
         };
-        self.books.note(source.name(), &source.kind(), &answer.outcome);
+        let trigger = match trigger {
+            SpecTrigger::Initial => "initial",
+            SpecTrigger::Background => "background",
+            _ => "manual",
+        };
+        let asked = Asked { name: source.name(), kind: &source.kind(), trigger };
+        self.books.note(asked, &answer.outcome, Some(begun.elapsed()));
         answer
     }
 }

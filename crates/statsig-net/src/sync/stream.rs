@@ -5,13 +5,13 @@
 //!      └────────────────error, no event in time───────────────────┘
 //! ```
 //!
-//! Failures in a row are counted, and forgotten at the first good event of a connection. While they
+//! A stream that cannot work as things are set up is left alone. Failures in a row are counted, and forgotten at the first good event of a connection. While they
 //! are more than the threshold, polling has taken over; it stops to do so at that event.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{SourceError, SourceErrorKind, SpecSourceKind, SpecStream, SpecSubscription, StreamEvent};
+use statsig_core::{SourceError, SourceErrorKind, SpecStream, SpecSubscription, StreamEvent};
 use tokio::time::{sleep, timeout};
 
 use super::Inner;
@@ -19,6 +19,7 @@ use super::details::AttemptOutcome;
 use super::health::StreamState;
 use super::start::outcome_of;
 use super::supervise::supervise;
+use crate::metrics::{Asked, STREAM};
 use crate::secret::chain_of;
 
 /// Longest pause that a source may ask for.
@@ -44,6 +45,11 @@ async fn follow(inner: Arc<Inner>, index: usize, stream: Arc<dyn SpecStream>) {
             error = listen(&inner, index, &*stream) => error,
         };
         let text = chain_of(&error);
+        if error.kind() == SourceErrorKind::Misconfigured {
+            tracing::debug!(stream = stream.name(), error = text, "there is no such stream");
+            inner.books.stream_is_off(index, text);
+            return;
+        }
         let mut failures = 0;
         inner.books.stream(index, |health| {
             health.failures = health.failures.saturating_add(1);
@@ -52,10 +58,12 @@ async fn follow(inner: Arc<Inner>, index: usize, stream: Arc<dyn SpecStream>) {
             health.failed_over |= failures > options.failover_threshold;
             health.last_error = Some(text.clone());
         });
-        let outcome = AttemptOutcome::failed(&error);
+        let metrics = &inner.books.metrics;
+        metrics.stream_failed(stream.name(), failures);
         tracing::debug!(stream = stream.name(), failures, error = text, "the stream broke");
         if failures == options.failover_threshold.saturating_add(1) {
-            inner.books.note(stream.name(), &SpecSourceKind::Network, &outcome);
+            note(&inner, &*stream, &AttemptOutcome::failed(&error));
+            metrics.stream_failed_over(stream.name());
             tracing::warn!(stream = stream.name(), failures, error = text, "the stream is down, polling takes over");
         }
         let longest = options.longest_pause(failures);
@@ -91,17 +99,23 @@ async fn listen(inner: &Arc<Inner>, index: usize, stream: &dyn SpecStream) -> So
         let Some(received) = event else {
             return SourceError::new(SourceErrorKind::Unreachable, "the source ended the stream");
         };
+        inner.books.metrics.stream_message(stream.name());
         if let Err(error) = handle(inner, stream, received).await {
             return error;
         }
         if !std::mem::replace(&mut live, true) {
+            let mut again = false;
             inner.books.stream(index, |health| {
-                health.reconnections += u64::from(health.failures > 0);
+                again = health.failures > 0;
+                health.reconnections += u64::from(again);
                 health.failures = 0;
                 health.failed_over = false;
                 health.state = StreamState::Live;
                 health.last_error = None;
             });
+            if again {
+                inner.books.metrics.stream_reconnected(stream.name());
+            }
         }
         let next = if stream.is_quiet() {
             subscription.next().await
@@ -132,7 +146,7 @@ async fn handle(inner: &Arc<Inner>, stream: &dyn SpecStream, event: StreamEvent)
             Ok(outcome) => outcome_of(outcome),
             // It is asked again with what is really held.
             Err(error) => {
-                inner.books.note(stream.name(), &SpecSourceKind::Network, &AttemptOutcome::failed(&error));
+                note(inner, stream, &AttemptOutcome::failed(&error));
                 return Err(error);
             }
         },
@@ -149,6 +163,11 @@ async fn handle(inner: &Arc<Inner>, stream: &dyn SpecStream, event: StreamEvent)
         }
         _ => AttemptOutcome::Unchanged,
     };
-    inner.books.note(stream.name(), &SpecSourceKind::Network, &outcome);
+    note(inner, stream, &outcome);
     Ok(())
+}
+
+fn note(inner: &Inner, stream: &dyn SpecStream, outcome: &AttemptOutcome) {
+    let told = Asked { name: stream.name(), kind: &stream.kind(), trigger: STREAM };
+    inner.books.note(told, outcome, None);
 }

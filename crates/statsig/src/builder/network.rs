@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{ClientSdkInfo, Clock, DataStore, KeySchema, SnapshotStore, SpecSource, SpecStream};
+use statsig_core::{
+    ClientSdkInfo, Clock, DataStore, IdListSource, KeySchema, Observer, SnapshotStore, SpecSource, SpecStream,
+};
 use statsig_net::id_lists::{IdListOptions, IdLists, StoredIdLists};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
 use statsig_net::transport::{OutboundProxy, TlsOptions};
@@ -102,6 +104,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) bootstrap: Option<&'a [u8]>,
     pub(super) local_mode: bool,
     pub(super) limits: statsig_core::CompileLimits,
+    pub(super) observer: Option<&'a Arc<dyn Observer>>,
 }
 
 impl NetworkChoices {
@@ -115,6 +118,7 @@ impl NetworkChoices {
         &self,
         sdk: &mut ClientSdkInfo,
         clock: &Arc<dyn Clock>,
+        observer: Option<&Arc<dyn Observer>>,
         local_mode: bool,
     ) -> Result<Option<Network>, statsig_net::Error> {
         // In local mode any key will do.
@@ -127,7 +131,11 @@ impl NetworkChoices {
             identity = identity.with_service_name(service)?;
         }
         identity.session_id().clone_into(&mut sdk.session_id);
-        Network::new(self.options.clone(), identity, Arc::clone(clock)).map(Some)
+        let network = Network::new(self.options.clone(), identity, Arc::clone(clock))?;
+        Ok(Some(match observer {
+            Some(observer) => network.with_observer(Arc::clone(observer)),
+            None => network,
+        }))
     }
 
     /// Sets up synchronisation, which begins with `initialize`.
@@ -141,12 +149,12 @@ impl NetworkChoices {
         runtime: &Handle,
     ) -> Networking {
         let network = network.filter(|_| !around.local_mode);
-        let (own, init_timeout) = (self.on_update, self.sync.init_timeout);
+        let (own, init_timeout, key) = (self.on_update, self.sync.init_timeout, self.key);
         let mut sync = self.sync;
         sync.local_mode =
             around.local_mode || network.is_none() && self.data_store.is_none() && self.streams.is_empty();
+        sync.observer = around.observer.cloned();
         sync.limits = around.limits;
-        let key = self.key;
         sync.sdk_key.clone_from(&key);
         sync.on_update = Some(Arc::new(move |updated: &SpecsUpdated| {
             listener(updated);
@@ -155,18 +163,13 @@ impl NetworkChoices {
             }
         }));
         let sync = SpecSync::start(sync, Arc::clone(store), sources, Arc::clone(around.clock), runtime);
-        let stored = self.data_store.zip(key);
+        let shared = self.data_store.zip(key).map(|(store, key)| (store, key, self.schema));
+        let mut id_list_options = self.id_list_options;
+        id_list_options.observer = around.observer.cloned();
         let id_lists = network.filter(|_| self.id_lists).map(|network| IdListPlan {
             lists: Arc::new(IdLists::new()),
-            source: match stored {
-                // A store that only reads leaves nothing.
-                Some((store, key)) => {
-                    let origin = Arc::new(network.id_list_source(self.fallback));
-                    Arc::new(StoredIdLists::new(store, &key, self.schema, origin, true))
-                }
-                None => Arc::new(network.id_list_source(self.fallback)),
-            },
-            options: self.id_list_options,
+            source: stored_lists(Arc::new(network.id_list_source(self.fallback)), shared),
+            options: id_list_options,
         });
         Networking::new(sync, id_lists, init_timeout, runtime.clone())
     }
@@ -258,6 +261,17 @@ impl NetworkChoices {
             problems.push("the source Stream is listed, but there is no stream".to_owned());
         }
         sources
+    }
+}
+
+/// A source of ID lists, beside the data store that processes share.
+fn stored_lists(
+    origin: Arc<dyn IdListSource>,
+    shared: Option<(Arc<dyn DataStore>, SdkKey, KeySchema)>,
+) -> Arc<dyn IdListSource> {
+    match shared {
+        Some((store, key, schema)) => Arc::new(StoredIdLists::new(store, &key, schema, origin, true)),
+        None => origin,
     }
 }
 

@@ -6,6 +6,9 @@
     reason = "helpers of tests may fail like tests"
 )]
 
+mod id_lists;
+mod metrics;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

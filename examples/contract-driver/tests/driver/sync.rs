@@ -43,7 +43,8 @@ fn a_client_starts_and_follows() {
         (&health["specs"]["specs_time"], &health["specs"]["sources"][0]["name"]),
         (&json!(2_000), &json!("network"))
     );
-    assert_eq!(health["specs"]["workers"], json!([{"name": "specs-poller", "running": true, "restarts": 0}]));
+    let workers = health["specs"]["workers"].as_array().unwrap();
+    assert!(workers.contains(&json!({"name": "specs-poller", "running": true, "restarts": 0})), "{workers:?}");
     assert_eq!(driver.result(json!({"op": "shutdown"}))["delivered"], 1);
     assert_eq!(server.events()[0]["eventName"], "statsig::gate_exposure");
 }

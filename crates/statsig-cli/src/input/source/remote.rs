@@ -1,5 +1,7 @@
 //! Config specs from places on the network.
 
+mod lists;
+
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -16,6 +18,8 @@ use crate::remote::secret::Secret;
 use crate::remote::statsig::chain;
 use crate::remote::waiting::Waiting;
 use crate::remote::{self, sdk_key};
+
+pub(crate) use lists::RemoteLists;
 
 /// A place on the network that has config specs.
 pub(crate) struct Remote {

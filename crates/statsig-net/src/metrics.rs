@@ -1,0 +1,185 @@
+//! What an observer hears: the names and tags of `docs/protocol/network.md#metrics`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use statsig_core::{Observer, SpecSourceKind, Tag};
+
+use crate::error::Error;
+use crate::transport::HttpResponse;
+
+/// Tells an observer, if there is one. One that panics loses that measurement and nothing else.
+#[derive(Clone, Default)]
+pub(crate) struct Metrics {
+    observer: Option<Arc<dyn Observer>>,
+}
+
+/// The trigger of what a stream brings.
+pub(crate) const STREAM: &str = "stream";
+
+/// A source that was asked, or a stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// What evaluations say of specs from there.
+    pub(crate) kind: &'a SpecSourceKind,
+    /// Why it was asked; [`STREAM`] where it told by itself.
+    pub(crate) trigger: &'static str,
+}
+
+impl Metrics {
+    pub(crate) fn new(observer: Option<Arc<dyn Observer>>) -> Self {
+        Self { observer }
+    }
+
+    fn tell(&self, tell: impl FnOnce(&dyn Observer)) {
+        let Some(observer) = &self.observer else { return };
+        if catch_unwind(AssertUnwindSafe(|| tell(&**observer))).is_err() {
+            tracing::error!("the observer panicked");
+        }
+    }
+
+    fn count(&self, name: &str, by: u64, tags: &[Tag<'_>]) {
+        self.tell(|observer| observer.increment(name, by, tags));
+    }
+
+    fn gauge(&self, name: &str, value: usize) {
+        #[allow(clippy::cast_precision_loss, reason = "smaller than 2^52")]
+        self.tell(|observer| observer.gauge(name, value as f64, &[]));
+    }
+
+    fn time(&self, name: &str, duration: Duration, tags: &[Tag<'_>]) {
+        self.tell(|observer| observer.distribution(name, duration.as_secs_f64() * 1_000.0, tags));
+    }
+
+    /// Something is wrong, and has been logged.
+    pub(crate) fn error(&self, tag: &str, message: &str) {
+        self.tell(|observer| observer.error(tag, message));
+    }
+
+    /// The first load has ended, or its time was up.
+    pub(crate) fn initialization(&self, details: &crate::InitializeDetails) {
+        let tags = [
+            ("init_success", flag(details.init_success)),
+            ("store_populated", flag(details.is_config_spec_ready)),
+            ("timed_out", flag(details.timed_out)),
+            ("source", &*details.source.to_string()),
+            ("init_source_api", details.source_api.as_deref().unwrap_or_default()),
+        ];
+        self.time("initialization", details.duration, &tags);
+    }
+
+    /// Specs took the place of others, so long after the project was changed.
+    pub(crate) fn propagation(&self, age: Duration, source: &SpecSourceKind, source_api: Option<&str>) {
+        let tags = [("source", &*source.to_string()), ("source_api", source_api.unwrap_or_default())];
+        self.time("config_propagation_diff", age, &tags);
+    }
+
+    /// A source answered, or failed to; a stream brought something, or broke.
+    ///
+    /// `outcome` is `applied`, `unchanged`, `older` or `failed`, `error` the kind of the failure, and
+    /// `duration` the time from the question to specs in force.
+    pub(crate) fn sync(&self, asked: Asked<'_>, outcome: &str, error: &str, duration: Option<Duration>) {
+        let source = asked.kind.to_string();
+        let tags = [
+            ("source", &*source),
+            ("name", asked.name),
+            ("trigger", asked.trigger),
+            ("outcome", outcome),
+            ("error", error),
+        ];
+        self.count("config_sync_count", 1, &tags);
+        if let Some(duration) = duration {
+            self.time("config_sync_overall.latency", duration, &tags);
+        }
+        if outcome == "unchanged" {
+            self.count("config_no_update", 1, &[("source", &source), ("name", asked.name)]);
+        }
+    }
+
+    /// An HTTP exchange for specs or ID lists has ended.
+    pub(crate) fn request(&self, path: &str, host: &str, sent: &Result<HttpResponse, Error>, duration: Duration) {
+        let status = match sent {
+            Ok(response) => response.status.as_u16().to_string(),
+            Err(Error::Status { status, .. }) => status.to_string(),
+            Err(_) => "none".to_owned(),
+        };
+        let tags = [
+            ("request_path", path),
+            ("source_service", host),
+            ("status_code", &status),
+            ("is_success", flag(sent.is_ok())),
+        ];
+        self.time("network_request.latency", duration, &tags);
+    }
+
+    /// A stream told something.
+    pub(crate) fn stream_message(&self, stream: &str) {
+        self.count("stream_received_message", 1, &[("stream", stream)]);
+    }
+
+    /// A stream works again.
+    pub(crate) fn stream_reconnected(&self, stream: &str) {
+        self.count("stream_reconnected", 1, &[("stream", stream)]);
+    }
+
+    /// A stream broke, or did not come about, for the so-many-th time in a row.
+    pub(crate) fn stream_failed(&self, stream: &str, failures: u32) {
+        let tags = [("stream", stream)];
+        self.tell(|observer| observer.distribution("stream_failed_with_retry_ct", failures.into(), &tags));
+    }
+
+    /// Polling takes over from a stream.
+    pub(crate) fn stream_failed_over(&self, stream: &str) {
+        self.count("stream_failover", 1, &[("stream", stream)]);
+    }
+
+    /// Code of ours or of the application's panicked, and was caught.
+    pub(crate) fn panicked(&self, tag: &str) {
+        self.count("sdk_exceptions_count", 1, &[("tag", tag), ("exception", "panic")]);
+    }
+
+    /// A document was left in the data store or on disk, or could not be.
+    pub(crate) fn kept(&self, place: &str, success: bool) {
+        self.count("config_kept_count", 1, &[("place", place), ("success", flag(success))]);
+    }
+
+    /// A round of ID lists has ended.
+    pub(crate) fn id_lists(&self, round: &IdListRound<'_>) {
+        let manifest = round.manifest_error.is_none();
+        let tags =
+            [("id_list_manifest_success", flag(manifest)), ("lists_success", flag(manifest && round.failed == 0))];
+        self.time("id_lists_sync_overall.latency", round.duration, &tags);
+        match round.manifest_error {
+            None => self.count("id_list_manifest_download_success", 1, &[]),
+            Some(_) => self.count("id_list_manifest_download_failure", 1, &[]),
+        }
+        for (name, lists) in [("id_lists_changed_count", round.changed), ("id_lists_failed_count", round.failed)] {
+            if lists > 0 {
+                self.count(name, lists as u64, &[]);
+            }
+        }
+        self.gauge("id_list_count", round.lists);
+        self.gauge("id_list_ids", round.ids);
+        self.gauge("id_list_bytes", round.bytes);
+    }
+}
+
+/// What a round of ID lists came to.
+#[derive(Debug)]
+pub(crate) struct IdListRound<'a> {
+    pub(crate) duration: Duration,
+    pub(crate) manifest_error: Option<&'a str>,
+    pub(crate) changed: usize,
+    pub(crate) failed: usize,
+    /// Lists, IDs in them, and the memory that they take.
+    pub(crate) lists: usize,
+    pub(crate) ids: usize,
+    pub(crate) bytes: usize,
+}
+
+fn flag(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
+}
