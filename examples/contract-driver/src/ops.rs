@@ -61,6 +61,8 @@ pub fn capabilities() -> Answer {
         ("net", true),
         ("logger", true),
         ("spool", cfg!(feature = "spool")),
+        ("redis", cfg!(feature = "redis")),
+        ("proto", cfg!(feature = "proto")),
         ("user-agent", cfg!(feature = "user-agent")),
         ("ip-country", cfg!(feature = "ip-country")),
     ];

@@ -14,6 +14,9 @@ macro_rules! set {
     };
 }
 
+/// What concerns the spool of events.
+const SPOOL: &[&str] = &["spool_dir", "spool_mode", "spool_max_bytes", "spool_max_age_ms"];
+
 impl StatsigBuilder {
     /// Takes over options that operators have written. What is called on the builder later comes on top; an
     /// option that is not set changes nothing.
@@ -46,35 +49,63 @@ impl StatsigBuilder {
 
     #[cfg(not(feature = "net"))]
     fn network_side(mut self, options: &mut StatsigOptions) -> Self {
-        let used = [
-            ("sdk_key", options.sdk_key.is_some()),
-            ("service_name", options.service_name.is_some()),
-            ("specs_file", options.specs_file.is_some()),
-            ("snapshot_dir", options.snapshot_dir.is_some()),
-            ("api", options.api.is_some()),
-            ("specs_url", options.specs_url.is_some()),
-            ("id_lists_url", options.id_lists_url.is_some()),
-            ("id_list_file_api", options.id_list_file_api.is_some()),
-            ("log_event_url", options.log_event_url.is_some()),
-            ("sdk_exception_url", options.sdk_exception_url.is_some()),
-            ("proxy", options.proxy.is_some()),
-            ("proxy_configs", options.proxy_configs.is_some()),
-            ("http_proxy", options.http_proxy.is_some()),
-            ("tls", options.tls.is_some()),
-            ("data_store", options.data_store.is_some()),
-            ("initialize_sources", options.initialize_sources.is_some()),
-            ("config_sync_sources", options.config_sync_sources.is_some()),
-            ("report_errors_upstream", options.report_errors_upstream == Some(true)),
+        const OPTIONS: &[&str] = &[
+            "sdk_key",
+            "service_name",
+            "specs_file",
+            "snapshot_dir",
+            "api",
+            "specs_url",
+            "id_lists_url",
+            "id_list_file_api",
+            "log_event_url",
+            "sdk_exception_url",
+            "proxy",
+            "proxy_configs",
+            "fallback_to_statsig_api",
+            "http_proxy",
+            "tls",
+            "data_store",
+            "initialize_sources",
+            "config_sync_sources",
+            "init_timeout_ms",
+            "hedge_after_ms",
+            "request_timeout_ms",
+            "id_lists_request_timeout_ms",
+            "log_event_timeout_ms",
+            "specs_sync_interval_ms",
+            "id_lists_sync_interval_ms",
+            "out_of_sync_threshold_ms",
+            "enable_id_lists",
+            "max_specs_bytes",
+            "report_errors_upstream",
         ];
-        self.problems.extend(used.iter().filter(|(_, used)| *used).map(|(name, _)| needs(name, "net")));
+        self.refuse(options, OPTIONS, "net");
         self
     }
 
     #[cfg(not(feature = "logger"))]
     fn event_side(mut self, options: StatsigOptions) -> Self {
-        let used = [("events_file", options.events_file.is_some()), ("spool_dir", options.spool_dir.is_some())];
-        self.problems.extend(used.iter().filter(|(_, used)| *used).map(|(name, _)| needs(name, "logger")));
+        // To switch off what is not there is no mistake.
+        const OPTIONS: &[&str] = &[
+            "events_file",
+            "event_queue_size",
+            "flush_interval_ms",
+            "retry_queue_size",
+            "event_queue_max_events",
+            "event_queue_max_bytes",
+            "exposure_dedupe_max_keys",
+        ];
+        self.refuse(&options, OPTIONS, "logger");
+        self.refuse(&options, SPOOL, "spool");
         self
+    }
+
+    /// Reports options that nothing in this build would heed.
+    #[allow(dead_code, reason = "with every feature, there are none")]
+    fn refuse(&mut self, options: &StatsigOptions, names: &[&str], feature: &str) {
+        let set = names.iter().filter(|name| options.is_set(name));
+        self.problems.extend(set.map(|name| needs(name, feature)));
     }
 
     #[cfg(feature = "logger")]
@@ -100,19 +131,21 @@ impl StatsigBuilder {
 
     #[cfg(all(feature = "logger", not(feature = "spool")))]
     fn spool(mut self, options: &StatsigOptions) -> Self {
-        if options.spool_dir.is_some() {
-            self.problems.push(needs("spool_dir", "spool"));
-        }
+        self.refuse(options, SPOOL, "spool");
         self
     }
 
     #[cfg(feature = "spool")]
-    fn spool(self, options: &StatsigOptions) -> Self {
+    fn spool(mut self, options: &StatsigOptions) -> Self {
         use super::value::SpoolPolicy;
         use statsig_logger::SpoolMode;
         use statsig_logger::spool::SpoolOptions;
 
-        let Some(folder) = &options.spool_dir else { return self };
+        let Some(folder) = &options.spool_dir else {
+            let set = SPOOL.iter().filter(|name| options.is_set(name));
+            self.problems.extend(set.map(|name| format!("`{name}` goes with `spool_dir`, which is missing")));
+            return self;
+        };
         let mut spool = SpoolOptions::for_sdk_key(folder, options.sdk_key.as_ref().map_or("", |key| key.expose()));
         if let Some(bytes) = options.spool_max_bytes {
             spool.max_bytes = bytes;

@@ -119,6 +119,15 @@ macro_rules! option_group {
                 true
             }
 
+            /// Whether an option is set, by its name.
+            #[allow(dead_code, reason = "only the outermost group is asked")]
+            pub(super) fn is_set(&self, option: &str) -> bool {
+                match option {
+                    $($name => self.$field.is_some(),)*
+                    _ => false,
+                }
+            }
+
             /// These options, and those of `others` where these say nothing.
             #[must_use]
             pub fn or(self, others: Self) -> Self {

@@ -194,3 +194,18 @@ fn an_application_may_hold_them_in_its_own_configuration() {
     let Err(error) = serde_json::from_value::<Own>(json!({"statsig": {"colour": 1, "api": []}})) else { panic!() };
     assert!(error.to_string().contains("colour") && error.to_string().contains("`api`"), "{error}");
 }
+
+/// Every name that a build without some feature refuses is an option.
+#[test]
+fn options_of_features_are_named_as_in_the_table() {
+    let source = include_str!("../../src/options/apply.rs");
+    let lists = source.split("&[&str] = &[").skip(1).map(|rest| rest.split(']').next().unwrap());
+    let names: Vec<&str> = lists.flat_map(|list| list.split('"').skip(1).step_by(2)).collect();
+    assert!(names.len() > 35, "{names:?}");
+    for name in names {
+        assert!(StatsigOptions::ALL.iter().any(|row| row.name == name), "{name}");
+    }
+    let alone = StatsigOptions::from_json(r#"{"spool_mode": "overflow", "bootstrap": "{}"}"#).unwrap();
+    let told = problems(&Statsig::builder().options(alone).build().unwrap_err()).join("\n");
+    assert!(told.contains("`spool_mode`"), "{told}");
+}
