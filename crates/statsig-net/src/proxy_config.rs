@@ -53,7 +53,7 @@ pub enum AuthenticationMode {
 ///
 /// The retry fields concern streams: how long to wait before connecting again, and from which
 /// failure on to poll meanwhile.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ProxyConfig {
     /// How it is spoken to.
@@ -80,6 +80,24 @@ pub struct ProxyConfig {
     pub tls_client_key_path: Option<PathBuf>,
 }
 
+/// Shows nothing that stands before an `@` in the address.
+impl std::fmt::Debug for ProxyConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProxyConfig")
+            .field("protocol", &self.protocol)
+            .field("proxy_address", &self.shown_address())
+            .field("max_retry_attempt", &self.max_retry_attempt)
+            .field("retry_backoff_base", &self.retry_backoff_base)
+            .field("retry_backoff_multiplier", &self.retry_backoff_multiplier)
+            .field("push_worker_failover_threshold", &self.push_worker_failover_threshold)
+            .field("authentication_mode", &self.authentication_mode)
+            .field("tls_ca_cert_path", &self.tls_ca_cert_path)
+            .field("tls_client_cert_path", &self.tls_client_cert_path)
+            .field("tls_client_key_path", &self.tls_client_key_path)
+            .finish()
+    }
+}
+
 impl ProxyConfig {
     /// A proxy with defaults for the rest.
     #[must_use]
@@ -98,6 +116,11 @@ impl ProxyConfig {
         }
     }
 
+    /// The address for texts: without what stands before an `@`, which may be a password.
+    fn shown_address(&self) -> &str {
+        self.proxy_address.rsplit('@').next().unwrap_or_default()
+    }
+
     /// What the fields say about TLS, or what is wrong with them.
     pub(crate) fn tls(&self) -> Result<TlsOptions, Vec<String>> {
         let mut problems = Vec::new();
@@ -105,7 +128,7 @@ impl ProxyConfig {
         if self.authentication_mode == AuthenticationMode::None {
             return Ok(tls);
         }
-        let address = &self.proxy_address;
+        let address = self.shown_address();
         if self.tls_ca_cert_path.is_none() {
             problems.push(format!("the proxy {address} shall be authenticated, and `tls_ca_cert_path` is missing"));
         }

@@ -227,7 +227,7 @@ fn files_that_cannot_be_used_fail_at_once() {
     assert!(matches!(with(None, Some(&empty), false), Error::Misconfigured { .. }));
     assert!(matches!(with(None, None, true), Error::Misconfigured { .. }));
     let proxy = TransportOptions::default().with_proxy(OutboundProxy::new("not an address"));
-    assert!(matches!(ReqwestTransport::new(&proxy), Err(Error::Client(_))));
+    assert!(matches!(ReqwestTransport::new(&proxy), Err(Error::Misconfigured { .. })));
 }
 
 #[tokio::test]
@@ -276,5 +276,26 @@ async fn a_proxy_with_certificates_of_its_own_is_reached_by_them() {
     // Who shows no certificate, or does not even speak TLS, gets nothing: there is no silent way around.
     for mode in [AuthenticationMode::Tls, AuthenticationMode::None] {
         assert_eq!(asked(network(mode)).await.unwrap_err().kind(), SourceErrorKind::Unreachable);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_be_gone_through_is_an_error_and_not_passed_over() {
+    for (address, ok) in [
+        ("htp://user:hunter2@proxy.example:3128", false),
+        ("ftp://proxy.example", false),
+        ("hunter2:nope nope", false),
+        ("http://", false),
+        ("proxy.example:3128", true),
+        ("socks5h://proxy.example:1080", true),
+    ] {
+        let options = TransportOptions::default().with_proxy(OutboundProxy::new(address));
+        match ReqwestTransport::new(&options) {
+            Ok(_) => assert!(ok, "{address}"),
+            Err(error) => {
+                let text = format!("{error}: {error:?}");
+                assert!(!ok && text.contains("http_proxy.address") && !text.contains("hunter2"), "{address}: {text}");
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! engine's own answers with it, field by field. [`generate`] makes up projects and users from a
 //! stream of bytes, for property tests, fuzzers and benchmarks. A [`MemorySink`] keeps the events that a
 //! client logs. [`specs`] builds config specs from code, for tests that need a project of their own.
+//! [`contracts`] holds the tests that every implementation of an adapter trait has to pass.
 //! `server` (feature `server`) is a fake of Statsig's endpoints on loopback, which fails in the ways
 //! that a test orders.
 //!
@@ -22,3 +23,4 @@ pub mod server;
 pub mod specs;
 
 pub use memory_sink::MemorySink;
+pub use statsig_core::testing as contracts;

@@ -28,6 +28,8 @@ pub use self::network::DataSource;
 #[cfg(feature = "net")]
 use self::network::NetworkChoices;
 use crate::client::{Background, Inner, Overrides, Statsig};
+#[cfg(feature = "logger")]
+use crate::error::Misconfiguration;
 use crate::error::{Error, Obstacles};
 use crate::logging::Logging;
 #[cfg(any(feature = "net", feature = "logger"))]
@@ -248,14 +250,25 @@ impl StatsigBuilder {
     /// What the bootstrap document comes to.
     fn first_snapshot(&self, obstacles: &mut Obstacles) -> Snapshot {
         let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        let empty = Snapshot::empty(SpecSourceKind::Uninitialized);
+        let beside_others = self.has_other_sources();
+        // Beside other sources it is one of them: in force at once only where it is the first to be asked. What
+        // became of it, `initialize` will tell.
+        if beside_others && !self.bootstrap_comes_first() {
+            return empty;
+        }
         match self.bootstrap.as_ref().map(|document| Ruleset::compile_with(document, &self.limits)) {
+            None | Some(Err(_)) if beside_others => {}
+            Some(Ok(ruleset)) if beside_others && self.is_for_another_key(&ruleset) => {}
+            Some(Ok(ruleset)) if self.is_for_another_key(&ruleset) => {
+                obstacles.problems.push("the bootstrap document was made for another SDK key".to_owned());
+            }
             Some(Ok(ruleset)) => return Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms),
-            // Other sources are asked then, and the details of the start will tell.
-            _ if self.has_other_sources() => {}
             Some(Err(error)) => obstacles.note(error.into()),
+            None if self.may_begin_with_nothing() => {}
             None => obstacles.problems.push(self.nothing_to_start_with().to_owned()),
         }
-        Snapshot::empty(SpecSourceKind::Uninitialized)
+        empty
     }
 
     #[cfg(not(any(feature = "net", feature = "logger")))]
@@ -274,6 +287,7 @@ impl StatsigBuilder {
     ) -> Result<(Logging, Background), Error> {
         #[cfg(feature = "net")]
         let (network, sources) = {
+            self.network.check(self.disable_network, &mut obstacles.problems);
             let network = {
                 let observer = self.observer.as_ref();
                 self.network.network(&mut self.sdk_info, &self.clock, observer, self.disable_network)
@@ -296,11 +310,18 @@ impl StatsigBuilder {
         let needs_network = false;
         #[cfg(feature = "logger")]
         {
+            self.logging.local_mode(self.disable_network);
+            #[cfg(feature = "net")]
+            let key = self.network.key.as_ref().map(statsig_net::SdkKey::expose);
+            #[cfg(not(feature = "net"))]
+            let key = None;
+            if let Err(problem) = self.logging.open(key) {
+                return Err(Error::Misconfigured(Misconfiguration { problems: vec![problem] }));
+            }
             #[cfg(feature = "net")]
             if let Some(network) = &network {
                 self.logging.send_to(network, specs);
             }
-            self.logging.local_mode(self.disable_network);
             self.logging.observed_by(self.observer.clone());
         }
         #[cfg(feature = "logger")]
@@ -337,6 +358,7 @@ impl StatsigBuilder {
             #[cfg(feature = "net")]
             networking,
             runtime: Some(runtime),
+            ended: tokio::sync::OnceCell::new(),
         };
         Ok((logging, background))
     }
@@ -366,7 +388,42 @@ impl StatsigBuilder {
     /// Whether specs may come from elsewhere than the bootstrap document.
     #[cfg(feature = "net")]
     fn has_other_sources(&self) -> bool {
-        self.network.has_sources()
+        self.network.has_sources(self.disable_network)
+    }
+
+    #[cfg(feature = "net")]
+    fn bootstrap_comes_first(&self) -> bool {
+        self.network.bootstrap_comes_first()
+    }
+
+    #[cfg(not(feature = "net"))]
+    #[allow(clippy::unused_self, reason = "as with the network")]
+    fn bootstrap_comes_first(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "net")]
+    fn is_for_another_key(&self, ruleset: &Ruleset) -> bool {
+        let made_for = ruleset.meta().hashed_sdk_key_used.as_ref();
+        made_for.zip(self.network.key.as_ref()).is_some_and(|(made_for, key)| !key.is_named_by(made_for))
+    }
+
+    #[cfg(not(feature = "net"))]
+    #[allow(clippy::unused_self, reason = "as with the network")]
+    fn is_for_another_key(&self, _: &Ruleset) -> bool {
+        false
+    }
+
+    /// In local mode a key stands for a project of which nothing is known.
+    #[cfg(feature = "net")]
+    fn may_begin_with_nothing(&self) -> bool {
+        self.disable_network && self.network.key.is_some()
+    }
+
+    #[cfg(not(feature = "net"))]
+    #[allow(clippy::unused_self, reason = "as with the network")]
+    fn may_begin_with_nothing(&self) -> bool {
+        false
     }
 
     #[cfg(not(feature = "net"))]

@@ -64,8 +64,9 @@ pub use client::Statsig;
 pub use client::{Health, ShutdownReport};
 pub use error::{Error, Misconfiguration};
 pub use options::{
-    DataStoreOptions, EndpointName, EvaluationOptions, OptionRow, OutboundProxyOptions, ProxyOptions, ProxyProtocol,
-    ProxyTlsOptions, SecretText, SourceName, SpecsText, SpoolPolicy, StatsigOptions, StoreKeySchema, TlsFileOptions,
+    AddressText, DataStoreOptions, EndpointName, EvaluationOptions, OptionRow, OutboundProxyOptions, ProxyOptions,
+    ProxyProtocol, ProxyTlsOptions, SecretText, SourceName, SpecsText, SpoolPolicy, StatsigOptions, StoreKeySchema,
+    TlsFileOptions,
 };
 pub use parameter_store::ParameterStore;
 pub use statsig_core::{

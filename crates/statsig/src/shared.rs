@@ -1,6 +1,6 @@
 //! One client for the whole process, for those who want one.
 
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use crate::builder::StatsigBuilder;
 use crate::client::Statsig;
@@ -13,14 +13,17 @@ impl StatsigBuilder {
     /// everywhere in the process.
     ///
     /// # Errors
-    /// Those of `build`; and [`Error::SharedInstanceExists`], before anything is built, if there is one
-    /// already.
+    /// Those of `build`; and [`Error::SharedInstanceExists`] if there is one already.
     pub fn build_shared(self) -> Result<Statsig, Error> {
+        if Statsig::has_shared_instance() {
+            return Err(Error::SharedInstanceExists);
+        }
+        // Without the lock: what the application gave to the builder may ask for the shared client.
+        let statsig = self.build()?;
         let mut shared = SHARED.write().unwrap_or_else(PoisonError::into_inner);
         if shared.is_some() {
             return Err(Error::SharedInstanceExists);
         }
-        let statsig = self.build()?;
         *shared = Some(statsig.clone());
         Ok(statsig)
     }
@@ -40,8 +43,8 @@ impl Statsig {
             return shared.clone();
         }
         tracing::error!("there is no shared client: call `StatsigBuilder::build_shared` before `Statsig::shared`");
-        static INERT: OnceLock<Statsig> = OnceLock::new();
-        INERT.get_or_init(Self::inert).clone()
+        // One of its own for each caller, so that nobody's overrides reach others.
+        StatsigBuilder::default().inert()
     }
 
     /// Whether there is a shared client.
@@ -54,10 +57,5 @@ impl Statsig {
     /// whoever holds a handle goes on using it.
     pub fn remove_shared() -> Option<Self> {
         SHARED.write().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// A client that has nothing and does nothing.
-    fn inert() -> Self {
-        StatsigBuilder::default().inert()
     }
 }

@@ -18,7 +18,9 @@ fn a_process_has_one_shared_client_at_a_time() {
     let nobody = Statsig::shared();
     assert!(!nobody.check_gate(&ada, "first"));
     assert_eq!(nobody.get_feature_gate(&ada, "first").details().reason(), "Uninitialized");
-    assert!(!nobody.shutdown_blocking(Duration::from_secs(1)).events.delivered > 0);
+    assert_eq!(nobody.shutdown_blocking(Duration::from_secs(1)).events.delivered, 0);
+    nobody.override_gate("first", true, None);
+    assert!(!Statsig::shared().check_gate(&ada, "first"), "what one caller does reaches no other");
     assert!(Statsig::remove_shared().is_none());
 
     // One that cannot be built is not shared.

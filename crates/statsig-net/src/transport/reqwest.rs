@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::BytesMut;
+use url::Url;
 
 use super::tls::TlsOptions;
 use super::{HttpRequest, HttpResponse, HttpTransport};
@@ -32,6 +33,27 @@ impl OutboundProxy {
     pub fn with_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.auth = Some((user.into(), password.into()));
         self
+    }
+}
+
+impl OutboundProxy {
+    /// The address, if connections would really go through it: an unknown scheme would be passed over, and
+    /// they would go out directly.
+    fn checked_address(&self) -> Result<Url, Error> {
+        let wrong = |what: &str| Error::Misconfigured {
+            problems: vec![format!("the outbound proxy (`http_proxy.address`) {what}")],
+        };
+        let whole =
+            if self.address.contains("://") { self.address.clone() } else { format!("http://{}", self.address) };
+        // The error's text would repeat the address.
+        let url = Url::parse(&whole).map_err(|_| wrong("is not an address"))?;
+        if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") {
+            return Err(wrong("must be http, https, socks5 or socks5h"));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(wrong("names no host"));
+        }
+        Ok(url)
     }
 }
 
@@ -111,7 +133,7 @@ impl ReqwestTransport {
             .pool_idle_timeout(options.idle_timeout)
             .tcp_keepalive(Duration::from_secs(30));
         if let Some(proxy) = &options.proxy {
-            let mut to = reqwest::Proxy::all(&proxy.address).map_err(client_error)?;
+            let mut to = reqwest::Proxy::all(proxy.checked_address()?).map_err(client_error)?;
             if let Some((user, password)) = &proxy.auth {
                 to = to.basic_auth(user, password);
             }

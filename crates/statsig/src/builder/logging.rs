@@ -1,6 +1,7 @@
 //! Options of events and exposures.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +10,10 @@ use statsig_core::{ClientSdkInfo, Clock, ErrorReporter, EvaluationSettings, Even
 use statsig_logger::SpoolMode;
 #[cfg(feature = "spool")]
 use statsig_logger::spool::{OsFs, Spool, SpoolOptions, SystemClock};
-use statsig_logger::{EventLogger, EventLoggerOptions, FlushedBatch};
+use statsig_logger::{EventLogger, EventLoggerOptions, FlushedBatch, JsonlFileSink};
 
 use super::StatsigBuilder;
-use crate::error::Error;
+use crate::error::{Error, chain_of};
 use crate::logging::Logging;
 use crate::runtime::BackgroundRuntime;
 
@@ -26,6 +27,20 @@ pub(super) struct LoggingOptions {
     report_errors_upstream: bool,
     #[cfg(feature = "spool")]
     spool: Option<(SpoolOptions, SpoolMode)>,
+    /// A spool for whatever key there will be.
+    #[cfg(feature = "spool")]
+    spool_folder: Option<SpoolFolder>,
+    /// A file for events, opened by `build`.
+    events_file: Option<PathBuf>,
+}
+
+/// A spool of which the key is not known yet.
+#[cfg(feature = "spool")]
+struct SpoolFolder {
+    folder: PathBuf,
+    max_bytes: Option<u64>,
+    max_age: Option<Duration>,
+    mode: SpoolMode,
 }
 
 /// What an interval may be.
@@ -38,17 +53,44 @@ impl LoggingOptions {
         for (option, number) in [
             ("event_queue_size", pipeline.batch_events),
             ("retry_queue_size", pipeline.retry_queue_size),
-            ("events of event_queue_bounds", pipeline.queue_events),
-            ("bytes of event_queue_bounds", pipeline.queue_bytes),
+            ("events of event_queue_bounds (`event_queue_max_events`)", pipeline.queue_events),
+            ("bytes of event_queue_bounds (`event_queue_max_bytes`)", pipeline.queue_bytes),
             ("exposure_dedupe_max_keys", self.options.exposure_dedupe_max_keys),
         ] {
             if number == 0 {
                 problems.push(format!("{option} must be 1 or more"));
             }
         }
-        if !INTERVALS.contains(&pipeline.batch_interval) {
-            problems.push("event_flush_interval must be 10 ms to a day".to_owned());
+        if let Some(path) = &self.events_file {
+            // An empty parent is the folder that we are in.
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if path.file_name().is_none() || folder.is_some_and(|folder| !folder.is_dir()) {
+                problems.push(format!("`events_file`: there is no folder for {}", path.display()));
+            }
         }
+        if !INTERVALS.contains(&pipeline.batch_interval) {
+            problems.push("event_flush_interval (`flush_interval_ms`) must be 10 ms to a day".to_owned());
+        }
+    }
+
+    /// Opens the file for events, unless nothing will be logged. `key`: that of the client, which spools are
+    /// told apart by.
+    pub(super) fn open(&mut self, key: Option<&str>) -> Result<(), String> {
+        #[cfg(feature = "spool")]
+        if let Some(SpoolFolder { folder, max_bytes, max_age, mode }) = self.spool_folder.take() {
+            let mut options = SpoolOptions::for_sdk_key(folder, key.unwrap_or_default());
+            options.max_bytes = max_bytes.unwrap_or(options.max_bytes);
+            options.max_age = max_age.unwrap_or(options.max_age);
+            self.spool = Some((options, mode));
+        }
+        #[cfg(not(feature = "spool"))]
+        let _ = key;
+        if let Some(path) = self.events_file.take().filter(|_| !self.disable_all_logging) {
+            let sink = JsonlFileSink::open(&path)
+                .map_err(|error| format!("`events_file`: {} cannot be used: {}", path.display(), chain_of(&error)))?;
+            self.sink = Some(Arc::new(sink));
+        }
+        Ok(())
     }
 
     /// Sends events to the vendor, unless the application has a sink of its own.
@@ -155,6 +197,25 @@ impl StatsigBuilder {
         let pipeline = &mut self.logging.options.pipeline;
         pipeline.queue_events = events.unwrap_or(pipeline.queue_events);
         pipeline.queue_bytes = bytes.unwrap_or(pipeline.queue_bytes);
+    }
+
+    /// Events go to a file that `build` opens.
+    pub(crate) fn events_to_file(mut self, path: PathBuf) -> Self {
+        self.logging.events_file = Some(path);
+        self
+    }
+
+    /// A spool in a folder, for whatever key there will be.
+    #[cfg(feature = "spool")]
+    pub(crate) fn spool_in(
+        mut self,
+        folder: PathBuf,
+        max_bytes: Option<u64>,
+        max_age: Option<Duration>,
+        mode: SpoolMode,
+    ) -> Self {
+        self.logging.spool_folder = Some(SpoolFolder { folder, max_bytes, max_age, mode });
+        self
     }
 
     /// Keeps events that cannot be delivered in a folder (default: in memory only). `build` opens

@@ -59,6 +59,9 @@ impl std::fmt::Debug for DataSource {
     }
 }
 
+/// As good as for ever, and far from what a clock cannot add.
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// What the builder knows of the network.
 pub(super) struct NetworkChoices {
     pub(super) key: Option<SdkKey>,
@@ -109,8 +112,39 @@ pub(super) struct Surroundings<'a> {
 
 impl NetworkChoices {
     /// Whether specs may come from anywhere but a bootstrap document.
-    pub(super) fn has_sources(&self) -> bool {
-        self.key.is_some() || self.data_store.is_some() || self.initialize_sources.is_some() || !self.streams.is_empty()
+    pub(super) fn has_sources(&self, local_mode: bool) -> bool {
+        self.key.is_some() && (!local_mode || self.last_known_good.is_some())
+            || self.data_store.is_some()
+            || self.initialize_sources.is_some()
+            || self.config_sync_sources.is_some()
+            || !self.streams.is_empty()
+    }
+
+    /// Whether nobody is asked before the bootstrap document.
+    pub(super) fn bootstrap_comes_first(&self) -> bool {
+        match &self.initialize_sources {
+            Some(sources) => matches!(sources.first(), Some(DataSource::Bootstrap)),
+            None => self.data_store.is_none(),
+        }
+    }
+
+    /// Notes what is given and can do nothing.
+    pub(super) fn check(&self, local_mode: bool, problems: &mut Vec<String>) {
+        let endpoints = &self.options.endpoints;
+        let addresses = [
+            ("api", endpoints.api.is_some()),
+            ("specs_url", endpoints.specs_url.is_some()),
+            ("id_lists_url", endpoints.id_lists_url.is_some()),
+            ("id_list_file_api", endpoints.id_list_file_api.is_some()),
+            ("log_event_url", endpoints.log_event_url.is_some()),
+            ("sdk_exception_url", endpoints.sdk_exception_url.is_some()),
+            ("a proxy", !endpoints.proxies.is_empty()),
+            ("last_known_good (`snapshot_dir`)", self.last_known_good.is_some()),
+        ];
+        if self.key.is_none() && !local_mode {
+            let given = addresses.iter().filter(|(_, is_given)| *is_given);
+            problems.extend(given.map(|(name, _)| format!("{name} needs `sdk_key`")));
+        }
     }
 
     /// The addresses and connections, if there is a key to use them with.
@@ -126,12 +160,28 @@ impl NetworkChoices {
         if !key.is_server_secret() {
             tracing::warn!("the SDK key does not begin with `secret-`: Statsig's servers take server secret keys only");
         }
-        let mut identity = ClientIdentity::new(key.clone())?.with_sdk(&sdk.sdk_type, &sdk.sdk_version)?;
-        if let Some(service) = &self.service_name {
-            identity = identity.with_service_name(service)?;
-        }
-        identity.session_id().clone_into(&mut sdk.session_id);
-        let network = Network::new(self.options.clone(), identity, Arc::clone(clock))?;
+        let identity = ClientIdentity::new(key.clone())
+            .and_then(|identity| identity.with_sdk(&sdk.sdk_type, &sdk.sdk_version))
+            .and_then(|identity| match &self.service_name {
+                Some(service) => identity.with_service_name(service),
+                None => Ok(identity),
+            });
+        let connect = |identity| Network::new(self.options.clone(), identity, Arc::clone(clock));
+        let network = match identity {
+            Ok(identity) => {
+                identity.session_id().clone_into(&mut sdk.session_id);
+                connect(identity)?
+            }
+            Err(statsig_net::Error::Misconfigured { mut problems }) => {
+                // With any other key, to hear what is wrong with the rest as well.
+                let rest = ClientIdentity::new(SdkKey::new("secret-")).and_then(connect);
+                if let Err(statsig_net::Error::Misconfigured { problems: more }) = rest {
+                    problems.extend(more);
+                }
+                return Err(statsig_net::Error::Misconfigured { problems });
+            }
+            Err(error) => return Err(error),
+        };
         Ok(Some(match observer {
             Some(observer) => network.with_observer(Arc::clone(observer)),
             None => network,
@@ -395,7 +445,7 @@ impl StatsigBuilder {
 
     /// Longest time that `initialize` waits (default: 10 s); loading goes on beyond it.
     pub fn init_timeout(mut self, timeout: Duration) -> Self {
-        self.network.sync.init_timeout = Some(timeout);
+        self.network.sync.init_timeout = Some(timeout.min(A_YEAR));
         self
     }
 

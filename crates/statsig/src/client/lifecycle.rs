@@ -36,6 +36,9 @@ pub struct Health {
     pub events: EventStats,
 }
 
+/// As good as for ever, and far from what a clock cannot add.
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// How much longer than a call's own limit a thread waits for it: as long as a disk that hangs may
 /// take at the end, and a little more.
 const GRACE: Duration = Duration::from_secs(3);
@@ -49,6 +52,23 @@ impl Statsig {
     ) -> Option<R> {
         let runtime = self.inner.background.runtime.as_ref()?;
         runtime.handle().spawn(work(self.clone())).await.ok()
+    }
+
+    /// Like `in_background`, for work that ends when nobody waits for it any more.
+    #[cfg(feature = "net")]
+    async fn while_wanted<R: Send + 'static, F: Future<Output = R> + Send + 'static>(
+        &self,
+        work: impl FnOnce(Self) -> F,
+    ) -> Option<R> {
+        struct Wanted<R>(tokio::task::JoinHandle<R>);
+        impl<R> Drop for Wanted<R> {
+            fn drop(&mut self) {
+                self.0.abort();
+            }
+        }
+        let runtime = self.inner.background.runtime.as_ref()?;
+        let mut task = Wanted(runtime.handle().spawn(work(self.clone())));
+        (&mut task.0).await.ok()
     }
 
     /// The same for a thread without a runtime; `None` also if it takes longer than `within`.
@@ -72,7 +92,7 @@ impl Statsig {
     /// polling.
     ///
     /// Checks go on answering from memory, and log nothing any more. A second call waits for the
-    /// first.
+    /// first, and tells the same.
     ///
     /// # Cancel safety
     /// The shutdown goes on.
@@ -98,6 +118,11 @@ impl Statsig {
     }
 
     async fn end(&self, within: Duration) -> ShutdownReport {
+        let once = || self.end_for_good(within.min(A_YEAR));
+        *self.inner.background.ended.get_or_init(once).await
+    }
+
+    async fn end_for_good(&self, within: Duration) -> ShutdownReport {
         let network = async {
             #[cfg(feature = "net")]
             if let Some(network) = &self.inner.background.networking {
@@ -176,7 +201,7 @@ impl Statsig {
         InitializeDetails::without_sources(&self.snapshot(), self.inner.clock.now_ms())
     }
 
-    /// Whether the first load has ended, well or not; always, for a client that has nothing but a
+    /// Whether the first load of specs has ended, well or not; always, for a client that has nothing but a
     /// bootstrap document. Stays so after a shutdown.
     #[must_use]
     pub fn is_initialized(&self) -> bool {
@@ -198,8 +223,11 @@ impl Statsig {
     /// `initialize` returns with whatever can be had in time, and its details tell how old that is; this
     /// is for those who rather wait. Begins nothing: that is [`initialize`](Self::initialize). Without
     /// sources, the bootstrap document is as fresh as it gets, and `MaxAge` counts from `build`.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
     pub async fn ready(&self, policy: ReadyPolicy, within: Duration) -> bool {
-        let waited = self.in_background(move |client| async move {
+        let waited = self.while_wanted(move |client| async move {
             match &client.inner.background.networking {
                 Some(networking) => networking.ready(policy, within).await,
                 None => client.is_good_enough(policy),
@@ -232,16 +260,26 @@ impl Statsig {
 
     /// Waits until specs are in force whose time is after `newer_than_ms` (milliseconds since 1970),
     /// and returns that time; `None` if the time is up before, or nothing is synchronised.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
     pub async fn wait_for_specs(&self, newer_than_ms: u64, within: Duration) -> Option<u64> {
+        let in_force = self.snapshot().ruleset().meta().time;
+        if in_force > newer_than_ms {
+            return Some(in_force);
+        }
         let wait = move |client: Self| async move {
             client.inner.background.networking.as_ref()?.wait_for_specs(newer_than_ms, within).await
         };
-        self.in_background(wait).await?
+        self.while_wanted(wait).await?
     }
 
     /// Asks the polled sources for newer specs now. `None` if the client has none.
+    ///
+    /// # Cancel safety
+    /// What was received before stays in force.
     pub async fn sync_now(&self) -> Option<SyncReport> {
-        self.in_background(|client| async move { Some(client.inner.background.networking.as_ref()?.sync_now().await) })
+        self.while_wanted(|client| async move { Some(client.inner.background.networking.as_ref()?.sync_now().await) })
             .await?
     }
 

@@ -87,6 +87,9 @@ pub(crate) struct Background {
     pub(crate) networking: Option<Networking>,
     #[cfg(any(feature = "net", feature = "logger"))]
     pub(crate) runtime: Option<BackgroundRuntime>,
+    /// What the shutdown came to.
+    #[cfg(any(feature = "net", feature = "logger"))]
+    pub(crate) ended: tokio::sync::OnceCell<ShutdownReport>,
 }
 
 /// Who answers before the rules.

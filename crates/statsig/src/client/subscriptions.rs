@@ -10,7 +10,8 @@ impl Statsig {
     /// [`unsubscribe_by_id`](Self::unsubscribe_by_id).
     ///
     /// Evaluations are told on the thread that makes them, whether or not they log an exposure, and
-    /// cost more then; updates of the specs on a background thread. Subscribers to everything are told
+    /// cost more then; updates of the specs on a background thread, which takes in the next document when they
+    /// have returned (of [`update_specs`](Self::update_specs), on the caller's). Subscribers to everything are told
     /// first, others in the order in which they subscribed. A callback that panics is logged, and has
     /// no other consequence. What a callback evaluates itself is told to nobody. Reads of a parameter
     /// store tell of what the parameter refers to; exposures by hand, client-initialize responses and

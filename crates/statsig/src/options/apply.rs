@@ -1,7 +1,5 @@
 //! Options, to a builder.
 
-use std::path::Path;
-
 use super::client::StatsigOptions;
 use crate::builder::StatsigBuilder;
 
@@ -120,11 +118,8 @@ impl StatsigBuilder {
         #[cfg(feature = "net")]
         set!(self, options: report_errors_upstream => report_errors_upstream,);
         self.limit_queue(options.event_queue_max_events, options.event_queue_max_bytes);
-        if let Some(path) = &options.events_file {
-            match statsig_logger::JsonlFileSink::open(path) {
-                Ok(sink) => self = self.event_sink(std::sync::Arc::new(sink)),
-                Err(error) => self.problems.push(unusable("events_file", path, &error)),
-            }
+        if let Some(path) = options.events_file.take() {
+            self = self.events_to_file(path);
         }
         self.spool(&options)
     }
@@ -139,25 +134,17 @@ impl StatsigBuilder {
     fn spool(mut self, options: &StatsigOptions) -> Self {
         use super::value::SpoolPolicy;
         use statsig_logger::SpoolMode;
-        use statsig_logger::spool::SpoolOptions;
 
         let Some(folder) = &options.spool_dir else {
             let set = SPOOL.iter().filter(|name| options.is_set(name));
             self.problems.extend(set.map(|name| format!("`{name}` goes with `spool_dir`, which is missing")));
             return self;
         };
-        let mut spool = SpoolOptions::for_sdk_key(folder, options.sdk_key.as_ref().map_or("", |key| key.expose()));
-        if let Some(bytes) = options.spool_max_bytes {
-            spool.max_bytes = bytes;
-        }
-        if let Some(age) = options.spool_max_age {
-            spool.max_age = age;
-        }
         let mode = match options.spool_mode {
             Some(SpoolPolicy::WriteAhead) => SpoolMode::WriteAhead,
             Some(SpoolPolicy::Overflow) | None => SpoolMode::Overflow,
         };
-        self.event_spool(spool, mode)
+        self.spool_in(folder.clone(), options.spool_max_bytes, options.spool_max_age, mode)
     }
 }
 
@@ -197,7 +184,7 @@ mod network {
                 (&mut endpoints.log_event_url, options.log_event_url.take()),
                 (&mut endpoints.sdk_exception_url, options.sdk_exception_url.take()),
             ] {
-                *address = option.or(address.take());
+                *address = option.map(|given| given.expose().to_owned()).or(address.take());
             }
             for (timeout, option) in [
                 (&mut network.id_lists_request_timeout, options.id_lists_request_timeout),
@@ -205,6 +192,10 @@ mod network {
             ] {
                 *timeout = option.unwrap_or(*timeout);
             }
+            if options.max_specs_bytes == Some(0) {
+                self.problems.push("`max_specs_bytes` must be 1 or more".to_owned());
+            }
+            let network = self.network_options_mut();
             network.max_specs_bytes = options.max_specs_bytes.unwrap_or(network.max_specs_bytes);
             let tls = &mut network.transport.tls;
             if let Some(files) = options.tls.take() {
@@ -215,10 +206,16 @@ mod network {
             if let Some(proxy) = options.http_proxy.take() {
                 self = self.through(proxy);
             }
-            if let Some(proxy) = options.proxy.take() {
+            let mut proxies = options.proxy_configs.take().unwrap_or_default();
+            let for_all = proxies.remove(&EndpointName::All);
+            if for_all.is_some() && options.proxy.is_some() {
+                self.problems.push("`proxy` and `proxy_configs.all` are for the same: give one of them".to_owned());
+            }
+            // First what stands for all, so that what is said of one endpoint counts.
+            if let Some(proxy) = options.proxy.take().or(for_all) {
                 self = self.by_proxy("proxy", NetworkEndpoint::All, proxy);
             }
-            for (endpoint, proxy) in options.proxy_configs.take().unwrap_or_default() {
+            for (endpoint, proxy) in proxies {
                 self = self.by_proxy("proxy_configs", endpoint.into(), proxy);
             }
             if let Some(store) = options.data_store.take() {
@@ -233,8 +230,14 @@ mod network {
                 return self;
             };
             let mut proxy = OutboundProxy::new(address.expose());
-            if let (Some(user), password) = (options.username, options.password) {
-                proxy = proxy.with_auth(user, password.as_ref().map_or("", |password| password.expose()));
+            match (options.username, &options.password) {
+                (Some(user), password) => {
+                    proxy = proxy.with_auth(user, password.as_ref().map_or("", |password| password.expose()));
+                }
+                (None, Some(_)) => {
+                    self.problems.push("`http_proxy.password` goes with `http_proxy.username`".to_owned())
+                }
+                (None, None) => {}
             }
             self.outbound_proxy(proxy)
         }
@@ -250,9 +253,12 @@ mod network {
                 self.problems.push(format!("`{option}`: the `address` is missing"));
                 return self;
             };
-            let mut config = ProxyConfig::new(protocol, address);
+            let mut config = ProxyConfig::new(protocol, address.expose());
             config.max_retry_attempt = options.max_retry_attempts;
             config.retry_backoff_base = options.retry_backoff_base.unwrap_or(config.retry_backoff_base);
+            if options.retry_backoff_multiplier.is_some_and(|by| !(by.is_finite() && by >= 1.0)) {
+                self.problems.push(format!("`{option}`: `retry_backoff_multiplier` must be 1 or more"));
+            }
             config.retry_backoff_multiplier =
                 options.retry_backoff_multiplier.unwrap_or(config.retry_backoff_multiplier);
             config.push_worker_failover_threshold =
@@ -336,8 +342,15 @@ mod network {
                 };
                 names.into_iter().filter_map(source).collect()
             };
+            let listed =
+                |names: &Option<Vec<SourceName>>| names.as_ref().is_none_or(|names| names.contains(&SourceName::File));
+            let is_listed = listed(&options.initialize_sources)
+                || options.config_sync_sources.as_ref().is_some_and(|names| names.contains(&SourceName::File));
             let initial = options.initialize_sources.take().map(&mut named);
             let polled = options.config_sync_sources.take().map(&mut named);
+            if file.is_some() && !is_listed {
+                self.problems.push("`specs_file` is given, but `file` is in no list of sources".to_owned());
+            }
             let initial = initial.or_else(|| file.map(|path| vec![DataSource::File(path)]));
             if let Some(sources) = initial {
                 self = self.initialize_sources(sources);
@@ -365,9 +378,4 @@ mod network {
 #[allow(dead_code, reason = "with every feature, nothing is missing")]
 fn needs(option: &str, feature: &str) -> String {
     format!("`{option}` needs the cargo feature `{feature}`, which is not compiled in")
-}
-
-#[allow(dead_code, reason = "without a logger there are no such files")]
-fn unusable(option: &str, path: &Path, error: &dyn std::error::Error) -> String {
-    format!("`{option}`: {} cannot be used: {}", path.display(), crate::error::chain_of(error))
 }

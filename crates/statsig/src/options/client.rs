@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::group::{group_value, option_group};
-use super::value::{EndpointName, ProxyProtocol, SecretText, SourceName, SpecsText, SpoolPolicy, StoreKeySchema};
+use super::value::{
+    AddressText, EndpointName, ProxyProtocol, SecretText, SourceName, SpecsText, SpoolPolicy, StoreKeySchema,
+};
 
 option_group! {
     /// Options of a client, as operators write them: in a file, or in environment variables.
@@ -43,23 +45,23 @@ option_group! {
         local_mode("local_mode", "`false`", "disable_network"): bool,
         /// The config specs to start with, as text.
         bootstrap("bootstrap", "none", "bootstrap"): SpecsText,
-        /// A file with config specs, watched for changes: the source `file`, the only one unless `initialize_sources` says otherwise.
+        /// A file with config specs, watched for changes: the source `file`, the only one at start unless `initialize_sources` says otherwise.
         specs_file("specs_file", "none", "initialize_sources"): PathBuf,
         /// A folder that keeps the newest accepted specs, as the last source of the next start.
         snapshot_dir("snapshot_dir", "none", "last_known_good"): PathBuf,
 
         /// The base of all addresses, for a proxy in place of Statsig's servers.
-        api("api", "Statsig's servers", "api"): String,
+        api("api", "Statsig's servers", "api"): AddressText,
         /// Address of the config specs, up to and with `download_config_specs`.
-        specs_url("specs_url", "by `api`", "endpoints"): String,
+        specs_url("specs_url", "by `api`", "endpoints"): AddressText,
         /// Address of the manifest of the ID lists, whole.
-        id_lists_url("id_lists_url", "by `api`", "endpoints"): String,
+        id_lists_url("id_lists_url", "by `api`", "endpoints"): AddressText,
         /// Scheme and host in place of those in a manifest's addresses.
-        id_list_file_api("id_list_file_api", "as the manifest says", "endpoints"): String,
+        id_list_file_api("id_list_file_api", "as the manifest says", "endpoints"): AddressText,
         /// Address for events, whole.
-        log_event_url("log_event_url", "by `api`", "endpoints"): String,
+        log_event_url("log_event_url", "by `api`", "endpoints"): AddressText,
         /// Address for reports of errors, whole.
-        sdk_exception_url("sdk_exception_url", "by `api`", "endpoints"): String,
+        sdk_exception_url("sdk_exception_url", "by `api`", "endpoints"): AddressText,
         /// A forward proxy for everything.
         proxy("proxy", "none", "proxy_config"): ProxyOptions,
         /// Forward proxies for single endpoints; `all` stands for those without an entry.
@@ -139,10 +141,10 @@ option_group! {
 option_group! {
     /// A forward proxy, as operators write it.
     ProxyOptions {
-        /// How it is spoken to.
+        /// How it is spoken to; this version speaks `http` only, and refuses the others.
         protocol("protocol", "`http`", "proxy_config"): ProxyProtocol,
         /// Its address; must be given.
-        address("address", "none", "proxy_config"): String,
+        address("address", "none", "proxy_config"): AddressText,
         /// After so many failures in a row a stream waits the longest pause each time.
         max_retry_attempts("max_retry_attempts", "no limit", "proxy_config"): u32,
         /// Longest pause after the first failure of a stream.
@@ -151,7 +153,7 @@ option_group! {
         retry_backoff_multiplier("retry_backoff_multiplier", "2", "proxy_config"): f64,
         /// After more failures in a row than these, polling takes over until the stream is back.
         failover_threshold("failover_threshold", "4", "proxy_config"): u32,
-        /// Encrypts the connection; with a client certificate, both sides show one.
+        /// Whom to trust where the connection is encrypted, which it is unless the address says `http://`; with a client certificate, both sides show one.
         tls("tls", "as the address says", "proxy_config"): ProxyTlsOptions,
     }
 }
@@ -165,7 +167,7 @@ option_group! {
         client_cert("client_cert", "none", "proxy_config"): PathBuf,
         /// The key of our certificate.
         client_key("client_key", "none", "proxy_config"): PathBuf,
-        /// The name that the proxy's certificate must bear, for gRPC; must otherwise be the host of the address.
+        /// The name that the proxy's certificate must bear, for gRPC; HTTP goes by the address.
         domain("domain", "the host of the address", "proxy_config"): String,
     }
 }

@@ -22,4 +22,6 @@ pub use self::client::{
 pub use self::evaluation::EvaluationOptions;
 pub(crate) use self::evaluation::Exposing;
 pub use self::group::OptionRow;
-pub use self::value::{EndpointName, ProxyProtocol, SecretText, SourceName, SpecsText, SpoolPolicy, StoreKeySchema};
+pub use self::value::{
+    AddressText, EndpointName, ProxyProtocol, SecretText, SourceName, SpecsText, SpoolPolicy, StoreKeySchema,
+};

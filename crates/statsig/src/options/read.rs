@@ -94,14 +94,15 @@ impl StatsigOptions {
         for (name, value) in variables {
             let (name, value) = (name.into(), value.into());
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
-            let Some(value) = value.to_str() else {
+            let option = if name == KEY_ALIAS { "sdk_key".to_owned() } else { name[PREFIX.len()..].to_lowercase() };
+            let is_known = Self::ALL.iter().any(|row| row.name == option);
+            let Some(value) = value.to_str().or(if is_known { None } else { Some("not text") }) else {
                 problems.push(format!("the environment variable `{name}` is not text"));
                 continue;
             };
             if value.is_empty() {
                 continue;
             }
-            let option = if name == KEY_ALIAS { "sdk_key".to_owned() } else { name[PREFIX.len()..].to_lowercase() };
             // Of the two names of the key, the option's own counts.
             if name == KEY_ALIAS && options.sdk_key.is_some() {
                 continue;
@@ -131,8 +132,11 @@ fn wrong(problems: Vec<String>) -> Error {
 /// in one error.
 impl<'de> Deserialize<'de> for StatsigOptions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let object = Map::deserialize(deserializer)?;
-        Self::from_object(object).map_err(D::Error::custom)
+        // Its own error for another kind would repeat the value.
+        match Value::deserialize(deserializer)? {
+            Value::Object(object) => Self::from_object(object).map_err(D::Error::custom),
+            _ => Err(D::Error::custom("the options must be an object")),
+        }
     }
 }
 

@@ -34,6 +34,30 @@ impl fmt::Debug for SecretText {
     }
 }
 
+/// An address, of which `Debug` hides what stands before an `@`: a user name and a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AddressText(String);
+
+impl AddressText {
+    /// The address itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: Into<String>> From<T> for AddressText {
+    fn from(text: T) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for AddressText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.rsplit('@').next().unwrap_or_default())
+    }
+}
+
 /// A document of config specs, of which `Debug` shows the size.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SpecsText(String);
@@ -81,6 +105,7 @@ text_values! {
     String: "text";
     SecretText: "text (secret)";
     SpecsText: "text";
+    AddressText: "an address";
     PathBuf: "a path";
 }
 
@@ -269,6 +294,9 @@ impl OptionValue for BTreeMap<EndpointName, ProxyOptions> {
         let Value::Object(object) = value else { return Self::wrong(name, problems) };
         let mut proxies = Self::new();
         for (endpoint, proxy) in object {
+            if proxy.is_null() {
+                continue;
+            }
             let path = format!("{name}.{endpoint}");
             let Some(endpoint) = EndpointName::read_text(&endpoint, &path, problems) else { continue };
             if let Some(proxy) = ProxyOptions::read(proxy, &path, problems) {

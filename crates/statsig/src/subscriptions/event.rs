@@ -26,19 +26,26 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    const NAMES: [(Self, &'static str); 6] = [
-        (Self::All, "*"),
-        (Self::GateEvaluated, "gate_evaluated"),
-        (Self::DynamicConfigEvaluated, "dynamic_config_evaluated"),
-        (Self::ExperimentEvaluated, "experiment_evaluated"),
-        (Self::LayerEvaluated, "layer_evaluated"),
-        (Self::SpecsUpdated, "specs_updated"),
+    const EVERY: [Self; 6] = [
+        Self::All,
+        Self::GateEvaluated,
+        Self::DynamicConfigEvaluated,
+        Self::ExperimentEvaluated,
+        Self::LayerEvaluated,
+        Self::SpecsUpdated,
     ];
 
     /// The name that other Statsig SDKs give it.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("*", |(_, name)| name)
+        match self {
+            Self::All => "*",
+            Self::GateEvaluated => "gate_evaluated",
+            Self::DynamicConfigEvaluated => "dynamic_config_evaluated",
+            Self::ExperimentEvaluated => "experiment_evaluated",
+            Self::LayerEvaluated => "layer_evaluated",
+            Self::SpecsUpdated => "specs_updated",
+        }
     }
 
     /// One bit for each kind; all of them for [`EventKind::All`].
@@ -76,8 +83,8 @@ impl FromStr for EventKind {
     type Err = UnknownEventKind;
 
     fn from_str(name: &str) -> Result<Self, UnknownEventKind> {
-        let found = Self::NAMES.iter().find(|(_, known)| *known == name);
-        found.map(|(kind, _)| *kind).ok_or_else(|| UnknownEventKind { name: name.to_owned() })
+        let found = Self::EVERY.into_iter().find(|kind| kind.name() == name);
+        found.ok_or_else(|| UnknownEventKind { name: name.to_owned() })
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod event;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -63,9 +63,31 @@ pub(crate) struct Subscriptions {
 }
 
 thread_local! {
-    /// Whether this thread is inside a callback: what that evaluates is told to nobody, for it would
-    /// never end.
-    static TELLING: Cell<bool> = const { Cell::new(false) };
+    /// The clients in whose callbacks this thread is: what is evaluated there on the same client is told to
+    /// nobody, for it would never end.
+    static TELLING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// This thread is inside a callback of a client.
+struct Telling;
+
+impl Telling {
+    /// `None` if it is already.
+    fn begin(client: usize) -> Option<Self> {
+        TELLING.with_borrow_mut(|clients| {
+            if clients.contains(&client) {
+                return None;
+            }
+            clients.push(client);
+            Some(Self)
+        })
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        TELLING.with_borrow_mut(Vec::pop);
+    }
 }
 
 impl Subscriptions {
@@ -123,16 +145,15 @@ impl Subscriptions {
 
     #[cold]
     fn tell_all(&self, event: ClientEvent<'_>) {
-        if TELLING.replace(true) {
-            return;
-        }
+        let Some(_telling) = Telling::begin(std::ptr::from_ref(self).addr()) else { return };
         let mask = event.kind().mask();
         for subscriber in self.subscribers.load_full().iter().filter(|subscriber| subscriber.mask & mask != 0) {
-            if catch_unwind(AssertUnwindSafe(|| (subscriber.callback)(&event))).is_err() {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (subscriber.callback)(&event))) {
+                // To drop it may panic, too.
+                std::mem::forget(payload);
                 tracing::error!(event = event.kind().name(), "a callback of the application panicked");
             }
         }
-        TELLING.set(false);
     }
 }
 

@@ -198,3 +198,66 @@ fn a_shutdown_never_fails() {
     assert!(!details.init_success && !details.is_config_spec_ready, "{details:?}");
     assert!(server.requests().is_empty(), "nothing begins after the end");
 }
+
+#[test]
+fn a_bootstrap_document_is_a_source_in_its_place() {
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(project(5));
+    let other = ProjectBuilder::new().time(9).set("hashed_sdk_key_used", "1").gate(GateBuilder::on("gate")).build();
+    // Not listed: not in force.
+    let unlisted = builder(&server).bootstrap(project(9)).initialize_sources([DataSource::Network]).build().unwrap();
+    assert_eq!(reason(&unlisted), "Uninitialized");
+    assert_eq!(unlisted.initialize_blocking().specs_time, 5);
+    // Made for another project: not in force, neither beside the network nor alone.
+    let foreign = builder(&server).bootstrap(&other).build().unwrap();
+    assert_eq!(foreign.initialize_blocking().source, SpecSourceKind::Network);
+    let refused = Statsig::builder().sdk_key("secret-test").disable_network(true).bootstrap(&other).build();
+    assert!(refused.unwrap_err().to_string().contains("another SDK key"));
+    let unusable = Statsig::builder().sdk_key("secret-test").disable_network(true).bootstrap("{").build();
+    assert!(matches!(unusable, Err(statsig::Error::Specs(_))));
+}
+
+#[test]
+fn for_ever_is_a_time_like_any_other() {
+    let logged = Logged::new(&ProjectBuilder::new().gate(GateBuilder::on("gate")));
+    assert!(logged.statsig.check_gate(&user("ada"), "gate"));
+    let report = logged.statsig.shutdown_blocking(Duration::MAX);
+    assert_eq!(report.events.delivered, 1);
+    assert_eq!(logged.statsig.shutdown_blocking(LONG), report, "a second call tells the same");
+
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(project(5));
+    let statsig = builder(&server).init_timeout(Duration::MAX).build().unwrap();
+    assert!(statsig.initialize_blocking().init_success && statsig.is_initialized());
+    assert!(statsig.ready_blocking(ReadyPolicy::Any, Duration::MAX));
+    statsig.shutdown_blocking(Duration::MAX);
+}
+
+#[tokio::test]
+async fn a_wait_that_is_dropped_keeps_no_client_alive() {
+    let dropped = Arc::new(());
+    let source = Held::new(false);
+    let witness = Arc::clone(&dropped);
+    let statsig = on(&source).rules_updated_callback(move |_| drop(Arc::clone(&witness))).build().unwrap();
+    let mut wait = Box::pin(statsig.ready(ReadyPolicy::Any, Duration::from_secs(3_600)));
+    assert!(still_waits(&mut wait).await, "it waits");
+    drop(wait);
+    drop(statsig);
+    while Arc::strong_count(&dropped) > 1 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Polls a future a few times; whether it still waits.
+async fn still_waits<F: Future + Unpin>(future: &mut F) -> bool {
+    for _ in 0..20 {
+        let ended = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_ready())
+        });
+        if ended.await {
+            return false;
+        }
+        tokio::task::yield_now().await;
+    }
+    true
+}

@@ -209,3 +209,44 @@ fn options_of_features_are_named_as_in_the_table() {
     let told = problems(&Statsig::builder().options(alone).build().unwrap_err()).join("\n");
     assert!(told.contains("`spool_mode`"), "{told}");
 }
+
+#[test]
+fn what_can_do_nothing_or_contradicts_itself_is_refused() {
+    let specs = r#"{"has_updates": true, "time": 1}"#;
+    for (options, named) in [
+        (json!({"api": "http://h"}), "api needs `sdk_key`"),
+        (json!({"snapshot_dir": "/tmp"}), "snapshot_dir"),
+        (json!({"sdk_key": "secret-k", "http_proxy": {"address": "http://h", "password": "p"}}), "http_proxy.username"),
+        (json!({"sdk_key": "secret-k", "http_proxy": {"address": "htp://h"}}), "http_proxy.address"),
+        (json!({"sdk_key": "secret-k", "max_specs_bytes": 0}), "max_specs_bytes"),
+        (json!({"sdk_key": "secret-k", "specs_file": "f", "initialize_sources": ["network"]}), "specs_file"),
+        (
+            json!({"sdk_key": "secret-k", "proxy": {"address": "h"}, "proxy_configs": {"all": {"address": "h"}}}),
+            "proxy_configs.all",
+        ),
+        (
+            json!({"sdk_key": "secret-k", "proxy": {"address": "h", "retry_backoff_multiplier": -1}}),
+            "retry_backoff_multiplier",
+        ),
+    ] {
+        let given = StatsigOptions::from_json(&options.to_string()).unwrap();
+        let told = problems(&Statsig::builder().options(given).bootstrap(specs).build().unwrap_err()).join("\n");
+        assert!(told.contains(named), "{options}: {told}");
+    }
+}
+
+#[test]
+fn nothing_is_left_behind_when_the_build_fails_or_nothing_is_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let with = |more: serde_json::Value| {
+        let mut options = json!({"events_file": path, "bootstrap": "{\"has_updates\": true, \"time\": 1, \"feature_gates\": {}, \"dynamic_configs\": {}, \"layer_configs\": {}}"});
+        options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Statsig::builder().options(StatsigOptions::from_json(&options.to_string()).unwrap()).build()
+    };
+    with(json!({"event_queue_size": 0})).unwrap_err();
+    with(json!({"local_mode": true})).unwrap();
+    assert!(!path.exists());
+    with(json!({})).unwrap();
+    assert!(path.exists());
+}

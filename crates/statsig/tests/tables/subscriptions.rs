@@ -210,6 +210,36 @@ fn what_a_callback_evaluates_is_told_to_nobody() {
 }
 
 #[test]
+fn what_a_callback_evaluates_on_another_client_is_told_there() {
+    let (first, second, heard) = (client(&project()), client(&project()), Heard::default());
+    second.subscribe(EventKind::GateEvaluated, heard.hears());
+    let within = second.clone();
+    first.subscribe(EventKind::GateEvaluated, move |_| assert!(within.check_gate(&user("ada"), "gate")));
+    assert!(first.check_gate(&user("ada"), "gate"));
+    assert_eq!(heard.names(), ["gate_evaluated"]);
+}
+
+/// A panic whose payload panics when it is dropped.
+struct Spiteful;
+
+impl Drop for Spiteful {
+    fn drop(&mut self) {
+        std::panic::panic_any("again");
+    }
+}
+
+#[test]
+fn not_even_what_a_callback_panics_with_gets_out() {
+    let (statsig, heard) = (client(&project()), Heard::default());
+    statsig.subscribe(EventKind::All, |_| std::panic::panic_any(Spiteful));
+    statsig.subscribe(EventKind::GateEvaluated, heard.hears());
+    for _ in 0..2 {
+        assert!(statsig.check_gate(&user("ada"), "gate"));
+    }
+    assert_eq!(heard.names().len(), 2);
+}
+
+#[test]
 fn the_evaluation_callback_stays() {
     let heard = Heard::default();
     let logged = Logged::with(&project(), |builder| builder.evaluation_callback(heard.hears()));

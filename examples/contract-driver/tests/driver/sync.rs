@@ -126,3 +126,23 @@ fn what_the_last_run_kept_may_come_first() {
     let wait = json!({"op": "ready", "policy": "fresh", "timeout_ms": 60_000});
     assert_eq!(driver.result(wait)["ready"], true, "the network is polled at once");
 }
+
+/// A suite that names one endpoint reaches that one only.
+#[test]
+fn nobody_is_reached_who_was_not_named() {
+    let server = FakeStatsig::start().unwrap();
+    let specs = String::from_utf8(project(1_000, GateBuilder::on("g"))).unwrap();
+    let log_event = format!("{}/v1/log_event", server.url());
+    let mut driver = Driver::start();
+    let options = json!({"bootstrap": specs, "log_event_url": log_event, "init_timeout_ms": 60_000});
+    driver.result(json!({"op": "create", "sdk_key": "secret-k", "options": options}));
+    let details = driver.result(json!({"op": "initialize"}));
+    let asked: Vec<_> = details["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["source"]).collect();
+    assert_eq!(asked, ["bootstrap"], "{details}");
+    let health = driver.result(json!({"op": "health"}));
+    assert_eq!(health["id_lists"], Value::Null);
+    assert!(!health["specs"]["workers"].to_string().contains("poller"), "{health}");
+    assert_eq!(driver.result(json!({"op": "gate", "user": {"userID": "u"}, "name": "g"}))["value"], true);
+    assert_eq!(driver.result(json!({"op": "shutdown", "timeout_ms": 60_000}))["delivered"], 1);
+    assert_eq!((server.events().len(), server.requests_to(Endpoint::SpecsV2).len()), (1, 0));
+}
