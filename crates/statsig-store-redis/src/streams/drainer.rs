@@ -242,9 +242,9 @@ impl Inner {
         let link = Link::new(&self.redis.clone().attempts(1), Arc::new(Counters::default()), self.metrics.clone())
             .map_err(|error| DataStoreError::new(DataStoreErrorKind::Invalid, error.to_string()))?;
         let mut pause = FIRST_PAUSE;
-        let mut claim_at = Instant::now();
+        let mut place = self.first_place();
         while !*stopping.borrow() {
-            let entries = match self.next_entries(&link, &name, wait, &mut claim_at).await {
+            let entries = match self.next_entries(&link, &name, wait, &mut place).await {
                 Ok(entries) => entries,
                 Err(error) if until == Until::Empty => return Err(error),
                 Err(error) => {
