@@ -14,7 +14,7 @@ use redis::cmd;
 use statsig_core::{DataStoreError, DataStoreErrorKind, EventSink};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::options::{DrainOptions, EventStream};
 use crate::error::OptionsError;
