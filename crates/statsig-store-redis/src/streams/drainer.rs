@@ -256,7 +256,7 @@ impl Inner {
                 }
             };
             pause = FIRST_PAUSE;
-            if entries.is_empty() && until == Until::Empty {
+            if entries.is_empty() && until == Until::Empty && place.is_through() {
                 break;
             }
             join_all(entries.into_iter().map(|entry| self.work_off(&name, entry, stopping.clone()))).await;

@@ -26,6 +26,13 @@ pub(super) struct Place {
     most: usize,
 }
 
+impl Place {
+    /// Whether all that others hold was looked at.
+    pub(super) fn is_through(&self) -> bool {
+        self.cursor == FIRST
+    }
+}
+
 impl Inner {
     pub(super) fn first_place(&self) -> Place {
         Place { claim_at: Instant::now(), cursor: FIRST.to_owned(), most: self.options.concurrency }
@@ -58,7 +65,7 @@ impl Inner {
     ) -> Result<Vec<Entry>, DataStoreError> {
         if Instant::now() >= place.claim_at {
             let entries = self.claim(link, name, place).await?;
-            if place.cursor == FIRST {
+            if place.is_through() {
                 place.claim_at = Instant::now() + jittered(self.options.claim_idle() / 2);
             }
             if !entries.is_empty() {
