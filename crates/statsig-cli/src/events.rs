@@ -1,15 +1,16 @@
 //! `statsig events`: events that wait in a Redis Stream.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use statsig_core::Clock as _;
+use statsig_core::{Clock as _, DataStoreError};
 use statsig_net::EventSinkOptions;
 use statsig_store_redis::streams::{DrainOptions, DrainStats, EventDrainer, EventStream};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::args::Warnings;
 use crate::clock::WallClock;
@@ -81,7 +82,7 @@ struct Forward {
     /// Seconds for one attempt to deliver
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     deliver_timeout: u64,
-    /// End once the stream is empty
+    /// End once the stream is empty; waits for what other processes hold, or until that can be claimed
     #[arg(long)]
     until_empty: bool,
     /// Counts as one JSON object a line
@@ -142,7 +143,9 @@ impl Forward {
         let backlog = drainer.backlog().await.map_err(|error| failed(&error))?;
         let waiting = Waiting::start(format!("{} in the stream", batches(backlog)), self.quiet);
         let mut output = Output::stdout();
-        let mut work = std::pin::pin!(self.work(drainer));
+        let held = AtomicU64::new(0);
+        let mut work = std::pin::pin!(self.work(drainer, &held));
+        let mut told_held = false;
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut told, mut since, mut warned) = (DrainStats::default(), 0, DrainStats::default());
@@ -160,6 +163,12 @@ impl Forward {
                         waiting.aside(|| warnings.warn("the server does not take events now; trying again"));
                     }
                     warned = stats;
+                    let held = held.load(Ordering::Relaxed);
+                    if held > 0 && !told_held {
+                        told_held = true;
+                        let text = format!("{} held by another process; waiting for it, or to claim them", batches(held));
+                        waiting.aside(|| warnings.warn(&text));
+                    }
                     since += 1;
                     if since >= self.every && progress(&stats) != progress(&told) {
                         (told, since) = (stats, 0);
@@ -177,13 +186,13 @@ impl Forward {
         Ok(if stats.dead > 0 { Ending::Findings } else { Ending::Clean })
     }
 
-    async fn work(&self, drainer: &EventDrainer) -> Result<(), Failure> {
+    async fn work(&self, drainer: &EventDrainer, held: &AtomicU64) -> Result<(), Failure> {
         if !self.until_empty {
             drainer.run(interrupted()).await;
             return Ok(());
         }
         tokio::select! {
-            drained = drainer.drain() => drained.map_err(|error| failed(&error)),
+            drained = emptied(drainer, held) => drained.map_err(|error| failed(&error)),
             // What was taken and not delivered stays in the stream.
             () = interrupted() => Err(Failure::input(anyhow!("interrupted before the stream was empty"))),
         }
@@ -209,6 +218,19 @@ impl Forward {
         };
         // Numbers always serialize.
         serde_json::to_string(&row).unwrap_or_default() + "\n"
+    }
+}
+
+/// Drains until nothing is left, also of what a process that died held: that can be claimed after a while.
+async fn emptied(drainer: &EventDrainer, held: &AtomicU64) -> Result<(), DataStoreError> {
+    loop {
+        drainer.drain().await?;
+        let left = drainer.backlog().await?;
+        if left == 0 {
+            return Ok(());
+        }
+        held.store(left, Ordering::Relaxed);
+        sleep(LOOK_EVERY).await;
     }
 }
 

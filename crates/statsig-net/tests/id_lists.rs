@@ -323,6 +323,31 @@ async fn the_manifest_comes_from_elsewhere_if_its_server_fails() {
 }
 
 #[tokio::test]
+async fn lists_do_not_go_back_to_what_the_store_has() {
+    let server = FakeStatsig::start().unwrap();
+    let store = Arc::new(InMemoryDataStore::new());
+    let source = |writes| {
+        let origin = Arc::new(network(&server).id_list_source(false));
+        client_of(
+            Arc::new(StoredIdLists::new(store.clone(), &key(), KeySchema::Hashed, origin, writes)),
+            IdListOptions::default(),
+        )
+    };
+    server.publish_id_list("one", "f1", 1, file("+1"));
+    assert!(source(true).sync.sync_now().await.success);
+    // One that does not write sees more, before the server fails.
+    server.publish_id_list("two", "f2", 2, file("+2"));
+    let reader = source(false);
+    assert!(reader.sync.sync_now().await.success);
+    let before = reader.told();
+    assert_eq!(before.len(), 2);
+    server.fail_always(Endpoint::IdLists, Some(Fault::Status(500, String::new())));
+    let report = reader.sync.sync_now().await;
+    assert!(!report.success && report.error.is_some(), "{report:?}");
+    assert_eq!((reader.told(), reader.sync.health().failures), (before, 1));
+}
+
+#[tokio::test]
 async fn a_store_spares_the_server_the_start_and_helps_when_it_fails() {
     let server = FakeStatsig::start().unwrap();
     let store = Arc::new(InMemoryDataStore::new());

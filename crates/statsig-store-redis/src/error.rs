@@ -126,6 +126,7 @@ fn kind_of(error: &RedisError) -> DataStoreErrorKind {
         "NOREPLICAS" | "MISCONF" | "BUSY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "UNBLOCKED" => {
             return DataStoreErrorKind::Unavailable;
         }
+        _ if is_missing_right(detail) => return DataStoreErrorKind::Denied,
         _ if detail.contains("OOM command not allowed") => return DataStoreErrorKind::Full,
         _ if detail.contains("READONLY You can't write") => return DataStoreErrorKind::ReadOnly,
         _ => {}
@@ -142,6 +143,13 @@ fn kind_of(error: &RedisError) -> DataStoreErrorKind {
     }
 }
 
+/// Whether an error of a command in a script is about rights. Servers word it in several ways.
+fn is_missing_right(detail: &str) -> bool {
+    ["can't run this command", "no permissions", "NOPERM", "can't access at least one of the keys"]
+        .into_iter()
+        .any(|words| detail.contains(words))
+}
+
 /// What Redis says, without the arguments that it sometimes repeats.
 fn describe(error: &RedisError) -> String {
     let detail = match error.detail() {
@@ -156,5 +164,35 @@ fn describe(error: &RedisError) -> String {
         (word, "") => word.to_owned(),
         ("I/O error", detail) => detail.to_owned(),
         (word, detail) => format!("{word}: {detail}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::Value;
+
+    use super::*;
+
+    #[test]
+    fn errors_of_commands_in_scripts_keep_their_meaning() {
+        for (code, text, kind) in [
+            ("NOPERM", "this user has no permissions to run the 'get' command", DataStoreErrorKind::Denied),
+            (
+                "ERR",
+                "The user executing the script can't run this command or subcommand script: 1",
+                DataStoreErrorKind::Denied,
+            ),
+            ("ERR", "The user executing the script can't access at least one of the keys", DataStoreErrorKind::Denied),
+            ("ERR", "Error running script: -NOPERM this user has no permissions", DataStoreErrorKind::Denied),
+            ("ERR", "Error running script: OOM command not allowed", DataStoreErrorKind::Full),
+            ("ERR", "wrong number of arguments", DataStoreErrorKind::Other),
+        ] {
+            let line = format!("-{code} {text}\r\n");
+            let error = match redis::parse_redis_value(line.as_bytes()).and_then(Value::extract_error) {
+                Err(error) => error,
+                Ok(value) => unreachable!("{value:?}"),
+            };
+            assert_eq!(kind_of(&error), kind, "{line}");
+        }
     }
 }

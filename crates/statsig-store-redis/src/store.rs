@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use redis::cmd;
 use statsig_core::{
     AppendOutcome, ChangeFeed, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, PutMode, PutOutcome,
-    StoreEntry, StoreHealth, StoreKey, StorePath, StoreResponse,
+    StoreEntry, StoreHealth, StoreKey, StorePath, StoreResponse, TouchOutcome,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -272,9 +272,13 @@ impl DataStore for RedisDataStore {
         })
     }
 
-    async fn touch(&self, keys: &[StoreKey]) -> Result<(), DataStoreError> {
+    async fn touch(&self, keys: &[StoreKey]) -> Result<TouchOutcome, DataStoreError> {
         let result = self.inner.touch_values(keys).await;
-        self.noted("touch", result, |()| "ok")
+        self.noted("touch", result, |outcome| if *outcome == TouchOutcome::Absent { "miss" } else { "ok" })
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.inner.read_only
     }
 
     async fn watch(&self, keys: &[StoreKey]) -> Result<Option<Box<dyn ChangeFeed>>, DataStoreError> {

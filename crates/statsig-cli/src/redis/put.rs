@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 use statsig_core::{
-    DataStore, KeySchema, PutMode, PutOutcome, Ruleset, SpecsFormat, StoreEntry, StoreFormat, StoreKeys, StorePath,
+    DataStore, EntryRequest, KeySchema, PutMode, PutOutcome, Ruleset, SpecsFormat, StoreEntry, StoreFormat, StoreKeys,
+    StorePath,
 };
 use statsig_net::SdkKey;
 use statsig_store_redis::{Layout, RedisDataStore};
@@ -174,6 +175,10 @@ impl Put {
                 continue;
             }
             let key = keys.key(path, entry.format, schema);
+            if let Some(stored_lcut) = self.newer_sibling(store, keys, path, schema, entry).await? {
+                outcomes.push((name, PutOutcome::SkippedOlder { stored_lcut: Some(stored_lcut) }));
+                continue;
+            }
             let outcome = store.put_entry(&key.name, entry, mode).await.map_err(|error| redis::failed(&error))?;
             if outcome == PutOutcome::Written && *path == StorePath::SpecsV2 {
                 self.clear_sibling(store, keys, schema, entry).await?;
@@ -181,6 +186,27 @@ impl Put {
             outcomes.push((name, outcome));
         }
         Ok(outcomes)
+    }
+
+    /// The time of what is there in the other form, if that is newer: SDKs that look at one form only, or
+    /// at one before the other, would go back.
+    async fn newer_sibling(
+        &self,
+        store: &RedisDataStore,
+        keys: &StoreKeys,
+        path: &StorePath,
+        schema: KeySchema,
+        entry: &StoreEntry,
+    ) -> Result<Option<u64>, Failure> {
+        if self.force || *path != StorePath::SpecsV2 {
+            return Ok(None);
+        }
+        let other =
+            if entry.format == StoreFormat::PlainText { StoreFormat::StatsigBr } else { StoreFormat::PlainText };
+        let request = EntryRequest::new([keys.key(path, other, schema)]).unless_known(entry.version.clone());
+        let there = store.get_entry(&request).await.map_err(|error| redis::failed(&error))?;
+        let (there, new) = (there.and_then(|there| there.version), entry.version.as_ref());
+        Ok(there.zip(new).filter(|(there, new)| there.lcut > new.lcut).map(|(there, _)| there.lcut))
     }
 
     /// Removes what readers would prefer in the other form.

@@ -115,6 +115,8 @@ fn the_newest_of_both_forms_counts() {
     put(&url, 4_000, &["--as", "plain_text", "--schema", "hash"]).clean();
     assert_eq!(listed(&url), [("plain_text".to_owned(), 4_000)]);
     assert!(got(&url, &["--raw"]).starts_with(b"{"));
+    assert_eq!(put(&url, 3_500, &hash).code, Some(1), "SDKs would prefer an older binary form to newer JSON");
+    assert_eq!(listed(&url), [("plain_text".to_owned(), 4_000)]);
 }
 
 #[test]

@@ -50,6 +50,22 @@ fn a_stream_is_emptied() {
     assert!(requests.iter().all(|request| request.header("statsig-api-key") == Some(KEY)));
 }
 
+#[test]
+fn what_a_dead_process_holds_is_waited_for() {
+    let (redis, statsig) = (RedisServer::start().unwrap(), FakeStatsig::start().unwrap());
+    fill(&redis, 1..4);
+    let stream = redis.command(&["KEYS", "*statsig:events:*}"]).unwrap().text();
+    redis.command(&["XGROUP", "CREATE", &stream, "statsig", "0"]).unwrap();
+    redis.command(&["XREADGROUP", "GROUP", "statsig", "dead", "COUNT", "2", "STREAMS", &stream, ">"]).unwrap();
+    let (url, api) = (redis.url(), statsig.url());
+    let forward = ["events", "forward", "--redis", &url, "--api", &api, "--until-empty"];
+    let soon = ["--deliver-timeout", "1", "--claim-after", "1"];
+    let ran = Running::start([&forward[..], &soon].concat(), KEY).end();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.ends_with("delivered 3 batches (6 events); 0 batches left\n"), "{}", ran.stdout);
+    assert_eq!(names(&statsig), ["a1", "a2", "a3", "b1", "b2", "b3"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn events_are_forwarded_until_it_is_interrupted() {

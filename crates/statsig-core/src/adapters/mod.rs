@@ -26,7 +26,7 @@ pub use clock::{Clock, FixedClock};
 pub use data_store::{
     AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion,
     InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys,
-    StorePath, StoreResponse,
+    StorePath, StoreResponse, TouchOutcome,
 };
 pub use error_reporter::{ErrorReport, ErrorReporter};
 pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, FlushType, SinkError};

@@ -1,6 +1,7 @@
 //! ID lists in a data store: a source, and the copy that is left there.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use statsig_core::{
@@ -9,12 +10,14 @@ use statsig_core::{
 };
 
 use crate::secret::{SdkKey, chain_of};
+use crate::sources::other;
 
 /// Puts a data store beside another source: what that one gives is left in the store, and read from
 /// there by processes that start.
 ///
-/// The manifest comes from the other source, and from the store when that fails: a process that
-/// starts with nothing but the store has lists. A file is read from the store when its list is new to
+/// The manifest comes from the other source, and from the store while that has not given one yet: a
+/// process that starts with nothing but the store has lists, and lists never go back to what the store
+/// has. A file is read from the store when its list is new to
 /// this process; of one that grows, only the other source gives the end alone, and is asked first.
 ///
 /// The store has been prepared by whoever reads the config specs from it.
@@ -24,6 +27,8 @@ pub struct StoredIdLists {
     manifest_keys: Vec<StoreKey>,
     origin: Option<Arc<dyn IdListSource>>,
     writes: bool,
+    /// Whether the other source has given a manifest: that of the store may be older.
+    has_begun: AtomicBool,
 }
 
 impl std::fmt::Debug for StoredIdLists {
@@ -34,7 +39,9 @@ impl std::fmt::Debug for StoredIdLists {
 }
 
 impl StoredIdLists {
-    /// A store before a source. With `writes`, leaves in the store what the source gave.
+    /// A store before a source. With `writes`, leaves in the store what the source gave, under the names
+    /// of this schema, unless the store [is only read](DataStore::is_read_only); the names of the other
+    /// are read as well.
     #[must_use]
     pub fn new(
         store: Arc<dyn DataStore>,
@@ -43,14 +50,16 @@ impl StoredIdLists {
         origin: Arc<dyn IdListSource>,
         writes: bool,
     ) -> Self {
-        Self { store, manifest_keys: vec![manifest_key(key, schema)], origin: Some(origin), writes }
+        let writes = writes && !store.is_read_only();
+        let manifest_keys = [schema, other(schema)].map(|schema| manifest_key(key, schema)).to_vec();
+        Self { store, manifest_keys, origin: Some(origin), writes, has_begun: AtomicBool::new(false) }
     }
 
     /// What is in a store for a key, in whichever schema, and nothing else. Writes nothing.
     #[must_use]
     pub fn alone(store: Arc<dyn DataStore>, key: &SdkKey) -> Self {
         let manifest_keys = [KeySchema::Hashed, KeySchema::Prefix].map(|schema| manifest_key(key, schema)).to_vec();
-        Self { store, manifest_keys, origin: None, writes: false }
+        Self { store, manifest_keys, origin: None, writes: false, has_begun: AtomicBool::new(false) }
     }
 
     /// The manifest in the store, if there is one that can be read.
@@ -123,6 +132,7 @@ impl IdListSource for StoredIdLists {
         let Some(origin) = &self.origin else { return self.stored_manifest().await };
         let error = match origin.manifest().await {
             Ok(manifest) => {
+                self.has_begun.store(true, Ordering::Relaxed);
                 if let (true, true, Some(key)) =
                     (self.writes, manifest.unreadable.is_empty(), self.manifest_keys.first())
                     && let Err(error) = self.store.set(&key.name, &manifest.to_json(), None).await
@@ -131,6 +141,7 @@ impl IdListSource for StoredIdLists {
                 }
                 return Ok(manifest);
             }
+            Err(error) if self.has_begun.load(Ordering::Relaxed) => return Err(error),
             Err(error) => error,
         };
         self.stored_manifest().await.map_err(|_| error)

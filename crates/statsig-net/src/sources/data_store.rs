@@ -20,7 +20,8 @@ fn kind() -> SpecSourceKind {
 
 /// Gives the newest entry of a data store.
 ///
-/// Looks under the keys of version 2 and version 1 of one [`KeySchema`]. Prepares the store at the
+/// Looks under the keys of version 2 and version 1, of one [`KeySchema`] and then of the other: the
+/// official forward proxy writes [`KeySchema::Prefix`]. Prepares the store at the
 /// first question, and again at later ones while that fails. Whether it is polled, the store says
 /// (`support_polling_updates_for`), once.
 #[derive(Clone)]
@@ -43,16 +44,18 @@ impl std::fmt::Debug for DataStoreSpecSource {
 }
 
 impl DataStoreSpecSource {
-    /// A source of what SDKs and proxies store for a key.
+    /// A source of what SDKs and proxies store for a key, that of a schema before that of the other.
     #[must_use]
     pub fn new(store: Arc<dyn DataStore>, key: &SdkKey, schema: KeySchema, clock: Arc<dyn Clock>) -> Self {
         let keys = StoreKeys::new(key.expose());
         let mut places = Vec::new();
-        if cfg!(feature = "proto") {
-            places.push(keys.key(&StorePath::SpecsV2, StoreFormat::StatsigBr, schema));
+        for schema in [schema, super::other(schema)] {
+            if cfg!(feature = "proto") {
+                places.push(keys.key(&StorePath::SpecsV2, StoreFormat::StatsigBr, schema));
+            }
+            places.push(keys.key(&StorePath::SpecsV2, StoreFormat::PlainText, schema));
+            places.push(keys.key(&StorePath::SpecsV1, StoreFormat::PlainText, schema));
         }
-        places.push(keys.key(&StorePath::SpecsV2, StoreFormat::PlainText, schema));
-        places.push(keys.key(&StorePath::SpecsV1, StoreFormat::PlainText, schema));
         Self::with_keys(store, places, clock)
     }
 

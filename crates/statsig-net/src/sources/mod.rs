@@ -25,7 +25,9 @@ pub use self::file::{FileSpecSource, FileSpecStream};
 pub use self::http::HttpSpecSource;
 pub use self::last_known_good::LastKnownGood;
 
-use statsig_core::{EntryVersion, SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecUpdate, StoreFormat};
+use statsig_core::{
+    EntryVersion, KeySchema, SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecUpdate, StoreFormat,
+};
 
 /// The answer of a source that holds a whole document: `Unchanged` if it is no news.
 fn whole(update: SpecUpdate, cursor: &SpecCursor) -> Result<SpecFetch, SourceError> {
@@ -46,4 +48,9 @@ fn whole(update: SpecUpdate, cursor: &SpecCursor) -> Result<SpecFetch, SourceErr
 /// Milliseconds since 1970.
 fn now(clock: &dyn statsig_core::Clock) -> u64 {
     u64::try_from(clock.now_ms()).unwrap_or(0)
+}
+
+/// The schema of keys that other writers may have.
+pub(crate) fn other(schema: KeySchema) -> KeySchema {
+    if schema == KeySchema::Prefix { KeySchema::Hashed } else { KeySchema::Prefix }
 }

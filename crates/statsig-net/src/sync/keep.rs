@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use statsig_core::{
-    DataStore, EntryVersion, KeySchema, PutMode, SpecSourceKind, SpecUpdate, SpecsFormat, StoreEntry, StoreFormat,
-    StoreKeys, StorePath,
+    DataStore, DataStoreError, DataStoreErrorKind, EntryVersion, KeySchema, PutMode, SpecSourceKind, SpecUpdate,
+    SpecsFormat, StoreEntry, StoreKeys, StorePath, TouchOutcome,
 };
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -30,8 +30,11 @@ pub(super) const GRACE: Duration = Duration::from_secs(30);
 /// Shares specs from the network with other processes, by a data store.
 ///
 /// Writes what was accepted from the network, polled or streamed, byte for byte, and never anything
-/// that came from a store, a file or the application. Never replaces a newer entry. While the network
-/// says that nothing changed, keeps the entry from expiring.
+/// that came from a file or the application. Never replaces a newer entry. While the network says that
+/// nothing changed, keeps the entry from expiring, and puts it back where it is missing or could not be
+/// written before; then also one that came from the store, since the network stands by it.
+///
+/// Writes nothing to a store that [is only read](DataStore::is_read_only).
 #[derive(Clone)]
 pub struct StoreWriter {
     store: Arc<dyn DataStore>,
@@ -52,7 +55,7 @@ impl StoreWriter {
         Self { store, keys: StoreKeys::new(key.expose()), schema }
     }
 
-    async fn write(&self, kept: &Kept) -> Result<(), statsig_core::DataStoreError> {
+    async fn write(&self, kept: &Kept) -> Result<(), DataStoreError> {
         let path = if is_v1(kept.format) { StorePath::SpecsV1 } else { StorePath::SpecsV2 };
         let key = self.keys.key(&path, kept.update.format, self.schema);
         let checksum = EntryVersion::of_json(&kept.update.document).and_then(|version| version.checksum);
@@ -63,16 +66,11 @@ impl StoreWriter {
         Ok(())
     }
 
-    /// Keeps what is shared from expiring. Says whether it is worth another try, some time.
-    async fn touch(&self, (format, form): (SpecsFormat, StoreFormat)) -> bool {
-        let path = if is_v1(format) { StorePath::SpecsV1 } else { StorePath::SpecsV2 };
-        match self.store.touch(&[self.keys.key(&path, form, self.schema)]).await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::debug!(error = chain_of(&error), "config specs in the data store may expire");
-                error.is_retryable()
-            }
-        }
+    /// Keeps what is shared from expiring.
+    async fn touch(&self, kept: &Kept) -> Result<TouchOutcome, Trouble> {
+        let path = if is_v1(kept.format) { StorePath::SpecsV1 } else { StorePath::SpecsV2 };
+        let key = self.keys.key(&path, kept.update.format, self.schema);
+        self.store.touch(&[key]).await.map_err(|error| Trouble::of_store(&error))
     }
 }
 
@@ -85,33 +83,66 @@ pub(super) struct Kept {
     pub(super) streamed: bool,
 }
 
+/// Why a document is not kept.
+#[derive(Debug)]
+struct Trouble {
+    /// The same may succeed soon.
+    retryable: bool,
+    /// The same may succeed some day, once somebody has mended something.
+    heals: bool,
+    text: String,
+}
+
+impl Trouble {
+    fn of_store(error: &DataStoreError) -> Self {
+        let retryable = error.is_retryable();
+        Self { retryable, heals: retryable || error.kind() == DataStoreErrorKind::Denied, text: chain_of(error) }
+    }
+}
+
 /// Room for one document.
 #[derive(Debug, Default)]
 struct Slot {
     waiting: Mutex<Option<Kept>>,
     filled: Notify,
-    /// The form of what is in force, if it is shared by the store.
-    shared: Mutex<Option<(SpecsFormat, StoreFormat)>>,
+    /// What is in force, if it is shared by the store.
+    shared: Mutex<Option<Kept>>,
     /// The network says that what is in force is the newest.
     confirmed: Notify,
 }
 
 impl Slot {
+    /// Lets a document wait, unless a newer one does.
     fn put(&self, kept: &Kept) {
-        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept.clone());
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.as_ref().is_none_or(|waiting| waiting.time <= kept.time) {
+            *waiting = Some(kept.clone());
+        }
+        drop(waiting);
         self.filled.notify_one();
+    }
+
+    /// Waits until there is a document. A notice may be of one that was taken already.
+    async fn is_filled(&self) {
+        while self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            self.filled.notified().await;
+        }
     }
 
     fn take(&self) -> Option<Kept> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn set_shared(&self, form: Option<(SpecsFormat, StoreFormat)>) {
-        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = form;
+    /// Notes what came into force, and whether it is shared.
+    fn set_shared(&self, kept: &Kept, is_shared: bool) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.as_ref().is_none_or(|shared| shared.time <= kept.time) {
+            *shared = is_shared.then(|| kept.clone());
+        }
     }
 
-    fn shared(&self) -> Option<(SpecsFormat, StoreFormat)> {
-        *self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shared(&self) -> Option<Kept> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -125,7 +156,7 @@ pub(super) struct Slots {
 impl Slots {
     pub(super) fn new(sources: &SpecSources) -> Self {
         Self {
-            store: sources.write_back.as_ref().map(|_| Slot::default()),
+            store: writer(sources).map(|_| Slot::default()),
             disk: sources.last_known_good.as_ref().map(|_| Slot::default()),
         }
     }
@@ -136,7 +167,7 @@ impl Slots {
         let from_network =
             *source == SpecSourceKind::Network || (kept.streamed && !is("DataStore") && !is("FileBased"));
         if let Some(slot) = &self.store {
-            slot.set_shared((from_network || is("DataStore")).then_some((kept.format, kept.update.format)));
+            slot.set_shared(kept, from_network || is("DataStore"));
             if from_network {
                 slot.put(kept);
             }
@@ -187,21 +218,26 @@ impl Keeper {
         }
     }
 
-    /// Writes a document, or says why not, and whether time may heal it.
-    async fn write(&self, kept: &Kept) -> Result<(), (bool, String)> {
+    /// Writes a document, or says why not.
+    async fn write(&self, kept: &Kept) -> Result<(), Trouble> {
         match self {
-            Self::Store(writer) => writer.write(kept).await.map_err(|error| (error.is_retryable(), chain_of(&error))),
-            Self::Disk(disk) => {
-                let done = disk.keep(Arc::clone(&kept.update)).await;
-                done.map_err(|error| (error.is_retryable(), chain_of(&error)))
-            }
+            Self::Store(writer) => writer.write(kept).await.map_err(|error| Trouble::of_store(&error)),
+            Self::Disk(disk) => disk.keep(Arc::clone(&kept.update)).await.map_err(|error| {
+                let retryable = error.is_retryable();
+                Trouble { retryable, heals: retryable, text: chain_of(&error) }
+            }),
         }
     }
 }
 
+/// The writer to the data store, unless that is only read.
+fn writer(sources: &SpecSources) -> Option<&StoreWriter> {
+    sources.write_back.as_ref().filter(|writer| !writer.store.is_read_only())
+}
+
 /// Spawns the writers that there is something for.
 pub(super) fn spawn(inner: &Arc<Inner>) {
-    let store = inner.sources.write_back.clone().map(Keeper::Store);
+    let store = writer(&inner.sources).cloned().map(Keeper::Store);
     let disk = inner.sources.last_known_good.clone().map(Keeper::Disk);
     for keeper in [store, disk].into_iter().flatten() {
         supervise(inner, keeper.name(), move |inner| run(inner, keeper.clone()));
@@ -212,42 +248,95 @@ pub(super) fn spawn(inner: &Arc<Inner>) {
 async fn run(inner: Arc<Inner>, keeper: Keeper) {
     let slots = inner.acceptor.slots();
     let Some(slot) = keeper.slot(&slots) else { return };
-    // A store that is only read refuses for good.
-    let mut touches = true;
+    // Whether the last document is not in the store, but may be some day.
+    let mut is_behind = false;
+    // Some refuse for good.
+    let mut is_of_use = true;
     loop {
-        let Some(kept) = slot.take() else {
-            if inner.is_ending() {
-                return;
-            }
-            tokio::select! {
-                () = slot.filled.notified() => {}
-                () = slot.confirmed.notified(), if touches => {
-                    if let (Keeper::Store(writer), Some(shared)) = (&keeper, slot.shared()) {
-                        touches = writer.touch(shared).await;
+        if let Some(kept) = slot.take() {
+            is_behind = write(&inner, &keeper, slot, &kept).await;
+            continue;
+        }
+        if inner.is_ending() {
+            return;
+        }
+        tokio::select! {
+            () = slot.is_filled() => {}
+            () = slot.confirmed.notified(), if is_of_use => {
+                if let (Keeper::Store(writer), Some(shared)) = (&keeper, slot.shared()) {
+                    match uphold(&inner, writer, &shared, &mut is_behind).await {
+                        Ok(()) => {}
+                        Err(trouble) => {
+                            is_of_use = trouble.heals;
+                            tracing::debug!(error = trouble.text, "config specs in the data store may be missing");
+                        }
                     }
                 }
-                () = inner.ended() => {}
             }
-            continue;
-        };
-        let mut pause = FIRST_PAUSE;
-        for attempt in 1..=ATTEMPTS {
-            let Err((retryable, error)) = keeper.write(&kept).await else {
-                inner.books.kept(keeper.place(), true);
-                break;
-            };
-            inner.books.kept(keeper.place(), false);
-            tracing::warn!(attempt, error, "config specs could not be kept");
-            if !retryable || attempt == ATTEMPTS || inner.is_ending() {
-                break;
-            }
-            tokio::select! {
-                () = sleep(inner.random.around(pause, 0.2)) => {}
-                () = inner.ended() => {}
-                // A newer one takes its place.
-                () = slot.filled.notified() => break,
-            }
-            pause *= 4;
+            () = inner.ended() => {}
         }
+    }
+}
+
+/// Sees to it that the store has what the network says is the newest.
+async fn uphold(inner: &Inner, writer: &StoreWriter, shared: &Kept, is_behind: &mut bool) -> Result<(), Trouble> {
+    if !*is_behind && writer.touch(shared).await? != TouchOutcome::Absent {
+        return Ok(());
+    }
+    let written = writer.write(shared).await.map_err(|error| Trouble::of_store(&error));
+    inner.books.kept("data-store", written.is_ok());
+    *is_behind = written.is_err();
+    written
+}
+
+/// Writes a document, in some attempts. Says whether it is left for later.
+async fn write(inner: &Inner, keeper: &Keeper, slot: &Slot, kept: &Kept) -> bool {
+    let mut pause = FIRST_PAUSE;
+    for attempt in 1..=ATTEMPTS {
+        let Err(trouble) = keeper.write(kept).await else {
+            inner.books.kept(keeper.place(), true);
+            return false;
+        };
+        inner.books.kept(keeper.place(), false);
+        tracing::warn!(attempt, error = trouble.text, "config specs could not be kept");
+        if !trouble.retryable || attempt == ATTEMPTS || inner.is_ending() {
+            return trouble.heals;
+        }
+        tokio::select! {
+            () = sleep(inner.random.around(pause, 0.2)) => {}
+            () = inner.ended() => {}
+            // A newer one takes its place.
+            () = slot.is_filled() => return true,
+        }
+        pause *= 4;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn kept(time: u64) -> Kept {
+        let update = SpecUpdate::new(Vec::new(), SpecSourceKind::Network, 0);
+        Kept { update: Arc::new(update), time, format: SpecsFormat::V2, streamed: false }
+    }
+
+    fn is_filled(slot: &Slot) -> bool {
+        let polled = std::pin::pin!(slot.is_filled()).poll(&mut Context::from_waker(Waker::noop()));
+        polled == Poll::Ready(())
+    }
+
+    #[test]
+    fn the_newest_waits_and_a_stale_notice_is_none() {
+        let slot = Slot::default();
+        slot.put(&kept(5));
+        slot.put(&kept(4));
+        assert!(is_filled(&slot));
+        assert_eq!(slot.take().map(|kept| kept.time), Some(5));
+        // The notices of both are still there; a document that is being written must not end for them.
+        assert!(!is_filled(&slot));
     }
 }

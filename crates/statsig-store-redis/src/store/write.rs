@@ -3,7 +3,7 @@
 use redis::{Cmd, cmd};
 use statsig_core::{
     AppendOutcome, DataStoreError, DataStoreErrorKind, EntryVersion, PutMode, PutOutcome, StoreEntry, StoreFormat,
-    StoreKey,
+    StoreKey, TouchOutcome,
 };
 
 use super::read::is_brotli;
@@ -201,28 +201,40 @@ impl Inner {
         }
     }
 
-    /// Keeps values longer, those that were not touched in the last eighth of their time.
-    pub(super) async fn touch_values(&self, keys: &[StoreKey]) -> Result<(), DataStoreError> {
-        let Some(ttl) = self.ttl else { return Ok(()) };
+    /// Keeps values longer, those that were not touched in the last eighth of their time. Whether they
+    /// are there is asked every time.
+    pub(super) async fn touch_values(&self, keys: &[StoreKey]) -> Result<TouchOutcome, DataStoreError> {
+        let mut outcome = TouchOutcome::Kept;
         for key in keys {
             self.may_write(&key.name)?;
-            if !self.memory.take_touch(&key.name, ttl / 8) {
+            if !self.ttl.is_some_and(|ttl| self.memory.take_touch(&key.name, ttl / 8)) {
+                if self.peek(&key.name).await?.is_none() {
+                    outcome = TouchOutcome::Absent;
+                }
                 continue;
             }
-            if let Err(error) = self.expire(&key.name).await {
-                self.memory.forget_touch(&key.name);
-                return Err(error);
+            match self.expire(&key.name).await {
+                Ok(true) => {
+                    self.counters.touched.add(1);
+                }
+                Ok(false) => {
+                    self.memory.forget_touch(&key.name);
+                    outcome = TouchOutcome::Absent;
+                }
+                Err(error) => {
+                    self.memory.forget_touch(&key.name);
+                    return Err(error);
+                }
             }
-            self.counters.touched.add(1);
         }
-        Ok(())
+        Ok(outcome)
     }
 
-    async fn expire(&self, key: &str) -> Result<(), DataStoreError> {
-        for name in [self.names.value(key), self.names.about(key)] {
-            self.link.query::<bool>(Op::Touch, &self.expiry(&name)).await?;
-        }
-        Ok(())
+    /// Begins the time of a value anew; says whether that changed anything.
+    async fn expire(&self, key: &str) -> Result<bool, DataStoreError> {
+        let value = self.link.query::<bool>(Op::Touch, &self.expiry(&self.names.value(key))).await?;
+        self.link.query::<bool>(Op::Touch, &self.expiry(&self.names.about(key))).await?;
+        Ok(value)
     }
 
     fn expiry(&self, name: &str) -> Cmd {

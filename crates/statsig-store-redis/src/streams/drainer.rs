@@ -14,7 +14,7 @@ use redis::cmd;
 use statsig_core::{DataStoreError, DataStoreErrorKind, EventSink};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::options::{DrainOptions, EventStream};
 use crate::error::OptionsError;
@@ -242,9 +242,9 @@ impl Inner {
         let link = Link::new(&self.redis.clone().attempts(1), Arc::new(Counters::default()), self.metrics.clone())
             .map_err(|error| DataStoreError::new(DataStoreErrorKind::Invalid, error.to_string()))?;
         let mut pause = FIRST_PAUSE;
-        let mut claim_at = Instant::now();
+        let mut place = self.first_place();
         while !*stopping.borrow() {
-            let entries = match self.next_entries(&link, &name, wait, &mut claim_at).await {
+            let entries = match self.next_entries(&link, &name, wait, &mut place).await {
                 Ok(entries) => entries,
                 Err(error) if until == Until::Empty => return Err(error),
                 Err(error) => {
@@ -256,7 +256,7 @@ impl Inner {
                 }
             };
             pause = FIRST_PAUSE;
-            if entries.is_empty() && until == Until::Empty {
+            if entries.is_empty() && until == Until::Empty && place.is_through() {
                 break;
             }
             join_all(entries.into_iter().map(|entry| self.work_off(&name, entry, stopping.clone()))).await;

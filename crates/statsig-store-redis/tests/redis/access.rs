@@ -114,6 +114,52 @@ async fn a_wrong_password_is_said_and_a_right_one_heals() {
     }
 }
 
+/// What sinks and drainers need.
+#[cfg(feature = "streams")]
+const STREAMS: &[&str] = &[
+    "~statsig:events:*",
+    "-@all",
+    "+ping",
+    "+evalsha",
+    "+eval",
+    "+get",
+    "+set",
+    "+exists",
+    "+xadd",
+    "+xtrim",
+    "+xlen",
+    "+xrange",
+    "+xreadgroup",
+    "+xautoclaim",
+    "+xclaim",
+    "+xpending",
+    "+xack",
+    "+xdel",
+    "+xgroup",
+];
+
+#[cfg(feature = "streams")]
+#[tokio::test]
+async fn sinks_and_drainers_with_the_least_rights() {
+    use statsig_core::NoopSink;
+    use statsig_store_redis::streams::{DrainOptions, EventDrainer, EventStream, RedisEventSink};
+    use std::sync::Arc;
+
+    let server = secured();
+    let login = || options(&server).username("statsig").password(PASSWORD);
+    let stream = || EventStream::new("secret-1");
+    user(&server, STREAMS);
+    let sink = RedisEventSink::open(login(), stream()).unwrap();
+    let delivered = soon("the contract", statsig_core::testing::event_sink_contract(&sink)).await;
+    let drainer = EventDrainer::open(login(), stream(), DrainOptions::new(), Arc::new(NoopSink)).unwrap();
+    soon("the stream to drain", drainer.drain()).await.unwrap();
+    let stats = drainer.stats();
+    assert_eq!((stats.delivered, stats.errors), (delivered.len() as u64, 0));
+    let consumers = server.command(&["KEYS", "statsig:events:*}"]).unwrap().text();
+    let consumers = server.command(&["XINFO", "CONSUMERS", &consumers, "statsig"]).unwrap().text();
+    assert_eq!(consumers, "", "it may leave the group");
+}
+
 #[tokio::test]
 async fn a_replica_is_read_but_not_written() {
     let master = RedisServer::start().unwrap();

@@ -68,6 +68,16 @@ impl EntryVersion {
 /// Up to here every integer is a float.
 const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
 
+/// What [`DataStore::touch`](super::DataStore::touch) found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TouchOutcome {
+    /// The values stay, as far as the store can tell.
+    Kept,
+    /// At least one of them is not there (any more): whoever has it may store it again.
+    Absent,
+}
+
 /// A payload in a store.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::read::is_better;
 use super::{
     ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion, PutMode,
-    PutOutcome, StoreEntry, StoreHealth, StoreKey, StorePath, StoreResponse,
+    PutOutcome, StoreEntry, StoreHealth, StoreKey, StorePath, StoreResponse, TouchOutcome,
 };
 
 /// Most hints that wait in one feed; what comes on top becomes one [`ChangeHint::Subscribed`].
@@ -208,6 +208,15 @@ impl DataStore for InMemoryDataStore {
             Value { bytes: entry.bytes.as_slice().into(), version: Some(version.clone()), time: Some(version.lcut) };
         shared.put(key, value);
         Ok(PutOutcome::Written)
+    }
+
+    async fn touch(&self, keys: &[StoreKey]) -> Result<TouchOutcome, DataStoreError> {
+        for key in keys {
+            if self.read(&key.name)?.is_none() {
+                return Ok(TouchOutcome::Absent);
+            }
+        }
+        Ok(TouchOutcome::Kept)
     }
 
     async fn watch(&self, keys: &[StoreKey]) -> Result<Option<Box<dyn ChangeFeed>>, DataStoreError> {

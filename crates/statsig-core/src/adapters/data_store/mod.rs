@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use entry::{AppendOutcome, EntryRequest, EntryVersion, PutMode, PutOutcome, StoreEntry};
+pub use entry::{AppendOutcome, EntryRequest, EntryVersion, PutMode, PutOutcome, StoreEntry, TouchOutcome};
 pub use error::{DataStoreError, DataStoreErrorKind};
 pub use feed::{ChangeFeed, ChangeHint};
 pub use in_memory::InMemoryDataStore;
@@ -199,13 +199,19 @@ pub trait DataStore: Send + Sync {
         read::put(self, key, entry, mode).await
     }
 
-    /// Keeps values that are still up to date from expiring. Nothing to do by default.
+    /// Keeps values that are still up to date from expiring, and says whether one is missing. By
+    /// default there is nothing to do, and nothing is known.
     ///
     /// # Errors
     /// If some may expire.
-    async fn touch(&self, keys: &[StoreKey]) -> Result<(), DataStoreError> {
+    async fn touch(&self, keys: &[StoreKey]) -> Result<TouchOutcome, DataStoreError> {
         let _ = keys;
-        Ok(())
+        Ok(TouchOutcome::Kept)
+    }
+
+    /// Whether the store refuses all writes for good, so that nobody need try. Not so by default.
+    fn is_read_only(&self) -> bool {
+        false
     }
 
     /// Subscribes to changes of some keys; `None`, the default, if the store has to be polled.

@@ -32,7 +32,8 @@ impl Inner {
         while let Err(error) = self.settle(name, &entry, &fate).await {
             self.failed();
             tracing::warn!(%error, "a batch of events cannot be settled; trying again");
-            if pause_or_stop(jittered(pause), &mut stopping).await {
+            // Held meanwhile: another drainer would deliver it once more.
+            if self.wait_holding(name, &entry.at, jittered(pause), &mut stopping).await {
                 return;
             }
             pause = (2 * pause).min(self.options.longest_pause);

@@ -52,7 +52,11 @@ impl Inner {
             reason.as_bytes(),
         ];
         let keys = [name, &mark, &dead];
-        self.settle.call::<u64>(&self.link, Op::Settle, &keys, &arguments).await.map(drop)
+        if self.settle.call::<u64>(&self.link, Op::Settle, &keys, &arguments).await? == 2 {
+            self.failed();
+            tracing::error!(reason, "a batch of events that is refused for good could not be set aside, and is gone");
+        }
+        Ok(())
     }
 
     /// Puts halves in the place of a batch, in one call: whoever dies meanwhile, nothing is lost.

@@ -112,3 +112,29 @@ async fn a_server_that_restarts_interrupts_only() {
     let sum = drainer.stats().delivered;
     assert!((60..=120).contains(&sum), "{sum}");
 }
+
+#[tokio::test]
+async fn a_full_server_keeps_nothing_that_has_arrived() {
+    let server = RedisServer::start_with(&[("maxmemory-policy", "noeviction")]).unwrap();
+    let sink = RedisEventSink::open(options(&server), stream()).unwrap();
+    // Makes the group, for which there is no room later.
+    let first = EventDrainer::open(options(&server), stream(), quick(), Destination::with(Fault::None)).unwrap();
+    soon("nothing to drain", first.drain()).await.unwrap();
+    for serial in 0..20 {
+        assert!(sink.deliver(&batch(serial)).await.is_delivered());
+    }
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
+    let destination = Destination::with(Fault::None);
+    let drainer = EventDrainer::open(options(&server), stream(), quick(), destination.clone()).unwrap();
+    soon("the stream to drain", drainer.drain()).await.unwrap();
+    assert_eq!((destination.taken().len(), destination.most_often()), (20, 1));
+    assert_eq!((drainer.backlog().await.unwrap(), drainer.stats().errors), (0, 0));
+    // Refused ones leave it too.
+    server.command(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
+    assert!(sink.deliver(&batch(20)).await.is_delivered());
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
+    let refuses = EventDrainer::open(options(&server), stream(), quick(), Destination::with(Fault::Rejects)).unwrap();
+    soon("the stream to drain", refuses.drain()).await.unwrap();
+    assert_eq!((refuses.backlog().await.unwrap(), refuses.stats().dead), (0, 1));
+    assert!(server.command(&["XRANGE", &name(&server, ":dead"), "-", "+"]).unwrap().text().contains("reason\nno"));
+}
