@@ -80,11 +80,9 @@ impl SpecsAddress {
 
     fn parse(text: &str) -> Result<Self, String> {
         let prefix = parse(text, "https")?;
-        let version = match () {
-            () if prefix.path().contains("/v1") => SpecsVersion::V1,
-            () if prefix.path().contains("/v2") => SpecsVersion::V2,
-            () => SpecsVersion::V2OrV1,
-        };
+        // An address without a version is taken as it is: there is no other to try.
+        let is_v1 = last_version(&prefix).is_some_and(|(_, version)| version == "v1");
+        let version = if is_v1 { SpecsVersion::V1 } else { SpecsVersion::V2 };
         Ok(Self { prefix, version })
     }
 
@@ -105,7 +103,11 @@ impl SpecsAddress {
     /// The same place, for servers that know version 1 only.
     pub(crate) fn as_v1(&self) -> Self {
         let mut prefix = self.prefix.clone();
-        prefix.set_path(&self.prefix.path().replace("/v2/", "/v1/"));
+        if let Some((at, _)) = last_version(&self.prefix) {
+            let segments = self.prefix.path().split('/').enumerate();
+            let path: Vec<&str> = segments.map(|(n, segment)| if n == at { "v1" } else { segment }).collect();
+            prefix.set_path(&path.join("/"));
+        }
         Self { prefix, version: SpecsVersion::V1 }
     }
 
@@ -270,6 +272,12 @@ fn below(base: &str, scheme: &str, endpoint: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// The last version that an address names, and which segment of its path that is.
+fn last_version(url: &Url) -> Option<(usize, &str)> {
+    let segments: Vec<&str> = url.path().split('/').collect();
+    segments.into_iter().enumerate().rfind(|(_, segment)| matches!(*segment, "v1" | "v2"))
+}
+
 /// A path without the version at its end, and the version.
 fn split_version(path: &str) -> (&str, Option<&str>) {
     let path = path.trim_end_matches('/');
@@ -406,6 +414,21 @@ mod tests {
         let Err(Error::Misconfigured { problems }) = error else { panic!() };
         assert_eq!(problems.len(), 4, "{problems:?}");
         assert!(!problems.iter().any(|problem| problem.contains("pw")), "{problems:?}");
+    }
+
+    #[test]
+    fn versions_are_whole_segments() {
+        use SpecsVersion::{V1, V2};
+        for (given, version) in [
+            ("https://h/v1/download_config_specs", V1),
+            ("https://h/v10/v2/download_config_specs", V2),
+            ("https://h/v10/download_config_specs", V2),
+            ("https://h/specs", V2),
+        ] {
+            assert_eq!(SpecsAddress::parse(given).unwrap().version, version, "{given}");
+        }
+        let below = SpecsAddress::below("https://h/v2/team", "https").unwrap();
+        assert_eq!(below.as_v1().prefix.as_str(), "https://h/v2/team/v1/download_config_specs");
     }
 
     #[test]

@@ -151,7 +151,8 @@ impl Network {
             file_client: self.client(NetworkEndpoint::DownloadIdListFile),
             identity: self.identity.clone(),
             address: self.endpoints.id_lists.clone(),
-            fallback: IdListsAddress::statsig().ok().filter(|_| fallback),
+            // A proxy's certificates are not for Statsig's servers.
+            fallback: IdListsAddress::statsig().ok().filter(|_| fallback).map(|own| (self.client.clone(), own)),
             file_host: self.endpoints.id_list_files.clone(),
             clock: Arc::clone(&self.clock),
             timeout: self.options.id_lists_request_timeout,
@@ -203,5 +204,42 @@ impl Network {
     /// The client for an endpoint; that without a proxy's TLS for those that have none.
     pub(crate) fn client(&self, endpoint: NetworkEndpoint) -> HttpClient {
         self.own_clients.get(&endpoint).unwrap_or(&self.client).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use statsig_core::{FixedClock, IdListSource};
+
+    use super::*;
+    use crate::secret::SdkKey;
+    use crate::transport::{HttpResponse, HttpTransport};
+
+    /// Answers nothing, and keeps which hosts were asked.
+    #[derive(Default)]
+    struct Noted(Mutex<Vec<String>>);
+
+    #[async_trait::async_trait]
+    impl HttpTransport for Noted {
+        async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, Error> {
+            self.0.lock().unwrap().push(request.host());
+            Err(Error::NetworkDisabled)
+        }
+    }
+
+    #[tokio::test]
+    async fn statsigs_servers_see_no_certificate_of_a_proxy() {
+        let (base, proxy) = (Arc::new(Noted::default()), Arc::new(Noted::default()));
+        let mut options = NetworkOptions::default();
+        options.endpoints.api = Some("https://proxy.example".into());
+        let identity = ClientIdentity::new(SdkKey::new("secret-k")).unwrap();
+        let client = HttpClient::new(base.clone());
+        let mut network = Network::with_client(options, identity, Arc::new(FixedClock(0)), client).unwrap();
+        network.own_clients.insert(NetworkEndpoint::GetIdLists, HttpClient::new(proxy.clone()));
+        assert!(network.id_list_source(true).manifest().await.is_err());
+        assert_eq!(*proxy.0.lock().unwrap(), ["proxy.example"]);
+        assert_eq!(*base.0.lock().unwrap(), ["api.statsigcdn.com"]);
     }
 }

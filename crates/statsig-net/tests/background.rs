@@ -3,19 +3,20 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use statsig_core::{
     ChangeFeed, Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema,
-    Snapshot, SnapshotStore, SpecSourceKind, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse,
-    StreamEvent,
+    Snapshot, SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind,
+    SpecUpdate, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse, StreamEvent,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
 use statsig_net::{AttemptOutcome, PollingState, SpecSources, SpecSync, StreamState, SyncOptions};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use common::{KEY, Scripted, Stream, clock, key, network, settle, single, specs, specs_with_checksum, until};
 
@@ -217,7 +218,189 @@ async fn a_store_that_tells_of_changes_does_not_pass_for_the_network() {
     time.advance(SECOND).await;
     sync.subscribe().wait_for(|time| *time == 90).await.unwrap();
     until(|| sync.health().streams[0].state == StreamState::Live).await;
-    assert_eq!(sync.health().polling, PollingState::Slow);
+    assert_eq!(sync.health().polling, PollingState::Regular);
+}
+
+/// The answer of a [`Told`] source to one who holds specs of this time.
+type Answer = dyn Fn(u64) -> Result<SpecFetch, SourceError> + Send + Sync;
+
+/// A source that answers as it is told, and notes when it was asked.
+struct Told {
+    kind: SpecSourceKind,
+    answer: Mutex<Box<Answer>>,
+    asked: Mutex<Vec<Instant>>,
+}
+
+impl Told {
+    fn new(
+        kind: SpecSourceKind,
+        answer: impl Fn(u64) -> Result<SpecFetch, SourceError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { kind, answer: Mutex::new(Box::new(answer)), asked: Mutex::default() })
+    }
+    fn network(answer: impl Fn(u64) -> Result<SpecFetch, SourceError> + Send + Sync + 'static) -> Arc<Self> {
+        Self::new(SpecSourceKind::Network, answer)
+    }
+    fn asked(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+    fn shortest_pause(&self) -> Duration {
+        self.asked.lock().unwrap().windows(2).map(|pair| pair[1] - pair[0]).min().unwrap()
+    }
+}
+
+#[async_trait::async_trait]
+impl SpecSource for Told {
+    fn name(&self) -> &str {
+        if self.kind == SpecSourceKind::Network { "network" } else { "other" }
+    }
+    fn kind(&self) -> SpecSourceKind {
+        self.kind.clone()
+    }
+    async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
+        self.asked.lock().unwrap().push(Instant::now());
+        (self.answer.lock().unwrap())(request.cursor.time)
+    }
+}
+
+/// Gives specs of this time to those who hold older ones.
+fn gives(kind: SpecSourceKind, time: u64) -> impl Fn(u64) -> Result<SpecFetch, SourceError> {
+    move |held| {
+        let update = || SpecUpdate::new(specs(time, true).into_bytes(), kind.clone(), 0);
+        Ok(if held < time { SpecFetch::Updated(update()) } else { SpecFetch::Unchanged })
+    }
+}
+
+fn down() -> SourceError {
+    SourceError::new(SourceErrorKind::Unreachable, "down")
+}
+
+/// Waits for specs of this time, at most an hour of a clock that moves by itself.
+async fn reaches(sync: &SpecSync, time: u64) {
+    let mut updates = sync.subscribe();
+    tokio::time::timeout(3_600 * SECOND, updates.wait_for(|now| *now == time)).await.unwrap().unwrap();
+}
+
+fn adapter() -> SpecSourceKind {
+    SpecSourceKind::Adapter("Other".into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_feed_of_a_store_does_not_slow_down_the_polls_of_the_network() {
+    let kept = stored(&specs(50, true)).await;
+    let from_store = DataStoreSpecSource::new(kept.clone(), &key(), KeySchema::Hashed, clock());
+    let network = Told::network(gives(SpecSourceKind::Network, 50));
+    let with_feed = SpecSources::new().with_stream(Arc::new(from_store.stream())).then(Arc::new(from_store.clone()));
+    let sync = start(options(), &empty(), with_feed.clone().then(network.clone()));
+    assert_eq!(sync.initialize().await.specs_time, 50);
+    tokio::time::sleep(100 * SECOND).await;
+    assert_eq!((sync.health().streams[0].state, sync.health().polling), (StreamState::Live, PollingState::Regular));
+    assert!((8..=13).contains(&network.asked()), "{}", network.asked());
+    sync.shutdown(SECOND).await;
+
+    // With nothing but the store, polls are a mere safety net. The first one was closed with its client.
+    let kept = stored(&specs(50, true)).await;
+    let from_store = DataStoreSpecSource::new(kept, &key(), KeySchema::Hashed, clock());
+    let alone = SpecSources::new().with_stream(Arc::new(from_store.stream())).then(Arc::new(from_store));
+    let sync = start(options(), &empty(), alone);
+    sync.initialize().await;
+    tokio::time::sleep(100 * SECOND).await;
+    assert_eq!((sync.health().streams[0].state, sync.health().polling), (StreamState::Live, PollingState::Slow));
+    let asked = sync.health().questions;
+    tokio::time::sleep(330 * SECOND).await;
+    assert!(sync.health().questions > asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_answers_does_not_hide_that_the_network_fails() {
+    let other = Told::new(adapter(), gives(adapter(), 50));
+    let network = Told::network(|_| Err(down()));
+    let statsig = Told::network(gives(SpecSourceKind::Network, 90));
+    let mut sources = SpecSources::new().then(other.clone()).then(network.clone());
+    sources.fallback = Some(statsig.clone());
+    let sync = start(options(), &empty(), sources);
+    assert_eq!(sync.initialize().await.specs_time, 50);
+    reaches(&sync, 90).await;
+    assert_eq!((network.asked(), statsig.asked()), (5, 1));
+    // The store is polled as ever; the network is left alone for longer and longer.
+    assert!(network.shortest_pause() >= 8 * SECOND && other.asked() > network.asked(), "{}", other.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_is_left_alone_when_it_asks_although_a_store_answers() {
+    let other = Told::new(adapter(), gives(adapter(), 50));
+    let network = Told::network(|_| Err(down().with_retry_after(Some(100 * SECOND))));
+    let sources = SpecSources::new().then(other.clone()).then(network.clone());
+    let sync = start(options(), &empty(), sources);
+    sync.initialize().await;
+    tokio::time::sleep(1_000 * SECOND).await;
+    assert!(network.asked() >= 8 && network.shortest_pause() >= 100 * SECOND, "{:?}", network.shortest_pause());
+    assert!(other.asked() > 80, "{}", other.asked());
+    let asked = network.asked();
+    sync.sync_now().await;
+    assert_eq!(network.asked(), asked + 1, "who asks now means now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_begin_although_the_first_specs_are_a_streams_business() {
+    let kept = stored(&specs(1, true)).await;
+    let mute = DataStoreSpecSource::new(Arc::new(Mute(kept)), &key(), KeySchema::Hashed, clock());
+    let network = Told::network(gives(SpecSourceKind::Network, 5));
+    let mut sources = SpecSources::new().with_stream(Arc::new(mute.stream())).then(network);
+    sources.initial.clear();
+    let sync = start(options(), &empty(), sources);
+    let details = sync.initialize().await;
+    assert_eq!((details.specs_time, details.timed_out), (5, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hint_of_a_stream_counts_while_polls_are_paused() {
+    let other = Told::new(adapter(), gives(adapter(), 50));
+    let scripted = Arc::new(Scripted::default());
+    let sources = SpecSources::new().then(other.clone()).with_stream(Arc::new(Stream(Arc::clone(&scripted))));
+    let sync = start(options(), &empty(), sources);
+    sync.initialize().await;
+    sync.pause_polling();
+    tokio::time::sleep(1_000 * SECOND).await;
+    *other.answer.lock().unwrap() = Box::new(gives(adapter(), 60));
+    let asked = other.asked();
+    scripted.say(Ok(StreamEvent::Changed));
+    reaches(&sync, 60).await;
+    tokio::time::sleep(1_000 * SECOND).await;
+    assert_eq!((other.asked(), sync.health().polling), (asked + 1, PollingState::Paused));
+}
+
+#[tokio::test]
+async fn documents_are_judged_one_at_a_time_though_nobody_waits_any_more() {
+    let source = Arc::new(BootstrapSpecSource::new(specs(1, true).into_bytes(), clock()));
+    let store = empty();
+    let (entered, mut inside) = tokio::sync::mpsc::unbounded_channel();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let mut options = options();
+    options.on_update = Some(Arc::new(move |updated| {
+        let _ = entered.send(updated.time);
+        if updated.time == 2 {
+            let _ = held.lock().unwrap().recv();
+        }
+    }));
+    let sync = Arc::new(start(options, &store, SpecSources::new().then(source.clone())));
+    sync.initialize().await;
+    let ask = || {
+        let sync = Arc::clone(&sync);
+        tokio::spawn(async move { sync.sync_now().await })
+    };
+    source.set(specs(2, true).into_bytes());
+    let given_up = ask();
+    while inside.recv().await != Some(2) {}
+    given_up.abort();
+    source.set(specs(3, true).into_bytes());
+    let next = ask();
+    settle().await;
+    assert_eq!(store.load().ruleset().meta().time, 2, "two at a time");
+    release.send(()).unwrap();
+    assert!(next.await.unwrap().updated);
+    assert_eq!(store.load().ruleset().meta().time, 3);
 }
 
 /// A store without a change feed.

@@ -166,9 +166,16 @@ async fn a_host_that_a_manifest_names_gets_no_key() {
     let told = client_of(Arc::new(told.id_list_source(false)), IdListOptions::default());
     told.sync.sync_now().await;
     assert_eq!((stranger.told(), told.told()), (vec!["one {1} 1".to_owned()], vec!["one {1} 1".to_owned()]));
+    // Another port of the same host is another server.
+    let manifest =
+        format!(r#"{{"one":{{"url":"{}/v1/download_id_list_file/f1","fileID":"f1","size":10}}}}"#, elsewhere.url());
+    server.fail_always(Endpoint::IdLists, Some(Fault::Body(manifest.into_bytes())));
+    let neighbour = client(&server);
+    neighbour.sync.sync_now().await;
+    assert_eq!(neighbour.told(), ["one {1} 1"]);
     let asked = elsewhere.requests_to(Endpoint::IdListFile);
     let keys: Vec<_> = asked.iter().map(|request| request.header("statsig-api-key")).collect();
-    assert_eq!(keys, [None, Some(KEY)]);
+    assert_eq!(keys, [None, Some(KEY), None]);
 }
 
 #[tokio::test]

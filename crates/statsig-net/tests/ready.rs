@@ -110,6 +110,18 @@ async fn without_a_network_any_source_is_as_good_as_it_gets() {
 }
 
 #[tokio::test]
+async fn the_feed_of_a_store_is_no_network_to_wait_for() {
+    let kept = Arc::new(InMemoryDataStore::new());
+    let name = StoreKeys::new(KEY).key(&StorePath::SpecsV2, StoreFormat::PlainText, KeySchema::Hashed).name;
+    kept.set(&name, &specs(5, true), None).await.unwrap();
+    let source = DataStoreSpecSource::new(kept as Arc<dyn DataStore>, &key(), KeySchema::Hashed, clock());
+    let sync = start(SpecSources::new().with_stream(Arc::new(source.stream())).then(Arc::new(source)));
+    assert!(sync.initialize().await.is_config_spec_ready);
+    assert!(sync.ready(ReadyPolicy::Fresh, Duration::ZERO).await);
+    assert!(sync.health().data_age.is_some());
+}
+
+#[tokio::test]
 async fn a_shutdown_ends_the_wait() {
     let sync = start(SpecSources::new());
     sync.initialize().await;

@@ -25,8 +25,8 @@ pub struct HttpIdListSource {
     pub(crate) file_client: HttpClient,
     pub(crate) identity: ClientIdentity,
     pub(crate) address: IdListsAddress,
-    /// Asked for the manifest when the address fails.
-    pub(crate) fallback: Option<IdListsAddress>,
+    /// Asked for the manifest when the address fails, by a client that knows nothing of proxies.
+    pub(crate) fallback: Option<(HttpClient, IdListsAddress)>,
     /// Takes the place of scheme and host in the addresses of files.
     pub(crate) file_host: Option<Url>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -41,7 +41,7 @@ impl std::fmt::Debug for HttpIdListSource {
 }
 
 impl HttpIdListSource {
-    async fn manifest_at(&self, address: &IdListsAddress) -> Result<IdListManifest, SourceError> {
+    async fn manifest_at(&self, client: &HttpClient, address: &IdListsAddress) -> Result<IdListManifest, SourceError> {
         let mut request = if address.is_cdn {
             let mut url = address.url.clone();
             if let Ok(mut segments) = url.path_segments_mut() {
@@ -55,7 +55,7 @@ impl HttpIdListSource {
         request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(crate::transport::ACCEPTED));
         request.max_transferred = MAX_MANIFEST;
         request.max_decoded = MAX_MANIFEST;
-        let response = self.send(&self.manifest_client, request, "/v1/get_id_lists").await?;
+        let response = self.send(client, request, "/v1/get_id_lists").await?;
         IdListManifest::parse(&response.body).map_err(|error| SourceError::new(SourceErrorKind::Invalid, error))
     }
 
@@ -66,11 +66,9 @@ impl HttpIdListSource {
         sent
     }
 
-    /// Whether a file's host is one that the key is for. A manifest may name any.
+    /// Whether a file is where the key may go: same scheme, host and port. A manifest may name any.
     fn may_have_key(&self, file: &Url) -> bool {
-        let ours = &self.address.url;
-        let is_same = file.host_str() == ours.host_str() && (file.scheme() == "https" || ours.scheme() == "http");
-        self.file_host.is_some() || is_same || is_statsig(file)
+        self.file_host.is_some() || file.origin() == self.address.url.origin() || is_statsig(file)
     }
 
     /// The address of a file, on the host that is to be used.
@@ -98,10 +96,10 @@ impl IdListSource for HttpIdListSource {
     }
 
     async fn manifest(&self) -> Result<IdListManifest, SourceError> {
-        match (self.manifest_at(&self.address).await, &self.fallback) {
-            (Err(error), Some(fallback)) if *fallback != self.address => {
+        match (self.manifest_at(&self.manifest_client, &self.address).await, &self.fallback) {
+            (Err(error), Some((client, fallback))) if *fallback != self.address => {
                 tracing::debug!(error = %crate::secret::chain_of(&error), "asking Statsig's own servers for the manifest");
-                self.manifest_at(fallback).await.map_err(|_| error)
+                self.manifest_at(client, fallback).await.map_err(|_| error)
             }
             (result, _) => result,
         }

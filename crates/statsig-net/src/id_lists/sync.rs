@@ -294,6 +294,7 @@ impl Inner {
             _ => fresh(),
         };
         let known = held.as_ref().is_some_and(|held| *held.file_id == *entry.file_id);
+        let renewed = list.creation_time != entry.creation_time;
         list.creation_time = entry.creation_time;
         if entry.size < list.read_bytes {
             list.shrunk += 1;
@@ -306,9 +307,11 @@ impl Inner {
             list.shrunk = 0;
         }
         if entry.size <= list.read_bytes {
-            let changed = !known;
-            self.lists.put(&entry.name, list);
-            return Ok(changed);
+            // Each put copies the table of all lists.
+            if !known || renewed || held.as_ref().is_some_and(|held| held.shrunk > 0) {
+                self.lists.put(&entry.name, list);
+            }
+            return Ok(!known);
         }
         let growth = entry.size - list.read_bytes;
         if self.lists.read_bytes().saturating_add(growth) > self.options.max_total_bytes {
@@ -355,5 +358,46 @@ impl Inner {
         let lists = Arc::clone(&self.lists);
         // Only a runtime that ends lets this fail, and then all goes.
         let _ = tokio::task::spawn_blocking(move || lists.free_replaced()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use async_trait::async_trait;
+    use statsig_core::{IdListChunk, IdListManifest};
+
+    use super::*;
+
+    /// One list of one line.
+    struct One(AtomicI64);
+
+    #[async_trait]
+    impl IdListSource for One {
+        fn name(&self) -> &str {
+            "one"
+        }
+        async fn manifest(&self) -> Result<IdListManifest, SourceError> {
+            let entry = IdListEntry::new("a", "m:", "f", 10).with_creation_time(self.0.load(Ordering::Relaxed));
+            Ok(IdListManifest::new(vec![entry]))
+        }
+        async fn read(&self, _: &IdListEntry, _: u64) -> Result<IdListChunk, SourceError> {
+            Ok(IdListChunk::new(0, b"+xsKJ5J6c\n".to_vec()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lists_of_which_nothing_changed_stay_where_they_are() {
+        let (lists, source) = (Arc::new(IdLists::new()), Arc::new(One(AtomicI64::new(1))));
+        let options = IdListOptions::default();
+        let sync = IdListSync::start(options, Arc::clone(&lists), source.clone(), &Handle::current());
+        sync.sync_now().await;
+        let first = lists.get("a").unwrap();
+        assert_eq!(sync.sync_now().await.changed, 0);
+        assert!(Arc::ptr_eq(&first, &lists.get("a").unwrap()), "replaced by the same");
+        source.0.store(2, Ordering::Relaxed);
+        assert_eq!(sync.sync_now().await.changed, 0);
+        assert_eq!(lists.get("a").unwrap().creation_time, 2);
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Judged {
 pub(super) struct Acceptor {
     shared: Arc<Shared>,
     time: watch::Sender<u64>,
-    one_at_a_time: tokio::sync::Mutex<()>,
+    one_at_a_time: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct Shared {
@@ -93,7 +93,7 @@ impl Acceptor {
             clock,
             metrics,
         };
-        Self { shared: Arc::new(shared), time: watch::Sender::new(time), one_at_a_time: tokio::sync::Mutex::new(()) }
+        Self { shared: Arc::new(shared), time: watch::Sender::new(time), one_at_a_time: Arc::default() }
     }
 
     /// What we hold, for the next question.
@@ -130,10 +130,12 @@ impl Acceptor {
     /// can be used comes into force.
     pub(super) async fn accept(&self, update: SpecUpdate, streamed: bool) -> Judged {
         let begun = Instant::now();
-        let _turn = self.one_at_a_time.lock().await;
+        let turn = Arc::clone(&self.one_at_a_time).lock_owned().await;
         let shared = Arc::clone(&self.shared);
         let time = self.time.clone();
         let work = tokio::task::spawn_blocking(move || {
+            // The turn lasts as long as the work, whoever waits for it.
+            let _turn = turn;
             let outcome = shared.judge(update, streamed);
             if let Ok(UpdateOutcome::Applied) = outcome {
                 time.send_replace(shared.store.load().ruleset().meta().time);

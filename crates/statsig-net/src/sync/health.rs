@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Inner;
 use super::details::AttemptOutcome;
+use super::options::SpecSources;
 use crate::metrics::{Asked, Metrics, STREAM};
 use crate::sources::LastKnownGood;
 
@@ -23,7 +24,7 @@ pub enum PollingState {
     Off,
     /// By the regular interval.
     Regular,
-    /// By the long interval: a stream lives.
+    /// By the long interval: a stream lives that makes polls a mere safety net.
     Slow,
     /// Paused by the application.
     Paused,
@@ -142,6 +143,37 @@ pub(super) struct Books {
     /// The rate of polling has changed because a stream cannot work, not because one broke.
     calm: std::sync::atomic::AtomicBool,
     polling: std::sync::atomic::AtomicBool,
+    kinds: Kinds,
+}
+
+/// What kinds of streams and polled sources there are.
+struct Kinds {
+    streams: Vec<SpecSourceKind>,
+    /// Also the fallback.
+    polled: Vec<SpecSourceKind>,
+}
+
+impl Kinds {
+    fn of(sources: &SpecSources) -> Self {
+        Self {
+            streams: sources.streams.iter().map(|stream| stream.kind()).collect(),
+            polled: sources.polled.iter().chain(&sources.fallback).map(|source| source.kind()).collect(),
+        }
+    }
+
+    /// Whether polls are a mere safety net: a stream from the network works, or nothing is polled but
+    /// stores and files that tell of changes themselves.
+    fn are_followed(&self, streams: &[StreamHealth]) -> bool {
+        let mut working = self.streams.iter().zip(streams).filter(|(_, stream)| !stream.failed_over);
+        working.any(|(kind, _)| stream_proves_network(kind))
+            || !streams.is_empty() && self.polled.iter().all(|kind| self.is_followed(kind, streams))
+    }
+
+    /// Whether a store or a file tells of changes itself.
+    fn is_followed(&self, kind: &SpecSourceKind, streams: &[StreamHealth]) -> bool {
+        let mut own = self.streams.iter().zip(streams).filter(|(of, _)| *of == kind).peekable();
+        *kind != SpecSourceKind::Network && own.peek().is_some() && own.all(|(_, stream)| !stream.failed_over)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -156,7 +188,6 @@ struct Page {
     older: u64,
     kept: (u64, u64),
     panics: u64,
-    warned: Option<Instant>,
     sources: Vec<SourcePage>,
     streams: Vec<StreamHealth>,
     workers: Vec<WorkerHealth>,
@@ -167,13 +198,17 @@ struct Page {
 struct SourcePage {
     health: SourceHealth,
     succeeded: Option<Instant>,
+    /// When a warning last told of it.
+    warned: Option<Instant>,
+    /// A warning told of it, and nobody told that it is over.
+    in_trouble: bool,
 }
 
 impl Page {
     fn source(&mut self, name: &str) -> &mut SourcePage {
         let at = self.sources.iter().position(|source| source.health.name == name).unwrap_or_else(|| {
             let health = SourceHealth { name: name.to_owned(), ..SourceHealth::default() };
-            self.sources.push(SourcePage { health, succeeded: None });
+            self.sources.push(SourcePage { health, ..SourcePage::default() });
             self.sources.len() - 1
         });
         &mut self.sources[at]
@@ -181,10 +216,10 @@ impl Page {
 }
 
 impl Books {
-    pub(super) fn new(streams: Vec<String>, metrics: Metrics) -> Self {
-        let slow = watch::Sender::new(!streams.is_empty());
-        let streams = streams.into_iter().map(|name| StreamHealth {
-            name,
+    pub(super) fn new(sources: &SpecSources, metrics: Metrics) -> Self {
+        let kinds = Kinds::of(sources);
+        let streams = sources.streams.iter().map(|stream| StreamHealth {
+            name: stream.name().to_owned(),
             state: StreamState::Connecting,
             failures: 0,
             failed_over: false,
@@ -192,6 +227,7 @@ impl Books {
             last_error: None,
         });
         let page = Page { streams: streams.collect(), ..Page::default() };
+        let slow = watch::Sender::new(kinds.are_followed(&page.streams));
         Self {
             page: Mutex::new(page),
             metrics,
@@ -199,6 +235,7 @@ impl Books {
             calm: std::sync::atomic::AtomicBool::new(false),
             contacts: watch::Sender::new(0),
             polling: std::sync::atomic::AtomicBool::new(false),
+            kinds,
         }
     }
 
@@ -226,13 +263,25 @@ impl Books {
         page.questions += 1;
         let own = page.source(source);
         own.health.questions += 1;
+        let mut warns = false;
         match outcome {
             AttemptOutcome::Failed { error, .. } => {
                 own.health.failures = own.health.failures.saturating_add(1);
                 own.health.last_error = Some(error.clone());
+                warns = own.warned.is_none_or(|warned| now.duration_since(warned) >= WARN_EVERY);
+                if warns {
+                    (own.warned, own.in_trouble) = (Some(now), true);
+                    let failures = own.health.failures;
+                    tracing::warn!(source, error, failures, "config specs cannot be synchronised");
+                } else {
+                    tracing::debug!(source, error, "config specs cannot be synchronised");
+                }
             }
             AttemptOutcome::Pending | AttemptOutcome::Skipped(_) => {}
             _ => {
+                if std::mem::take(&mut own.in_trouble) {
+                    tracing::info!(source, after = own.health.failures, "config specs are synchronised again");
+                }
                 (own.health.failures, own.health.last_error) = (0, None);
                 own.succeeded = Some(now);
             }
@@ -242,21 +291,12 @@ impl Books {
                 page.failures = page.failures.saturating_add(1);
                 let message = format!("{source}: {error}");
                 page.last_error = Some(message.clone());
-                if page.warned.is_none_or(|warned| now.duration_since(warned) >= WARN_EVERY) {
-                    page.warned = Some(now);
-                    tracing::warn!(source, error, failures = page.failures, "config specs cannot be synchronised");
-                    return Some(message);
-                }
-                tracing::debug!(source, error, "config specs cannot be synchronised");
+                return warns.then_some(message);
             }
             AttemptOutcome::Pending | AttemptOutcome::Skipped(_) => {}
             success => {
-                if page.failures > 0 {
-                    tracing::info!(source, after = page.failures, "config specs are synchronised again");
-                }
                 page.failures = 0;
                 page.last_error = None;
-                page.warned = None;
                 // Our own copy knows nothing of the world.
                 if !LastKnownGood::is_source(asked.kind) {
                     page.last_contact = Some(now);
@@ -279,8 +319,19 @@ impl Books {
         None
     }
 
-    pub(super) fn failures(&self) -> u32 {
-        self.page().failures
+    /// Whether the feed of a source lives.
+    pub(super) fn tells_itself(&self, kind: &SpecSourceKind) -> bool {
+        let page = self.page();
+        let mut own = self.kinds.streams.iter().zip(&page.streams).filter(|(of, _)| *of == kind);
+        self.kinds.is_followed(kind, &page.streams) && own.all(|(_, stream)| stream.state == StreamState::Live)
+    }
+
+    /// Whether a stream may yet prove that the network was reached.
+    pub(super) fn may_stream_from_network(&self) -> bool {
+        let page = self.page();
+        let mut usable =
+            self.kinds.streams.iter().zip(&page.streams).filter(|(_, told)| told.state != StreamState::Off);
+        usable.any(|(kind, _)| stream_proves_network(kind))
     }
 
     /// When a network source was last reached.
@@ -349,7 +400,7 @@ impl Books {
             if let Some(stream) = page.streams.get_mut(index) {
                 change(stream);
             }
-            page.streams.iter().any(|stream| !stream.failed_over)
+            self.kinds.are_followed(&page.streams)
         };
         self.slow.send_if_modified(|known| std::mem::replace(known, slow) != slow);
     }
@@ -358,9 +409,14 @@ impl Books {
 /// Whether an answer from there proves that Statsig's servers, or a proxy in their place, were
 /// reached. A data store or a file tells only that somebody writes it; other streams are connections.
 fn proves_network(asked: Asked<'_>) -> bool {
-    match asked.kind {
+    *asked.kind == SpecSourceKind::Network || asked.trigger == STREAM && stream_proves_network(asked.kind)
+}
+
+/// Whether a stream of this kind proves that.
+fn stream_proves_network(kind: &SpecSourceKind) -> bool {
+    match kind {
         SpecSourceKind::Network => true,
-        SpecSourceKind::Adapter(name) => asked.trigger == STREAM && !matches!(&**name, "DataStore" | "FileBased"),
+        SpecSourceKind::Adapter(name) => !matches!(&**name, "DataStore" | "FileBased"),
         _ => false,
     }
 }
@@ -374,13 +430,15 @@ impl Books {
             if let Some(stream) = page.streams.get_mut(index) {
                 (stream.state, stream.failed_over, stream.last_error) = (StreamState::Off, true, Some(why));
             }
-            page.streams.iter().any(|stream| !stream.failed_over)
+            self.kinds.are_followed(&page.streams)
         };
         self.slow.send_if_modified(|known| {
             let changes = std::mem::replace(known, slow) != slow;
             self.calm.store(changes, std::sync::atomic::Ordering::Relaxed);
             changes
         });
+        // Who waits for the network may have nothing to wait for any more.
+        self.contacts.send_modify(|contacts| *contacts += 1);
     }
 
     /// Whether the rate has changed for no reason to poll at once; tells so once.

@@ -54,6 +54,7 @@ pub use self::ready::ReadyPolicy;
 
 use self::accept::Acceptor;
 use self::health::Books;
+use self::poll::Rounds;
 use crate::metrics::Metrics;
 use crate::random::Random;
 
@@ -110,6 +111,8 @@ struct Inner {
     paused: watch::Sender<bool>,
     /// One cycle of polls at a time.
     cycle: tokio::sync::Mutex<()>,
+    /// What came of cycles so far.
+    rounds: Mutex<Rounds>,
 }
 
 impl std::fmt::Debug for SpecSync {
@@ -133,7 +136,8 @@ impl SpecSync {
         let options = options.sane();
         let metrics = Metrics::new(options.observer.clone());
         let acceptor = Acceptor::new(&options, &sources, Arc::clone(&store), Arc::clone(&clock), metrics.clone());
-        let books = Books::new(sources.streams.iter().map(|stream| stream.name().to_owned()).collect(), metrics);
+        let books = Books::new(&sources, metrics);
+        let rounds = Rounds::new(&sources);
         let inner = Inner {
             random: Random::new(options.jitter_seed),
             options,
@@ -151,6 +155,7 @@ impl SpecSync {
             wake: Notify::new(),
             paused: watch::Sender::new(false),
             cycle: tokio::sync::Mutex::new(()),
+            rounds: Mutex::new(rounds),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -212,7 +217,8 @@ impl SpecSync {
         self.inner.sync_now().await
     }
 
-    /// Skips regular polls until [`resume_polling`](Self::resume_polling). Streams go on.
+    /// Skips regular polls until [`resume_polling`](Self::resume_polling). Streams go on: when one
+    /// says that there is something new, sources are asked all the same.
     pub fn pause_polling(&self) {
         self.inner.paused.send_replace(true);
     }
@@ -279,15 +285,15 @@ impl Inner {
         }
         if !self.options.local_mode {
             stream::spawn(&self);
+            poll::spawn(&self);
             if !self.store.holds_specs() && !self.sources.streams.is_empty() && self.sources.initial.is_empty() {
-                // Nobody else was to bring the first specs.
+                // No source was to bring the first specs: streams do, or polls in their place.
                 let mut updates = self.acceptor.updates();
                 tokio::select! {
                     _ = updates.wait_for(|time| *time > 0) => {}
                     () = self.ended() => return,
                 }
             }
-            poll::spawn(&self);
         }
         let details = self.details(begun, false);
         self.initialized.send_replace(Some(details));

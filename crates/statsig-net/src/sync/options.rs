@@ -19,8 +19,8 @@ pub struct SpecSources {
     pub initial: Vec<Arc<dyn SpecSource>>,
     /// Asked in order by each poll, until one succeeds.
     pub polled: Vec<Arc<dyn SpecSource>>,
-    /// Asked last at start, and by every fifth poll in a row in which the others failed: Statsig's own
-    /// servers, behind a proxy of one's own.
+    /// Asked last at start, and by every fifth poll in a row that asked sources of the network in vain:
+    /// Statsig's own servers, behind a proxy of one's own.
     pub fallback: Option<Arc<dyn SpecSource>>,
     /// Tell of new specs by themselves.
     pub streams: Vec<Arc<dyn SpecStream>>,
@@ -161,7 +161,8 @@ pub struct SyncOptions {
     /// Pause between polls, measured from the end of one to the beginning of the next. Default 10
     /// seconds, at least 1; varies by a tenth.
     pub poll_interval: Duration,
-    /// Pause between polls while a stream lives. Default 5 minutes.
+    /// Pause between polls while a stream from the network lives, or all that is polled tells of changes
+    /// itself. Default 5 minutes.
     pub slow_poll_interval: Duration,
     /// Longest pause between polls while they fail; also bounds what a server asks for by
     /// `Retry-After`. Default 60 seconds.

@@ -1,6 +1,6 @@
 //! Regular polls, and those on demand.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use statsig_core::{SpecSource, SpecSourceKind, SpecTrigger};
@@ -8,12 +8,15 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Inner;
 use super::details::{AttemptOutcome, SourceAttempt};
+use super::options::SpecSources;
 use super::supervise::supervise;
 
 /// How much pauses between polls vary.
 const JITTER: f64 = 0.1;
 /// Longer pauses than a timer takes.
 const LONGEST: Duration = Duration::from_secs(86_400 * 365);
+/// Longest pause that a source may ask for, unless polls back off for longer anyway.
+const LONGEST_ASKED: Duration = Duration::from_secs(300);
 
 /// What a round of questions came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,14 +30,30 @@ pub struct SyncReport {
     pub attempts: Vec<SourceAttempt>,
 }
 
-impl SyncReport {
-    /// The longest time that a source asks to be left alone.
-    fn retry_after(&self) -> Option<Duration> {
-        let asked = self.attempts.iter().filter_map(|attempt| match &attempt.outcome {
-            AttemptOutcome::Failed { retry_after, .. } => *retry_after,
-            _ => None,
-        });
-        asked.max()
+/// What came of rounds so far.
+#[derive(Debug)]
+pub(super) struct Rounds {
+    /// The polled sources, then the fallback.
+    sources: Vec<Asked>,
+    /// Rounds in a row in which sources of the network were asked in vain.
+    without_network: u32,
+    /// Rounds in a row in which all were asked in vain.
+    in_vain: u32,
+}
+
+/// What came of questions to one source.
+#[derive(Debug, Clone, Default)]
+struct Asked {
+    last: Option<Instant>,
+    failures: u32,
+    /// It asks to be left alone, or fails while others answer.
+    not_before: Option<Instant>,
+}
+
+impl Rounds {
+    pub(super) fn new(sources: &SpecSources) -> Self {
+        let count = sources.polled.len() + usize::from(sources.fallback.is_some());
+        Self { sources: vec![Asked::default(); count], without_network: 0, in_vain: 0 }
     }
 }
 
@@ -64,12 +83,13 @@ async fn poll(inner: &Arc<Inner>, mut pause: Duration) {
     let mut paused = inner.paused.subscribe();
     inner.books.takes_it_calmly();
     loop {
+        let mut hinted = false;
         let was_slow = *slow.borrow_and_update();
         let until = Instant::now() + pause.min(LONGEST);
         tokio::select! {
             biased;
             () = inner.ended() => return,
-            () = inner.wake.notified() => {}
+            () = inner.wake.notified() => hinted = true,
             Ok(()) = slow.changed() => {
                 if inner.books.takes_it_calmly() {
                     let regular = inner.random.around(inner.options.poll_interval, JITTER);
@@ -85,14 +105,17 @@ async fn poll(inner: &Arc<Inner>, mut pause: Duration) {
             }
             () = sleep_until(until) => {}
         }
-        tokio::select! {
-            biased;
-            () = inner.ended() => return,
-            polling = paused.wait_for(|paused| !*paused) => if polling.is_err() {
-                return;
-            },
+        if !hinted {
+            tokio::select! {
+                biased;
+                () = inner.ended() => return,
+                polling = paused.wait_for(|paused| !*paused) => if polling.is_err() {
+                    return;
+                },
+                () = inner.wake.notified() => hinted = true,
+            }
         }
-        let report = inner.cycle(SpecTrigger::Background).await;
+        let report = inner.cycle(SpecTrigger::Background, hinted).await;
         pause = inner.pause_after(&report);
     }
 }
@@ -103,64 +126,162 @@ impl Inner {
         let options = &self.options;
         let interval = if *self.books.slow.borrow() { options.slow_poll_interval } else { options.poll_interval };
         let pause = self.random.around(interval, JITTER);
+        // Sources that fail beside one that answers are left alone one by one.
         if report.success {
             return pause;
         }
-        // While everything fails, up to twice as long with each failure, and no longer than the limit.
-        let failures = self.books.failures().clamp(1, 16);
-        let room = options.max_poll_backoff.saturating_sub(interval);
-        let more = interval.saturating_mul((1_u32 << (failures - 1)) - 1).min(room);
-        let pause = pause + self.random.up_to(more);
-        let asked =
-            report.retry_after().unwrap_or_default().min(options.max_poll_backoff.max(Duration::from_secs(300)));
-        // A little more than asked, so that those who were told the same do not come together.
-        pause.max(asked + self.random.up_to(asked / 10))
+        // While everything fails, up to twice as long with each round, and no longer than the limit.
+        let rounds = self.rounds();
+        let pause = pause + self.random.up_to(self.more_after(rounds.in_vain));
+        // Nobody is to be asked before the first who may be.
+        let polled = self.sources.polled.len();
+        let sources = rounds.sources.iter().take(if polled == 0 { 1 } else { polled });
+        let now = Instant::now();
+        let left_alone =
+            sources.map(|own| own.not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(now)));
+        pause.max(left_alone.min().unwrap_or_default())
     }
 
-    /// Asks the polled sources once around, one round at a time.
-    pub(super) async fn cycle(self: &Arc<Self>, trigger: SpecTrigger) -> SyncReport {
+    /// By how much a pause may grow after so many failures in a row.
+    fn more_after(&self, failures: u32) -> Duration {
+        let options = &self.options;
+        let interval = if *self.books.slow.borrow() { options.slow_poll_interval } else { options.poll_interval };
+        let room = options.max_poll_backoff.saturating_sub(interval);
+        interval.saturating_mul((1_u32 << (failures.clamp(1, 16) - 1)) - 1).min(room)
+    }
+
+    fn rounds(&self) -> MutexGuard<'_, Rounds> {
+        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the polled sources once around, one round at a time. After a hint that there is news, also
+    /// those that tell of changes themselves.
+    pub(super) async fn cycle(self: &Arc<Self>, trigger: SpecTrigger, hinted: bool) -> SyncReport {
         let _turn = self.cycle.lock().await;
         let begun = Instant::now();
         let mut report = SyncReport::default();
-        for source in &self.sources.polled {
-            if self.is_ending() {
-                return report;
+        let (enough, network) = self.ask_polled(trigger, hinted, begun, &mut report).await;
+        let failed = {
+            let mut rounds = self.rounds();
+            match network {
+                Some(true) => rounds.without_network = 0,
+                Some(false) => rounds.without_network = rounds.without_network.saturating_add(1),
+                None => {}
             }
-            let name = source.name();
-            if trigger == SpecTrigger::Background && !source.wants_polling().await {
-                continue;
-            }
-            if self.options.local_mode && source.kind() == SpecSourceKind::Network {
-                continue;
-            }
-            let outcome = self.ask_in_cycle(&**source, name, trigger, begun, &mut report).await;
-            if self.is_enough(&outcome, trigger) {
-                return report;
+            rounds.without_network
+        };
+        if let Some(fallback) = &self.sources.fallback
+            && !enough
+            && !self.options.local_mode
+            && !self.is_ending()
+        {
+            let due = match network {
+                _ if trigger != SpecTrigger::Background => true,
+                Some(false) => failed.is_multiple_of(self.options.fallback_every),
+                // What they have is not good enough.
+                Some(true) => true,
+                None => self.sources.polled.is_empty() || !self.polls_network() && self.is_stale(),
+            };
+            let index = self.sources.polled.len();
+            if due && (trigger != SpecTrigger::Background || !self.is_left_alone(index)) {
+                self.ask_in_cycle(&**fallback, index, trigger, begun, &mut report).await;
             }
         }
-        if let Some(fallback) = &self.sources.fallback {
-            let failures = self.books.failures();
-            let due = trigger != SpecTrigger::Background || failures.is_multiple_of(self.options.fallback_every);
-            if due && !self.options.local_mode && !self.is_ending() {
-                self.ask_in_cycle(&**fallback, fallback.name(), trigger, begun, &mut report).await;
-            }
+        let mut rounds = self.rounds();
+        if report.success {
+            rounds.in_vain = 0;
+        } else if !report.attempts.is_empty() {
+            rounds.in_vain = rounds.in_vain.saturating_add(1);
         }
         report
+    }
+
+    /// Asks the polled sources until one has news, or word that there are none. Tells whether that is
+    /// enough, and whether the network was reached if it was asked.
+    async fn ask_polled(
+        &self,
+        trigger: SpecTrigger,
+        hinted: bool,
+        begun: Instant,
+        report: &mut SyncReport,
+    ) -> (bool, Option<bool>) {
+        let by_itself = trigger == SpecTrigger::Background;
+        let polls_network = self.polls_network();
+        let mut network = None;
+        let mut failed = Vec::new();
+        let mut enough = false;
+        for (index, source) in self.sources.polled.iter().enumerate() {
+            if self.is_ending() {
+                return (true, network);
+            }
+            let kind = source.kind();
+            if by_itself && (self.is_left_alone(index) || !hinted && self.hears_of_it(index, &kind)) {
+                continue;
+            }
+            if by_itself && !source.wants_polling().await {
+                continue;
+            }
+            if self.options.local_mode && kind == SpecSourceKind::Network {
+                continue;
+            }
+            let outcome = self.ask_in_cycle(&**source, index, trigger, begun, report).await;
+            // Without a source on the network the fallback is for those that there are.
+            if kind == SpecSourceKind::Network || !polls_network {
+                network = Some(network.unwrap_or(false) || outcome.is_success());
+            }
+            if !outcome.is_success() {
+                failed.push(index);
+            }
+            if self.is_enough(&outcome, trigger) {
+                enough = true;
+                break;
+            }
+        }
+        if report.success {
+            // Rounds go on at their pace; those that fail are asked by fewer and fewer of them.
+            let mut rounds = self.rounds();
+            for index in failed {
+                let Some(own) = rounds.sources.get_mut(index) else { continue };
+                let until = Instant::now() + self.random.up_to(self.more_after(own.failures));
+                own.not_before = own.not_before.max(Some(until));
+            }
+        }
+        (enough, network)
+    }
+
+    fn polls_network(&self) -> bool {
+        self.sources.polled.iter().any(|source| source.kind() == SpecSourceKind::Network)
+    }
+
+    /// Whether a source is not to be asked yet.
+    fn is_left_alone(&self, index: usize) -> bool {
+        let rounds = self.rounds();
+        rounds.sources.get(index).and_then(|own| own.not_before).is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Whether a source tells of changes itself, and was asked not long ago: at the regular rate polls
+    /// are for others.
+    fn hears_of_it(&self, index: usize, kind: &SpecSourceKind) -> bool {
+        let last = self.rounds().sources.get(index).and_then(|own| own.last);
+        !*self.books.slow.borrow()
+            && last.is_some_and(|last| last.elapsed() < self.options.slow_poll_interval)
+            && self.books.tells_itself(kind)
     }
 
     async fn ask_in_cycle(
         &self,
         source: &dyn SpecSource,
-        name: &str,
+        index: usize,
         trigger: SpecTrigger,
         begun: Instant,
         report: &mut SyncReport,
     ) -> AttemptOutcome {
-        let mut attempt = SourceAttempt::pending(name, begun.elapsed());
+        let mut attempt = SourceAttempt::pending(source.name(), begun.elapsed());
         let answer = self.ask(source, trigger).await;
         if answer.outcome == AttemptOutcome::Unchanged && source.kind() == SpecSourceKind::Network {
             self.acceptor.slots().confirm();
         }
+        self.note_answer(index, &answer.outcome);
         attempt.duration = begun.elapsed().saturating_sub(attempt.started_after);
         (attempt.apply_duration, attempt.bytes) = (answer.apply_duration, answer.bytes);
         attempt.outcome = answer.outcome.clone();
@@ -168,6 +289,21 @@ impl Inner {
         report.success |= answer.outcome.is_success();
         report.attempts.push(attempt);
         answer.outcome
+    }
+
+    /// Notes when a source was asked, and for how long it is to be left alone.
+    fn note_answer(&self, index: usize, outcome: &AttemptOutcome) {
+        let longest = self.options.max_poll_backoff.max(LONGEST_ASKED);
+        let mut rounds = self.rounds();
+        let Some(own) = rounds.sources.get_mut(index) else { return };
+        let now = Instant::now();
+        (own.last, own.not_before) = (Some(now), None);
+        own.failures = if outcome.is_success() { 0 } else { own.failures.saturating_add(1) };
+        if let AttemptOutcome::Failed { retry_after: Some(asked), .. } = outcome {
+            // A little more than asked, so that those who were told the same do not come together.
+            let asked = (*asked).min(longest);
+            own.not_before = Some(now + asked + self.random.up_to(asked / 10));
+        }
     }
 
     /// Whether a round may end with this answer.
@@ -198,6 +334,6 @@ impl Inner {
         if self.is_ending() {
             return SyncReport::default();
         }
-        self.cycle(SpecTrigger::Manual).await
+        self.cycle(SpecTrigger::Manual, true).await
     }
 }

@@ -15,7 +15,7 @@ pub enum ReadyPolicy {
     /// Any, from wherever, however old.
     Any,
     /// Those that the network has brought or confirmed since the client was initialized. For a client
-    /// that has no source on the network and no stream: any other source.
+    /// that has no source or stream on the network: any other source.
     Fresh,
     /// Those whose [`data_age`](super::SyncHealth::data_age) is this at most.
     MaxAge(Duration),
@@ -26,7 +26,8 @@ impl Inner {
     fn has_network(&self) -> bool {
         let is_network =
             |source: &std::sync::Arc<dyn statsig_core::SpecSource>| source.kind() == SpecSourceKind::Network;
-        !self.options.local_mode && (!self.sources.streams.is_empty() || self.sources.every().iter().any(is_network))
+        !self.options.local_mode
+            && (self.books.may_stream_from_network() || self.sources.every().iter().any(is_network))
     }
 
     /// When the specs in force were last brought or confirmed by somebody who should know.
