@@ -96,6 +96,10 @@ impl Networking {
         self.sync.sync_now().await
     }
 
+    pub(crate) fn specs_replaced(&self) {
+        self.sync.replaced();
+    }
+
     pub(crate) fn set_polling(&self, polling: bool) {
         if polling { self.sync.resume_polling() } else { self.sync.pause_polling() }
     }

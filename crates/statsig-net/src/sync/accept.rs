@@ -111,6 +111,11 @@ impl Acceptor {
         self.shared.held().origin.clone()
     }
 
+    /// Somebody else has put specs in force.
+    pub(super) fn replaced(&self) {
+        self.time.send_replace(self.shared.store.load().ruleset().meta().time);
+    }
+
     /// Follows the time of the specs in force.
     pub(super) fn updates(&self) -> watch::Receiver<u64> {
         self.time.subscribe()

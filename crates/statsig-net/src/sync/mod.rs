@@ -234,6 +234,11 @@ impl SpecSync {
         self.inner.health()
     }
 
+    /// Tells those who wait that somebody else has put specs in force, in the same store.
+    pub fn replaced(&self) {
+        self.inner.acceptor.replaced();
+    }
+
     /// Follows the time of the specs in force, in milliseconds since 1970; 0 while there are none.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<u64> {

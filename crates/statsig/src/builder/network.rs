@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::{
-    ClientSdkInfo, Clock, DataStore, IdListSource, KeySchema, Observer, SnapshotStore, SpecSource, SpecStream,
+    ClientSdkInfo, Clock, DataStore, IdListSource, KeySchema, Observer, SnapshotStore, SpecSource, SpecSourceKind,
+    SpecStream,
 };
 use statsig_net::id_lists::{IdListOptions, IdLists, StoredIdLists};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
@@ -201,8 +202,7 @@ impl NetworkChoices {
         let network = network.filter(|_| !around.local_mode);
         let (own, init_timeout, key) = (self.on_update, self.sync.init_timeout, self.key);
         let mut sync = self.sync;
-        sync.local_mode =
-            around.local_mode || network.is_none() && self.data_store.is_none() && self.streams.is_empty();
+        sync.local_mode = around.local_mode || !goes_on(&sources);
         sync.observer = around.observer.cloned();
         sync.limits = around.limits;
         sync.sdk_key.clone_from(&key);
@@ -256,6 +256,7 @@ impl NetworkChoices {
         let kept = self.last_known_good.as_ref().zip(self.key.as_ref());
         let kept = kept.map(|(folder, key)| LastKnownGood::new(folder, key));
         let mut wants_streams = false;
+        let mut watched: Vec<PathBuf> = Vec::new();
         let mut sources = SpecSources::new();
         let mut find = |wanted: &DataSource, sources: &mut SpecSources| -> Option<Arc<dyn SpecSource>> {
             let found = match wanted {
@@ -265,7 +266,9 @@ impl NetworkChoices {
                 DataSource::Bootstrap => bootstrap.clone(),
                 DataSource::File(path) => {
                     let file = FileSpecSource::new(path, Arc::clone(clock));
-                    if !around.local_mode {
+                    // Listed twice, it is watched once.
+                    if !around.local_mode && !watched.contains(path) {
+                        watched.push(path.clone());
                         sources.streams.push(Arc::new(file.stream()));
                     }
                     Some(Arc::new(file) as _)
@@ -323,6 +326,14 @@ fn stored_lists(
         Some((store, key, schema)) => Arc::new(StoredIdLists::new(store, &key, schema, origin, true)),
         None => origin,
     }
+}
+
+/// Whether anything may change after the first load.
+fn goes_on(sources: &SpecSources) -> bool {
+    !sources.streams.is_empty()
+        || sources.fallback.is_some()
+        || sources.polled.iter().any(|source| source.kind() != SpecSourceKind::Bootstrap)
+        || sources.initial.iter().any(|source| source.kind() == SpecSourceKind::Network)
 }
 
 impl StatsigBuilder {
@@ -473,7 +484,8 @@ impl StatsigBuilder {
         self
     }
 
-    /// Calls back with specs that came into force, from a background task; should return soon.
+    /// Calls back with specs that came into force from any source, on a background thread; should return
+    /// soon. Not with those of [`update_specs`](crate::Statsig::update_specs).
     pub fn rules_updated_callback(mut self, callback: impl Fn(&SpecsUpdated) + Send + Sync + 'static) -> Self {
         self.network.on_update = Some(Arc::new(callback));
         self

@@ -159,6 +159,10 @@ impl Statsig {
         let outcome = self.inner.specs.apply(&update, &self.inner.limits)?;
         if outcome == UpdateOutcome::Applied {
             self.inner.logging.specs_changed(&self.inner.specs);
+            #[cfg(feature = "net")]
+            if let Some(networking) = &self.inner.background.networking {
+                networking.specs_replaced();
+            }
             self.inner.subscriptions.tell(ClientEvent::SpecsUpdated(&update));
         }
         Ok(outcome)

@@ -261,3 +261,40 @@ async fn still_waits<F: Future + Unpin>(future: &mut F) -> bool {
     }
     true
 }
+
+/// No key, no network: a file alone is followed as well, once, however often it is listed.
+#[tokio::test]
+async fn a_file_is_watched_without_a_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("specs.json");
+    std::fs::write(&path, project(5)).unwrap();
+    let file = || DataSource::File(path.clone());
+    let statsig = Statsig::builder().initialize_sources([file()]).config_sync_sources([file()]).build().unwrap();
+    assert_eq!(statsig.initialize().await.specs_time, 5);
+    let health = statsig.health().specs.unwrap();
+    let workers: Vec<&str> = health.workers.iter().map(|worker| &*worker.name).collect();
+    assert!(workers.contains(&"specs-stream file-watcher") && workers.contains(&"specs-poller"), "{workers:?}");
+    assert_eq!(health.streams.len(), 1, "{:?}", health.streams);
+    std::fs::write(&path, project(6)).unwrap();
+    assert_eq!(statsig.wait_for_specs(5, LONG).await, Some(6));
+}
+
+#[tokio::test]
+async fn specs_that_the_application_brings_end_the_wait_for_some() {
+    let source = Held::new(false);
+    let statsig = on(&source).build().unwrap();
+    let (ready, newer) = (
+        tokio::spawn({
+            let statsig = statsig.clone();
+            async move { statsig.ready(ReadyPolicy::Any, LONG).await }
+        }),
+        tokio::spawn({
+            let statsig = statsig.clone();
+            async move { statsig.wait_for_specs(3, LONG).await }
+        }),
+    );
+    tokio::task::yield_now().await;
+    statsig.update_specs(project(7)).unwrap();
+    assert_eq!((ready.await.unwrap(), newer.await.unwrap()), (true, Some(7)));
+    assert_eq!(statsig.wait_for_specs(6, Duration::ZERO).await, Some(7));
+}
