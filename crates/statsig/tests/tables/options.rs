@@ -250,3 +250,14 @@ fn nothing_is_left_behind_when_the_build_fails_or_nothing_is_logged() {
     with(json!({})).unwrap();
     assert!(path.exists());
 }
+
+/// The file that the guide shows is one that can be read.
+#[cfg(feature = "toml")]
+#[test]
+fn the_file_of_the_guide_can_be_read() {
+    let guide = include_str!("../../../../docs/guide/options.md");
+    let file = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let options = StatsigOptions::from_toml(file).unwrap();
+    assert_eq!(options.init_timeout, Some(Duration::from_secs(3)));
+    assert!(options.proxy.is_some_and(|proxy| proxy.address.is_some()));
+}
