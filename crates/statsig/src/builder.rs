@@ -286,20 +286,18 @@ impl StatsigBuilder {
         mut obstacles: Obstacles,
     ) -> Result<(Logging, Background), Error> {
         #[cfg(feature = "net")]
+        let around = network::Surroundings {
+            clock: &self.clock,
+            bootstrap: self.bootstrap.as_deref(),
+            local_mode: self.disable_network,
+            limits: self.limits,
+            observer: self.observer.as_ref(),
+        };
+        #[cfg(feature = "net")]
         let (network, sources) = {
             self.network.check(self.disable_network, &mut obstacles.problems);
-            let network = {
-                let observer = self.observer.as_ref();
-                self.network.network(&mut self.sdk_info, &self.clock, observer, self.disable_network)
-            };
+            let network = self.network.network(&mut self.sdk_info, &around);
             let network = network.map_err(|error| obstacles.note(Error::Network(error))).ok().flatten();
-            let around = network::Surroundings {
-                clock: &self.clock,
-                bootstrap: self.bootstrap.as_deref(),
-                local_mode: self.disable_network,
-                limits: self.limits,
-                observer: self.observer.as_ref(),
-            };
             let sources = self.network.sources(network.as_ref(), &around, &mut obstacles.problems);
             (network, sources)
         };
@@ -339,13 +337,6 @@ impl StatsigBuilder {
         logging.specs_changed(specs);
         #[cfg(feature = "net")]
         let networking = needs_network.then(|| {
-            let around = network::Surroundings {
-                clock: &self.clock,
-                bootstrap: self.bootstrap.as_deref(),
-                local_mode: self.disable_network,
-                limits: self.limits,
-                observer: self.observer.as_ref(),
-            };
             let (settings_changed, told) = (logging.listener(specs), Arc::clone(&self.subscriptions));
             let listener = move |updated: &statsig_net::SpecsUpdated| {
                 settings_changed();

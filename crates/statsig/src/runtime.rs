@@ -2,9 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+
+/// The longest time that is waited for: as good as for ever, and far from what a clock cannot add.
+pub(crate) const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Most threads for files and compression. Each has memory of its own, so they should be few.
 const BLOCKING_THREADS: usize = 4;

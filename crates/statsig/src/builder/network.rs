@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 
 use super::StatsigBuilder;
 use crate::networking::{IdListPlan, Networking};
+use crate::runtime::A_YEAR;
 
 /// A place where config specs come from, for the order of `initialize_sources` and
 /// `config_sync_sources`.
@@ -59,9 +60,6 @@ impl std::fmt::Debug for DataSource {
         }
     }
 }
-
-/// As good as for ever, and far from what a clock cannot add.
-const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What the builder knows of the network.
 pub(super) struct NetworkChoices {
@@ -148,16 +146,14 @@ impl NetworkChoices {
         }
     }
 
-    /// The addresses and connections, if there is a key to use them with.
+    /// The addresses and connections, if there is a key to use them with; none in local mode.
     pub(super) fn network(
         &self,
         sdk: &mut ClientSdkInfo,
-        clock: &Arc<dyn Clock>,
-        observer: Option<&Arc<dyn Observer>>,
-        local_mode: bool,
+        around: &Surroundings<'_>,
     ) -> Result<Option<Network>, statsig_net::Error> {
         // In local mode any key will do.
-        let Some(key) = self.key.as_ref().filter(|_| !local_mode) else { return Ok(None) };
+        let Some(key) = self.key.as_ref().filter(|_| !around.local_mode) else { return Ok(None) };
         if !key.is_server_secret() {
             tracing::warn!("the SDK key does not begin with `secret-`: Statsig's servers take server secret keys only");
         }
@@ -167,7 +163,7 @@ impl NetworkChoices {
                 Some(service) => identity.with_service_name(service),
                 None => Ok(identity),
             });
-        let connect = |identity| Network::new(self.options.clone(), identity, Arc::clone(clock));
+        let connect = |identity| Network::new(self.options.clone(), identity, Arc::clone(around.clock));
         let network = match identity {
             Ok(identity) => {
                 identity.session_id().clone_into(&mut sdk.session_id);
@@ -183,7 +179,7 @@ impl NetworkChoices {
             }
             Err(error) => return Err(error),
         };
-        Ok(Some(match observer {
+        Ok(Some(match around.observer {
             Some(observer) => network.with_observer(Arc::clone(observer)),
             None => network,
         }))
@@ -199,7 +195,6 @@ impl NetworkChoices {
         listener: impl Fn(&SpecsUpdated) + Send + Sync + 'static,
         runtime: &Handle,
     ) -> Networking {
-        let network = network.filter(|_| !around.local_mode);
         let (own, init_timeout, key) = (self.on_update, self.sync.init_timeout, self.key);
         let mut sync = self.sync;
         sync.local_mode = around.local_mode || !goes_on(&sources);
@@ -231,7 +226,6 @@ impl NetworkChoices {
         around: &Surroundings<'_>,
         problems: &mut Vec<String>,
     ) -> SpecSources {
-        let network = network.filter(|_| !around.local_mode);
         let clock = around.clock;
         for (endpoint, config) in &self.options.endpoints.proxies {
             if config.protocol != NetworkProtocol::Http {

@@ -10,6 +10,7 @@ use statsig_net::{InitializeDetails, ReadyPolicy, SyncHealth, SyncReport, id_lis
 use super::Statsig;
 #[cfg(feature = "net")]
 use crate::networking::Networking;
+use crate::runtime::A_YEAR;
 
 /// What a shutdown came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,9 +36,6 @@ pub struct Health {
     #[cfg(feature = "logger")]
     pub events: EventStats,
 }
-
-/// As good as for ever, and far from what a clock cannot add.
-const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// How much longer than a call's own limit a thread waits for it: as long as a disk that hangs may
 /// take at the end, and a little more.

@@ -342,10 +342,11 @@ mod network {
                 };
                 names.into_iter().filter_map(source).collect()
             };
-            let listed =
-                |names: &Option<Vec<SourceName>>| names.as_ref().is_none_or(|names| names.contains(&SourceName::File));
-            let is_listed = listed(&options.initialize_sources)
-                || options.config_sync_sources.as_ref().is_some_and(|names| names.contains(&SourceName::File));
+            let names_file =
+                |names: &Option<Vec<SourceName>>| names.as_ref().map(|names| names.contains(&SourceName::File));
+            // Where nothing else is said, the start asks the file.
+            let is_listed = names_file(&options.initialize_sources).unwrap_or(true)
+                || names_file(&options.config_sync_sources).unwrap_or(false);
             let initial = options.initialize_sources.take().map(&mut named);
             let polled = options.config_sync_sources.take().map(&mut named);
             if file.is_some() && !is_listed {
