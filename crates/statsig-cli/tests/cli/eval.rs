@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use statsig_testkit::conformance::{Kinds, run_set};
 
-use crate::{NOW, SPECS, USERS, file, root, run, run_with, statsig};
+use crate::{NOW, SPECS, USERS, file, folder, root, run, run_with, statsig};
 
 const CHOSEN: [&str; 10] = [
     "--gate",
@@ -247,7 +247,7 @@ fn a_recorded_set_is_replayed() {
 
 #[test]
 fn results_go_to_a_file() {
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("results.jsonl");
+    let out = folder().join("results.jsonl");
     let expected = run(chosen(&["--format", "jsonl"])).clean();
     assert_eq!(run(chosen(&["--format", "jsonl", "--out", out.to_str().unwrap()])).clean(), "");
     assert_eq!(std::fs::read_to_string(out).unwrap(), expected);
