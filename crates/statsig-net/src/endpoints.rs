@@ -127,6 +127,9 @@ impl SpecsAddress {
             }
             if supports_proto {
                 query.append_pair("supports_proto", "true");
+                if cursor.accept_deltas {
+                    query.append_pair("accept_deltas", "true");
+                }
             }
         }
         if url.query() == Some("") {

@@ -19,6 +19,7 @@ use statsig_net::{
 };
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use common::{KEY, NOW, clock, key, network, specs, specs_with_checksum};
 
@@ -188,30 +189,51 @@ async fn a_silent_source_does_not_eat_the_time_of_the_next() {
     assert!(!details.timed_out && gate(&store));
 }
 
-#[tokio::test]
-async fn a_hedged_start_takes_the_first_and_then_the_freshest() {
-    let time = FrozenTime::start();
-    let (slow, server) = (FakeStatsig::start().unwrap(), FakeStatsig::start().unwrap());
-    slow.publish_specs(specs(9, false));
-    server.publish_specs(specs(5, true));
-    // Late by the server's clock, long after the hedge by ours.
-    slow.fail_always(Endpoint::SpecsV2, Some(Fault::Late(Duration::from_millis(300))));
-    let store = empty();
-    let mut sources = SpecSources::new();
-    sources.initial = vec![Arc::new(network(&slow).spec_source()), Arc::new(network(&server).spec_source())];
-    let mut options = options();
-    options.hedge_after = Some(SECOND);
-    let sync = Arc::new(start(options, &store, sources));
-    let details = tokio::spawn({
-        let sync = Arc::clone(&sync);
-        async move { sync.initialize().await }
-    });
-    slow.wait_for_requests(Endpoint::SpecsV2, 1).await;
-    time.advance(SECOND + Duration::from_millis(100)).await;
-    let details = details.await.unwrap();
-    assert_eq!((told(&details), details.specs_time), (vec!["network Pending".into(), "network Applied".into()], 5));
-    sync.subscribe().wait_for(|time| *time == 9).await.unwrap();
-    assert!(!gate(&store));
+/// A source that answers after a while.
+struct After(Duration, String);
+
+#[async_trait::async_trait]
+impl SpecSource for After {
+    fn name(&self) -> &str {
+        "slow"
+    }
+
+    fn kind(&self) -> SpecSourceKind {
+        SpecSourceKind::Network
+    }
+
+    async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
+        tokio::time::sleep(self.0).await;
+        Ok(SpecFetch::Updated(SpecUpdate::new(self.1.clone().into_bytes(), self.kind(), 0)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedged_start_ends_with_the_freshest() {
+    let ms = Duration::from_millis;
+    // When the first source answers and with what; then how it ends, the second having the time 5.
+    for (after, time, took, outcome, ends_with) in [
+        (ms(900), 9, ms(900), "slow Applied", 9),
+        (ms(1_500), 9, ms(1_500), "slow Applied", 9),
+        (ms(1_500), 3, ms(1_500), "slow Older", 5),
+        (ms(9_000), 9, ms(2_000), "slow Pending", 5),
+    ] {
+        let store = empty();
+        let mut sources = SpecSources::new();
+        let second = After(Duration::ZERO, specs(5, true));
+        sources.initial = vec![Arc::new(After(after, specs(time, false))), Arc::new(second)];
+        let mut options = options();
+        options.hedge_after = Some(SECOND);
+        let begun = Instant::now();
+        let sync = start(options, &store, sources);
+        let details = sync.initialize().await;
+        assert_eq!((told(&details)[0].as_str(), details.specs_time), (outcome, ends_with));
+        // Timers strike up to a millisecond late.
+        assert!(begun.elapsed() >= took && begun.elapsed() < took + ms(10), "{:?}", begun.elapsed());
+        // What comes later counts as well.
+        let newest = time.max(if after > SECOND { 5 } else { 0 });
+        sync.subscribe().wait_for(|time| *time == newest).await.unwrap();
+    }
 }
 
 #[tokio::test]

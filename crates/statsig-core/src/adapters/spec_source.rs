@@ -15,13 +15,24 @@ pub struct SpecCursor {
     pub time: u64,
     /// The checksum of the document held, if the server sent one.
     pub checksum: Option<Arc<str>>,
+    /// Whether the difference to the document held is as good as a whole one.
+    pub accept_deltas: bool,
 }
 
 impl SpecCursor {
     /// A cursor at a time, with the checksum of the document held.
     #[must_use]
     pub fn new(time: u64, checksum: Option<&str>) -> Self {
-        Self { time, checksum: checksum.filter(|checksum| !checksum.is_empty()).map(Arc::from) }
+        let checksum = checksum.filter(|checksum| !checksum.is_empty()).map(Arc::from);
+        Self { time, checksum, accept_deltas: false }
+    }
+
+    /// The same cursor of one who can also make use of a [difference](super::SpecUpdate::is_delta), or
+    /// cannot (as by default).
+    #[must_use]
+    pub fn with_deltas(mut self, accept_deltas: bool) -> Self {
+        self.accept_deltas = accept_deltas;
+        self
     }
 
     /// The cursor of one who has compiled a document.

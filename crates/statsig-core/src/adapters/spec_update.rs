@@ -62,19 +62,29 @@ pub struct SpecUpdate {
     pub origin: Option<Arc<str>>,
     /// When it was received, in milliseconds since 1970.
     pub received_at_ms: u64,
+    /// Whether the document is, as its source says, the difference to the one that the
+    /// [cursor](super::SpecCursor) told of. Such a one is of no use to anybody else, and never stored.
+    pub is_delta: bool,
 }
 
 impl SpecUpdate {
     /// A JSON document from a source.
     #[must_use]
     pub fn new(document: Vec<u8>, source: SpecSourceKind, received_at_ms: u64) -> Self {
-        Self { document, format: StoreFormat::PlainText, source, origin: None, received_at_ms }
+        Self { document, format: StoreFormat::PlainText, source, origin: None, received_at_ms, is_delta: false }
     }
 
     /// The same update, written in another way.
     #[must_use]
     pub fn with_format(mut self, format: StoreFormat) -> Self {
         self.format = format;
+        self
+    }
+
+    /// The same update, as a difference or a whole.
+    #[must_use]
+    pub fn with_delta(mut self, is_delta: bool) -> Self {
+        self.is_delta = is_delta;
         self
     }
 
@@ -95,6 +105,7 @@ impl fmt::Debug for SpecUpdate {
             .field("source", &self.source)
             .field("origin", &self.origin)
             .field("received_at_ms", &self.received_at_ms)
+            .field("is_delta", &self.is_delta)
             .finish()
     }
 }

@@ -8,96 +8,31 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::ProtoError;
 use super::messages::{
     Any, AnyValue, CONDITIONS, Condition, ENTITIES, IdType, Kind, OPERATORS, ReturnValue, Returned, Rule, Spec,
     SpecsEnvelope, SpecsTopLevel, UNITS, Unit,
 };
 
-type Refused = Box<dyn Error + Send + Sync>;
+pub(super) type Refused = Box<dyn Error + Send + Sync>;
 
-/// The JSON document, as far as it has been read: each section as text.
-#[derive(Debug, Default)]
-pub(super) struct Document {
-    head: Option<Map<String, Value>>,
-    gates: Section,
-    configs: Section,
-    layers: Section,
-    stores: Section,
-    conditions: Section,
-}
-
-/// Members of an object, as text.
-#[derive(Debug, Default)]
-struct Section(Vec<u8>);
-
-impl Section {
-    fn add(&mut self, name: &str, value: &[u8]) -> Result<(), Refused> {
-        if !self.0.is_empty() {
-            self.0.push(b',');
+/// The content of a part that is no head, as JSON.
+pub(super) fn entity(kind: Kind, envelope: &SpecsEnvelope) -> Result<Vec<u8>, Refused> {
+    match kind {
+        Kind::Condition => condition(envelope),
+        Kind::ParamStore => {
+            let json: &RawValue = serde_json::from_slice(data(envelope)?)?;
+            Ok(json.get().as_bytes().to_vec())
         }
-        serde_json::to_writer(&mut self.0, name)?;
-        self.0.push(b':');
-        self.0.extend_from_slice(value);
-        Ok(())
+        _ => spec(envelope),
     }
 }
 
-impl Document {
-    /// Takes in a part. One that cannot be read is left out, unless it is the head.
-    pub(super) fn add(&mut self, kind: Kind, envelope: &SpecsEnvelope) -> Result<(), ProtoError> {
-        let read = match kind {
-            Kind::TopLevel => {
-                self.head = Some(head(envelope).map_err(ProtoError::Head)?);
-                return Ok(());
-            }
-            Kind::FeatureGate => spec(envelope).and_then(|json| self.gates.add(&envelope.name, &json)),
-            Kind::DynamicConfig => spec(envelope).and_then(|json| self.configs.add(&envelope.name, &json)),
-            Kind::LayerConfig => spec(envelope).and_then(|json| self.layers.add(&envelope.name, &json)),
-            Kind::Condition => condition(envelope).and_then(|json| self.conditions.add(&envelope.name, &json)),
-            Kind::ParamStore => data(envelope).and_then(|data| {
-                let json: &RawValue = serde_json::from_slice(data)?;
-                self.stores.add(&envelope.name, json.get().as_bytes())
-            }),
-            _ => Ok(()),
-        };
-        if let Err(error) = read {
-            let name: String = envelope.name.chars().take(100).collect();
-            tracing::warn!(name, %error, "a part of the config specs cannot be read and is left out");
-        }
-        Ok(())
-    }
-
-    /// The whole as text.
-    pub(super) fn finish(self) -> Result<Vec<u8>, ProtoError> {
-        let Some(mut head) = self.head else { return Err(ProtoError::NoHead) };
-        let sections = [
-            ("feature_gates", self.gates),
-            ("dynamic_configs", self.configs),
-            ("layer_configs", self.layers),
-            ("condition_map", self.conditions),
-            ("param_stores", self.stores),
-        ];
-        for (name, _) in &sections {
-            head.remove(*name);
-        }
-        let mut out = serde_json::to_vec(&head).map_err(|error| ProtoError::Head(error.into()))?;
-        out.pop();
-        for (name, section) in sections {
-            out.extend_from_slice(format!(",\"{name}\":{{").as_bytes());
-            out.extend_from_slice(&section.0);
-            out.push(b'}');
-        }
-        out.push(b'}');
-        Ok(out)
-    }
-}
-
-fn data(envelope: &SpecsEnvelope) -> Result<&Bytes, Refused> {
+pub(super) fn data(envelope: &SpecsEnvelope) -> Result<&Bytes, Refused> {
     envelope.data.as_ref().ok_or_else(|| "it has no content".into())
 }
 
-fn head(envelope: &SpecsEnvelope) -> Result<Map<String, Value>, Refused> {
+/// The head, as members of the document.
+pub(super) fn head(envelope: &SpecsEnvelope) -> Result<Map<String, Value>, Refused> {
     let message = SpecsTopLevel::decode(data(envelope)?.clone())?;
     let mut head: Map<String, Value> =
         if message.rest.is_empty() { Map::new() } else { serde_json::from_slice(&message.rest)? };

@@ -1,5 +1,7 @@
 //! The messages, as they are on the wire.
 
+use std::collections::HashMap;
+
 use prost::bytes::Bytes;
 use prost::{Enumeration, Message, Oneof};
 
@@ -48,6 +50,38 @@ pub(super) struct SpecsTopLevel {
     pub(super) checksum: String,
     #[prost(bytes = "bytes", tag = "7")]
     pub(super) rest: Bytes,
+}
+
+/// What a difference takes away from the document before, by name.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RulesetsResponseDeletions {
+    #[prost(string, repeated, tag = "1")]
+    pub(super) dynamic_configs: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    pub(super) feature_gates: Vec<String>,
+    #[prost(string, repeated, tag = "3")]
+    pub(super) layer_configs: Vec<String>,
+    #[prost(string, repeated, tag = "4")]
+    pub(super) experiment_to_layer: Vec<String>,
+    #[prost(string, repeated, tag = "5")]
+    pub(super) condition_map: Vec<String>,
+    #[prost(string, repeated, tag = "6")]
+    pub(super) sdk_configs: Vec<String>,
+    #[prost(string, repeated, tag = "7")]
+    pub(super) param_stores: Vec<String>,
+    #[prost(string, repeated, tag = "8")]
+    pub(super) cmab_configs: Vec<String>,
+    #[prost(string, repeated, tag = "9")]
+    pub(super) override_rules: Vec<String>,
+    #[prost(string, repeated, tag = "10")]
+    pub(super) overrides: Vec<String>,
+}
+
+/// The sums of the checksums of all entities, by section.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RulesetsChecksums {
+    #[prost(map = "string, uint64", tag = "1")]
+    pub(super) field_checksums: HashMap<String, u64>,
 }
 
 /// A gate, config or layer.

@@ -139,8 +139,9 @@ impl HttpSpecSource {
         let contains = |name, part| response.header(name).is_some_and(|text: &str| text.contains(part));
         let binary = contains("content-encoding", "statsig-br");
         let format = if binary { StoreFormat::StatsigBr } else { StoreFormat::PlainText };
+        let is_delta = response.headers.contains_key("x-deltas-used");
         let update = SpecUpdate::new(response.body.into(), SpecSourceKind::Network, now(&*self.clock));
-        SpecFetch::Updated(update.with_format(format).with_origin(address.origin()))
+        SpecFetch::Updated(update.with_format(format).with_delta(is_delta).with_origin(address.origin()))
     }
 }
 

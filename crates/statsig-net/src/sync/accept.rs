@@ -1,5 +1,6 @@
 //! The one place where a document is judged and put in force.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,13 +8,15 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use statsig_core::{
     Clock, CompileLimits, Error as SpecsError, Ruleset, SnapshotStore, SourceError, SourceErrorKind, SpecCursor,
-    SpecUpdate, SpecsFormat, StoreFormat, UpdateOutcome,
+    SpecTrigger, SpecUpdate, SpecsFormat, StoreFormat, UpdateOutcome,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::deltas::{DeltaOutcome, Deltas, Question};
 use super::keep::{Kept, Slots};
 use super::options::{SpecSources, SyncOptions};
+use super::read::{Parts, Unreadable, read};
 use crate::metrics::Metrics;
 use crate::secret::SdkKey;
 
@@ -25,7 +28,8 @@ pub struct SpecsUpdated {
     pub time: u64,
     /// When it had last changed as far as the specs before knew; 0 if there were none.
     pub previous_time: u64,
-    /// The document as it was received, and where from.
+    /// The document as it was received, and where from. In place of a difference stands the whole that
+    /// it led to, as JSON.
     pub update: Arc<SpecUpdate>,
     /// How many parts of the document could not be used.
     pub problems: usize,
@@ -57,6 +61,7 @@ struct Shared {
     sdk_key: Option<SdkKey>,
     listener: Option<SpecsListener>,
     slots: Arc<Slots>,
+    deltas: Deltas,
     held: Mutex<Held>,
     listener_panics: std::sync::atomic::AtomicU64,
     clock: Arc<dyn Clock>,
@@ -64,13 +69,33 @@ struct Shared {
 }
 
 /// What is known about the document in force.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Held {
     /// The document's digest and time.
     in_force: Option<([u8; 32], u64)>,
     /// Time of a later document with the checksum of the one in force.
     same_until: u64,
     origin: Option<Arc<str>>,
+    /// The document's parts, where differences to it are of use.
+    parts: Option<Arc<Parts>>,
+}
+
+/// How a document came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A stream told.
+    Told,
+    /// A source was asked.
+    Asked(SpecTrigger),
+}
+
+impl Way {
+    fn trigger(self) -> Option<SpecTrigger> {
+        match self {
+            Self::Told => None,
+            Self::Asked(trigger) => Some(trigger),
+        }
+    }
 }
 
 impl Acceptor {
@@ -82,12 +107,16 @@ impl Acceptor {
         metrics: Metrics,
     ) -> Self {
         let time = store.load().ruleset().meta().time;
+        let slots = Arc::new(Slots::new(sources));
+        // Who shares specs with others needs whole ones.
+        let deltas = cfg!(feature = "proto") && options.deltas && !slots.shares();
         let shared = Shared {
             store,
             limits: options.limits,
             sdk_key: options.sdk_key.clone(),
             listener: options.on_update.clone(),
-            slots: Arc::new(Slots::new(sources)),
+            slots,
+            deltas: Deltas::new(deltas, options.delta_no_progress_threshold),
             held: Mutex::default(),
             listener_panics: std::sync::atomic::AtomicU64::new(0),
             clock,
@@ -105,6 +134,26 @@ impl Acceptor {
         let meta = snapshot.ruleset().meta();
         let same_until = self.shared.held().same_until;
         SpecCursor::new(meta.time.max(same_until), meta.checksum.as_deref())
+    }
+
+    /// What the network is to be told that we hold.
+    pub(super) fn network_cursor(&self, trigger: SpecTrigger) -> SpecCursor {
+        let shared = &self.shared;
+        let has_parts = shared.parts_in_force(shared.store.load().ruleset().meta().time).is_some();
+        match shared.deltas.question(trigger, has_parts, shared.clock.now_ms()) {
+            Question::Difference => self.cursor().with_deltas(true),
+            Question::Newer => self.cursor(),
+            Question::Everything => {
+                tracing::info!("differences lead nowhere, asking for whole config specs");
+                SpecCursor::default()
+            }
+        }
+    }
+
+    /// The network says that nothing is new.
+    pub(super) fn confirmed(&self) {
+        self.shared.deltas.nothing_new();
+        self.shared.slots.confirm();
     }
 
     pub(super) fn origin(&self) -> Option<Arc<str>> {
@@ -133,7 +182,7 @@ impl Acceptor {
     ///
     /// Decodes and compiles on a blocking thread. If the future is dropped, that goes on, and what
     /// can be used comes into force.
-    pub(super) async fn accept(&self, update: SpecUpdate, streamed: bool) -> Judged {
+    pub(super) async fn accept(&self, update: SpecUpdate, way: Way) -> Judged {
         let begun = Instant::now();
         let turn = Arc::clone(&self.one_at_a_time).lock_owned().await;
         let shared = Arc::clone(&self.shared);
@@ -141,7 +190,7 @@ impl Acceptor {
         let work = tokio::task::spawn_blocking(move || {
             // The turn lasts as long as the work, whoever waits for it.
             let _turn = turn;
-            let outcome = shared.judge(update, streamed);
+            let outcome = shared.judge(update, way);
             if let Ok(UpdateOutcome::Applied) = outcome {
                 time.send_replace(shared.store.load().ruleset().meta().time);
             }
@@ -160,58 +209,65 @@ impl Shared {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn judge(&self, update: SpecUpdate, streamed: bool) -> Result<UpdateOutcome, SourceError> {
-        let begun = std::time::Instant::now();
-        let invalid =
-            |reason: Box<dyn std::error::Error + Send + Sync>| SourceError::new(SourceErrorKind::Invalid, reason);
-        let digest: [u8; 32] = Sha256::digest(&update.document).into();
+    /// The parts of the document in force, which is as of a time.
+    fn parts_in_force(&self, time: u64) -> Option<Arc<Parts>> {
+        let held = self.held();
         // Somebody else may have put other specs in force meanwhile.
+        held.parts.clone().filter(|_| held.in_force.is_some_and(|(_, own)| own == time))
+    }
+
+    fn judge(&self, update: SpecUpdate, way: Way) -> Result<UpdateOutcome, SourceError> {
+        let begun = std::time::Instant::now();
+        let digest: [u8; 32] = Sha256::digest(&update.document).into();
         let in_force = self.store.load().ruleset().meta().time;
         if self.held().in_force == Some((digest, in_force)) {
+            self.note_delta(way, update.is_delta, DeltaOutcome::InVain);
             return Ok(UpdateOutcome::Unchanged);
         }
-        let compiled = match update.format {
-            StoreFormat::PlainText => Ruleset::compile_with(&update.document, &self.limits),
-            #[cfg(feature = "proto")]
-            StoreFormat::StatsigBr => {
-                let json = crate::proto::to_json(&update.document, self.limits.max_bytes)
-                    .map_err(|error| invalid(error.into()))?;
-                Ruleset::compile_with(&json, &self.limits)
+        let mut is_delta = update.is_delta;
+        let judged = self.compile(&update, in_force, &mut is_delta);
+        let Compiled { ruleset, json, parts } = match judged {
+            Ok(judged) => judged,
+            Err(Unusable::NothingNew) => return Ok(UpdateOutcome::Unchanged),
+            Err(Unusable::Refused { error, is_misfit }) => {
+                let outcome = if is_misfit { DeltaOutcome::Misfit } else { DeltaOutcome::InVain };
+                if is_delta || is_misfit {
+                    self.deltas.difference(way.trigger(), outcome);
+                }
+                return Err(error);
             }
-            #[allow(unreachable_patterns, reason = "the enum may grow")]
-            _ => return Err(invalid("this build does not read this form of config specs".into())),
-        };
-        let ruleset = match compiled {
-            Ok(ruleset) => ruleset,
-            Err(SpecsError::NoUpdates) if self.store.holds_specs() => return Ok(UpdateOutcome::Unchanged),
-            Err(SpecsError::NoUpdates) => {
-                let reason = "no specs, only word that nothing is new";
-                return Err(SourceError::new(SourceErrorKind::Empty, reason));
-            }
-            Err(error) => return Err(invalid(error.into())),
         };
         let meta = ruleset.meta();
-        if let (Some(key), Some(made_for)) = (&self.sdk_key, &meta.hashed_sdk_key_used)
-            && !key.is_named_by(made_for)
-        {
-            return Err(invalid("the document was made for another SDK key".into()));
-        }
         let (time, format, problems) = (meta.time, meta.format, ruleset.problems().len());
-        let previous_time = self.store.load().ruleset().meta().time;
+        let known_until = self.held().same_until.max(in_force);
         let outcome = self.store.apply_compiled(ruleset, update.source.clone(), update.received_at_ms);
+        let progress = if time > known_until { DeltaOutcome::Progress } else { DeltaOutcome::InVain };
+        self.note_delta(way, is_delta, progress);
         match outcome {
             UpdateOutcome::Applied => {
-                *self.held() = Held { in_force: Some((digest, time)), same_until: time, origin: update.origin.clone() };
+                let parts = parts.filter(|_| self.deltas.enabled());
+                let origin = update.origin.clone();
+                *self.held() = Held { in_force: Some((digest, time)), same_until: time, origin, parts };
+                let update = match json {
+                    // Nobody else has what a difference refers to.
+                    Some(json) if is_delta => {
+                        let mut whole = update.with_format(StoreFormat::PlainText).with_delta(false);
+                        whole.document = json;
+                        whole
+                    }
+                    _ => update,
+                };
                 let update = Arc::new(update);
                 let updated = SpecsUpdated {
                     time,
-                    previous_time,
+                    previous_time: in_force,
                     update: Arc::clone(&update),
                     problems,
                     compile_duration: begun.elapsed(),
                 };
                 self.announce(&updated);
-                self.slots.put(&Kept { update, time, format, streamed });
+                let streamed = way == Way::Told;
+                self.slots.put(&Kept { update, time, format, streamed, from_delta: is_delta });
             }
             UpdateOutcome::Unchanged => {
                 let mut held = self.held();
@@ -220,6 +276,42 @@ impl Shared {
             _ => {}
         }
         Ok(outcome)
+    }
+
+    /// Reads and compiles a document. Says whether it turned out to be a difference.
+    fn compile(&self, update: &SpecUpdate, in_force: u64, is_delta: &mut bool) -> Result<Compiled, Unusable> {
+        let held = self.parts_in_force(in_force);
+        let read = read(update, self.limits.max_bytes, held.as_deref())?;
+        *is_delta = read.is_delta;
+        let ruleset = match Ruleset::compile_with(&read.json, &self.limits) {
+            Ok(ruleset) => ruleset,
+            Err(SpecsError::NoUpdates) if self.store.holds_specs() => return Err(Unusable::NothingNew),
+            Err(SpecsError::NoUpdates) => {
+                let reason = "no specs, only word that nothing is new";
+                let error = SourceError::new(SourceErrorKind::Empty, reason);
+                return Err(Unusable::Refused { error, is_misfit: false });
+            }
+            Err(error) => return Err(Unusable::invalid(error.into(), false)),
+        };
+        if let (Some(key), Some(made_for)) = (&self.sdk_key, &ruleset.meta().hashed_sdk_key_used)
+            && !key.is_named_by(made_for)
+        {
+            return Err(Unusable::invalid("the document was made for another SDK key".into(), false));
+        }
+        let json = match read.json {
+            Cow::Owned(json) => Some(json),
+            Cow::Borrowed(_) => None,
+        };
+        Ok(Compiled { ruleset, json, parts: read.parts })
+    }
+
+    /// Takes note of a document that could be used.
+    fn note_delta(&self, way: Way, is_delta: bool, outcome: DeltaOutcome) {
+        if is_delta {
+            self.deltas.difference(way.trigger(), outcome);
+        } else {
+            self.deltas.whole();
+        }
     }
 
     fn announce(&self, updated: &SpecsUpdated) {
@@ -241,6 +333,37 @@ impl Shared {
             self.metrics.panicked("specs-listener");
             tracing::error!("the listener for new specs panicked");
         }
+    }
+}
+
+/// A document that may come into force.
+struct Compiled {
+    ruleset: Ruleset,
+    /// Its text, where it did not come as JSON.
+    json: Option<Vec<u8>>,
+    parts: Option<Arc<Parts>>,
+}
+
+/// Why nothing of a document comes into force.
+enum Unusable {
+    /// It says that nothing is new.
+    NothingNew,
+    Refused {
+        error: SourceError,
+        /// It is a difference that does not fit what is held.
+        is_misfit: bool,
+    },
+}
+
+impl Unusable {
+    fn invalid(reason: Box<dyn std::error::Error + Send + Sync>, is_misfit: bool) -> Self {
+        Self::Refused { error: SourceError::new(SourceErrorKind::Invalid, reason), is_misfit }
+    }
+}
+
+impl From<Unreadable> for Unusable {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::invalid(unreadable.reason, unreadable.is_misfit)
     }
 }
 

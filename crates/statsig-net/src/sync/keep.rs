@@ -81,6 +81,8 @@ pub(super) struct Kept {
     pub(super) time: u64,
     pub(super) format: SpecsFormat,
     pub(super) streamed: bool,
+    /// It came as a difference, or as what its source takes for one.
+    pub(super) from_delta: bool,
 }
 
 /// Why a document is not kept.
@@ -167,6 +169,7 @@ impl Slots {
         let from_network =
             *source == SpecSourceKind::Network || (kept.streamed && !is("DataStore") && !is("FileBased"));
         if let Some(slot) = &self.store {
+            let from_network = from_network && !kept.from_delta;
             slot.set_shared(kept, from_network || is("DataStore"));
             if from_network {
                 slot.put(kept);
@@ -179,6 +182,11 @@ impl Slots {
 }
 
 impl Slots {
+    /// Whether what is accepted is shared with others.
+    pub(super) fn shares(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// That nothing is newer than what is in force, as the network says: what is shared shall stay.
     pub(super) fn confirm(&self) {
         if let Some(slot) = &self.store {
@@ -321,7 +329,7 @@ mod tests {
 
     fn kept(time: u64) -> Kept {
         let update = SpecUpdate::new(Vec::new(), SpecSourceKind::Network, 0);
-        Kept { update: Arc::new(update), time, format: SpecsFormat::V2, streamed: false }
+        Kept { update: Arc::new(update), time, format: SpecsFormat::V2, streamed: false, from_delta: false }
     }
 
     fn is_filled(slot: &Slot) -> bool {

@@ -11,6 +11,8 @@
 //! | file | what |
 //! | --- | --- |
 //! | `accept` | the one place where a document is judged and put in force |
+//! | `read` | what came, made into JSON |
+//! | `deltas` | whether differences are asked for, or whole documents |
 //! | `start` | the first load: sources in order, or overlapping, within a time |
 //! | `poll` | regular polls, and those on demand |
 //! | `stream` | subscriptions: backoff, failover to polling, liveness |
@@ -24,11 +26,13 @@
 //! every task is supervised and ends at shutdown; nothing here is waited for by an evaluation.
 
 mod accept;
+mod deltas;
 mod details;
 mod health;
 mod keep;
 mod options;
 mod poll;
+mod read;
 mod ready;
 mod reclaim;
 mod start;

@@ -155,8 +155,10 @@ pub struct SyncOptions {
     /// Longest time that `initialize` waits; the first load goes on beyond it. Default 10 seconds.
     /// With several sources, each gets an even share of what is left before the next is asked as well.
     pub init_timeout: Option<Duration>,
-    /// At start, ask the next source as well once so much time has passed without an answer; the first
-    /// that can be used counts, and later ones if they are newer. Default: only by `init_timeout`.
+    /// At start, ask the next source as well once so much time has passed without an answer. When one
+    /// answers with specs that can be used, those that were asked too get as much time again: of what
+    /// comes until then the freshest is what the load ends with, and what comes later counts if it is
+    /// newer. Default: only by `init_timeout`.
     pub hedge_after: Option<Duration>,
     /// Pause between polls, measured from the end of one to the beginning of the next. Default 10
     /// seconds, at least 1; varies by a tenth.
@@ -175,6 +177,13 @@ pub struct SyncOptions {
     pub max_silence: Option<Duration>,
     /// Which failed poll in a row asks the fallback. Default 5.
     pub fallback_every: u32,
+    /// Ask the network for differences to the document held, in place of whole ones; with the feature
+    /// `proto`, and unless specs are shared by a [data store](SpecSources::write_back). Saves transfer,
+    /// costs the memory of the document's text. Default `false`.
+    pub deltas: bool,
+    /// After so many differences in a row that led to nothing newer, a regular poll asks for everything,
+    /// at most every 5 minutes. Default 10; 0 is never.
+    pub delta_no_progress_threshold: u32,
     /// Bounds of what is compiled.
     pub limits: CompileLimits,
     /// The key that documents must be made for, where they say which. Default: any.
@@ -202,6 +211,8 @@ impl Default for SyncOptions {
             out_of_sync_threshold: None,
             max_silence: Some(Duration::from_secs(300)),
             fallback_every: 5,
+            deltas: false,
+            delta_no_progress_threshold: 10,
             limits: CompileLimits::default(),
             sdk_key: None,
             local_mode: false,

@@ -2,7 +2,8 @@
 //!
 //! One source is asked at a time; the next one as well when the one before fails, or keeps us waiting
 //! for longer than its share. Nobody is cut off: whoever answers first with something that can be used
-//! ends the load, and what comes later counts if it is newer.
+//! ends the load, and what comes later counts if it is newer. With a hedge, those who were asked too are
+//! waited for a little before the load ends, so that it ends with the freshest.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::Inner;
+use super::accept::Way;
 use super::details::{AttemptOutcome, SourceAttempt};
 use crate::metrics::Asked;
 
@@ -46,7 +48,7 @@ impl Inner {
                     Some(success) = answered.recv() => {
                         waiting -= 1;
                         if success {
-                            return;
+                            return self.wait_for_fresher(waiting, answered).await;
                         }
                         if next < sources.len() {
                             break;
@@ -57,6 +59,21 @@ impl Inner {
             }
             if next >= sources.len() && waiting == 0 {
                 return;
+            }
+        }
+    }
+
+    /// Waits for so many more answers, as long as the hedge is.
+    async fn wait_for_fresher(&self, waiting: usize, mut answered: mpsc::UnboundedReceiver<bool>) {
+        let Some(hedge) = self.options.hedge_after else { return };
+        let until = sleep_until(Instant::now() + hedge);
+        tokio::pin!(until);
+        for _ in 0..waiting {
+            tokio::select! {
+                biased;
+                () = self.ended() => return,
+                _ = answered.recv() => {}
+                () = &mut until => return,
             }
         }
     }
@@ -117,7 +134,11 @@ impl Inner {
     /// Asks a source, and puts in force what it gives.
     pub(super) async fn ask(&self, source: &dyn SpecSource, trigger: SpecTrigger) -> Answer {
         let begun = Instant::now();
-        let request = SpecRequest::new(self.acceptor.cursor(), trigger);
+        let cursor = match source.kind() {
+            SpecSourceKind::Network => self.acceptor.network_cursor(trigger),
+            _ => self.acceptor.cursor(),
+        };
+        let request = SpecRequest::new(cursor, trigger);
         let fetched = tokio::select! {
             fetched = source.fetch(&request) => fetched,
             () = self.ended() => {
@@ -128,7 +149,7 @@ impl Inner {
         let answer = match fetched {
             Ok(SpecFetch::Updated(update)) => {
                 let bytes = update.document.len();
-                let judged = self.acceptor.accept(update, false).await;
+                let judged = self.acceptor.accept(update, Way::Asked(trigger)).await;
                 let outcome = match &judged.result {
                     Ok(outcome) => outcome_of(*outcome),
                     Err(error) => AttemptOutcome::failed(error),

@@ -5,8 +5,9 @@
 //!      └────────────────error, no event in time───────────────────┘
 //! ```
 //!
-//! A stream that cannot work as things are set up is left alone. Failures in a row are counted, and forgotten at the first good event of a connection. While they
-//! are more than the threshold, polling has taken over; it stops to do so at that event.
+//! A stream that cannot work as things are set up is left alone. Failures in a row are counted, and
+//! forgotten at the first good event of a connection. While they are more than the threshold, polling
+//! has taken over; it stops to do so at that event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use statsig_core::{SourceError, SourceErrorKind, SpecStream, SpecSubscription, S
 use tokio::time::{sleep, timeout};
 
 use super::Inner;
+use super::accept::Way;
 use super::details::AttemptOutcome;
 use super::health::StreamState;
 use super::start::outcome_of;
@@ -142,7 +144,7 @@ async fn handle(inner: &Arc<Inner>, stream: &dyn SpecStream, event: StreamEvent)
         inner.acceptor.slots().confirm();
     }
     let outcome = match event {
-        StreamEvent::Specs(update) => match inner.acceptor.accept(update, true).await.result {
+        StreamEvent::Specs(update) => match inner.acceptor.accept(update, Way::Told).await.result {
             Ok(outcome) => outcome_of(outcome),
             // It is asked again with what is really held.
             Err(error) => {

@@ -144,6 +144,12 @@ impl FakeStatsig {
         self.shared.state().publish(body.into(), Some(time));
     }
 
+    /// Puts beside the specs in binary form the difference that leads to them from those as of `from_time`,
+    /// for those who hold these and accept differences. The next specs that are put there take it away.
+    pub fn publish_specs_delta(&self, body: impl Into<Vec<u8>>, from_time: u64) {
+        self.shared.state().publish_delta(body.into(), from_time);
+    }
+
     /// Puts an ID list into the manifest, with its file.
     pub fn publish_id_list(&self, name: &str, file_id: &str, creation_time: i64, file: impl Into<Vec<u8>>) {
         self.shared.state().publish_id_list(name, file_id, creation_time, file.into());

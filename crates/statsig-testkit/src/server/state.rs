@@ -115,6 +115,8 @@ struct Specs {
     body: Vec<u8>,
     time: u64,
     binary: bool,
+    /// The time of a document, and the difference that leads from it to this one.
+    delta: Option<(u64, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -150,7 +152,13 @@ impl State {
             let document: serde_json::Value = serde_json::from_slice(&body).ok()?;
             document.get("time")?.as_u64()
         });
-        self.specs = Some(Specs { body, time: time.unwrap_or(0), binary: binary_time.is_some() });
+        self.specs = Some(Specs { body, time: time.unwrap_or(0), binary: binary_time.is_some(), delta: None });
+    }
+
+    pub(super) fn publish_delta(&mut self, body: Vec<u8>, from_time: u64) {
+        if let Some(specs) = &mut self.specs {
+            specs.delta = Some((from_time, body));
+        }
     }
 
     pub(super) fn publish_id_list(&mut self, name: &str, file_id: &str, creation_time: i64, file: Vec<u8>) {
@@ -198,6 +206,13 @@ impl State {
             answer.body = body;
         }
         answer.headers.push(("x-since-time", specs.time.to_string()));
+        if let Some((from, delta)) = &specs.delta
+            && request.query("accept_deltas") == Some("true")
+            && request.query("sinceTime") == Some(&from.to_string())
+        {
+            answer.body.clone_from(delta);
+            answer.headers.push(("x-deltas-used", "true".into()));
+        }
         answer
     }
 

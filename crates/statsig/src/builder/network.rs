@@ -144,6 +144,9 @@ impl NetworkChoices {
             let given = addresses.iter().filter(|(_, is_given)| *is_given);
             problems.extend(given.map(|(name, _)| format!("{name} needs `sdk_key`")));
         }
+        if self.sync.deltas && !cfg!(feature = "proto") {
+            problems.push("enable_dcs_deltas needs the feature `proto`: differences are binary".to_owned());
+        }
     }
 
     /// The addresses and connections, if there is a key to use them with; none in local mode.
@@ -454,9 +457,30 @@ impl StatsigBuilder {
         self
     }
 
-    /// At start, ask the next source as well after so long without an answer (default: never).
+    /// At start, ask the next source as well after so long without an answer (default: never). Once one
+    /// answers with specs that can be used, those asked before it get as long again to come with newer
+    /// ones.
     pub fn hedge_after(mut self, after: Duration) -> Self {
         self.network.sync.hedge_after = Some(after);
+        self
+    }
+
+    /// Whether the network is asked for differences to the specs held, in place of whole ones (default:
+    /// `false`).
+    ///
+    /// Saves transfer where a large project changes often; costs the memory of the project's text. Polls
+    /// only, and not by a client that writes its specs to a data store: others can make use of whole
+    /// documents only. A difference that does not fit changes nothing and is followed by a whole
+    /// document. Needs the feature `proto`: `docs/protocol/network.md#differences`.
+    pub fn enable_dcs_deltas(mut self, enable: bool) -> Self {
+        self.network.sync.deltas = enable;
+        self
+    }
+
+    /// After how many differences in a row that led to nothing newer a poll asks for everything, at most
+    /// every 5 minutes (default: 10; 0 is never).
+    pub fn dcs_delta_no_progress_threshold(mut self, differences: u32) -> Self {
+        self.network.sync.delta_no_progress_threshold = differences;
         self
     }
 

@@ -74,6 +74,8 @@ impl StatsigBuilder {
             "specs_sync_interval_ms",
             "id_lists_sync_interval_ms",
             "out_of_sync_threshold_ms",
+            "enable_dcs_deltas",
+            "dcs_delta_no_progress_threshold",
             "enable_id_lists",
             "max_specs_bytes",
             "report_errors_upstream",
@@ -169,6 +171,8 @@ mod network {
                 specs_sync_interval => specs_sync_interval,
                 id_lists_sync_interval => id_lists_sync_interval,
                 out_of_sync_threshold => out_of_sync_threshold,
+                enable_dcs_deltas => enable_dcs_deltas,
+                dcs_delta_no_progress_threshold => dcs_delta_no_progress_threshold,
                 enable_id_lists => enable_id_lists,
             );
             if let Some(key) = &options.sdk_key {

@@ -95,6 +95,10 @@ option_group! {
         id_lists_sync_interval("id_lists_sync_interval_ms", "60000", "id_lists_sync_interval"): Duration,
         /// Specs that are older by their own time make polls go on to the next source although one succeeded.
         out_of_sync_threshold("out_of_sync_threshold_ms", "none", "out_of_sync_threshold"): Duration,
+        /// Whether the network is asked for differences to the specs held, in place of whole ones; not by one who writes a data store. Needs the feature `proto`.
+        enable_dcs_deltas("enable_dcs_deltas", "`false`", "enable_dcs_deltas"): bool,
+        /// After so many differences in a row that led to nothing newer, everything is asked for, at most every 5 minutes; 0 is never.
+        dcs_delta_no_progress_threshold("dcs_delta_no_progress_threshold", "10", "dcs_delta_no_progress_threshold"): u32,
         /// Whether ID lists are fetched.
         enable_id_lists("enable_id_lists", "`true`", "enable_id_lists"): bool,
         /// Most bytes of config specs, compressed or not.

@@ -1,0 +1,396 @@
+//! A document from another one and the difference.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use prost::Message;
+use serde_json::{Value, json};
+use statsig_core::{
+    DataStore, FixedClock, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SourceError, SpecFetch, SpecRequest,
+    SpecSource, SpecSourceKind, SpecUpdate, StoreFormat, StoreKeys, StorePath,
+};
+use statsig_testkit::server::FakeStatsig;
+
+use super::*;
+use crate::proto::{Decoded, decode};
+use crate::sources::LastKnownGood;
+use crate::sync::SpecsListener;
+use crate::{ClientIdentity, Network, NetworkOptions, SdkKey, SpecSources, SpecSync, StoreWriter, SyncOptions};
+
+const TIME: u64 = 1_700_000_000_000;
+
+/// A project as its server has it: gates by name, each with a checksum and a salt.
+type Gates = BTreeMap<&'static str, (u32, &'static str)>;
+
+fn gates(list: &[(&'static str, u32, &'static str)]) -> Gates {
+    list.iter().map(|(name, checksum, salt)| (*name, (*checksum, *salt))).collect()
+}
+
+fn gate(name: &str, (checksum, salt): (u32, &str), with_data: bool) -> Vec<u8> {
+    let spec = Spec { salt: salt.into(), ..config(1, vec![]) };
+    let message = SpecsEnvelope {
+        kind: Kind::FeatureGate as i32,
+        name: name.into(),
+        checksum: checksum.to_string(),
+        data: with_data.then(|| spec.encode_to_vec().into()),
+    };
+    message.encode_length_delimited_to_vec()
+}
+
+fn top(time: u64, rest: &Value) -> Vec<u8> {
+    let message = SpecsTopLevel {
+        has_updates: true,
+        time,
+        response_format: "dcs-v2".into(),
+        checksum: format!("as of {time}"),
+        rest: rest.to_string().into_bytes().into(),
+        ..SpecsTopLevel::default()
+    };
+    envelope(Kind::TopLevel as i32, "TOP_LEVEL", Some(message.encode_to_vec()))
+}
+
+fn copy() -> Vec<u8> {
+    envelope(Kind::CopyPrev as i32, "", None)
+}
+
+fn delete(names: RulesetsResponseDeletions) -> Vec<u8> {
+    envelope(Kind::Deletions as i32, "", Some(names.encode_to_vec()))
+}
+
+/// What the server has when all is done.
+fn sums(gates: &Gates) -> Vec<u8> {
+    let mut field_checksums: HashMap<String, u64> =
+        ["condition_map", "dynamic_configs", "layer_configs", "param_stores"].map(|name| (name.to_owned(), 0)).into();
+    let sum = gates.values().map(|(checksum, _)| u64::from(*checksum)).sum();
+    field_checksums.insert("feature_gates".into(), sum);
+    envelope(Kind::Checksums as i32, "", Some(RulesetsChecksums { field_checksums }.encode_to_vec()))
+}
+
+fn whole(time: u64, all: &Gates) -> Vec<u8> {
+    let mut parts = vec![top(time, &json!({}))];
+    parts.extend(all.iter().map(|(name, gate_of)| gate(name, *gate_of, true)));
+    compressed(&[parts.concat(), done()].concat())
+}
+
+/// The difference to a project from one in which some gates were others.
+fn difference(time: u64, changed: &[&'static str], deleted: &[&str], all: &Gates) -> Vec<u8> {
+    let names = RulesetsResponseDeletions {
+        feature_gates: deleted.iter().map(|name| (*name).to_owned()).collect(),
+        ..RulesetsResponseDeletions::default()
+    };
+    let mut parts = vec![copy(), top(time, &json!({}))];
+    parts.extend(changed.iter().map(|name| gate(name, all[name], true)));
+    compressed(&[parts.concat(), delete(names), sums(all), done()].concat())
+}
+
+fn value(decoded: &Decoded) -> Value {
+    serde_json::from_slice(&decoded.json).unwrap()
+}
+
+#[test]
+fn copied_changed_and_deleted_it_is_what_the_whole_would_be() {
+    let before = gates(&[("kept", 1, "a"), ("changed", 2, "b"), ("gone", 3, "c")]);
+    let after = gates(&[("kept", 1, "a"), ("changed", 20, "B"), ("new", 4, "d")]);
+    let held = decode(&whole(TIME, &before), 1 << 20, None).unwrap();
+    assert!(!held.is_delta);
+    let delta = difference(TIME + 1, &["changed", "new"], &["gone"], &after);
+    let led_to = decode(&delta, 1 << 20, held.parts.as_ref()).unwrap();
+    assert!(led_to.is_delta);
+    assert_eq!(value(&led_to), value(&decode(&whole(TIME + 1, &after), 1 << 20, None).unwrap()));
+    // What came of it is as good a base as any.
+    let last = gates(&[("changed", 20, "B")]);
+    let next = difference(TIME + 2, &[], &["kept", "new"], &last);
+    let next = decode(&next, 1 << 20, led_to.parts.as_ref()).unwrap();
+    assert_eq!(value(&next), value(&decode(&whole(TIME + 2, &last), 1 << 20, None).unwrap()));
+}
+
+#[test]
+fn tables_of_the_head_are_changed_by_entry_and_the_rest_is_replaced() {
+    let before = json!({
+        "experiment_to_layer": {"a": "x", "b": "x"}, "overrides": {"o": []}, "sdk_configs": {"n": 1, "m": 2},
+        "id_lists": {"one": true}, "app_id": "app",
+    });
+    let held = decode(&compressed(&[top(TIME, &before), done()].concat()), 1 << 20, None).unwrap();
+    let sent = json!({"experiment_to_layer": {"b": "y", "c": "y"}, "sdk_configs": {"n": 3}, "id_lists": {"two": true}});
+    let names = RulesetsResponseDeletions {
+        experiment_to_layer: vec!["a".into()],
+        sdk_configs: vec!["m".into(), "n".into()],
+        overrides: vec!["o".into()],
+        ..RulesetsResponseDeletions::default()
+    };
+    let parts = [copy(), top(TIME + 1, &sent), delete(names), done()].concat();
+    let led_to = value(&decode(&compressed(&parts), 1 << 20, held.parts.as_ref()).unwrap());
+    let expected = json!({
+        "has_updates": true, "time": TIME + 1, "response_format": "dcs-v2", "checksum": format!("as of {}", TIME + 1),
+        "experiment_to_layer": {"b": "y", "c": "y"}, "overrides": {}, "sdk_configs": {"n": 3},
+        "id_lists": {"two": true}, "app_id": "app",
+        "feature_gates": {}, "dynamic_configs": {}, "layer_configs": {}, "condition_map": {}, "param_stores": {},
+    });
+    assert_eq!(led_to, expected);
+}
+
+#[test]
+fn one_that_does_not_fit_is_refused() {
+    let all = gates(&[("one", 1, "a")]);
+    let held = decode(&whole(TIME, &all), 1 << 20, None).unwrap().parts;
+    let misfit = |document: &[u8], held| decode(document, 1 << 20, held).unwrap_err();
+    let delta = difference(TIME + 1, &[], &[], &all);
+    assert!(matches!(misfit(&delta, None), ProtoError::NoBase));
+    let other = gates(&[("one", 1, "a"), ("two", 2, "b")]);
+    let delta = difference(TIME + 1, &[], &[], &other);
+    let error = misfit(&delta, held.as_ref());
+    assert!(matches!(error, ProtoError::Checksum("feature_gates")) && error.is_about_difference());
+    // A sum that is not told is not one that is right.
+    let untold = envelope(Kind::Checksums as i32, "", Some(RulesetsChecksums::default().encode_to_vec()));
+    let parts = compressed(&[copy(), top(TIME + 1, &json!({})), untold, done()].concat());
+    assert!(matches!(misfit(&parts, held.as_ref()), ProtoError::Checksum(_)));
+    for (kind, data) in [(Kind::Deletions, vec![0xff]), (Kind::Checksums, vec![0xff])] {
+        let parts = compressed(&[copy(), envelope(kind as i32, "", Some(data)), done()].concat());
+        assert!(matches!(misfit(&parts, held.as_ref()), ProtoError::Part { part: 1, .. }));
+    }
+}
+
+#[test]
+fn what_is_held_with_the_same_checksum_need_not_be_sent_again() {
+    let all = gates(&[("one", 1, "a"), ("two", 2, "b")]);
+    let held = decode(&whole(TIME, &all), 1 << 20, None).unwrap().parts;
+    let document = |sums| {
+        let bare = [top(TIME + 1, &json!({})), gate("one", (1, "?"), false), gate("two", (3, "?"), false)];
+        compressed(&[bare.concat(), sums, done()].concat())
+    };
+    let led_to = decode(&document(Vec::new()), 1 << 20, held.as_ref()).unwrap();
+    assert_eq!(value(&led_to)["feature_gates"].as_object().unwrap().len(), 1, "the other has no content");
+    assert_eq!(value(&led_to)["feature_gates"]["one"]["salt"], "a");
+    // What cannot be read counts in the sum all the same: the server has it.
+    let sums = sums(&gates(&[("one", 1, ""), ("two", 3, "")]));
+    assert!(decode(&document(sums), 1 << 20, held.as_ref()).is_ok());
+}
+
+#[test]
+fn differences_do_not_add_up_beyond_the_limit() {
+    let mut held = decode(&whole(TIME, &Gates::new()), 1 << 20, None).unwrap().parts;
+    let result = (0..100).find_map(|number| {
+        let long = Spec { salt: "x".repeat(1_000), ..config(1, vec![]) };
+        let name = format!("gate {number}");
+        let parts = [copy(), top(TIME + 1, &json!({})), spec(Kind::FeatureGate, &name, &long), done()];
+        match decode(&compressed(&parts.concat()), 20_000, held.as_ref()) {
+            Ok(decoded) => {
+                held = decoded.parts;
+                None
+            }
+            Err(error) => Some(error),
+        }
+    });
+    assert!(matches!(result, Some(ProtoError::TooLarge(20_000))), "{result:?}");
+}
+
+/// A client of a server, and what its listener was told.
+struct Client {
+    sync: SpecSync,
+    store: Arc<SnapshotStore>,
+    told: Arc<Mutex<Vec<Arc<SpecUpdate>>>>,
+}
+
+impl Client {
+    fn start(
+        server: &FakeStatsig,
+        clock: &Arc<FixedClock>,
+        and: impl FnOnce(&mut SyncOptions, &mut SpecSources),
+    ) -> Self {
+        let mut options = NetworkOptions::default();
+        options.endpoints.api = Some(server.url());
+        let identity = ClientIdentity::new(SdkKey::new("secret-k")).unwrap();
+        let network = Network::new(options, identity, clock.clone()).unwrap();
+        let mut sources = SpecSources::new().then(Arc::new(network.spec_source()));
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let listener: SpecsListener = {
+            let told = Arc::clone(&told);
+            Arc::new(move |updated| {
+                told.lock().unwrap().push(Arc::clone(&updated.update));
+            })
+        };
+        let mut options = SyncOptions { deltas: true, on_update: Some(listener), ..SyncOptions::default() };
+        and(&mut options, &mut sources);
+        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let runtime = tokio::runtime::Handle::current();
+        let sync = SpecSync::start(options, Arc::clone(&store), sources, clock.clone(), &runtime);
+        Self { sync, store, told }
+    }
+
+    fn gates(&self) -> Vec<String> {
+        self.store.load().ruleset().feature_gate_names().into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// Whether the last question was for a difference, and since when.
+fn asked(server: &FakeStatsig) -> (bool, Option<u64>) {
+    let requests = server.requests();
+    let last = requests.last().unwrap();
+    (last.query("accept_deltas") == Some("true"), last.query("sinceTime").map(|time| time.parse().unwrap()))
+}
+
+#[tokio::test]
+async fn a_client_follows_by_differences_and_falls_back_to_whole_documents() {
+    let (server, clock) = (FakeStatsig::start().unwrap(), Arc::new(FixedClock(0)));
+    let folder = tempfile::tempdir().unwrap();
+    let key = SdkKey::new("secret-k");
+    let kept = LastKnownGood::new(folder.path(), &key);
+    let mut all = gates(&[("one", 1, "a"), ("two", 2, "b")]);
+    server.publish_binary_specs(whole(TIME, &all), TIME);
+    let client = Client::start(&server, &clock, |_, sources| sources.last_known_good = Some(kept.clone()));
+    assert!(client.sync.initialize().await.is_config_spec_ready);
+    assert_eq!(asked(&server), (false, None), "nothing is held");
+
+    all.insert("three", (3, "c"));
+    server.publish_binary_specs(whole(TIME + 1, &all), TIME + 1);
+    server.publish_specs_delta(difference(TIME + 1, &["three"], &[], &all), TIME);
+    assert!(client.sync.sync_now().await.updated);
+    assert_eq!(asked(&server), (true, Some(TIME)));
+    assert_eq!(client.gates(), ["one", "three", "two"]);
+    let update = client.told.lock().unwrap().last().cloned().unwrap();
+    let told: Value = serde_json::from_slice(&update.document).unwrap();
+    assert_eq!((update.format, &told["time"]), (StoreFormat::PlainText, &json!(TIME + 1)), "listeners get the whole");
+
+    // One that does not fit changes nothing; the next question is for the whole, those after for differences.
+    all.insert("four", (4, "d"));
+    server.publish_binary_specs(whole(TIME + 2, &all), TIME + 2);
+    server.publish_specs_delta(difference(TIME + 2, &[], &[], &all), TIME + 1);
+    let report = client.sync.sync_now().await;
+    assert!(!report.updated && !report.success);
+    assert_eq!(client.gates(), ["one", "three", "two"]);
+    assert!(client.sync.sync_now().await.updated);
+    assert_eq!(asked(&server), (false, Some(TIME + 1)));
+    assert_eq!(client.gates(), ["four", "one", "three", "two"]);
+    client.sync.sync_now().await;
+    assert_eq!(asked(&server), (true, Some(TIME + 2)));
+    client.sync.shutdown(Duration::from_secs(60)).await;
+
+    // What is kept for the next start is whole.
+    let client = Client::start(&server, &clock, |_, sources| {
+        *sources = SpecSources::default();
+        sources.last_known_good = Some(kept);
+    });
+    assert!(client.sync.initialize().await.is_config_spec_ready);
+    assert_eq!(client.gates(), ["four", "one", "three", "two"]);
+}
+
+#[tokio::test]
+async fn differences_are_for_those_who_want_them_and_share_nothing() {
+    let clock = Arc::new(FixedClock(0));
+    let all = gates(&[("one", 1, "a")]);
+    let shared: Arc<dyn DataStore> = Arc::new(InMemoryDataStore::new());
+    let writer = StoreWriter::new(Arc::clone(&shared), &SdkKey::new("secret-k"), KeySchema::Hashed);
+    for (deltas, writes) in [(false, false), (true, true)] {
+        let server = FakeStatsig::start().unwrap();
+        server.publish_binary_specs(whole(TIME, &all), TIME);
+        let client = Client::start(&server, &clock, |options, sources| {
+            options.deltas = deltas;
+            sources.write_back = writes.then(|| writer.clone());
+        });
+        client.sync.initialize().await;
+        let next = whole(TIME + 1, &all);
+        server.publish_binary_specs(next.clone(), TIME + 1);
+        server.publish_specs_delta(difference(TIME + 1, &[], &[], &all), TIME);
+        assert!(client.sync.sync_now().await.updated);
+        assert_eq!(asked(&server), (false, Some(TIME)));
+        client.sync.shutdown(Duration::from_secs(60)).await;
+        if writes {
+            let keys = StoreKeys::new("secret-k");
+            let name = keys.key(&StorePath::SpecsV2, StoreFormat::StatsigBr, KeySchema::Hashed).name;
+            assert_eq!(shared.get_bytes(&name).await.unwrap().result, Some(next));
+        }
+    }
+}
+
+/// Calls everything a difference, asked for or not.
+struct Confused(Vec<u8>);
+
+#[async_trait::async_trait]
+impl SpecSource for Confused {
+    fn name(&self) -> &str {
+        "network"
+    }
+
+    fn kind(&self) -> SpecSourceKind {
+        SpecSourceKind::Network
+    }
+
+    async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
+        let update = SpecUpdate::new(self.0.clone(), self.kind(), 0).with_format(StoreFormat::StatsigBr);
+        Ok(SpecFetch::Updated(update.with_delta(true)))
+    }
+}
+
+#[tokio::test]
+async fn what_is_called_a_difference_is_never_stored() {
+    let clock = Arc::new(FixedClock(0));
+    let all = gates(&[("one", 1, "a")]);
+    for (document, is_ready) in [(difference(TIME, &["one"], &[], &all), false), (whole(TIME, &all), true)] {
+        let shared: Arc<dyn DataStore> = Arc::new(InMemoryDataStore::new());
+        let mut sources = SpecSources::new().then(Arc::new(Confused(document)));
+        sources.write_back = Some(StoreWriter::new(Arc::clone(&shared), &SdkKey::new("secret-k"), KeySchema::Hashed));
+        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let runtime = tokio::runtime::Handle::current();
+        let sync = SpecSync::start(SyncOptions::default(), store, sources, clock.clone(), &runtime);
+        assert_eq!(sync.initialize().await.is_config_spec_ready, is_ready);
+        sync.shutdown(Duration::from_secs(60)).await;
+        let keys = StoreKeys::new("secret-k");
+        for format in [StoreFormat::StatsigBr, StoreFormat::PlainText] {
+            let name = keys.key(&StorePath::SpecsV2, format, KeySchema::Hashed).name;
+            assert_eq!(shared.get_bytes(&name).await.unwrap().result, None);
+        }
+    }
+}
+/// A server whose differences lead nowhere.
+#[derive(Default)]
+struct Stuck {
+    asked: Mutex<Vec<(bool, u64)>>,
+}
+
+#[async_trait::async_trait]
+impl SpecSource for Stuck {
+    fn name(&self) -> &str {
+        "network"
+    }
+
+    fn kind(&self) -> SpecSourceKind {
+        SpecSourceKind::Network
+    }
+
+    async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
+        let cursor = &request.cursor;
+        let all = gates(&[("one", 1, "a")]);
+        let mut asked = self.asked.lock().unwrap();
+        asked.push((cursor.accept_deltas, cursor.time));
+        let document = match cursor.accept_deltas {
+            true => difference(TIME, &[], &[], &all),
+            // A later one each time that it is asked for the whole.
+            false => whole(TIME + asked.iter().filter(|(delta, _)| !delta).count() as u64, &all),
+        };
+        let update = SpecUpdate::new(document, self.kind(), 0).with_format(StoreFormat::StatsigBr);
+        Ok(SpecFetch::Updated(update.with_delta(cursor.accept_deltas)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn differences_that_lead_nowhere_end_in_a_whole_document() {
+    for (threshold, expected) in [(2, 3..=3), (0, 0..=0)] {
+        let (server, clock) = (Arc::new(Stuck::default()), Arc::new(FixedClock(0)));
+        let (mut options, sources) =
+            (SyncOptions { deltas: true, ..SyncOptions::default() }, SpecSources::new().then(server.clone()));
+        options.delta_no_progress_threshold = threshold;
+        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let sync = SpecSync::start(options, store, sources, clock, &tokio::runtime::Handle::current());
+        assert!(sync.initialize().await.is_config_spec_ready);
+        let asked = || server.asked.lock().unwrap().clone();
+        while asked().len() < 20 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(asked()[..3], [(false, 0), (true, TIME + 1), (true, TIME + 1)]);
+        // Everything, once in five minutes: the clock of this test stands still.
+        let everything: Vec<usize> = (1..asked().len()).filter(|at| asked()[*at] == (false, 0)).collect();
+        assert_eq!(everything, expected.filter(|at| *at > 0).collect::<Vec<_>>());
+        sync.shutdown(Duration::from_secs(60)).await;
+    }
+}
