@@ -198,7 +198,7 @@ async fn a_store_that_lags_behind_hides_the_network_only_as_long_as_it_may() {
         put(&kept, &specs(60, true)).await;
         let report = sync.sync_now().await;
         let outcomes: Vec<_> = report.attempts.into_iter().map(|attempt| attempt.outcome).collect();
-        assert_eq!(outcomes, [AttemptOutcome::Unchanged, AttemptOutcome::Unchanged]);
+        assert_eq!(outcomes, [AttemptOutcome::Older, AttemptOutcome::Unchanged]);
         assert_eq!(store.load().ruleset().meta().time, 90);
     }
 }

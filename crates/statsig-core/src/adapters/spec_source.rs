@@ -79,6 +79,8 @@ impl SpecRequest {
 pub enum SpecFetch {
     /// It has nothing newer than the cursor.
     Unchanged,
+    /// It has nothing as new as the cursor: others may well have something newer.
+    Behind,
     /// It has this.
     Updated(SpecUpdate),
 }
@@ -91,9 +93,10 @@ pub enum SpecFetch {
 /// # Duties of an implementor
 ///
 /// - **Nothing held, nothing unchanged.** Asked with a cursor at time 0, a source gives a document
-///   or an error ([`Empty`](super::SourceErrorKind::Empty) if it has none), never `Unchanged`.
-/// - **`Unchanged` is a promise** that the source was reached and has nothing newer than the cursor.
-///   One that cannot tell gives its document: receiving it again is harmless.
+///   or an error ([`Empty`](super::SourceErrorKind::Empty) if it has none), nothing else.
+/// - **`Unchanged` is a promise** that the source was reached and has nothing newer than the cursor;
+///   it ends a round of questions. One that knows that it lags behind says `Behind`. One that cannot
+///   tell gives its document: receiving it again is harmless.
 /// - **Errors are typed.** Retryable is what seconds may heal; see [`SourceError`].
 /// - **Bounded.** At most so many bytes are read as the source's own options say, and every attempt
 ///   has a time limit of its own; a shorter one of the asking side comes on top.

@@ -45,6 +45,7 @@ pub async fn spec_source_contract(source: &dyn SpecSource) -> SpecUpdate {
     for trigger in [SpecTrigger::Background, SpecTrigger::Manual] {
         match source.fetch(&SpecRequest::new(held.clone(), trigger)).await {
             Ok(SpecFetch::Unchanged) => {}
+            Ok(SpecFetch::Behind) => panic!("asked with what it has ({trigger:?}), the source says `Behind`"),
             Ok(SpecFetch::Updated(again)) => {
                 assert_eq!(cursor(&again).time, held.time, "asked with what it has, the source has something else");
             }
@@ -53,7 +54,7 @@ pub async fn spec_source_contract(source: &dyn SpecSource) -> SpecUpdate {
     }
     let newer = SpecCursor::new(held.time + 1, None);
     match source.fetch(&SpecRequest::new(newer, SpecTrigger::Background)).await {
-        Ok(SpecFetch::Unchanged) => {}
+        Ok(SpecFetch::Unchanged | SpecFetch::Behind) => {}
         Ok(SpecFetch::Updated(older)) => assert_eq!(cursor(&older).time, held.time, "the document changed"),
         Err(error) => panic!("asked by one who has something newer, the source fails: {error:?}"),
     }
@@ -80,6 +81,7 @@ async fn must_have(source: &dyn SpecSource, what: &str) -> SpecUpdate {
     match source.fetch(&SpecRequest::default()).await {
         Ok(SpecFetch::Updated(update)) => update,
         Ok(SpecFetch::Unchanged) => panic!("{what}: nothing is held, and the source says `Unchanged`"),
+        Ok(SpecFetch::Behind) => panic!("{what}: nothing is held, and the source says `Behind`"),
         Err(error) => panic!("{what}: {error:?}"),
     }
 }

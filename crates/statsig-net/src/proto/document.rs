@@ -1,4 +1,4 @@
-//! A document as its parts, and how one follows from another: `docs/protocol/network.md#differences`.
+//! A document as its parts, and how one follows from another: `docs/protocol/network.md#deltas`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

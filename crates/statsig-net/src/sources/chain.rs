@@ -49,8 +49,10 @@ impl SpecSource for SourceChain {
         let mut failures = Vec::new();
         let mut retryable = false;
         let mut kind = SourceErrorKind::Misconfigured;
+        let mut behind = false;
         for source in &self.sources {
             match source.fetch(request).await {
+                Ok(SpecFetch::Behind) => behind = true,
                 Ok(fetched) => return Ok(fetched),
                 Err(error) => {
                     retryable |= error.is_retryable();
@@ -58,6 +60,9 @@ impl SpecSource for SourceChain {
                     failures.push(format!("{}: {}", source.name(), chain_of(&error)));
                 }
             }
+        }
+        if behind {
+            return Ok(SpecFetch::Behind);
         }
         let reason = if failures.is_empty() { "the chain is empty".to_owned() } else { failures.join("; ") };
         Err(SourceError::new(kind, reason).with_retryable(retryable))

@@ -1,12 +1,13 @@
 //! A data store that processes share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use statsig_core::{
     ChangeFeed, ChangeHint, Clock, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion,
     KeySchema, SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind,
-    SpecStream, SpecSubscription, SpecUpdate, StoreFormat, StoreKey, StoreKeys, StorePath, StreamEvent,
+    SpecStream, SpecSubscription, SpecUpdate, StoreEntry, StoreFormat, StoreKey, StoreKeys, StorePath, StreamEvent,
 };
 use tokio::sync::OnceCell;
 
@@ -35,6 +36,8 @@ struct Reader {
     clock: Arc<dyn Clock>,
     ready: OnceCell<()>,
     polled: OnceCell<bool>,
+    /// The time of the newest entry that was seen in the store.
+    seen: AtomicU64,
 }
 
 impl std::fmt::Debug for DataStoreSpecSource {
@@ -62,7 +65,14 @@ impl DataStoreSpecSource {
     /// A source of what stands under some keys, best first.
     #[must_use]
     pub fn with_keys(store: Arc<dyn DataStore>, keys: Vec<StoreKey>, clock: Arc<dyn Clock>) -> Self {
-        let reader = Reader { store, keys: keys.into(), clock, ready: OnceCell::new(), polled: OnceCell::new() };
+        let reader = Reader {
+            store,
+            keys: keys.into(),
+            clock,
+            ready: OnceCell::new(),
+            polled: OnceCell::new(),
+            seen: AtomicU64::new(0),
+        };
         Self { reader: Arc::new(reader) }
     }
 
@@ -86,15 +96,39 @@ impl Reader {
         let request = EntryRequest::new(Arc::clone(&self.keys)).unless_known(known.clone());
         let Some(entry) = self.store.get_entry(&request).await.map_err(error_of)? else {
             return match known {
-                Some(_) => Ok(SpecFetch::Unchanged),
+                Some(_) => self.nothing_newer(cursor).await,
                 None => Err(SourceError::new(SourceErrorKind::Empty, "the data store has no entry")),
             };
         };
+        self.has_seen(&entry);
         if entry.is_delta {
             return Err(SourceError::new(SourceErrorKind::Invalid, "the data store holds a mere difference"));
         }
         let update = SpecUpdate::new(entry.bytes, kind(), now(&*self.clock));
         whole(update.with_format(entry.format).with_origin("datastore"), cursor)
+    }
+
+    fn has_seen(&self, entry: &StoreEntry) {
+        if let Some(version) = &entry.version {
+            self.seen.fetch_max(version.lcut, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells whether the store has what is held, or lags behind. If that came from elsewhere, the store
+    /// is asked, each time until it has caught up.
+    async fn nothing_newer(&self, cursor: &SpecCursor) -> Result<SpecFetch, SourceError> {
+        if self.seen.load(Ordering::Relaxed) >= cursor.time {
+            return Ok(SpecFetch::Unchanged);
+        }
+        let earlier = EntryVersion::new(cursor.time - 1, None);
+        let request = EntryRequest::new(Arc::clone(&self.keys)).unless_known(Some(earlier));
+        match self.store.get_entry(&request).await.map_err(error_of)? {
+            Some(entry) => {
+                self.has_seen(&entry);
+                Ok(SpecFetch::Unchanged)
+            }
+            None => Ok(SpecFetch::Behind),
+        }
     }
 }
 
@@ -201,6 +235,7 @@ impl SpecSubscription for Subscription {
                 }
                 Ok(Some(StreamEvent::Specs(update)))
             }
+            Ok(SpecFetch::Behind) => Ok(Some(StreamEvent::NoUpdate { time: 0 })),
             Ok(_) => Ok(Some(StreamEvent::NoUpdate { time: self.cursor.time })),
             Err(error) if error.kind() == SourceErrorKind::Empty => Ok(Some(StreamEvent::NoUpdate { time: 0 })),
             Err(error) => Err(error),

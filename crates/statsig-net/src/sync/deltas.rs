@@ -1,5 +1,5 @@
 //! When the network is asked for differences, and when for whole documents:
-//! `docs/protocol/network.md#differences`.
+//! `docs/protocol/network.md#deltas`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -159,6 +159,9 @@ impl Inner {
             Ok(_) if request.cursor.time == 0 => {
                 Answer::failed(&SourceError::new(SourceErrorKind::Empty, "the source says that nothing is new"))
             }
+            Ok(SpecFetch::Behind) => {
+                Answer { outcome: AttemptOutcome::Older, apply_duration: Duration::ZERO, bytes: 0 }
+            }
             Ok(_) => Answer { outcome: AttemptOutcome::Unchanged, apply_duration: Duration::ZERO, bytes: 0 },
             Err(error) => Answer::failed(&error),
         };

@@ -471,7 +471,7 @@ impl StatsigBuilder {
     /// Saves transfer where a large project changes often; costs the memory of the project's text. Polls
     /// only, and not by a client that writes its specs to a data store: others can make use of whole
     /// documents only. A difference that does not fit changes nothing and is followed by a whole
-    /// document. Needs the feature `proto`: `docs/protocol/network.md#differences`.
+    /// document. Needs the feature `proto`: `docs/protocol/network.md#deltas`.
     pub fn enable_dcs_deltas(mut self, enable: bool) -> Self {
         self.network.sync.deltas = enable;
         self

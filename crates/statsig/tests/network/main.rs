@@ -191,6 +191,8 @@ fn options_that_contradict_each_other_are_told_at_once() {
         Statsig::builder().sdk_key("secret-x").initialize_sources([DataSource::DataStore, DataSource::Bootstrap]);
     let error = listed.build().unwrap_err().to_string();
     assert!(error.contains("DataStore is listed") && error.contains("Bootstrap is listed"), "{error}");
+    let binary = Statsig::builder().sdk_key("secret-x").enable_dcs_deltas(true).build();
+    assert_eq!(binary.is_ok(), cfg!(feature = "proto"), "differences are binary");
     let error = Statsig::builder().sdk_key("secret-abc").api("ftp://x").build().unwrap_err();
     assert!(!format!("{error:?}").contains("secret-abc"));
 }
