@@ -143,7 +143,15 @@ impl RedisServer {
     /// If it does not start.
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill()?;
-        self.spawn()
+        // Somebody else's connection may have got the port meanwhile, as its own end.
+        let mut last = Ok(());
+        for _ in 0..ATTEMPTS {
+            last = self.spawn();
+            if last.is_ok() {
+                break;
+            }
+        }
+        last
     }
 
     /// Stops the process without ending it: connections stay open and nothing answers.
