@@ -5,6 +5,7 @@
 mod access;
 mod contract;
 mod failover;
+mod id_lists;
 mod layouts;
 mod metrics;
 mod ordering;
