@@ -136,6 +136,7 @@ const STREAMS: &[&str] = &[
     "+xack",
     "+xdel",
     "+xgroup",
+    "+memory|usage",
 ];
 
 #[cfg(feature = "streams")]
