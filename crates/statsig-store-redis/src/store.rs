@@ -5,11 +5,12 @@ mod read;
 mod write;
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use redis::cmd;
+use redis::{Cmd, FromRedisValue, cmd};
 use statsig_core::{
     AppendOutcome, ChangeFeed, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, PutMode, PutOutcome,
     StoreEntry, StoreHealth, StoreKey, StorePath, StoreResponse, TouchOutcome,
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::error::{OptionsError, malformed};
 use crate::feed::RedisChangeFeed;
-use crate::link::Link;
+use crate::link::{Deadline, Link};
 use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::op::Op;
@@ -37,7 +38,7 @@ use memory::Memory;
 /// | --- | --- |
 /// | who may write | any number of writers; the payload's own time decides, in one script call |
 /// | how others hear of it | a notice from within the same call; [`watch`](DataStore::watch) |
-/// | how long a call takes | at most twice the timeout of the options, whatever happens |
+/// | how long a call takes | at most twice the timeout of the options, with all its commands and attempts |
 /// | what is read | both layouts under every key of [`StoreKeys`](statsig_core::StoreKeys) |
 /// | what is written | the layout that the value has, or else that of the options |
 ///
@@ -80,6 +81,39 @@ struct Inner {
     follow_updates: bool,
     compress: bool,
     max_value_bytes: usize,
+}
+
+/// One call on the store: all its commands have one deadline.
+#[derive(Clone, Copy)]
+struct Call<'s> {
+    inner: &'s Inner,
+    deadline: Deadline,
+}
+
+impl Deref for Call<'_> {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        self.inner
+    }
+}
+
+impl Call<'_> {
+    /// Runs a command in what is left of the time.
+    async fn query<T: FromRedisValue>(&self, op: Op, command: &Cmd) -> Result<T, DataStoreError> {
+        self.link.query(op, command, self.deadline).await
+    }
+
+    /// Calls a script in what is left of the time.
+    async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        op: Op,
+        keys: &[&str],
+        arguments: &[&[u8]],
+    ) -> Result<T, DataStoreError> {
+        script.call(&self.link, op, keys, arguments, self.deadline).await
+    }
 }
 
 impl RedisDataStore {
@@ -132,9 +166,14 @@ impl RedisDataStore {
     /// # Errors
     /// If the value may still be there.
     pub async fn remove(&self, key: &StoreKey, older_than: Option<u64>) -> Result<bool, DataStoreError> {
-        let result = self.inner.remove_value(&key.name, key.format, older_than).await;
+        let result = self.begin(Op::Remove).remove_value(&key.name, key.format, older_than).await;
         self.inner.note_write(&result);
         self.noted("remove", result, |removed| if *removed { "removed" } else { "kept" })
+    }
+
+    /// Begins a call: its time runs from now on.
+    fn begin(&self, op: Op) -> Call<'_> {
+        Call { inner: &self.inner, deadline: self.inner.link.deadline(op) }
     }
 
     /// Keeps the books of a call.
@@ -208,7 +247,7 @@ impl Inner {
 #[async_trait]
 impl DataStore for RedisDataStore {
     async fn initialize(&self) -> Result<(), DataStoreError> {
-        let pong = self.inner.link.query::<redis::Value>(Op::Ping, &cmd("PING")).await;
+        let pong = self.begin(Op::Ping).query::<redis::Value>(Op::Ping, &cmd("PING")).await;
         self.noted("initialize", pong, |_| "ok").map(drop)
     }
 
@@ -232,18 +271,18 @@ impl DataStore for RedisDataStore {
     }
 
     async fn get_bytes(&self, key: &str) -> Result<StoreResponse<Vec<u8>>, DataStoreError> {
-        let result = self.inner.read_value(key).await;
+        let result = self.begin(Op::Get).read_value(key).await;
         self.noted("get", result, |found| if found.result.is_some() { "hit" } else { "miss" })
     }
 
     async fn set_bytes(&self, key: &str, value: &[u8], _time: Option<u64>) -> Result<(), DataStoreError> {
-        let result = self.inner.set_value(key, value).await;
+        let result = self.begin(Op::Put).set_value(key, value).await;
         self.inner.note_write(&result);
         self.noted("set", result, |()| "written")
     }
 
     async fn append(&self, key: &str, at: u64, tail: &[u8]) -> Result<AppendOutcome, DataStoreError> {
-        let result = self.inner.append_value(key, at, tail).await;
+        let result = self.begin(Op::Append).append_value(key, at, tail).await;
         self.inner.note_write(&result);
         self.noted("append", result, |outcome| match outcome {
             AppendOutcome::Appended => "appended",
@@ -256,13 +295,13 @@ impl DataStore for RedisDataStore {
     }
 
     async fn get_entry(&self, request: &EntryRequest) -> Result<Option<StoreEntry>, DataStoreError> {
-        let result = self.inner.newest(request).await;
+        let result = self.begin(Op::Get).newest(request).await;
         let absent = if request.known.is_some() { "unchanged" } else { "miss" };
         self.noted("get_entry", result, |entry| if entry.is_some() { "hit" } else { absent })
     }
 
     async fn put_entry(&self, key: &str, entry: &StoreEntry, mode: PutMode) -> Result<PutOutcome, DataStoreError> {
-        let result = self.inner.put_payload(key, entry, mode).await;
+        let result = self.begin(Op::Put).put_payload(key, entry, mode).await;
         self.inner.note_write(&result);
         self.noted("put_entry", result, |outcome| match outcome {
             PutOutcome::Written => "written",
@@ -273,7 +312,7 @@ impl DataStore for RedisDataStore {
     }
 
     async fn touch(&self, keys: &[StoreKey]) -> Result<TouchOutcome, DataStoreError> {
-        let result = self.inner.touch_values(keys).await;
+        let result = self.begin(Op::Touch).touch_values(keys).await;
         self.noted("touch", result, |outcome| if *outcome == TouchOutcome::Absent { "miss" } else { "ok" })
     }
 
@@ -300,7 +339,8 @@ impl DataStore for RedisDataStore {
             return StoreHealth::Down { reason: reason.into() };
         }
         let asked = Instant::now();
-        if let Err(failure) = self.inner.link.attempt::<redis::Value>(Op::Ping, &cmd("PING")).await {
+        let deadline = self.inner.link.deadline(Op::Ping);
+        if let Err(failure) = self.inner.link.attempt::<redis::Value>(Op::Ping, &cmd("PING"), deadline).await {
             return StoreHealth::Down { reason: failure.to_string() };
         }
         match &*self.inner.problem.lock().unwrap_or_else(PoisonError::into_inner) {

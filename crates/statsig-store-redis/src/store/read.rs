@@ -5,7 +5,7 @@ use redis::{Cmd, FromRedisValue, cmd};
 use statsig_core::{DataStoreError, EntryRequest, EntryVersion, StoreEntry, StoreFormat, StoreKey, StoreResponse};
 
 use super::memory::Read;
-use super::{Inner, now_ms};
+use super::{Call, now_ms};
 use crate::codec::{self, off_thread, too_large};
 use crate::error::{Failure, malformed};
 use crate::metrics::number;
@@ -63,7 +63,7 @@ impl Peek {
     }
 }
 
-impl Inner {
+impl Call<'_> {
     /// Reads a value, for the methods that know nothing of entries.
     pub(super) async fn read_value(&self, key: &str) -> Result<StoreResponse<Vec<u8>>, DataStoreError> {
         let Some(stored) = self.fetch(key).await? else {
@@ -185,7 +185,7 @@ impl Inner {
     async fn about(&self, key: &str, bytes: &[u8]) -> Result<Option<EntryVersion>, DataStoreError> {
         let mut command = cmd("HMGET");
         command.arg(self.names.about(key)).arg(&["sha1", "lcut", "checksum"]);
-        let known: [Option<String>; 3] = self.link.query(Op::Get, &command).await?;
+        let known: [Option<String>; 3] = self.query(Op::Get, &command).await?;
         let [Some(digest), Some(lcut), checksum] = known else { return Ok(None) };
         Ok(lcut.parse().ok().filter(|_| digest == sha1(bytes)).map(|lcut| EntryVersion::new(lcut, checksum)))
     }
@@ -292,7 +292,7 @@ impl Inner {
     }
 
     async fn ask<T: FromRedisValue>(&self, op: Op, command: &Cmd) -> Result<T, Failure> {
-        self.link.attempt(op, command).await
+        self.link.attempt(op, command, self.deadline).await
     }
 
     /// The payload of a stored value. Only our own namespace has compressed ones.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use redis::cmd;
 use statsig_core::{DataStoreError, DataStoreErrorKind, EventSink};
 use tokio::sync::watch;
@@ -160,13 +160,13 @@ impl EventDrainer {
     /// # Errors
     /// If Redis does not tell.
     pub async fn backlog(&self) -> Result<u64, DataStoreError> {
-        let mut sum = 0;
-        for shard in 0..self.0.stream.shards {
+        let deadline = self.0.link.deadline(Op::Count);
+        let counts = (0..self.0.stream.shards).map(|shard| async move {
             let mut command = cmd("XLEN");
             command.arg(self.0.name(shard));
-            sum += self.0.link.query::<u64>(Op::Count, &command).await?;
-        }
-        Ok(sum)
+            self.0.link.query::<u64>(Op::Count, &command, deadline).await
+        });
+        Ok(try_join_all(counts).await?.into_iter().sum())
     }
 
     /// What the drainer did so far.

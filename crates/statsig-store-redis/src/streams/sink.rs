@@ -140,8 +140,8 @@ impl EventSink for RedisEventSink {
         let (bytes, every) = (inner.stream.max_bytes.to_string(), inner.stream.weigh_every().to_string());
         let bounds: [&[u8]; 4] = [most.as_bytes(), remember.as_bytes(), bytes.as_bytes(), every.as_bytes()];
         let arguments = [&bounds[..], &fields(batch, encoding, &numbers)].concat();
-        let keys = [&*name, &mark, &unweighed];
-        let answer = inner.add.call::<(u8, u64, u64, u8)>(&inner.link, Op::Add, &keys, &arguments).await;
+        let (keys, deadline) = ([&*name, &mark, &unweighed], inner.link.deadline(Op::Add));
+        let answer = inner.add.call::<(u8, u64, u64, u8)>(&inner.link, Op::Add, &keys, &arguments, deadline).await;
         let (outcome, delivery) = match answer {
             Ok((0, ..)) => {
                 inner.known.fetch_add(1, Ordering::Relaxed);

@@ -11,6 +11,8 @@ mod metrics;
 mod ordering;
 mod outages;
 mod propagation;
+mod relay;
+mod slow;
 #[cfg(feature = "streams")]
 mod streams;
 

@@ -1,6 +1,7 @@
 //! Events through a stream: nothing is lost, whoever dies.
 
 mod deaths;
+mod pages;
 mod too_large;
 mod too_many;
 

@@ -30,7 +30,7 @@ async fn a_full_stream_drops_the_oldest_and_counts_them() {
 }
 
 /// A batch of one event that is so long.
-fn batch_of(serial: u128, bytes: usize) -> EventBatch {
+pub(super) fn batch_of(serial: u128, bytes: usize) -> EventBatch {
     let body = format!("[\"{}\"]", "x".repeat(bytes)).into_bytes();
     let len = body.len();
     EventBatch::new(serial.to_be_bytes(), 5, 1, body, BatchEncoding::Identity, len)
