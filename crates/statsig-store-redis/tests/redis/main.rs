@@ -12,6 +12,7 @@ mod ordering;
 mod outages;
 mod propagation;
 mod relay;
+mod rights;
 mod slow;
 #[cfg(feature = "streams")]
 mod streams;
