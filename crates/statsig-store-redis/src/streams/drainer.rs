@@ -1,6 +1,7 @@
 //! Batches out of a stream, to wherever they go.
 
 mod deliver;
+mod held;
 mod settle;
 mod take;
 
@@ -50,6 +51,20 @@ pub struct DrainStats {
     pub retries: u64,
     /// Commands to Redis that failed, and panics of the destination.
     pub errors: u64,
+}
+
+/// Batches that a drainer took and has not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldBatches {
+    /// The drainer, by its [name in the group](DrainOptions::consumer).
+    pub consumer: String,
+    /// Which of the stream's shards they are in.
+    pub shard: u16,
+    /// How many they are.
+    pub batches: u64,
+    /// Where in the stream the oldest of them is: the same as long as that one stays.
+    pub oldest: String,
 }
 
 /// Takes batches out of a Redis Stream and delivers them to an [`EventSink`].
@@ -167,6 +182,17 @@ impl EventDrainer {
             self.0.link.query::<u64>(Op::Count, &command, deadline).await
         });
         Ok(try_join_all(counts).await?.into_iter().sum())
+    }
+
+    /// Who holds what: batches that drainers of the group took, this one among them, and have not settled.
+    /// Of a drainer that died until its batches are claimed.
+    ///
+    /// # Errors
+    /// If Redis does not tell.
+    pub async fn held(&self) -> Result<Vec<HeldBatches>, DataStoreError> {
+        let deadline = self.0.link.deadline(Op::Count);
+        let shards = (0..self.0.stream.shards).map(|shard| self.0.held(shard, deadline));
+        Ok(try_join_all(shards).await?.concat())
     }
 
     /// What the drainer did so far.

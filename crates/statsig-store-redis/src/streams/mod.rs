@@ -49,6 +49,6 @@ mod options;
 mod sink;
 mod wire;
 
-pub use drainer::{DrainStats, EventDrainer};
+pub use drainer::{DrainStats, EventDrainer, HeldBatches};
 pub use options::{DrainOptions, EventStream};
 pub use sink::{RedisEventSink, StreamSinkStats};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statsig_core::EventSink;
-use statsig_store_redis::streams::{EventDrainer, RedisEventSink};
+use statsig_store_redis::streams::{EventDrainer, EventStream, RedisEventSink};
 use statsig_testkit::redis_server::RedisServer;
 
 use super::too_many::batch_of;
@@ -86,13 +86,20 @@ async fn what_others_left_is_claimed_page_by_page() {
     server.command(&idle).unwrap();
 
     let destination = Destination::with(Fault::None);
-    let options = options(&server);
     let patient = quick().claim_after(Duration::from_secs(600)).concurrency(2);
-    let drainer = EventDrainer::open(options, stream(), patient, destination.clone()).unwrap();
+    let drainer = EventDrainer::open(options(&server), stream(), patient, destination.clone()).unwrap();
     soon("the stream to drain", drainer.drain()).await.unwrap();
     let stats = drainer.stats();
     assert_eq!((stats.claimed, stats.delivered, destination.most_often()), (20, 25, 1), "{stats:?}");
     assert_eq!(drainer.backlog().await.unwrap(), 35, "the rest is held by one that lives");
+    let held = drainer.held().await.unwrap();
+    assert_eq!(held.len(), 1, "{held:?}");
+    assert_eq!((held[0].consumer.as_str(), held[0].batches, held[0].shard), ("lives", 35, 0));
+    let first = server.command(&["XRANGE", &events, "-", "+", "COUNT", "1"]).unwrap().text();
+    assert_eq!(Some(held[0].oldest.as_str()), first.lines().next());
+    let nobody =
+        EventDrainer::open(options(&server), EventStream::new("secret-2").shards(3), quick(), destination).unwrap();
+    assert_eq!(nobody.held().await.unwrap(), [], "without a group");
     let pages = arguments(&server, "XAUTOCLAIM", "COUNT");
     assert!(pages.len() >= 11, "{pages:?}");
 }
