@@ -27,7 +27,7 @@ use crate::op::Op;
 use crate::options::{Layout, RedisOptions};
 use crate::script::Script;
 use crate::stats::{Counters, RedisStoreStats};
-use memory::Memory;
+pub(crate) use memory::Memory;
 
 /// Config specs and ID lists in Redis, shared by a fleet.
 ///
@@ -65,7 +65,7 @@ struct Inner {
     names: Names,
     counters: Arc<Counters>,
     metrics: Metrics,
-    memory: Memory,
+    memory: Arc<Memory>,
     put: Script,
     append: Script,
     remove: Script,
@@ -133,7 +133,7 @@ impl RedisDataStore {
             names: Names::new(&options.namespace),
             counters,
             metrics,
-            memory: Memory::default(),
+            memory: Arc::default(),
             put: Script::new(include_str!("scripts/put.lua")),
             append: Script::new(include_str!("scripts/append.lua")),
             remove: Script::new(include_str!("scripts/remove.lua")),
@@ -327,6 +327,7 @@ impl DataStore for RedisDataStore {
             Arc::clone(&inner.link),
             Arc::clone(&inner.counters),
             inner.metrics.clone(),
+            Arc::clone(&inner.memory),
             channels,
             inner.keepalive,
             inner.closed.subscribe(),
