@@ -40,6 +40,11 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 pub(crate) struct Deadline(Instant);
 
 impl Deadline {
+    /// The same, sooner by a time that was spent before.
+    pub(crate) fn after(self, spent: Duration) -> Self {
+        Self(self.0.checked_sub(spent).unwrap_or(self.0))
+    }
+
     fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }

@@ -38,7 +38,7 @@ pub(crate) use memory::Memory;
 /// | --- | --- |
 /// | who may write | any number of writers; the payload's own time decides, in one script call |
 /// | how others hear of it | a notice from within the same call; [`watch`](DataStore::watch) |
-/// | how long a call takes | at most twice the timeout of the options, with all its commands and attempts |
+/// | how long a call takes | at most twice the timeout of the options, with all its commands and attempts; so do [`initialize`](DataStore::initialize) and the first read together |
 /// | what is read | both layouts under every key of [`StoreKeys`](statsig_core::StoreKeys) |
 /// | what is written | the layout that the value has, or else that of the options |
 ///
@@ -69,6 +69,8 @@ struct Inner {
     put: Script,
     append: Script,
     remove: Script,
+    /// How long the greeting took, until the first read, which gets so much less.
+    greeted: Mutex<Duration>,
     /// What the last write ran into, if it was the server's state.
     problem: Mutex<Option<String>>,
     /// Whether the store was shut down.
@@ -137,6 +139,7 @@ impl RedisDataStore {
             put: Script::new(include_str!("scripts/put.lua")),
             append: Script::new(include_str!("scripts/append.lua")),
             remove: Script::new(include_str!("scripts/remove.lua")),
+            greeted: Mutex::default(),
             problem: Mutex::new(None),
             closed: watch::Sender::new(false),
             writer: uuid::Uuid::now_v7().simple().to_string(),
@@ -174,6 +177,13 @@ impl RedisDataStore {
     /// Begins a call: its time runs from now on.
     fn begin(&self, op: Op) -> Call<'_> {
         Call { inner: &self.inner, deadline: self.inner.link.deadline(op) }
+    }
+
+    /// Begins a read. With the greeting before it, the first one takes no longer than others: whoever starts
+    /// goes on to the next source within the time of one operation.
+    fn begin_read(&self) -> Call<'_> {
+        let spent = std::mem::take(&mut *self.inner.greeted.lock().unwrap_or_else(PoisonError::into_inner));
+        Call { inner: &self.inner, deadline: self.inner.link.deadline(Op::Get).after(spent) }
     }
 
     /// Keeps the books of a call.
@@ -247,7 +257,11 @@ impl Inner {
 #[async_trait]
 impl DataStore for RedisDataStore {
     async fn initialize(&self) -> Result<(), DataStoreError> {
+        let begun = Instant::now();
         let pong = self.begin(Op::Ping).query::<redis::Value>(Op::Ping, &cmd("PING")).await;
+        // Whoever goes on in spite of a failure does not start: a read has its own time then.
+        let spent = if pong.is_ok() { begun.elapsed() } else { Duration::ZERO };
+        *self.inner.greeted.lock().unwrap_or_else(PoisonError::into_inner) = spent;
         self.noted("initialize", pong, |_| "ok").map(drop)
     }
 
@@ -271,7 +285,7 @@ impl DataStore for RedisDataStore {
     }
 
     async fn get_bytes(&self, key: &str) -> Result<StoreResponse<Vec<u8>>, DataStoreError> {
-        let result = self.begin(Op::Get).read_value(key).await;
+        let result = self.begin_read().read_value(key).await;
         self.noted("get", result, |found| if found.result.is_some() { "hit" } else { "miss" })
     }
 
@@ -295,7 +309,7 @@ impl DataStore for RedisDataStore {
     }
 
     async fn get_entry(&self, request: &EntryRequest) -> Result<Option<StoreEntry>, DataStoreError> {
-        let result = self.begin(Op::Get).newest(request).await;
+        let result = self.begin_read().newest(request).await;
         let absent = if request.known.is_some() { "unchanged" } else { "miss" };
         self.noted("get_entry", result, |entry| if entry.is_some() { "hit" } else { absent })
     }

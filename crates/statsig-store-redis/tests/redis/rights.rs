@@ -201,6 +201,7 @@ mod streams {
     use statsig_store_redis::streams::{DrainOptions, EventDrainer, EventStream, RedisEventSink};
 
     use super::*;
+    use crate::metrics::{Ear, undocumented};
 
     /// Is busy once; refuses a single event of its choice, and whatever is more than one.
     #[derive(Default)]
@@ -250,6 +251,26 @@ mod streams {
         let streams = attempt.server.command(&["KEYS", "*statsig:events:*}"]).unwrap().text();
         let consumers = attempt.server.command(&["XINFO", "CONSUMERS", &streams, "statsig"]).unwrap().text();
         check(consumers.is_empty(), "leaving the group")
+    }
+
+    #[tokio::test]
+    async fn without_the_right_to_weigh_a_stream_batches_are_added_all_the_same() {
+        let server = secured();
+        let mut rights = granted("events", "");
+        rights.retain(|right| right != "+memory|usage");
+        user(&server, &rights);
+        let ear = Arc::new(Ear::default());
+        let options = options(&server).username("statsig").password(PASSWORD).observer(ear.clone());
+        let stream = EventStream::new("secret-1").max_bytes(5_000).max_batches(100);
+        let sink = RedisEventSink::open(options, stream).unwrap();
+        for serial in 0..400 {
+            assert!(sink.deliver(&batch(serial, 1, b"[1]")).await.is_delivered());
+        }
+        assert!(ear.counter("redis.stream.unweighed_count") > 0);
+        assert_eq!(ear.counter("redis.stream.trimmed_count bound=bytes"), 0);
+        let dropped = ear.counter("redis.stream.trimmed_count bound=batches");
+        assert!(dropped > 0 && dropped == sink.stats().dropped, "the other bound counts: {dropped}");
+        assert_eq!(undocumented(&ear), [""; 0]);
     }
 
     #[tokio::test]

@@ -92,6 +92,24 @@ async fn no_operation_takes_longer_than_twice_the_timeout_however_many_commands_
     assert!(server.command(&["EXISTS", &keys[3].name]).unwrap().text() == "1", "it was not removed afterwards");
 }
 
+#[tokio::test]
+async fn the_greeting_and_the_first_read_share_their_time() {
+    let server = RedisServer::start().unwrap();
+    let file = StoreKey::id_list_file("", "f1").name;
+    server.command(&["SET", &file, "+aaaaaaaa\n"]).unwrap();
+    let relay = Relay::start(&server).await;
+    let store = RedisDataStore::open(relay.options().read_timeout(Duration::from_secs(3))).unwrap();
+    // There is time for two answers, and not for three.
+    relay.delay(Duration::from_millis(2_200));
+    store.initialize().await.unwrap();
+    let error = store.get_bytes(&file).await.unwrap_err();
+    assert_eq!(error.kind(), DataStoreErrorKind::Timeout, "{error}");
+    relay.delay(Duration::ZERO);
+    soon("an answer", async { while store.get_bytes(&file).await.is_err() {} }).await;
+    relay.delay(Duration::from_millis(2_200));
+    assert!(store.get_bytes(&file).await.unwrap().result.is_some(), "later reads have all the time");
+}
+
 #[cfg(feature = "streams")]
 #[tokio::test]
 async fn streams_of_many_shards_are_counted_in_time() {
