@@ -1,5 +1,7 @@
 //! `statsig events`: events that wait in a Redis Stream.
 
+mod held;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,9 +9,9 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use statsig_core::{Clock as _, DataStoreError};
+use statsig_core::Clock as _;
 use statsig_net::EventSinkOptions;
-use statsig_store_redis::streams::{DrainOptions, DrainStats, EventDrainer, EventStream};
+use statsig_store_redis::streams::{DrainOptions, DrainStats, EventDrainer, EventStream, HeldBatches};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::args::Warnings;
@@ -21,7 +23,8 @@ use crate::remote::secret::Secret;
 use crate::remote::statsig::Servers;
 use crate::remote::waiting::Waiting;
 use crate::remote::{interrupted, needed_sdk_key, run};
-use crate::text::{count, iso_time};
+use crate::text::{clean, count, iso_time};
+use held::Stuck;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -85,6 +88,12 @@ struct Forward {
     /// End once the stream is empty; waits for what other processes hold, or until that can be claimed
     #[arg(long)]
     until_empty: bool,
+    /// With --until-empty, seconds to wait for a batch that another process holds and does not let go
+    ///
+    /// What a process holds that gives signs of life cannot be claimed. After that time the command ends with exit code 3
+    /// and says who holds it. At least twice the time after which it could be claimed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    wait_for_others: u64,
     /// Counts as one JSON object a line
     #[arg(long)]
     json: bool,
@@ -192,9 +201,31 @@ impl Forward {
             return Ok(());
         }
         tokio::select! {
-            drained = emptied(drainer, held) => drained.map_err(|error| failed(&error)),
+            emptied = self.emptied(drainer, held) => emptied,
             // What was taken and not delivered stays in the stream.
             () = interrupted() => Err(Failure::input(anyhow!("interrupted before the stream was empty"))),
+        }
+    }
+
+    /// Drains until nothing is left, also of what a process that died held: that can be claimed after a while.
+    /// Gives up on what one that lives does not let go.
+    async fn emptied(&self, drainer: &EventDrainer, held: &AtomicU64) -> Result<(), Failure> {
+        let claimable = self.claim_after.max(2 * self.deliver_timeout);
+        let wait = Duration::from_secs(self.wait_for_others.max(2 * claimable));
+        let mut stuck = Stuck::default();
+        loop {
+            drainer.drain().await.map_err(|error| failed(&error))?;
+            let left = drainer.backlog().await.map_err(|error| failed(&error))?;
+            if left == 0 {
+                return Ok(());
+            }
+            held.store(left, Ordering::Relaxed);
+            let holders = drainer.held().await.map_err(|error| failed(&error))?;
+            let holders = stuck.longer_than(wait, &holders);
+            if !holders.is_empty() {
+                return Err(given_up(&holders, wait));
+            }
+            sleep(LOOK_EVERY).await;
         }
     }
 
@@ -221,17 +252,13 @@ impl Forward {
     }
 }
 
-/// Drains until nothing is left, also of what a process that died held: that can be claimed after a while.
-async fn emptied(drainer: &EventDrainer, held: &AtomicU64) -> Result<(), DataStoreError> {
-    loop {
-        drainer.drain().await?;
-        let left = drainer.backlog().await?;
-        if left == 0 {
-            return Ok(());
-        }
-        held.store(left, Ordering::Relaxed);
-        sleep(LOOK_EVERY).await;
-    }
+/// That others hold what they do not deliver.
+fn given_up(holders: &[HeldBatches], wait: Duration) -> Failure {
+    let each =
+        holders.iter().map(|held| format!("{} by the consumer {}", batches(held.batches), clean(&held.consumer)));
+    let each = each.collect::<Vec<_>>().join(", ");
+    Failure::input(anyhow!("the stream is not empty: held for {} seconds or more: {each}", wait.as_secs()))
+        .with_hint("see to that process: it gives signs of life, and delivers nothing. What it leaves can be claimed")
 }
 
 /// What makes a new line of counts worth it.

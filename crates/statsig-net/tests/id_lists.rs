@@ -10,7 +10,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use statsig_core::testing::id_list_source_contract;
 use statsig_core::{
-    DataStore, IdListLookup, IdListSource, InMemoryDataStore, KeySchema, SourceErrorKind, StoreKey, id_hash,
+    DataStore, IdListLookup, IdListSource, InMemoryDataStore, KeySchema, SourceErrorKind, StoreFormat, StoreKey,
+    StoreKeys, StorePath, id_hash,
 };
 use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists, StoredIdLists};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
@@ -380,6 +381,35 @@ async fn a_store_spares_the_server_the_start_and_helps_when_it_fails() {
     server.publish_id_list("one", "f1", 1, file("+1 +2 +3 +4"));
     assert_eq!(second.sync.sync_now().await.failed.len(), 1);
     assert_eq!(second.told(), ["one {123} 3"]);
+}
+
+#[tokio::test]
+async fn whole_lists_of_other_sdks_give_way_to_the_files_of_the_server() {
+    let server = FakeStatsig::start().unwrap();
+    let store = Arc::new(InMemoryDataStore::new());
+    let keys = StoreKeys::new(KEY);
+    let name = |path| keys.key(&path, StoreFormat::PlainText, KeySchema::Prefix).name;
+    let put = async |path, value: &str| store.set(&name(path), value, None).await.unwrap();
+    put(StorePath::IdList("one".into()), &file("+2 +3")).await;
+    put(StorePath::IdListManifest, r#"{"one": {"url": "bootstrap", "fileID": "f1", "size": 40, "creationTime": 7}}"#)
+        .await;
+    server.fail_always(Endpoint::IdLists, Some(Fault::Status(500, String::new())));
+    let origin = Arc::new(network(&server).id_list_source(false));
+    let shared = Arc::new(StoredIdLists::new(store.clone(), &key(), KeySchema::Hashed, origin, true));
+    let files = id_list_source_contract(&*shared).await;
+    assert_eq!((files.len(), &*files[0].1), (1, file("+2 +3").as_bytes()));
+    let client = client_of(shared, IdListOptions::default());
+    assert!(client.sync.sync_now().await.failed.is_empty());
+    assert_eq!((client.told(), client.sync.sync_now().await.changed), (vec!["one {23} 2".to_owned()], 0));
+    assert_eq!(server.requests_to(Endpoint::IdListFile), []);
+    // The same list, of the same length as was announced: nothing says what the store had left out.
+    server.publish_id_list("one", "f1", 7, file("+1 +2 -1 +3"));
+    server.fail_always(Endpoint::IdLists, None);
+    assert!(client.sync.sync_now().await.failed.is_empty());
+    assert_eq!(client.told(), ["one {23} 4"]);
+    assert_eq!(server.requests_to(Endpoint::IdListFile)[0].header("range"), Some("bytes=0-"));
+    let stored = store.get(&StoreKey::id_list_file("", "f1").name).await.unwrap();
+    assert_eq!(stored.result, Some(file("+1 +2 -1 +3")), "what is written is a file");
 }
 
 #[tokio::test]

@@ -30,6 +30,8 @@ impl OptionsError {
 pub(crate) enum Failure {
     /// No answer in time; what for.
     Timeout(&'static str),
+    /// The time of the whole operation was over before this command had its own.
+    Late,
     /// Redis, or the way to it.
     Redis(RedisError),
     /// The options do not fit the server.
@@ -49,7 +51,7 @@ impl From<RedisError> for Failure {
 impl Failure {
     pub(crate) fn kind(&self) -> DataStoreErrorKind {
         match self {
-            Self::Timeout(_) => DataStoreErrorKind::Timeout,
+            Self::Timeout(_) | Self::Late => DataStoreErrorKind::Timeout,
             Self::Redis(error) => kind_of(error),
             Self::Invalid(_) => DataStoreErrorKind::Invalid,
             Self::Paused(_) => DataStoreErrorKind::Unavailable,
@@ -82,6 +84,9 @@ impl Failure {
 
     /// Whether it says something about Redis as a whole, rather than about one command.
     pub(crate) fn is_outage(&self) -> bool {
+        if matches!(self, Self::Late) {
+            return false;
+        }
         let no_login = match self {
             Self::Redis(error) => {
                 error.kind() == ErrorKind::AuthenticationFailed
@@ -102,6 +107,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout(what) => write!(f, "no answer in time ({what})"),
+            Self::Late => f.write_str("no answer in time (several commands)"),
             Self::Redis(error) => f.write_str(&describe(error)),
             Self::Invalid(what) => f.write_str(what),
             Self::Paused(last) => write!(f, "paused after repeated failures, the last: {last}"),

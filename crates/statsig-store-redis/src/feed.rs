@@ -26,6 +26,7 @@ use crate::error::Failure;
 use crate::link::{Link, jittered};
 use crate::metrics::Metrics;
 use crate::stats::Counters;
+use crate::store::Memory;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -54,6 +55,8 @@ struct Subscription {
     link: Arc<Link>,
     counters: Arc<Counters>,
     metrics: Metrics,
+    /// Keeps what was noticed until it is read.
+    memory: Arc<Memory>,
     channels: HashMap<String, Arc<str>>,
     keepalive: Duration,
     pending: Arc<Pending>,
@@ -69,6 +72,7 @@ impl RedisChangeFeed {
         link: Arc<Link>,
         counters: Arc<Counters>,
         metrics: Metrics,
+        memory: Arc<Memory>,
         channels: HashMap<String, Arc<str>>,
         keepalive: Duration,
         closed: watch::Receiver<bool>,
@@ -84,6 +88,7 @@ impl RedisChangeFeed {
                     link: Arc::clone(&link),
                     counters: Arc::clone(&counters),
                     metrics: metrics.clone(),
+                    memory: Arc::clone(&memory),
                     channels: channels.clone(),
                     keepalive,
                     pending: Arc::clone(&shared),
@@ -203,6 +208,7 @@ impl Subscription {
         let lcut = text.split('|').next().and_then(|lcut| lcut.parse().ok()).filter(|&lcut| lcut > 0);
         self.counters.hints.add(1);
         self.metrics.increment("redis.feed.notices_count", 1, &[]);
+        self.memory.note_notice(key, lcut.unwrap_or(0));
         self.pending.push(ChangeHint::Changed { key: Arc::clone(key), lcut });
     }
 

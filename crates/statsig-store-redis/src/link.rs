@@ -1,8 +1,9 @@
 //! The way to Redis: one shared connection that is made when needed, and made anew when it fails.
 //!
 //! Every command has a time limit, a bounded number of attempts, and a breaker in front: after
-//! repeated failures commands fail at once, while one in a while probes. There is no task and no
-//! state machine: whoever finds the connection broken makes the next one, under a lock.
+//! repeated failures commands fail at once, while one in a while probes. Above that stands the
+//! [`Deadline`] of the operation, which all its commands share. There is no task and no state machine:
+//! whoever finds the connection broken makes the next one, under a lock.
 //!
 //! The `redis` crate has a `ConnectionManager` for a single server. It is not used, because sentinels
 //! and clusters need the same care, and because it hides for how long a command may wait.
@@ -33,6 +34,21 @@ use connect::Connector;
 
 /// First wait between attempts; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
+/// When an operation ends, with all its commands, their attempts and the pauses in between.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    /// The same, sooner by a time that was spent before.
+    pub(crate) fn after(self, spent: Duration) -> Self {
+        Self(self.0.checked_sub(spent).unwrap_or(self.0))
+    }
+
+    fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
 
 /// The way to Redis.
 pub(crate) struct Link {
@@ -67,20 +83,39 @@ impl Link {
         self.connector.is_cluster()
     }
 
+    /// When an operation ends that begins now, by what it is for: twice the timeout of one attempt.
+    pub(crate) fn deadline(&self, op: Op) -> Deadline {
+        Deadline(Instant::now() + 2 * self.limit(op))
+    }
+
+    fn limit(&self, op: Op) -> Duration {
+        if op.is_write() { self.write_timeout } else { self.read_timeout }
+    }
+
     /// Runs a command and reads its answer.
-    pub(crate) async fn query<T: FromRedisValue>(&self, op: Op, command: &Cmd) -> Result<T, DataStoreError> {
-        self.attempt(op, command).await.map_err(|failure| failure.into_error(op))
+    pub(crate) async fn query<T: FromRedisValue>(
+        &self,
+        op: Op,
+        command: &Cmd,
+        deadline: Deadline,
+    ) -> Result<T, DataStoreError> {
+        self.attempt(op, command, deadline).await.map_err(|failure| failure.into_error(op))
     }
 
     /// As [`query`](Self::query), with the failure as it is.
-    pub(crate) async fn attempt<T: FromRedisValue>(&self, op: Op, command: &Cmd) -> Result<T, Failure> {
-        let limit = if op.is_write() { self.write_timeout } else { self.read_timeout };
-        let deadline = Instant::now() + 2 * limit;
+    pub(crate) async fn attempt<T: FromRedisValue>(
+        &self,
+        op: Op,
+        command: &Cmd,
+        deadline: Deadline,
+    ) -> Result<T, Failure> {
+        let limit = self.limit(op);
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
             let begun = Instant::now();
-            let result = self.once(limit, deadline, command).await;
+            let late = attempt == 1 && deadline.left() < limit;
+            let result = self.once(limit, deadline, late, command).await;
             self.measure(op, begun, result.as_ref().err());
             let failure = match result {
                 Ok(answer) => return Ok(answer),
@@ -96,7 +131,7 @@ impl Link {
                 _ => false,
             };
             let wait = jittered(pause);
-            if !helps || attempt >= self.attempts || Instant::now() + wait >= deadline {
+            if !helps || attempt >= self.attempts || wait >= deadline.left() {
                 return Err(failure);
             }
             tokio::time::sleep(wait).await;
@@ -106,34 +141,46 @@ impl Link {
         }
     }
 
-    /// One attempt, with the books of connection and breaker kept.
-    async fn once<T: FromRedisValue>(&self, limit: Duration, deadline: Instant, command: &Cmd) -> Result<T, Failure> {
+    /// One attempt, with the books of connection and breaker kept. A `late` one gets less than its time
+    /// because of the commands before it: that it has no answer speaks neither against the connection
+    /// nor against the server.
+    async fn once<T: FromRedisValue>(
+        &self,
+        limit: Duration,
+        deadline: Deadline,
+        late: bool,
+        command: &Cmd,
+    ) -> Result<T, Failure> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Failure::Closed);
+        }
+        if deadline.left().is_zero() {
+            return Err(Failure::Late);
         }
         self.breaker.admit().map_err(Failure::Paused)?;
         // If the caller gives up on the way, its turn to probe is given back.
         let turn = self.breaker.turn();
-        let left = deadline.saturating_duration_since(Instant::now());
-        let result = match timeout(left, self.connection()).await {
+        let result = match timeout(deadline.left(), self.connection()).await {
             Ok(Ok((serial, mut conn))) => {
-                let left = limit.min(deadline.saturating_duration_since(Instant::now()));
-                let result = match timeout(left, conn.req_packed_command(command)).await {
+                let result = match timeout(limit.min(deadline.left()), conn.req_packed_command(command)).await {
                     Ok(answer) => answer
                         .and_then(|value| value.extract_error())
                         .and_then(|value| Ok(T::from_redis_value(value)?))
                         .map_err(Failure::from),
+                    Err(_) if late => Err(Failure::Late),
                     Err(_) => Err(Failure::Timeout("answer")),
                 };
                 if result.as_ref().is_err_and(Failure::taints_connection) {
-                    self.give_up(serial).await;
+                    self.give_up(serial);
                 }
                 result
             }
             Ok(Err(failure)) => Err(failure),
+            Err(_) if late => Err(Failure::Late),
             Err(_) => Err(Failure::Timeout("connection")),
         };
         match &result {
+            Err(Failure::Late) => {}
             Err(failure) if failure.is_outage() => {
                 if turn.failed(failure.to_string()) {
                     self.metrics.breaker(true);
@@ -174,10 +221,12 @@ impl Link {
         Ok((serial, conn))
     }
 
-    /// Forgets a connection, unless somebody did already.
-    async fn give_up(&self, serial: u64) {
-        let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|(at, _)| *at == serial) {
+    /// Forgets a connection, unless somebody did already. Does not wait for whoever connects anew: the
+    /// time of the operation may be over.
+    fn give_up(&self, serial: u64) {
+        if let Ok(mut current) = self.current.try_lock()
+            && current.as_ref().is_some_and(|(at, _)| *at == serial)
+        {
             *current = None;
         }
     }

@@ -47,7 +47,7 @@ pub enum Layout {
 /// | --- | --- |
 /// | [`connect_timeout`](Self::connect_timeout) | 2 s |
 /// | [`read_timeout`](Self::read_timeout), [`write_timeout`](Self::write_timeout) | 1 s, 3 s an attempt |
-/// | [`attempts`](Self::attempts) | 3, in no more than twice the timeout |
+/// | [`attempts`](Self::attempts) | 3 for one command |
 /// | [`read_only`](Self::read_only) | yes |
 /// | [`ttl`](Self::ttl) | 7 days |
 /// | [`layout`](Self::layout) | [`Layout::Hash`] |
@@ -276,14 +276,16 @@ impl RedisOptions {
         self
     }
 
-    /// Time for one attempt to read. An operation takes at most twice as long, with all its attempts.
+    /// Time for one attempt to read. An operation takes at most twice as long, with all its commands and
+    /// their attempts.
     #[must_use]
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
         self.read_timeout = timeout;
         self
     }
 
-    /// Time for one attempt to write. An operation takes at most twice as long, with all its attempts.
+    /// Time for one attempt to write. An operation that writes takes at most twice as long, with all its
+    /// commands, also those that read, and their attempts.
     #[must_use]
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = timeout;

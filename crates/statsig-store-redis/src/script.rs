@@ -3,7 +3,7 @@
 use redis::{Cmd, FromRedisValue, ToRedisArgs, cmd};
 use statsig_core::DataStoreError;
 
-use crate::link::Link;
+use crate::link::{Deadline, Link};
 use crate::op::Op;
 
 /// A script and its digest.
@@ -25,12 +25,13 @@ impl Script {
         op: Op,
         keys: &[&str],
         arguments: &[&[u8]],
+        deadline: Deadline,
     ) -> Result<T, DataStoreError> {
         let by_digest = command("EVALSHA", &self.digest, keys, arguments);
-        match link.attempt(op, &by_digest).await {
+        match link.attempt(op, &by_digest, deadline).await {
             Err(failure) if failure.code() == Some("NOSCRIPT") => {
                 drop(by_digest);
-                link.query(op, &command("EVAL", self.source, keys, arguments)).await
+                link.query(op, &command("EVAL", self.source, keys, arguments), deadline).await
             }
             answer => answer.map_err(|failure| failure.into_error(op)),
         }

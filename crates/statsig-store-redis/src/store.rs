@@ -5,11 +5,12 @@ mod read;
 mod write;
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use redis::cmd;
+use redis::{Cmd, FromRedisValue, cmd};
 use statsig_core::{
     AppendOutcome, ChangeFeed, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, PutMode, PutOutcome,
     StoreEntry, StoreHealth, StoreKey, StorePath, StoreResponse, TouchOutcome,
@@ -19,14 +20,14 @@ use tokio::time::Instant;
 
 use crate::error::{OptionsError, malformed};
 use crate::feed::RedisChangeFeed;
-use crate::link::Link;
+use crate::link::{Deadline, Link};
 use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::op::Op;
 use crate::options::{Layout, RedisOptions};
 use crate::script::Script;
 use crate::stats::{Counters, RedisStoreStats};
-use memory::Memory;
+pub(crate) use memory::Memory;
 
 /// Config specs and ID lists in Redis, shared by a fleet.
 ///
@@ -37,7 +38,7 @@ use memory::Memory;
 /// | --- | --- |
 /// | who may write | any number of writers; the payload's own time decides, in one script call |
 /// | how others hear of it | a notice from within the same call; [`watch`](DataStore::watch) |
-/// | how long a call takes | at most twice the timeout of the options, whatever happens |
+/// | how long a call takes | at most twice the timeout of the options, with all its commands and attempts; so do [`initialize`](DataStore::initialize) and the first read together |
 /// | what is read | both layouts under every key of [`StoreKeys`](statsig_core::StoreKeys) |
 /// | what is written | the layout that the value has, or else that of the options |
 ///
@@ -64,10 +65,12 @@ struct Inner {
     names: Names,
     counters: Arc<Counters>,
     metrics: Metrics,
-    memory: Memory,
+    memory: Arc<Memory>,
     put: Script,
     append: Script,
     remove: Script,
+    /// How long the greeting took, until the first read, which gets so much less.
+    greeted: Mutex<Duration>,
     /// What the last write ran into, if it was the server's state.
     problem: Mutex<Option<String>>,
     /// Whether the store was shut down.
@@ -80,6 +83,39 @@ struct Inner {
     follow_updates: bool,
     compress: bool,
     max_value_bytes: usize,
+}
+
+/// One call on the store: all its commands have one deadline.
+#[derive(Clone, Copy)]
+struct Call<'s> {
+    inner: &'s Inner,
+    deadline: Deadline,
+}
+
+impl Deref for Call<'_> {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        self.inner
+    }
+}
+
+impl Call<'_> {
+    /// Runs a command in what is left of the time.
+    async fn query<T: FromRedisValue>(&self, op: Op, command: &Cmd) -> Result<T, DataStoreError> {
+        self.link.query(op, command, self.deadline).await
+    }
+
+    /// Calls a script in what is left of the time.
+    async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        op: Op,
+        keys: &[&str],
+        arguments: &[&[u8]],
+    ) -> Result<T, DataStoreError> {
+        script.call(&self.link, op, keys, arguments, self.deadline).await
+    }
 }
 
 impl RedisDataStore {
@@ -99,10 +135,11 @@ impl RedisDataStore {
             names: Names::new(&options.namespace),
             counters,
             metrics,
-            memory: Memory::default(),
+            memory: Arc::default(),
             put: Script::new(include_str!("scripts/put.lua")),
             append: Script::new(include_str!("scripts/append.lua")),
             remove: Script::new(include_str!("scripts/remove.lua")),
+            greeted: Mutex::default(),
             problem: Mutex::new(None),
             closed: watch::Sender::new(false),
             writer: uuid::Uuid::now_v7().simple().to_string(),
@@ -132,9 +169,21 @@ impl RedisDataStore {
     /// # Errors
     /// If the value may still be there.
     pub async fn remove(&self, key: &StoreKey, older_than: Option<u64>) -> Result<bool, DataStoreError> {
-        let result = self.inner.remove_value(&key.name, key.format, older_than).await;
+        let result = self.begin(Op::Remove).remove_value(&key.name, key.format, older_than).await;
         self.inner.note_write(&result);
         self.noted("remove", result, |removed| if *removed { "removed" } else { "kept" })
+    }
+
+    /// Begins a call: its time runs from now on.
+    fn begin(&self, op: Op) -> Call<'_> {
+        Call { inner: &self.inner, deadline: self.inner.link.deadline(op) }
+    }
+
+    /// Begins a read. With the greeting before it, the first one takes no longer than others: whoever starts
+    /// goes on to the next source within the time of one operation.
+    fn begin_read(&self) -> Call<'_> {
+        let spent = std::mem::take(&mut *self.inner.greeted.lock().unwrap_or_else(PoisonError::into_inner));
+        Call { inner: &self.inner, deadline: self.inner.link.deadline(Op::Get).after(spent) }
     }
 
     /// Keeps the books of a call.
@@ -208,7 +257,11 @@ impl Inner {
 #[async_trait]
 impl DataStore for RedisDataStore {
     async fn initialize(&self) -> Result<(), DataStoreError> {
-        let pong = self.inner.link.query::<redis::Value>(Op::Ping, &cmd("PING")).await;
+        let begun = Instant::now();
+        let pong = self.begin(Op::Ping).query::<redis::Value>(Op::Ping, &cmd("PING")).await;
+        // Whoever goes on in spite of a failure does not start: a read has its own time then.
+        let spent = if pong.is_ok() { begun.elapsed() } else { Duration::ZERO };
+        *self.inner.greeted.lock().unwrap_or_else(PoisonError::into_inner) = spent;
         self.noted("initialize", pong, |_| "ok").map(drop)
     }
 
@@ -232,18 +285,18 @@ impl DataStore for RedisDataStore {
     }
 
     async fn get_bytes(&self, key: &str) -> Result<StoreResponse<Vec<u8>>, DataStoreError> {
-        let result = self.inner.read_value(key).await;
+        let result = self.begin_read().read_value(key).await;
         self.noted("get", result, |found| if found.result.is_some() { "hit" } else { "miss" })
     }
 
     async fn set_bytes(&self, key: &str, value: &[u8], _time: Option<u64>) -> Result<(), DataStoreError> {
-        let result = self.inner.set_value(key, value).await;
+        let result = self.begin(Op::Put).set_value(key, value).await;
         self.inner.note_write(&result);
         self.noted("set", result, |()| "written")
     }
 
     async fn append(&self, key: &str, at: u64, tail: &[u8]) -> Result<AppendOutcome, DataStoreError> {
-        let result = self.inner.append_value(key, at, tail).await;
+        let result = self.begin(Op::Append).append_value(key, at, tail).await;
         self.inner.note_write(&result);
         self.noted("append", result, |outcome| match outcome {
             AppendOutcome::Appended => "appended",
@@ -256,13 +309,13 @@ impl DataStore for RedisDataStore {
     }
 
     async fn get_entry(&self, request: &EntryRequest) -> Result<Option<StoreEntry>, DataStoreError> {
-        let result = self.inner.newest(request).await;
+        let result = self.begin_read().newest(request).await;
         let absent = if request.known.is_some() { "unchanged" } else { "miss" };
         self.noted("get_entry", result, |entry| if entry.is_some() { "hit" } else { absent })
     }
 
     async fn put_entry(&self, key: &str, entry: &StoreEntry, mode: PutMode) -> Result<PutOutcome, DataStoreError> {
-        let result = self.inner.put_payload(key, entry, mode).await;
+        let result = self.begin(Op::Put).put_payload(key, entry, mode).await;
         self.inner.note_write(&result);
         self.noted("put_entry", result, |outcome| match outcome {
             PutOutcome::Written => "written",
@@ -273,7 +326,7 @@ impl DataStore for RedisDataStore {
     }
 
     async fn touch(&self, keys: &[StoreKey]) -> Result<TouchOutcome, DataStoreError> {
-        let result = self.inner.touch_values(keys).await;
+        let result = self.begin(Op::Touch).touch_values(keys).await;
         self.noted("touch", result, |outcome| if *outcome == TouchOutcome::Absent { "miss" } else { "ok" })
     }
 
@@ -288,6 +341,7 @@ impl DataStore for RedisDataStore {
             Arc::clone(&inner.link),
             Arc::clone(&inner.counters),
             inner.metrics.clone(),
+            Arc::clone(&inner.memory),
             channels,
             inner.keepalive,
             inner.closed.subscribe(),
@@ -300,7 +354,8 @@ impl DataStore for RedisDataStore {
             return StoreHealth::Down { reason: reason.into() };
         }
         let asked = Instant::now();
-        if let Err(failure) = self.inner.link.attempt::<redis::Value>(Op::Ping, &cmd("PING")).await {
+        let deadline = self.inner.link.deadline(Op::Ping);
+        if let Err(failure) = self.inner.link.attempt::<redis::Value>(Op::Ping, &cmd("PING"), deadline).await {
             return StoreHealth::Down { reason: failure.to_string() };
         }
         match &*self.inner.problem.lock().unwrap_or_else(PoisonError::into_inner) {

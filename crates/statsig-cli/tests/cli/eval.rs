@@ -1,7 +1,5 @@
 //! `statsig eval`: values and formats.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use statsig_testkit::conformance::{Kinds, run_set};
 

@@ -1,9 +1,13 @@
 //! `statsig events forward`: from a real Redis to a fake of Statsig's servers.
 
-use statsig_core::{BatchEncoding, EventBatch, EventSink};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use statsig_core::{BatchEncoding, Delivery, EventBatch, EventSink};
 use statsig_store_redis::RedisOptions;
-use statsig_store_redis::streams::{EventStream, RedisEventSink};
-use statsig_testkit::redis_server::RedisServer;
+use statsig_store_redis::streams::{DrainOptions, EventDrainer, EventStream, RedisEventSink};
+use statsig_testkit::redis_server::{RedisServer, wait_until};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
 
 use crate::follow::Running;
@@ -64,6 +68,46 @@ fn what_a_dead_process_holds_is_waited_for() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stdout.ends_with("delivered 3 batches (6 events); 0 batches left\n"), "{}", ran.stdout);
     assert_eq!(names(&statsig), ["a1", "a2", "a3", "b1", "b2", "b3"]);
+}
+
+/// A destination that is always busy.
+struct Busy;
+
+#[async_trait]
+impl EventSink for Busy {
+    async fn deliver(&self, _: &EventBatch) -> Delivery {
+        Delivery::retry_after(Duration::from_secs(3_600), "busy")
+    }
+}
+
+#[test]
+fn what_a_process_that_lives_does_not_let_go_is_waited_for_only_so_long() {
+    let (redis, statsig) = (RedisServer::start().unwrap(), FakeStatsig::start().unwrap());
+    fill(&redis, 1..3);
+    // It gives a sign of life four times a second.
+    let options = RedisOptions::single(&redis.url()).unwrap();
+    let short = Duration::from_millis(500);
+    let holds = DrainOptions::new().consumer("the-other").claim_after(2 * short).deliver_timeout(short);
+    let holds = holds.longest_pause(Duration::from_secs(3_600));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let other = EventDrainer::open(options, EventStream::new(KEY), holds, Arc::new(Busy)).unwrap();
+    let other = runtime.spawn(async move { other.run(std::future::pending()).await });
+    wait_until("the other one holds both", || {
+        redis.command(&["XPENDING", &stream(&redis), "statsig"]).is_ok_and(|held| held.text().starts_with("2\n"))
+    })
+    .unwrap();
+    fill(&redis, 3..4);
+    let (url, api) = (redis.url(), statsig.url());
+    let forward = ["events", "forward", "--redis", &url, "--api", &api, "--until-empty"];
+    let soon = ["--deliver-timeout", "1", "--claim-after", "3", "--wait-for-others", "7"];
+    let ran = Running::start([&forward[..], &soon].concat(), KEY).end();
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    for part in ["held by another process", "held for 7 seconds or more: 2 batches by the consumer the-other"] {
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
+    assert!(ran.stdout.ends_with("delivered 1 batch (2 events); 2 batches left\n"), "{}", ran.stdout);
+    assert_eq!(names(&statsig), ["a3", "b3"]);
+    other.abort();
 }
 
 #[cfg(unix)]

@@ -1,4 +1,12 @@
 //! ID lists in a data store: a source, and the copy that is left there.
+//!
+//! Contents stand there in one of two forms. *Files*, which is what we write: the raw file as the server
+//! has it, under its file ID, read on from where a reader is. *Whole lists*, which other SDKs write: the
+//! members alone, under the list's name. A whole list is no part of a file and says nothing about
+//! who left. So it is given out as a file of its own, whose ID is the digest of what is in it: a list that
+//! changed is another file, and is read afresh, as is that of the server once it can be had.
+
+mod whole;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +19,7 @@ use statsig_core::{
 
 use crate::secret::{SdkKey, chain_of};
 use crate::sources::other;
+use whole::WholeLists;
 
 /// Puts a data store beside another source: what that one gives is left in the store, and read from
 /// there by processes that start.
@@ -20,11 +29,18 @@ use crate::sources::other;
 /// has. A file is read from the store when its list is new to
 /// this process; of one that grows, only the other source gives the end alone, and is asked first.
 ///
+/// Where the store has a manifest and not the file of a list, it may have the list itself, as other SDKs
+/// leave it: `id_list::{name}`, one line for each member. The manifest may then be an array of names.
+/// Such lists are read, never written, and from the store alone.
+///
 /// The store has been prepared by whoever reads the config specs from it.
 pub struct StoredIdLists {
     store: Arc<dyn DataStore>,
-    /// Where the manifest may be; it is written under the first.
-    manifest_keys: Vec<StoreKey>,
+    keys: StoreKeys,
+    /// How the SDK key may appear in names; the manifest is written under the first.
+    schemas: [KeySchema; 2],
+    /// Lists that stand in the store as a whole.
+    wholes: WholeLists,
     origin: Option<Arc<dyn IdListSource>>,
     writes: bool,
     /// Whether the other source has given a manifest: that of the store may be older.
@@ -51,24 +67,39 @@ impl StoredIdLists {
         writes: bool,
     ) -> Self {
         let writes = writes && !store.is_read_only();
-        let manifest_keys = [schema, other(schema)].map(|schema| manifest_key(key, schema)).to_vec();
-        Self { store, manifest_keys, origin: Some(origin), writes, has_begun: AtomicBool::new(false) }
+        Self { writes, ..Self::with(store, key, [schema, other(schema)], Some(origin)) }
     }
 
     /// What is in a store for a key, in whichever schema, and nothing else. Writes nothing.
     #[must_use]
     pub fn alone(store: Arc<dyn DataStore>, key: &SdkKey) -> Self {
-        let manifest_keys = [KeySchema::Hashed, KeySchema::Prefix].map(|schema| manifest_key(key, schema)).to_vec();
-        Self { store, manifest_keys, origin: None, writes: false, has_begun: AtomicBool::new(false) }
+        Self::with(store, key, [KeySchema::Hashed, KeySchema::Prefix], None)
+    }
+
+    fn with(
+        store: Arc<dyn DataStore>,
+        key: &SdkKey,
+        schemas: [KeySchema; 2],
+        origin: Option<Arc<dyn IdListSource>>,
+    ) -> Self {
+        Self {
+            store,
+            keys: StoreKeys::new(key.expose()),
+            schemas,
+            wholes: WholeLists::default(),
+            origin,
+            writes: false,
+            has_begun: AtomicBool::new(false),
+        }
     }
 
     /// The manifest in the store, if there is one that can be read.
     async fn stored_manifest(&self) -> Result<IdListManifest, SourceError> {
         let mut reason = SourceError::new(SourceErrorKind::Empty, "the data store has no manifest of ID lists");
-        for key in &self.manifest_keys {
-            match self.get(&key.name).await {
-                Ok(Some(json)) => match IdListManifest::parse(&json) {
-                    Ok(manifest) => return Ok(manifest),
+        for schema in self.schemas {
+            match self.get(&self.manifest_key(schema).name).await {
+                Ok(Some(json)) => match whole::parse(&json) {
+                    Ok(manifest) => return self.with_wholes(manifest, schema).await,
                     Err(error) => reason = SourceError::new(SourceErrorKind::Invalid, error),
                 },
                 Ok(None) => {}
@@ -91,6 +122,10 @@ impl StoredIdLists {
             Ok(_) => Err(SourceError::new(SourceErrorKind::Empty, "the data store lacks a part of the file")),
             Err(error) => Err(SourceError::new(SourceErrorKind::Unreachable, error)),
         }
+    }
+
+    fn manifest_key(&self, schema: KeySchema) -> StoreKey {
+        self.keys.key(&StorePath::IdListManifest, StoreFormat::PlainText, schema)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, DataStoreError> {
@@ -133,8 +168,9 @@ impl IdListSource for StoredIdLists {
         let error = match origin.manifest().await {
             Ok(manifest) => {
                 self.has_begun.store(true, Ordering::Relaxed);
-                if let (true, true, Some(key)) =
-                    (self.writes, manifest.unreadable.is_empty(), self.manifest_keys.first())
+                let key = self.manifest_key(self.schemas[0]);
+                if self.writes
+                    && manifest.unreadable.is_empty()
                     && let Err(error) = self.store.set(&key.name, &manifest.to_json(), None).await
                 {
                     tracing::debug!(error = %chain_of(&error), "the manifest of ID lists could not be shared");
@@ -148,6 +184,9 @@ impl IdListSource for StoredIdLists {
     }
 
     async fn read(&self, entry: &IdListEntry, start: u64) -> Result<IdListChunk, SourceError> {
+        if let Some(schema) = whole::place(entry) {
+            return self.read_whole(entry, schema, start).await;
+        }
         let key = StoreKey::id_list_file(&entry.url, &entry.file_id);
         let Some(origin) = &self.origin else { return self.stored_file(&key, entry, start).await };
         if start == 0
@@ -168,8 +207,4 @@ impl IdListSource for StoredIdLists {
             Err(error) => Err(error),
         }
     }
-}
-
-fn manifest_key(key: &SdkKey, schema: KeySchema) -> StoreKey {
-    StoreKeys::new(key.expose()).key(&StorePath::IdListManifest, StoreFormat::PlainText, schema)
 }

@@ -13,13 +13,15 @@ use crate::options::Layout;
 const MOST_KEYS: usize = 4_096;
 
 #[derive(Default)]
-pub(super) struct Memory(Mutex<HashMap<Box<str>, Known>>);
+pub(crate) struct Memory(Mutex<HashMap<Box<str>, Known>>);
 
 #[derive(Default, Clone)]
 struct Known {
     layout: Option<Layout>,
     read: Option<Read>,
     touched: Option<Instant>,
+    /// The time of a payload that a notice was about and that was not read since; 0 if it did not say.
+    noticed: Option<u64>,
 }
 
 /// A payload that was read, by what can be seen without reading it.
@@ -68,6 +70,17 @@ impl Memory {
     /// That a touch failed.
     pub(super) fn forget_touch(&self, key: &str) {
         self.change(key, |known| known.touched = None);
+    }
+
+    /// That a notice came about a payload of this time; 0 if it did not say.
+    pub(crate) fn note_notice(&self, key: &str, lcut: u64) {
+        self.change(key, |known| known.noticed = Some(lcut));
+    }
+
+    /// Whether a payload that was read now had been announced by a notice.
+    pub(super) fn take_notice(&self, key: &str, lcut: u64) -> bool {
+        let noticed = self.lock().get_mut(key).and_then(|known| known.noticed.take());
+        noticed.is_some_and(|noticed| noticed == 0 || noticed >= lcut)
     }
 
     fn change(&self, key: &str, change: impl FnOnce(&mut Known)) {

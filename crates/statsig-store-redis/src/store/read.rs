@@ -5,7 +5,7 @@ use redis::{Cmd, FromRedisValue, cmd};
 use statsig_core::{DataStoreError, EntryRequest, EntryVersion, StoreEntry, StoreFormat, StoreKey, StoreResponse};
 
 use super::memory::Read;
-use super::{Inner, now_ms};
+use super::{Call, now_ms};
 use crate::codec::{self, off_thread, too_large};
 use crate::error::{Failure, malformed};
 use crate::metrics::number;
@@ -63,7 +63,7 @@ impl Peek {
     }
 }
 
-impl Inner {
+impl Call<'_> {
     /// Reads a value, for the methods that know nothing of entries.
     pub(super) async fn read_value(&self, key: &str) -> Result<StoreResponse<Vec<u8>>, DataStoreError> {
         let Some(stored) = self.fetch(key).await? else {
@@ -103,12 +103,14 @@ impl Inner {
         let known = request.known.as_ref();
         if known.zip(version.as_ref()).is_some_and(|(known, version)| !version.is_news_to(known)) {
             self.counters.unchanged.add(1);
+            self.measure_age(key, version.as_ref());
             return Ok(None);
         }
         let entry = match entry {
             Some(entry) => Some(entry),
             None => self.entry(key).await?,
         };
+        self.measure_age(key, entry.as_ref().and_then(|entry| entry.version.as_ref()));
         // The payload may say more than what stood beside it.
         let news = |entry: &StoreEntry| {
             known.zip(entry.version.as_ref()).is_none_or(|(known, version)| version.is_news_to(known))
@@ -123,13 +125,23 @@ impl Inner {
 
     /// Tells of a payload that was read; of the way it took here, if it followed another one.
     fn measure_entry(&self, key: &StoreKey, entry: &StoreEntry, follows: bool) {
-        let digest = sha1(key.name.as_bytes());
-        let tags = [("key", digest.get(..8).unwrap_or_default()), ("format", key.format.as_str())];
-        if let Some(version) = &entry.version {
-            self.metrics.gauge("redis.entry_lcut_ms", version.lcut, &tags);
+        let (lcut, digest) = (entry.version.as_ref().map(|version| version.lcut), digest(key));
+        let [key_tag, format] = tags(key, &digest);
+        if let Some(lcut) = lcut {
+            self.metrics.gauge("redis.entry_lcut_ms", lcut, &[key_tag, format]);
         }
+        let via = if self.memory.take_notice(&key.name, lcut.unwrap_or(0)) { "pubsub" } else { "poll" };
         if let Some(at) = entry.stored_at_ms.filter(|_| follows) {
-            self.metrics.distribution("redis.propagation", number(now_ms().saturating_sub(at)), &tags);
+            let took = number(now_ms().saturating_sub(at));
+            self.metrics.distribution("redis.propagation", took, &[key_tag, format, ("via", via)]);
+        }
+    }
+
+    /// Tells how old a payload is that is there, news or not.
+    fn measure_age(&self, key: &StoreKey, version: Option<&EntryVersion>) {
+        if let Some(version) = version.filter(|_| self.metrics.is_on()) {
+            let age = now_ms().saturating_sub(version.lcut) / 1_000;
+            self.metrics.gauge("redis.entry_age_seconds", age, &tags(key, &digest(key)));
         }
     }
 
@@ -185,7 +197,7 @@ impl Inner {
     async fn about(&self, key: &str, bytes: &[u8]) -> Result<Option<EntryVersion>, DataStoreError> {
         let mut command = cmd("HMGET");
         command.arg(self.names.about(key)).arg(&["sha1", "lcut", "checksum"]);
-        let known: [Option<String>; 3] = self.link.query(Op::Get, &command).await?;
+        let known: [Option<String>; 3] = self.query(Op::Get, &command).await?;
         let [Some(digest), Some(lcut), checksum] = known else { return Ok(None) };
         Ok(lcut.parse().ok().filter(|_| digest == sha1(bytes)).map(|lcut| EntryVersion::new(lcut, checksum)))
     }
@@ -292,7 +304,7 @@ impl Inner {
     }
 
     async fn ask<T: FromRedisValue>(&self, op: Op, command: &Cmd) -> Result<T, Failure> {
-        self.link.attempt(op, command).await
+        self.link.attempt(op, command, self.deadline).await
     }
 
     /// The payload of a stored value. Only our own namespace has compressed ones.
@@ -303,6 +315,17 @@ impl Inner {
             Ok(stored)
         }
     }
+}
+
+/// What stands for a key in tags.
+fn digest(key: &StoreKey) -> String {
+    let mut digest = sha1(key.name.as_bytes());
+    digest.truncate(8);
+    digest
+}
+
+fn tags<'t>(key: &'t StoreKey, digest: &'t str) -> [(&'t str, &'t str); 2] {
+    [("key", digest), ("format", key.format.as_str())]
 }
 
 /// Whether a key is for payloads that are compressed already.

@@ -7,7 +7,7 @@ use statsig_core::{
 };
 
 use super::read::is_brotli;
-use super::{Inner, now_ms};
+use super::{Call, now_ms};
 use crate::codec::{self, off_thread, too_large};
 use crate::error::malformed;
 use crate::op::Op;
@@ -21,7 +21,7 @@ const ROUNDS: usize = 4;
 /// Up to here scripts can compare times.
 const LARGEST_LCUT: u64 = 1 << 53;
 
-impl Inner {
+impl Call<'_> {
     /// Stores an entry, unless a newer one is there.
     pub(super) async fn put_payload(
         &self,
@@ -102,7 +102,7 @@ impl Inner {
                 assumed.2.as_bytes(),
             ];
             let (what, before, digest): (u8, String, String) =
-                self.put.call(&self.link, Op::Put, &[&value, &about], &arguments).await?;
+                self.run(&self.put, Op::Put, &[&value, &about], &arguments).await?;
             match what {
                 0 => {
                     self.counters.skipped_older.add(1);
@@ -170,7 +170,7 @@ impl Inner {
         for _ in 0..ROUNDS {
             let arguments: [&[u8]; 3] = [limit.as_bytes(), assumed.0.as_bytes(), assumed.1.as_bytes()];
             let (what, digest): (u8, String) =
-                self.remove.call(&self.link, Op::Remove, &[&value, &about], &arguments).await?;
+                self.run(&self.remove, Op::Remove, &[&value, &about], &arguments).await?;
             match what {
                 3 => assumed = self.assume(key, format, digest).await?,
                 what => return Ok(what == 1),
@@ -188,7 +188,7 @@ impl Inner {
         let (value, channel) = (self.names.value(key), self.names.channel(key));
         let (at, ttl) = (at.to_string(), self.ttl_seconds().to_string());
         let arguments: [&[u8]; 5] = [at.as_bytes(), tail, ttl.as_bytes(), channel.as_bytes(), self.writer.as_bytes()];
-        let (what, len): (u8, u64) = self.append.call(&self.link, Op::Append, &[&value], &arguments).await?;
+        let (what, len): (u8, u64) = self.run(&self.append, Op::Append, &[&value], &arguments).await?;
         match what {
             1 => {
                 self.counters.written.add(1);
@@ -232,8 +232,8 @@ impl Inner {
 
     /// Begins the time of a value anew; says whether that changed anything.
     async fn expire(&self, key: &str) -> Result<bool, DataStoreError> {
-        let value = self.link.query::<bool>(Op::Touch, &self.expiry(&self.names.value(key))).await?;
-        self.link.query::<bool>(Op::Touch, &self.expiry(&self.names.about(key))).await?;
+        let value = self.query::<bool>(Op::Touch, &self.expiry(&self.names.value(key))).await?;
+        self.query::<bool>(Op::Touch, &self.expiry(&self.names.about(key))).await?;
         Ok(value)
     }
 

@@ -1,6 +1,7 @@
 //! Batches out of a stream, to wherever they go.
 
 mod deliver;
+mod held;
 mod settle;
 mod take;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use redis::cmd;
 use statsig_core::{DataStoreError, DataStoreErrorKind, EventSink};
 use tokio::sync::watch;
@@ -50,6 +51,20 @@ pub struct DrainStats {
     pub retries: u64,
     /// Commands to Redis that failed, and panics of the destination.
     pub errors: u64,
+}
+
+/// Batches that a drainer took and has not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldBatches {
+    /// The drainer, by its [name in the group](DrainOptions::consumer).
+    pub consumer: String,
+    /// Which of the stream's shards they are in.
+    pub shard: u16,
+    /// How many they are.
+    pub batches: u64,
+    /// Where in the stream the oldest of them is: the same as long as that one stays.
+    pub oldest: String,
 }
 
 /// Takes batches out of a Redis Stream and delivers them to an [`EventSink`].
@@ -160,13 +175,24 @@ impl EventDrainer {
     /// # Errors
     /// If Redis does not tell.
     pub async fn backlog(&self) -> Result<u64, DataStoreError> {
-        let mut sum = 0;
-        for shard in 0..self.0.stream.shards {
+        let deadline = self.0.link.deadline(Op::Count);
+        let counts = (0..self.0.stream.shards).map(|shard| async move {
             let mut command = cmd("XLEN");
             command.arg(self.0.name(shard));
-            sum += self.0.link.query::<u64>(Op::Count, &command).await?;
-        }
-        Ok(sum)
+            self.0.link.query::<u64>(Op::Count, &command, deadline).await
+        });
+        Ok(try_join_all(counts).await?.into_iter().sum())
+    }
+
+    /// Who holds what: batches that drainers of the group took, this one among them, and have not settled.
+    /// Of a drainer that died until its batches are claimed.
+    ///
+    /// # Errors
+    /// If Redis does not tell.
+    pub async fn held(&self) -> Result<Vec<HeldBatches>, DataStoreError> {
+        let deadline = self.0.link.deadline(Op::Count);
+        let shards = (0..self.0.stream.shards).map(|shard| self.0.held(shard, deadline));
+        Ok(try_join_all(shards).await?.concat())
     }
 
     /// What the drainer did so far.

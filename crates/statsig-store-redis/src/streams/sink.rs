@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,7 +26,8 @@ pub struct StreamSinkStats {
     pub added: u64,
     /// Batches that came again and were there already.
     pub known: u64,
-    /// Batches that fell off the other end of the stream, undelivered, when one was added.
+    /// Batches that fell off the other end of the stream, undelivered, when one was added: there were
+    /// too many, or they were too large together.
     pub dropped: u64,
 }
 
@@ -51,6 +52,8 @@ struct Inner {
     added: AtomicU64,
     known: AtomicU64,
     dropped: AtomicU64,
+    /// Whether it was said that the server does not tell how large the stream is.
+    told_unweighed: AtomicBool,
 }
 
 impl RedisEventSink {
@@ -74,6 +77,7 @@ impl RedisEventSink {
             added: AtomicU64::new(0),
             known: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            told_unweighed: AtomicBool::new(false),
         })))
     }
 
@@ -96,16 +100,24 @@ impl fmt::Debug for RedisEventSink {
 }
 
 impl Inner {
-    /// Counts batches that fell off the other end.
-    fn trimmed(&self, dropped: u64) {
+    /// Counts batches that fell off the other end, by the bound that was reached.
+    fn trimmed(&self, bound: &str, dropped: u64) {
         if dropped == 0 {
             return;
         }
-        self.metrics.increment("redis.stream.trimmed_count", dropped, &[]);
+        self.metrics.increment("redis.stream.trimmed_count", dropped, &[("bound", bound)]);
         if self.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
             tracing::warn!(dropped, "Redis: the stream of events is full; the oldest batches are lost");
             self.metrics
                 .error("statsig::redis_stream_full", "the stream of events is full; the oldest batches are lost");
+        }
+    }
+
+    /// Notes that the server does not tell how large the stream is.
+    fn unweighed(&self) {
+        self.metrics.increment("redis.stream.unweighed_count", 1, &[]);
+        if !self.told_unweighed.swap(true, Ordering::Relaxed) {
+            tracing::warn!("Redis: MEMORY USAGE is not allowed; the stream of events has no bound in bytes");
         }
     }
 }
@@ -123,18 +135,25 @@ impl EventSink for RedisEventSink {
         let name = inner.stream.name(&inner.namespace, inner.stream.shard(&batch.id));
         let mark = format!("{name}:{}", id_text(&batch.id));
         let numbers = numbers(batch);
+        let unweighed = format!("{name}:unweighed");
         let (most, remember) = (inner.stream.max_batches.to_string(), inner.stream.remember.as_secs().to_string());
-        let bounds: [&[u8]; 2] = [most.as_bytes(), remember.as_bytes()];
+        let (bytes, every) = (inner.stream.max_bytes.to_string(), inner.stream.weigh_every().to_string());
+        let bounds: [&[u8]; 4] = [most.as_bytes(), remember.as_bytes(), bytes.as_bytes(), every.as_bytes()];
         let arguments = [&bounds[..], &fields(batch, encoding, &numbers)].concat();
-        let answer = inner.add.call::<(u8, u64)>(&inner.link, Op::Add, &[&name, &mark], &arguments).await;
+        let (keys, deadline) = ([&*name, &mark, &unweighed], inner.link.deadline(Op::Add));
+        let answer = inner.add.call::<(u8, u64, u64, u8)>(&inner.link, Op::Add, &keys, &arguments, deadline).await;
         let (outcome, delivery) = match answer {
-            Ok((0, _)) => {
+            Ok((0, ..)) => {
                 inner.known.fetch_add(1, Ordering::Relaxed);
                 ("known", Delivery::Delivered)
             }
-            Ok((_, dropped)) => {
+            Ok((_, too_many, too_heavy, unknown)) => {
                 inner.added.fetch_add(1, Ordering::Relaxed);
-                inner.trimmed(dropped);
+                inner.trimmed("batches", too_many);
+                inner.trimmed("bytes", too_heavy);
+                if unknown != 0 {
+                    inner.unweighed();
+                }
                 ("added", Delivery::Delivered)
             }
             Err(error) if error.kind() == DataStoreErrorKind::TooLarge => ("too_large", Delivery::TooLarge),

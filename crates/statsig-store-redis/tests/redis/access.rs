@@ -4,82 +4,28 @@ use statsig_core::{ChangeHint, DataStore, DataStoreErrorKind, EntryRequest, PutM
 use statsig_store_redis::{RedisDataStore, RedisOptions};
 use statsig_testkit::redis_server::{RedisServer, wait_until};
 
+use crate::rights::granted;
 use crate::{key, open, options, payload, soon};
 
-const PASSWORD: &str = "p@ss:w/o#r%d {x} é";
+pub(crate) const PASSWORD: &str = "p@ss:w/o#r%d {x} é";
 
-fn secured() -> RedisServer {
+pub(crate) fn secured() -> RedisServer {
     RedisServer::start_secured(&[("requirepass", "root")], "default", "root").unwrap()
 }
 
 /// Makes a user with these rights, and no others.
-fn user(server: &RedisServer, rights: &[&str]) {
+pub(crate) fn user(server: &RedisServer, rights: &[String]) {
     let password = format!(">{PASSWORD}");
     let words = ["ACL", "SETUSER", "statsig", "reset", "on", &password];
-    server.command(&[&words[..], rights].concat()).unwrap();
-}
-
-/// What a writer needs.
-const WRITER: &[&str] = &[
-    "~statsig*",
-    "~{statsig*",
-    "&statsig:update|*",
-    "-@all",
-    "+ping",
-    "+type",
-    "+get",
-    "+set",
-    "+strlen",
-    "+append",
-    "+hget",
-    "+hmget",
-    "+hset",
-    "+hdel",
-    "+hstrlen",
-    "+expire",
-    "+persist",
-    "+publish",
-    "+subscribe",
-    "+evalsha",
-    "+eval",
-];
-
-#[tokio::test]
-async fn a_user_with_the_least_rights_passes_the_contract() {
-    let server = secured();
-    user(&server, WRITER);
-    let store = RedisDataStore::open(options(&server).username("statsig").password(PASSWORD)).unwrap();
-    soon("the contract", statsig_core::testing::data_store_contract(&store)).await;
-
-    // A reader needs less.
-    user(
-        &server,
-        &[
-            "~statsig*",
-            "~{statsig*",
-            "&statsig:update|*",
-            "-@all",
-            "+ping",
-            "+hmget",
-            "+hstrlen",
-            "+get",
-            "+strlen",
-            "+subscribe",
-        ],
-    );
-    let reader = RedisDataStore::open(options(&server).username("statsig").password(PASSWORD)).unwrap();
-    reader.initialize().await.unwrap();
-    let key = statsig_core::StoreKeys::new("secret-contract-order").all_specs_keys();
-    assert!(reader.get_entry(&EntryRequest::new(key)).await.unwrap().is_some());
-    let error = reader.put_entry(&crate::key("x").name, &payload(1), PutMode::IfNewer).await.unwrap_err();
-    assert_eq!((error.kind(), error.is_retryable()), (DataStoreErrorKind::Denied, false), "{error}");
-    assert!(matches!(reader.health().await, StoreHealth::Degraded { reason } if reason.contains("NOPERM")));
+    let rights = rights.iter().map(String::as_str);
+    server.command(&words.into_iter().chain(rights).collect::<Vec<_>>()).unwrap();
 }
 
 #[tokio::test]
 async fn without_the_right_to_announce_a_payload_is_stored_all_the_same() {
     let server = secured();
-    let rights: Vec<&str> = WRITER.iter().copied().filter(|right| *right != "&statsig:update|*").collect();
+    let mut rights = granted("writer", "");
+    rights.retain(|right| right != "&statsig:update|*");
     user(&server, &rights);
     let store = RedisDataStore::open(options(&server).username("statsig").password(PASSWORD)).unwrap();
     let key = key("secret-1");
@@ -91,7 +37,7 @@ async fn without_the_right_to_announce_a_payload_is_stored_all_the_same() {
 #[tokio::test]
 async fn a_wrong_password_is_said_and_a_right_one_heals() {
     let server = secured();
-    user(&server, WRITER);
+    user(&server, &granted("writer", ""));
     let file = server.dir().join("password");
     std::fs::write(&file, "hunter2\n").unwrap();
     let store = RedisDataStore::open(options(&server).username("statsig").password_file(&file)).unwrap();
@@ -112,52 +58,6 @@ async fn a_wrong_password_is_said_and_a_right_one_heals() {
         let error = store.initialize().await.unwrap_err();
         assert_eq!(error.kind(), DataStoreErrorKind::Denied, "{error}");
     }
-}
-
-/// What sinks and drainers need.
-#[cfg(feature = "streams")]
-const STREAMS: &[&str] = &[
-    "~statsig:events:*",
-    "-@all",
-    "+ping",
-    "+evalsha",
-    "+eval",
-    "+get",
-    "+set",
-    "+exists",
-    "+xadd",
-    "+xtrim",
-    "+xlen",
-    "+xrange",
-    "+xreadgroup",
-    "+xautoclaim",
-    "+xclaim",
-    "+xpending",
-    "+xack",
-    "+xdel",
-    "+xgroup",
-];
-
-#[cfg(feature = "streams")]
-#[tokio::test]
-async fn sinks_and_drainers_with_the_least_rights() {
-    use statsig_core::NoopSink;
-    use statsig_store_redis::streams::{DrainOptions, EventDrainer, EventStream, RedisEventSink};
-    use std::sync::Arc;
-
-    let server = secured();
-    let login = || options(&server).username("statsig").password(PASSWORD);
-    let stream = || EventStream::new("secret-1");
-    user(&server, STREAMS);
-    let sink = RedisEventSink::open(login(), stream()).unwrap();
-    let delivered = soon("the contract", statsig_core::testing::event_sink_contract(&sink)).await;
-    let drainer = EventDrainer::open(login(), stream(), DrainOptions::new(), Arc::new(NoopSink)).unwrap();
-    soon("the stream to drain", drainer.drain()).await.unwrap();
-    let stats = drainer.stats();
-    assert_eq!((stats.delivered, stats.errors), (delivered.len() as u64, 0));
-    let consumers = server.command(&["KEYS", "statsig:events:*}"]).unwrap().text();
-    let consumers = server.command(&["XINFO", "CONSUMERS", &consumers, "statsig"]).unwrap().text();
-    assert_eq!(consumers, "", "it may leave the group");
 }
 
 #[tokio::test]
@@ -289,7 +189,7 @@ mod tls {
         let configurations: Vec<_> = configurations.iter().map(|it| words(it)).collect();
         let cluster = statsig_testkit::redis_server::RedisCluster::start_with(&configurations).unwrap();
         for node in cluster.nodes() {
-            user(node, &[WRITER, &["+cluster|slots"]].concat());
+            user(node, &[granted("writer", ""), vec!["+cluster|slots".to_owned()]].concat());
         }
         let (certificate, key) = authority.sign("client");
         let tls = TlsOptions::new().authorities(authority.pem()).client_certificate(certificate, key);

@@ -5,11 +5,15 @@
 mod access;
 mod contract;
 mod failover;
+mod id_lists;
 mod layouts;
 mod metrics;
 mod ordering;
 mod outages;
 mod propagation;
+mod relay;
+mod rights;
+mod slow;
 #[cfg(feature = "streams")]
 mod streams;
 

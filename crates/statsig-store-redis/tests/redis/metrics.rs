@@ -8,7 +8,7 @@ use statsig_core::{ChangeHint, DataStore, EntryRequest, Observer, PutMode, Tag};
 use statsig_store_redis::RedisDataStore;
 use statsig_testkit::redis_server::RedisServer;
 
-use crate::{key, options, payload, soon};
+use crate::{key, open, options, payload, soon};
 
 /// Keeps what it hears, by name and tags.
 #[derive(Default)]
@@ -107,6 +107,64 @@ async fn reads_writes_and_notices_are_measured() {
     assert!(ear.names().contains(&"redis.propagation".to_owned()));
     assert!(ear.counter("redis.feed.notices_count") >= 1);
     assert_eq!(ear.gauge("redis.feed.subscriptions"), Some(1.0));
+    assert_eq!(undocumented(&ear), [""; 0]);
+}
+
+#[tokio::test]
+async fn how_old_payloads_are_and_how_they_came_is_measured() {
+    let server = RedisServer::start().unwrap();
+    let (ear, key) = (Arc::new(Ear::default()), key("secret-1"));
+    let (writer, request) = (open(&server), EntryRequest::new([key.clone()]));
+    let store = RedisDataStore::open(options(&server).observer(ear.clone())).unwrap();
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let old = since.as_millis() as u64 - 90_000;
+    let put = async |lcut| writer.put_entry(&key.name, &payload(lcut), PutMode::IfNewer).await.unwrap();
+    let read = async |known: Option<u64>| {
+        let known = known.and_then(|lcut| payload(lcut).version);
+        store.get_entry(&request.clone().unless_known(known)).await.unwrap()
+    };
+    let sum = |name: &str, tag: &str| -> u64 {
+        let heard = ear.distributions.lock().unwrap();
+        heard.iter().filter(|(text, _)| text.starts_with(name) && text.contains(tag)).map(|(_, times)| times).sum()
+    };
+    let came = || (sum("redis.propagation", "via=pubsub"), sum("redis.propagation", "via=poll"));
+    let age = || {
+        let mut gauges = ear.gauges.lock().unwrap();
+        let name = gauges.keys().find(|name| name.starts_with("redis.entry_age_seconds key=")).cloned();
+        name.and_then(|name| gauges.remove(&name))
+    };
+    // The first one comes late by nature.
+    put(old).await;
+    assert!(read(None).await.is_some() && came() == (0, 0));
+    assert!(age().is_some_and(|age| (90.0..3_600.0).contains(&age)));
+    // What is there gets older, also while there is no news.
+    assert!(read(Some(old)).await.is_none());
+    assert!(age().is_some_and(|age| (90.0..3_600.0).contains(&age)));
+    // Nobody told.
+    put(old + 1).await;
+    assert!(read(Some(old)).await.is_some() && came() == (0, 1));
+    let mut feed = store.watch(std::slice::from_ref(&key)).await.unwrap().unwrap();
+    assert_eq!(soon("the subscription", feed.next()).await, Some(ChangeHint::Subscribed));
+    for lcut in [old + 2, old + 3] {
+        put(lcut).await;
+        assert!(matches!(soon("the notice", feed.next()).await, Some(ChangeHint::Changed { .. })));
+        assert!(read(Some(lcut - 1)).await.is_some());
+    }
+    assert_eq!(came(), (2, 1));
+    // A notice that is read is used up.
+    drop(feed);
+    soon("the subscription to end", async {
+        while store.stats().subscriptions > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    put(old + 4).await;
+    assert!(read(Some(old + 3)).await.is_some() && came() == (2, 2));
+    // Of what lies in the future, as the clock of this host has it.
+    put(u64::MAX >> 12).await;
+    assert!(read(Some(old)).await.is_some());
+    assert_eq!(age(), Some(0.0));
     assert_eq!(undocumented(&ear), [""; 0]);
 }
 

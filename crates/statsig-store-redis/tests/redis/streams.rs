@@ -1,7 +1,9 @@
 //! Events through a stream: nothing is lost, whoever dies.
 
 mod deaths;
+mod pages;
 mod too_large;
+mod too_many;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -186,23 +188,6 @@ async fn refused_and_unreadable_batches_are_set_aside() {
     }
 }
 
-#[tokio::test]
-async fn a_full_stream_drops_the_oldest_and_counts_them() {
-    let server = RedisServer::start().unwrap();
-    let sink = RedisEventSink::open(options(&server), stream().max_batches(50)).unwrap();
-    for serial in 0..1_000 {
-        assert!(sink.deliver(&batch(serial)).await.is_delivered());
-    }
-    let destination = Destination::with(Fault::None);
-    let drainer = EventDrainer::open(options(&server), stream(), quick(), destination.clone()).unwrap();
-    let left = drainer.backlog().await.unwrap();
-    assert!((50..1_000).contains(&left), "{left}");
-    assert_eq!(sink.stats().dropped + left, 1_000);
-    soon("the stream to drain", drainer.drain()).await.unwrap();
-    let newest = destination.taken().iter().map(|batch| u128::from_be_bytes(batch.id)).min().unwrap();
-    assert_eq!(newest, 1_000 - u128::from(left), "the oldest are gone");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_drainers_share_the_batches() {
     let server = RedisServer::start().unwrap();
@@ -244,7 +229,7 @@ async fn sinks_and_drainers_are_measured() {
         assert!(sink.deliver(&batch(serial)).await.is_delivered());
     }
     assert!(sink.deliver(&batch(399)).await.is_delivered());
-    let trimmed = ear.counter("redis.stream.trimmed_count");
+    let trimmed = ear.counter("redis.stream.trimmed_count bound=batches");
     assert!(trimmed > 0 && trimmed == sink.stats().dropped);
     let batches = |outcome| ear.counter(&format!("redis.stream.batches_count outcome={outcome}"));
     assert_eq!((batches("added"), batches("known")), (400, 1));

@@ -29,7 +29,13 @@ impl Inner {
             None => Fate::Dead("it cannot be read".to_owned()),
         };
         let mut pause = FIRST_PAUSE;
-        while let Err(error) = self.settle(name, &entry, &fate).await {
+        loop {
+            let error = match self.settle(name, &entry, &fate).await {
+                Ok(true) => return self.count(&entry, &fate),
+                // It was split by whoever else had it, and its halves are counted there.
+                Ok(false) => return self.count(&entry, &Fate::Known),
+                Err(error) => error,
+            };
             self.failed();
             tracing::warn!(%error, "a batch of events cannot be settled; trying again");
             // Held meanwhile: another drainer would deliver it once more.
@@ -38,7 +44,6 @@ impl Inner {
             }
             pause = (2 * pause).min(self.options.longest_pause);
         }
-        self.count(&entry, &fate);
     }
 
     /// Attempts a delivery until the destination has decided; `None` if it is time to stop.
@@ -103,7 +108,7 @@ impl Inner {
             }
             let mut command = cmd("XCLAIM");
             command.arg(name).arg(&self.options.group).arg(&self.options.consumer).arg(0).arg(at).arg("JUSTID");
-            if self.link.attempt::<Value>(Op::Hold, &command).await.is_err() {
+            if self.link.attempt::<Value>(Op::Hold, &command, self.link.deadline(Op::Hold)).await.is_err() {
                 self.failed();
             }
             if Instant::now() >= until {

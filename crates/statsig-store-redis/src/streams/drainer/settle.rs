@@ -26,12 +26,13 @@ impl Inner {
     pub(super) async fn is_done(&self, name: &str, batch: &EventBatch) -> Result<bool, DataStoreError> {
         let mut command = cmd("GET");
         command.arg(mark(name, batch));
-        let mark: Option<String> = self.link.query(Op::LookUp, &command).await?;
-        Ok(mark.as_deref() == Some("done"))
+        let mark: Option<String> = self.link.query(Op::LookUp, &command, self.link.deadline(Op::LookUp)).await?;
+        // Of one that was split, the mark says who did it.
+        Ok(mark.is_some_and(|mark| mark.split(':').next() == Some("done")))
     }
 
-    /// Takes an entry out of the stream.
-    pub(super) async fn settle(&self, name: &str, entry: &Entry, fate: &Fate) -> Result<(), DataStoreError> {
+    /// Takes an entry out of the stream. Says whether its fate is that, or another drainer was faster.
+    pub(super) async fn settle(&self, name: &str, entry: &Entry, fate: &Fate) -> Result<bool, DataStoreError> {
         // One that cannot be read has no mark of its own.
         let mark = entry.batch.as_ref().map_or_else(|| format!("{name}:unreadable"), |batch| mark(name, batch));
         let remember = self.stream.remember.as_secs().to_string();
@@ -52,14 +53,17 @@ impl Inner {
             reason.as_bytes(),
         ];
         let keys = [name, &mark, &dead];
-        if self.settle.call::<u64>(&self.link, Op::Settle, &keys, &arguments).await? == 2 {
+        if self.settle.call::<u64>(&self.link, Op::Settle, &keys, &arguments, self.link.deadline(Op::Settle)).await?
+            == 2
+        {
             self.failed();
             tracing::error!(reason, "a batch of events that is refused for good could not be set aside, and is gone");
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Puts halves in the place of a batch, in one call: whoever dies meanwhile, nothing is lost.
+    /// Puts halves in the place of a batch, in one call: whoever dies meanwhile, nothing is lost. Says
+    /// whether it was this drainer that did it.
     async fn replace(
         &self,
         name: &str,
@@ -67,7 +71,7 @@ impl Inner {
         at: &str,
         remember: &str,
         halves: &[EventBatch; 2],
-    ) -> Result<(), DataStoreError> {
+    ) -> Result<bool, DataStoreError> {
         let numbers = halves.each_ref().map(numbers);
         let mut values = Vec::new();
         for (half, numbers) in halves.iter().zip(&numbers) {
@@ -75,9 +79,14 @@ impl Inner {
             values.extend(fields(half, encoding_word(half.encoding).unwrap_or_default(), numbers));
         }
         let each = (values.len() / 2).to_string();
-        let about: [&[u8]; 4] = [self.options.group.as_bytes(), at.as_bytes(), remember.as_bytes(), each.as_bytes()];
+        // The halves have new ids: nobody else has these.
+        let by = &numbers[0][0];
+        let (group, at, remember, each) =
+            (self.options.group.as_bytes(), at.as_bytes(), remember.as_bytes(), each.as_bytes());
+        let about: [&[u8]; 5] = [group, at, remember, each, by.as_bytes()];
         let arguments = [&about[..], &values].concat();
-        self.split.call::<u64>(&self.link, Op::Split, &[name, mark], &arguments).await.map(drop)
+        let (keys, deadline) = ([name, mark], self.link.deadline(Op::Split));
+        Ok(self.split.call::<u64>(&self.link, Op::Split, &keys, &arguments, deadline).await? == 1)
     }
 
     pub(super) fn count(&self, entry: &Entry, fate: &Fate) {
@@ -103,15 +112,16 @@ impl Inner {
     /// Leaves the group, unless there is something that others have to claim.
     pub(super) async fn leave(&self, name: &str) {
         let (group, consumer) = (&self.options.group, &self.options.consumer);
+        let deadline = self.link.deadline(Op::Group);
         let mut pending = cmd("XPENDING");
         pending.arg(name).arg(group).arg("-").arg("+").arg(1).arg(consumer);
-        if let Ok(redis::Value::Array(held)) = self.link.attempt(Op::Group, &pending).await
+        if let Ok(redis::Value::Array(held)) = self.link.attempt(Op::Group, &pending, deadline).await
             && held.is_empty()
         {
             let mut leave = cmd("XGROUP");
             leave.arg("DELCONSUMER").arg(name).arg(group).arg(consumer);
             // One that stays in the list costs a few bytes.
-            let _ = self.link.attempt::<redis::Value>(Op::Group, &leave).await;
+            let _ = self.link.attempt::<redis::Value>(Op::Group, &leave, deadline).await;
         }
     }
 }

@@ -64,7 +64,11 @@ impl Inner {
         place: &mut Place,
     ) -> Result<Vec<Entry>, DataStoreError> {
         if Instant::now() >= place.claim_at {
-            let entries = self.claim(link, name, place).await?;
+            let mut entries = self.claim(link, name, place).await?;
+            // What is held by others that live may be many pages long.
+            while entries.is_empty() && !place.is_through() {
+                entries = self.claim(link, name, place).await?;
+            }
             if place.is_through() {
                 place.claim_at = Instant::now() + jittered(self.options.claim_idle() / 2);
             }
@@ -98,16 +102,16 @@ impl Inner {
 
     /// Runs a command of the group, which is made where it is missing.
     async fn in_group(&self, link: &Link, name: &str, op: Op, command: &Cmd) -> Result<Value, DataStoreError> {
-        match link.attempt(op, command).await {
+        match link.attempt(op, command, link.deadline(op)).await {
             Err(failure) if failure.code() == Some("NOGROUP") => {}
             answer => return answer.map_err(|failure| failure.into_error(op)),
         }
         let mut create = cmd("XGROUP");
         create.arg("CREATE").arg(name).arg(&self.options.group).arg("0").arg("MKSTREAM");
-        match self.link.attempt::<Value>(Op::Group, &create).await {
+        match self.link.attempt::<Value>(Op::Group, &create, link.deadline(Op::Group)).await {
             Err(failure) if failure.code() != Some("BUSYGROUP") => return Err(failure.into_error(Op::Group)),
             _ => {}
         }
-        link.query(op, command).await
+        link.query(op, command, link.deadline(op)).await
     }
 }

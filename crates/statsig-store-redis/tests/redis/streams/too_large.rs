@@ -1,12 +1,16 @@
 //! Batches that a destination does not take in one piece.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
 
-use statsig_core::{BatchEncoding, EventBatch, EventSink};
-use statsig_store_redis::streams::{EventDrainer, RedisEventSink};
+use async_trait::async_trait;
+use statsig_core::{BatchEncoding, Delivery, EventBatch, EventSink};
+use statsig_store_redis::streams::{DrainStats, EventDrainer, RedisEventSink};
 use statsig_testkit::redis_server::RedisServer;
 
 use super::{Destination, Fault, name, quick, stream};
+use crate::relay::Relay;
 use crate::{options, soon};
 
 /// A batch of events that are so long.
@@ -96,4 +100,96 @@ async fn without_room_for_halves_the_whole_stays() {
     server.command(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
     soon("the stream to drain", draining).await.unwrap().unwrap();
     assert_eq!(destination.taken().iter().map(|batch| batch.event_count).sum::<u32>(), 8);
+}
+
+/// A destination that waits until it is let go on, and then takes nothing in one piece.
+#[derive(Default)]
+struct Waits {
+    asked: tokio::sync::Notify,
+    go_on: tokio::sync::Notify,
+}
+
+#[async_trait]
+impl EventSink for Waits {
+    async fn deliver(&self, batch: &EventBatch) -> Delivery {
+        if batch.event_count == 1 {
+            return Delivery::Delivered;
+        }
+        self.asked.notify_one();
+        self.go_on.notified().await;
+        Delivery::TooLarge
+    }
+}
+
+#[tokio::test]
+async fn of_two_drainers_that_cut_the_same_batch_one_counts_it() {
+    let server = RedisServer::start().unwrap();
+    let sink = RedisEventSink::open(options(&server), stream()).unwrap();
+    assert!(sink.deliver(&batch_of(1, &[10; 2], BatchEncoding::Identity)).await.is_delivered());
+    let patient = || quick().deliver_timeout(Duration::from_secs(600));
+    let both = [(); 2].map(|()| {
+        let waits = Arc::new(Waits::default());
+        (EventDrainer::open(options(&server), stream(), patient(), waits.clone()).unwrap(), waits)
+    });
+    let mut running = Vec::new();
+    for (drainer, waits) in &both {
+        let drainer = drainer.clone();
+        running.push(tokio::spawn(async move { drainer.drain().await }));
+        soon("the batch to be taken", waits.asked.notified()).await;
+        // As if its drainer had given no sign of life: the other one claims it.
+        let events = name(&server, "}");
+        let held = server.command(&["XPENDING", &events, "statsig", "-", "+", "1"]).unwrap().text();
+        let at = held.lines().next().unwrap();
+        let claim = ["XCLAIM", &events, "statsig", "nobody", "0", at, "IDLE", "3600000", "JUSTID"];
+        server.command(&claim).unwrap();
+    }
+    for ((_, waits), running) in both.iter().zip(running) {
+        waits.go_on.notify_one();
+        soon("the drainer to end", running).await.unwrap().unwrap();
+    }
+    let stats = both.each_ref().map(|(drainer, _)| drainer.stats());
+    let sum = |of: fn(&DrainStats) -> u64| stats.iter().map(of).sum::<u64>();
+    assert_eq!((sum(|stats| stats.split), sum(|stats| stats.known)), (1, 1), "{stats:?}");
+    assert_eq!((sum(|stats| stats.delivered), both[0].0.backlog().await.unwrap()), (2, 0), "{stats:?}");
+}
+
+#[tokio::test]
+async fn a_cut_whose_answer_was_lost_is_counted_once() {
+    let server = RedisServer::start().unwrap();
+    let sink = RedisEventSink::open(options(&server), stream()).unwrap();
+    // So that the server knows the script.
+    assert!(sink.deliver(&batch_of(1, &[10; 2], BatchEncoding::Identity)).await.is_delivered());
+    let first = Destination::with(Fault::TooLargeOver(20));
+    let first = EventDrainer::open(options(&server), stream(), quick(), first).unwrap();
+    soon("the stream to drain", first.drain()).await.unwrap();
+    assert!(sink.deliver(&batch_of(2, &[10; 2], BatchEncoding::Identity)).await.is_delivered());
+    let relay = Relay::start(&server).await;
+    let (waits, short) = (Arc::new(Waits::default()), Duration::from_secs(1));
+    let patient = quick().deliver_timeout(Duration::from_secs(600));
+    let timeouts = relay.options().read_timeout(short).write_timeout(short);
+    let drainer = EventDrainer::open(timeouts, stream(), patient, waits.clone()).unwrap();
+    let running = tokio::spawn({
+        let drainer = drainer.clone();
+        async move { drainer.run(std::future::pending()).await }
+    });
+    soon("the batch to be taken", waits.asked.notified()).await;
+    // The server does what it is told, and nobody hears of it.
+    relay.delay(Duration::from_secs(600));
+    waits.go_on.notify_one();
+    soon("the cut", async {
+        while server.command(&["XLEN", &name(&server, "}")]).unwrap().text() != "2" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    relay.delay(Duration::ZERO);
+    soon("the halves to be delivered", async {
+        while drainer.stats().delivered < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let stats = drainer.stats();
+    assert_eq!((stats.split, stats.known, stats.delivered), (1, 0, 2), "{stats:?}");
+    running.abort();
 }
