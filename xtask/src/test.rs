@@ -51,6 +51,7 @@ impl Test {
         if !self.extra.iter().any(|word| word == "-p" || word.starts_with("--package")) {
             command.arg("--workspace");
         }
-        run(command.arg("--all-features").args(&self.extra))
+        // One failure does not hide the others.
+        run(command.args(["--all-features", "--no-fail-fast"]).args(&self.extra))
     }
 }
