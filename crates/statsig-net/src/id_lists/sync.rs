@@ -14,6 +14,7 @@ use super::lists::{IdLists, List};
 use super::options::{IdListOptions, IdListReport};
 use super::set::IdSet;
 use crate::metrics::{IdListRound, Metrics};
+use crate::process::AtHome;
 use crate::random::Random;
 use crate::secret::chain_of;
 
@@ -122,7 +123,7 @@ impl IdListSync {
             ending: watch::Sender::new(false),
             page: Mutex::default(),
         });
-        let task = runtime.spawn(run(Arc::clone(&inner), runtime.clone()));
+        let task = runtime.spawn(AtHome::new(run(Arc::clone(&inner), runtime.clone())));
         Self { inner, task: Mutex::new(Some(task)) }
     }
 

@@ -7,6 +7,7 @@ use statsig_core::{Snapshot, SourceError, SourceErrorKind, SpecSourceKind};
 use tokio::time::{Instant, sleep_until};
 
 use super::Inner;
+use super::poll::SyncReport;
 use crate::secret::chain_of;
 
 /// What became of a question to a source.
@@ -93,6 +94,11 @@ pub struct SourceAttempt {
 }
 
 impl SourceAttempt {
+    /// No source was asked, for this reason.
+    fn none(why: &'static str) -> Self {
+        Self { outcome: AttemptOutcome::Skipped(why), ..Self::pending("all", Duration::ZERO) }
+    }
+
     pub(super) fn pending(source: &str, started_after: Duration) -> Self {
         Self {
             source: source.to_owned(),
@@ -150,6 +156,28 @@ impl InitializeDetails {
             data_age: ready.then(|| Duration::from_millis(age)),
             ..Self::default()
         }
+    }
+
+    /// The details of a load that was not begun, for this reason: of a client that a forked child has
+    /// inherited, for instance.
+    #[must_use]
+    pub fn not_asked(snapshot: &Snapshot, why: &'static str) -> Self {
+        Self {
+            is_config_spec_ready: snapshot.source().has_values(),
+            source: snapshot.source().clone(),
+            specs_time: snapshot.ruleset().meta().time,
+            error: Some(why.to_owned()),
+            attempts: vec![SourceAttempt::none(why)],
+            ..Self::default()
+        }
+    }
+}
+
+impl SyncReport {
+    /// The report of a round in which no source was asked, for this reason.
+    #[must_use]
+    pub fn not_asked(why: &'static str) -> Self {
+        Self { attempts: vec![SourceAttempt::none(why)], ..Self::default() }
     }
 }
 

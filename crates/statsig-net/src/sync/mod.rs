@@ -56,12 +56,16 @@ use self::accept::Acceptor;
 use self::health::Books;
 use self::poll::Rounds;
 use crate::metrics::Metrics;
+use crate::process::{AtHome, INHERITED, Process};
 use crate::random::Random;
 
 /// Loads config specs, and keeps them up to date in the background.
 ///
 /// Cheap to share by reference; ends its tasks when [`shutdown`](Self::shutdown) or dropped. Starting
 /// spawns nothing: that begins with [`initialize`](Self::initialize).
+///
+/// Belongs to the process that set it up. In a forked child every call that would wait returns at once, and
+/// nothing is asked, written or closed: set up another one there.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -87,6 +91,7 @@ use crate::random::Random;
 /// ```
 pub struct SpecSync {
     inner: Arc<Inner>,
+    process: Process,
 }
 
 /// What all tasks share.
@@ -157,7 +162,7 @@ impl SpecSync {
             cycle: tokio::sync::Mutex::new(()),
             rounds: Mutex::new(rounds),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), process: Process::this() }
     }
 
     /// Loads specs for the first time, then keeps them up to date in the background.
@@ -170,6 +175,9 @@ impl SpecSync {
     /// Loading goes on.
     pub async fn initialize(&self) -> InitializeDetails {
         let inner = &self.inner;
+        if self.process.is_left() {
+            return InitializeDetails::not_asked(&inner.store.load_full(), INHERITED);
+        }
         let begun = inner.begin();
         let mut initialized = inner.initialized.subscribe();
         let done = async {
@@ -203,6 +211,9 @@ impl SpecSync {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn ready(&self, policy: ReadyPolicy, within: Duration) -> bool {
+        if self.process.is_left() {
+            return policy == ReadyPolicy::Any && self.inner.store.holds_specs();
+        }
         self.inner.ready(policy, within).await
     }
 
@@ -214,6 +225,9 @@ impl SpecSync {
     /// # Cancel safety
     /// What was accepted before stays in force.
     pub async fn sync_now(&self) -> SyncReport {
+        if self.process.is_left() {
+            return SyncReport::not_asked(INHERITED);
+        }
         self.inner.sync_now().await
     }
 
@@ -248,12 +262,18 @@ impl SpecSync {
     /// Ends all tasks within a time: gives what was accepted last a chance to be kept, closes the
     /// sources, and cuts off what is left. A second call does nothing.
     pub async fn shutdown(&self, within: Duration) {
-        self.inner.shutdown(within).await;
+        if !self.process.is_left() {
+            self.inner.shutdown(within).await;
+        }
     }
 }
 
 impl Drop for SpecSync {
     fn drop(&mut self) {
+        if self.process.is_left() {
+            // The parent's connections are left open, and locks that its threads held left alone.
+            return std::mem::forget(Arc::clone(&self.inner));
+        }
         self.inner.ending.send_replace(true);
         for task in self.inner.tasks().drain(..) {
             task.abort();
@@ -311,7 +331,7 @@ impl Inner {
     /// Spawns a task that is ended with the rest.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut ending = self.ending.subscribe();
-        let handle = self.runtime.spawn(async move {
+        let handle = self.runtime.spawn(AtHome::new(async move {
             tokio::select! {
                 biased;
                 () = task => {}
@@ -321,7 +341,7 @@ impl Inner {
                     tokio::time::sleep(keep::GRACE).await;
                 } => {}
             }
-        });
+        }));
         let mut tasks = self.tasks();
         tasks.retain(|task| !task.is_finished());
         tasks.push(handle);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Inner;
+use crate::process::AtHome;
 
 /// Longest pause before a task that panicked is started again.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -21,7 +22,7 @@ where
     inner.spawn(async move {
         let _running = Running { inner: Arc::clone(&shared), worker };
         loop {
-            let work = AbortOnDrop(shared.runtime.spawn(task(Arc::clone(&shared))));
+            let work = AbortOnDrop(shared.runtime.spawn(AtHome::new(task(Arc::clone(&shared)))));
             match work.join().await {
                 Err(error) if error.is_panic() && !shared.is_ending() => {}
                 _ => return,
