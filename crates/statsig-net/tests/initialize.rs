@@ -20,7 +20,7 @@ use statsig_net::{
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{KEY, NOW, clock, key, network, specs, specs_with_checksum};
+use common::{Counting, KEY, NOW, clock, key, network, specs, specs_with_checksum};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -346,7 +346,7 @@ async fn clients_of_two_projects_share_nothing() {
         endpoints.endpoints.api = Some(server.url());
         let network = Network::new(endpoints, ClientIdentity::new(key.clone()).unwrap(), clock()).unwrap();
         let mut sources = SpecSources::new().then(Arc::new(network.spec_source()));
-        sources.write_back = Some(StoreWriter::new(kept.clone(), &key, KeySchema::Hashed));
+        sources.write_back = Some(StoreWriter::new(Counting::to(&kept), &key, KeySchema::Hashed));
         sources.last_known_good = Some(LastKnownGood::new(folder.path(), &key));
         let store = empty();
         let sync = start(SyncOptions::default(), &store, sources);
@@ -414,7 +414,7 @@ async fn what_comes_from_the_network_is_shared_and_nothing_else() {
         let (store, kept) = (empty(), stored(held).await);
         let mut sources = SpecSources::new();
         sources.initial = vec![Arc::clone(source)];
-        sources.write_back = Some(StoreWriter::new(kept.clone(), &key(), KeySchema::Hashed));
+        sources.write_back = Some(StoreWriter::new(Counting::to(&kept), &key(), KeySchema::Hashed));
         let sync = start(options(), &store, sources);
         assert!(sync.initialize().await.is_config_spec_ready);
         sync.shutdown(60 * SECOND).await;

@@ -124,6 +124,7 @@ impl Networking {
                 id_lists.shutdown(within).await;
             }
         };
-        tokio::join!(self.sync.shutdown(within), lists);
+        // They may use the same data store.
+        self.sync.shutdown_with(within, lists).await;
     }
 }

@@ -149,7 +149,8 @@ impl IdListSync {
         }
     }
 
-    /// Ends the rounds within a time. Lists stay as they are.
+    /// Ends the rounds within a time. Lists stay as they are. Shuts no data store down: see
+    /// [`SpecSync::shutdown_with`](crate::SpecSync::shutdown_with).
     pub async fn shutdown(&self, within: Duration) {
         self.inner.ending.send_replace(true);
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -23,7 +23,7 @@ fn kind() -> SpecSourceKind {
 /// Looks under the keys of version 2 and version 1, of one [`KeySchema`] and then of the other: the
 /// official forward proxy writes [`KeySchema::Prefix`]. Prepares the store at the
 /// first question, and again at later ones while that fails. Whether it is polled, the store says
-/// (`support_polling_updates_for`), once.
+/// (`support_polling_updates_for`), once. Never shuts the store down: [`SpecSync`](crate::SpecSync) does.
 #[derive(Clone)]
 pub struct DataStoreSpecSource {
     reader: Arc<Reader>,
@@ -121,12 +121,8 @@ impl SpecSource for DataStoreSpecSource {
         *reader.polled.get_or_init(|| reader.store.support_polling_updates_for(&StorePath::SpecsV2)).await
     }
 
-    async fn close(&self) {
-        if self.reader.ready.initialized()
-            && let Err(error) = self.reader.store.shutdown().await
-        {
-            tracing::warn!(error = %crate::secret::chain_of(&error), "the data store was not closed in good order");
-        }
+    fn data_stores(&self) -> Vec<Arc<dyn DataStore>> {
+        vec![Arc::clone(&self.reader.store)]
     }
 }
 
@@ -168,6 +164,10 @@ impl SpecStream for DataStoreSpecStream {
 
     fn is_quiet(&self) -> bool {
         true
+    }
+
+    fn data_stores(&self) -> Vec<Arc<dyn DataStore>> {
+        vec![Arc::clone(&self.reader.store)]
     }
 }
 

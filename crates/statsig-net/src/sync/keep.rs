@@ -55,6 +55,10 @@ impl StoreWriter {
         Self { store, keys: StoreKeys::new(key.expose()), schema }
     }
 
+    pub(super) fn store(&self) -> &Arc<dyn DataStore> {
+        &self.store
+    }
+
     async fn write(&self, kept: &Kept) -> Result<(), DataStoreError> {
         let path = if is_v1(kept.format) { StorePath::SpecsV1 } else { StorePath::SpecsV2 };
         let key = self.keys.key(&path, kept.update.format, self.schema);

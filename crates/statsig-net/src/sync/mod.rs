@@ -36,6 +36,7 @@ mod stream;
 mod supervise;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use statsig_core::{Clock, SnapshotStore};
@@ -58,6 +59,7 @@ use self::poll::Rounds;
 use crate::metrics::Metrics;
 use crate::process::{AtHome, INHERITED, Process};
 use crate::random::Random;
+use crate::secret::chain_of;
 
 /// Loads config specs, and keeps them up to date in the background.
 ///
@@ -259,11 +261,18 @@ impl SpecSync {
         self.inner.acceptor.updates()
     }
 
-    /// Ends all tasks within a time: gives what was accepted last a chance to be kept, closes the
-    /// sources, and cuts off what is left. A second call does nothing.
+    /// Ends all tasks within a time: gives what was accepted last a chance to be kept, and cuts off what is
+    /// left. Then closes sources and streams, and shuts data stores down, each once: also a store that is
+    /// asked, followed and written, or only one of these. A second call does nothing.
     pub async fn shutdown(&self, within: Duration) {
+        self.shutdown_with(within, std::future::ready(())).await;
+    }
+
+    /// The same, with others who use the data stores: they end at the same time, and until they have, as far
+    /// as the time allows, nothing is closed.
+    pub async fn shutdown_with(&self, within: Duration, others: impl Future<Output = ()>) {
         if !self.process.is_left() {
-            self.inner.shutdown(within).await;
+            self.inner.shutdown(within, others).await;
         }
     }
 }
@@ -279,6 +288,16 @@ impl Drop for SpecSync {
             task.abort();
         }
     }
+}
+
+/// Waits for all of some futures.
+async fn all<F: Future<Output = ()>>(futures: impl Iterator<Item = F>) {
+    let mut open: Vec<_> = futures.map(Box::pin).collect();
+    std::future::poll_fn(|context| {
+        open.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 impl Inner {
@@ -356,20 +375,43 @@ impl Inner {
         let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
     }
 
-    async fn shutdown(&self, within: Duration) {
+    async fn shutdown(&self, within: Duration, others: impl Future<Output = ()>) {
         if self.ending.send_replace(true) {
             return;
         }
         let until = Instant::now() + within;
-        loop {
-            // A task may have spawned another meanwhile.
-            let Some(mut task) = self.tasks().pop() else { break };
-            if timeout_at(until, &mut task).await.is_err() {
-                task.abort();
+        let tasks = async {
+            loop {
+                // A task may have spawned another meanwhile.
+                let Some(mut task) = self.tasks().pop() else { break };
+                if timeout_at(until, &mut task).await.is_err() {
+                    task.abort();
+                }
             }
+        };
+        let _ = tokio::join!(tasks, timeout_at(until, others));
+        self.close(until).await;
+    }
+
+    /// Closes everything, all at once: one that hangs takes nobody else's time. Each is called, also when the
+    /// time is up.
+    async fn close(&self, until: Instant) {
+        let (sources, streams) = (self.sources.every(), self.sources.every_stream());
+        let sources = sources.iter().map(|source| source.close());
+        let streams = streams.iter().map(|stream| stream.close());
+        let _ = timeout_at(until, all(sources.chain(streams))).await;
+        if self.begun.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            // Nobody has used them yet.
+            return;
         }
-        for source in self.sources.every() {
-            let _ = timeout_at(until, source.close()).await;
+        let stores = self.sources.every_store();
+        let stores = stores.iter().map(|store| async {
+            if let Err(error) = store.shutdown().await {
+                tracing::warn!(error = chain_of(&error), "a data store was not shut down in good order");
+            }
+        });
+        if timeout_at(until, all(stores)).await.is_err() {
+            tracing::warn!("there was no time to shut the data stores down in good order");
         }
     }
 }
