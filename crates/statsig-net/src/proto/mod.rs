@@ -7,6 +7,7 @@
 //! Differences to an earlier document are never asked for; a document that holds one is refused.
 
 mod convert;
+pub(crate) mod head;
 mod messages;
 #[cfg(test)]
 mod tests;

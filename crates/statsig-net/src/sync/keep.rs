@@ -18,7 +18,7 @@ use super::accept::is_v1;
 use super::options::SpecSources;
 use super::supervise::supervise;
 use crate::secret::{SdkKey, chain_of};
-use crate::sources::LastKnownGood;
+use crate::sources::{LastKnownGood, version_of};
 
 /// Attempts to write one document.
 const ATTEMPTS: u32 = 3;
@@ -62,7 +62,7 @@ impl StoreWriter {
     async fn write(&self, kept: &Kept) -> Result<(), DataStoreError> {
         let path = if is_v1(kept.format) { StorePath::SpecsV1 } else { StorePath::SpecsV2 };
         let key = self.keys.key(&path, kept.update.format, self.schema);
-        let checksum = EntryVersion::of_json(&kept.update.document).and_then(|version| version.checksum);
+        let checksum = version_of(&kept.update.document, kept.update.format).and_then(|version| version.checksum);
         let version = EntryVersion::new(kept.time, checksum);
         let entry = StoreEntry::new(kept.update.document.clone(), kept.update.format, version);
         let outcome = self.store.put_entry(&key.name, &entry, PutMode::IfNewer).await?;
@@ -342,5 +342,56 @@ mod tests {
         assert_eq!(slot.take().map(|kept| kept.time), Some(5));
         // The notices of both are still there; a document that is being written must not end for them.
         assert!(!is_filled(&slot));
+    }
+
+    /// A store that keeps what it is to store, with its version.
+    #[cfg(feature = "proto")]
+    #[derive(Default)]
+    struct Told(Mutex<Vec<StoreEntry>>);
+
+    #[cfg(feature = "proto")]
+    #[async_trait::async_trait]
+    impl DataStore for Told {
+        async fn initialize(&self) -> Result<(), DataStoreError> {
+            Ok(())
+        }
+        async fn shutdown(&self) -> Result<(), DataStoreError> {
+            Ok(())
+        }
+        async fn get(&self, _: &str) -> Result<statsig_core::StoreResponse<String>, DataStoreError> {
+            Err(DataStoreError::bytes_not_implemented())
+        }
+        async fn set(&self, _: &str, _: &str, _: Option<u64>) -> Result<(), DataStoreError> {
+            Ok(())
+        }
+        async fn support_polling_updates_for(&self, _: &StorePath) -> bool {
+            false
+        }
+        async fn put_entry(
+            &self,
+            _: &str,
+            entry: &StoreEntry,
+            _: PutMode,
+        ) -> Result<statsig_core::PutOutcome, DataStoreError> {
+            self.0.lock().unwrap().push(entry.clone());
+            Ok(statsig_core::PutOutcome::Written)
+        }
+    }
+
+    #[cfg(feature = "proto")]
+    #[tokio::test]
+    async fn the_store_is_told_the_version_of_documents_of_both_forms() {
+        use statsig_core::StoreFormat;
+
+        let json = br#"{"has_updates":true,"time":5,"checksum":"a"}"#.to_vec();
+        let binary = crate::proto::head::document(5, "a");
+        let store = Arc::new(Told::default());
+        let writer = StoreWriter::new(store.clone(), &SdkKey::new("secret-k"), KeySchema::Hashed);
+        for (document, form) in [(json, StoreFormat::PlainText), (binary, StoreFormat::StatsigBr)] {
+            let update = SpecUpdate::new(document, SpecSourceKind::Network, 0).with_format(form);
+            writer.write(&Kept { update: Arc::new(update), ..kept(5) }).await.unwrap();
+        }
+        let versions: Vec<_> = store.0.lock().unwrap().iter().map(|entry| entry.version.clone()).collect();
+        assert_eq!(versions, vec![Some(EntryVersion::new(5, Some("a".into()))); 2]);
     }
 }
