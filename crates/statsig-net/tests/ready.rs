@@ -61,6 +61,7 @@ async fn what_a_store_holds_is_fresh_once_the_network_has_confirmed_it() {
     assert!(sync.initialize().await.is_config_spec_ready);
     assert_eq!(is(&sync, POLICIES).await, [true, false, false]);
     assert_eq!(sync.health().data_age, None, "nobody knows how old they are");
+    assert_eq!(sync.initialize().await.data_age, None, "the details say the same");
 
     let waits = tokio::spawn({
         let sync = Arc::clone(&sync);

@@ -216,7 +216,7 @@ impl Statsig {
         if self.is_inherited() {
             return InitializeDetails::not_asked(&self.snapshot(), INHERITED);
         }
-        InitializeDetails::without_sources(&self.snapshot(), self.inner.clock.now_ms())
+        InitializeDetails::without_sources(&self.snapshot())
     }
 
     /// Whether the first load of specs has ended, well or not; always, for a client that has nothing but a
