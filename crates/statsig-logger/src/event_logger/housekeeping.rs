@@ -32,6 +32,8 @@ pub(super) struct Housekeeping {
     retry_queue_size: usize,
     told: Mutex<Told>,
     restarts: AtomicU64,
+    /// When the background task last had a turn.
+    turned: Mutex<Option<Instant>>,
     /// `true` once the logger is shut down.
     over: watch::Sender<bool>,
 }
@@ -58,6 +60,7 @@ impl Housekeeping {
             retry_queue_size: pipeline.retry_queue_size,
             told: Mutex::default(),
             restarts: AtomicU64::new(0),
+            turned: Mutex::default(),
             over: watch::Sender::new(false),
         }
     }
@@ -65,6 +68,11 @@ impl Housekeeping {
     /// The background task does not wait for its next turn any more.
     pub(super) fn end(&self) {
         self.over.send_replace(true);
+    }
+
+    /// Time since the background task last had a turn.
+    pub(super) fn last_turn(&self) -> Option<Duration> {
+        self.turned.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
     }
 
     /// How often the background task panicked and was started again.
@@ -233,6 +241,7 @@ async fn run(logger: Weak<EventLogger>, mut over: watch::Receiver<bool>) {
             logger.push_counters();
         }
         let reports = logger.housekeeping.turn(|| figures(&logger));
+        *logger.housekeeping.turned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         logger.housekeeping.report(reports, ALL_REPORTS).await;
     }
 }
@@ -271,6 +280,7 @@ mod tests {
             for _ in 0..10 {
                 timeout(Duration::from_secs(600), turned.recv()).await.unwrap().unwrap();
             }
+            assert!(logger.stats().last_housekeeping.is_some_and(|ago| ago <= TURN));
             assert!(logger.shutdown(Duration::from_secs(1)).await.is_complete());
         }
     }

@@ -284,8 +284,11 @@ impl EventLogger {
     /// Where every event is that was ever accepted.
     #[must_use]
     pub fn stats(&self) -> EventStats {
-        let restarts = self.housekeeping.restarts();
-        EventStats { housekeeping_restarts: restarts, ..self.pipeline.stats() }
+        EventStats {
+            housekeeping_restarts: self.housekeeping.restarts(),
+            last_housekeeping: self.housekeeping.last_turn(),
+            ..self.pipeline.stats()
+        }
     }
 
     /// What became of exposures that were not logged.

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 use super::Inner;
 use super::accept::is_v1;
+use super::health::Worker;
 use super::options::SpecSources;
 use super::supervise::supervise;
 use crate::secret::{SdkKey, chain_of};
@@ -244,12 +245,12 @@ pub(super) fn spawn(inner: &Arc<Inner>) {
     let store = writer(&inner.sources).cloned().map(Keeper::Store);
     let disk = inner.sources.last_known_good.clone().map(Keeper::Disk);
     for keeper in [store, disk].into_iter().flatten() {
-        supervise(inner, keeper.name(), move |inner| run(inner, keeper.clone()));
+        supervise(inner, keeper.name(), move |inner, worker| run(inner, worker, keeper.clone()));
     }
 }
 
 /// Writes each document that comes, until the end; then what still waits.
-async fn run(inner: Arc<Inner>, keeper: Keeper) {
+async fn run(inner: Arc<Inner>, worker: Worker, keeper: Keeper) {
     let slots = inner.acceptor.slots();
     let Some(slot) = keeper.slot(&slots) else { return };
     // Whether the last document is not in the store, but may be some day.
@@ -258,7 +259,7 @@ async fn run(inner: Arc<Inner>, keeper: Keeper) {
     let mut is_of_use = true;
     loop {
         if let Some(kept) = slot.take() {
-            is_behind = write(&inner, &keeper, slot, &kept).await;
+            is_behind = write(&inner, worker, &keeper, slot, &kept).await;
             continue;
         }
         if inner.is_ending() {
@@ -269,7 +270,7 @@ async fn run(inner: Arc<Inner>, keeper: Keeper) {
             () = slot.confirmed.notified(), if is_of_use => {
                 if let (Keeper::Store(writer), Some(shared)) = (&keeper, slot.shared()) {
                     match uphold(&inner, writer, &shared, &mut is_behind).await {
-                        Ok(()) => {}
+                        Ok(()) => inner.books.succeeded(worker),
                         Err(trouble) => {
                             is_of_use = trouble.heals;
                             tracing::debug!(error = trouble.text, "config specs in the data store may be missing");
@@ -294,11 +295,12 @@ async fn uphold(inner: &Inner, writer: &StoreWriter, shared: &Kept, is_behind: &
 }
 
 /// Writes a document, in some attempts. Says whether it is left for later.
-async fn write(inner: &Inner, keeper: &Keeper, slot: &Slot, kept: &Kept) -> bool {
+async fn write(inner: &Inner, worker: Worker, keeper: &Keeper, slot: &Slot, kept: &Kept) -> bool {
     let mut pause = FIRST_PAUSE;
     for attempt in 1..=ATTEMPTS {
         let Err(trouble) = keeper.write(kept).await else {
             inner.books.kept(keeper.place(), true);
+            inner.books.succeeded(worker);
             return false;
         };
         inner.books.kept(keeper.place(), false);
