@@ -142,8 +142,11 @@ pub struct EventStats {
     pub sender_restarts: u64,
     /// Times that the task panicked that looks after metrics and sums, and was started again.
     pub housekeeping_restarts: u64,
-    /// Time since the sink last took a batch; `None` before the first.
+    /// Time since the sink last took a batch; `None` before the first. The last success of the sending task.
     pub last_delivery: Option<Duration>,
+    /// Time since metrics and sums were last looked after, which is done every 10 seconds; `None` before the
+    /// first time. The last success of that task.
+    pub last_housekeeping: Option<Duration>,
     /// Calls of the spool that failed.
     pub spool_failures: u64,
     /// Bytes of the files of the spool.

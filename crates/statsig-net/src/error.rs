@@ -102,6 +102,12 @@ pub enum Error {
         /// How long the server asks to be left alone.
         retry_after: Option<Duration>,
     },
+    /// Connections are the parent's of this process, which was forked off; ours have to be set up anew.
+    #[error("{host} is not asked: the connections are those of the process that this one was forked off from")]
+    Inherited {
+        /// The host.
+        host: String,
+    },
     /// The network is switched off by an option.
     #[error("the network is switched off")]
     NetworkDisabled,
@@ -121,7 +127,7 @@ pub enum ErrorKind {
     Status,
     /// What came cannot be used.
     Invalid,
-    /// The network is switched off.
+    /// The network is switched off, or the parent's of a forked child.
     Disabled,
 }
 
@@ -140,7 +146,7 @@ impl Error {
             Self::TimedOut { .. } => ErrorKind::TimedOut,
             Self::Status { .. } => ErrorKind::Status,
             Self::TooLarge { .. } | Self::Decompression { .. } | Self::Redirect { .. } => ErrorKind::Invalid,
-            Self::NetworkDisabled => ErrorKind::Disabled,
+            Self::NetworkDisabled | Self::Inherited { .. } => ErrorKind::Disabled,
         }
     }
 

@@ -52,6 +52,7 @@ pub mod id_lists;
 mod identity;
 mod metrics;
 mod network;
+mod process;
 #[cfg(feature = "proto")]
 mod proto;
 mod proxy_config;

@@ -21,7 +21,7 @@ use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use common::{KEY, NOW, clock, key, network, specs, specs_with_checksum};
+use common::{Counting, KEY, NOW, clock, key, network, specs, specs_with_checksum};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -143,7 +143,8 @@ async fn details_say_where_specs_came_from_and_how_old_they_are() {
     let sync = start(options(), &store, sources.clone());
     let (first, second) = tokio::join!(sync.initialize(), sync.initialize());
     assert_eq!(first, second);
-    assert_eq!((first.specs_time, first.data_age), (5, Some(Duration::ZERO)));
+    assert_eq!(first.specs_time, 5);
+    assert!(first.data_age.is_some() && first.data_age <= sync.health().data_age, "known, and the same later on");
     assert_eq!(first.source_api.as_deref(), Some(format!("{}/v2", server.url()).as_str()));
     assert_eq!(first.attempts[0].bytes, document.len());
     assert!(sync.ready(ReadyPolicy::Any, Duration::ZERO).await);
@@ -368,7 +369,7 @@ async fn clients_of_two_projects_share_nothing() {
         endpoints.endpoints.api = Some(server.url());
         let network = Network::new(endpoints, ClientIdentity::new(key.clone()).unwrap(), clock()).unwrap();
         let mut sources = SpecSources::new().then(Arc::new(network.spec_source()));
-        sources.write_back = Some(StoreWriter::new(kept.clone(), &key, KeySchema::Hashed));
+        sources.write_back = Some(StoreWriter::new(Counting::to(&kept), &key, KeySchema::Hashed));
         sources.last_known_good = Some(LastKnownGood::new(folder.path(), &key));
         let store = empty();
         let sync = start(SyncOptions::default(), &store, sources);
@@ -436,7 +437,7 @@ async fn what_comes_from_the_network_is_shared_and_nothing_else() {
         let (store, kept) = (empty(), stored(held).await);
         let mut sources = SpecSources::new();
         sources.initial = vec![Arc::clone(source)];
-        sources.write_back = Some(StoreWriter::new(kept.clone(), &key(), KeySchema::Hashed));
+        sources.write_back = Some(StoreWriter::new(Counting::to(&kept), &key(), KeySchema::Hashed));
         let sync = start(options(), &store, sources);
         assert!(sync.initialize().await.is_config_spec_ready);
         sync.shutdown(60 * SECOND).await;

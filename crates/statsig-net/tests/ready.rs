@@ -14,7 +14,7 @@ use statsig_net::{ReadyPolicy, SpecSources, SpecSync, SyncOptions};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{HandClock, KEY, NOW, clock, key, network, specs};
+use common::{HandClock, KEY, NOW, Scripted, Stream, clock, key, network, specs, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(100_000);
@@ -61,6 +61,7 @@ async fn what_a_store_holds_is_fresh_once_the_network_has_confirmed_it() {
     assert!(sync.initialize().await.is_config_spec_ready);
     assert_eq!(is(&sync, POLICIES).await, [true, false, false]);
     assert_eq!(sync.health().data_age, None, "nobody knows how old they are");
+    assert_eq!(sync.initialize().await.data_age, None, "the details say the same");
 
     let waits = tokio::spawn({
         let sync = Arc::clone(&sync);
@@ -162,4 +163,57 @@ async fn health_tells_of_each_source_and_each_worker() {
 
     sync.shutdown(60 * SECOND).await;
     assert!(sync.health().workers.iter().all(|worker| !worker.running));
+}
+
+/// How long ago a worker succeeded.
+fn last_success(sync: &SpecSync, name: &str) -> Option<Duration> {
+    let workers = sync.health().workers;
+    workers.into_iter().find(|worker| worker.name == name).unwrap().last_success
+}
+
+#[tokio::test]
+async fn workers_tell_when_they_last_did_what_they_are_there_for() {
+    let time = FrozenTime::start();
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs(5, true));
+    let folder = tempfile::tempdir().unwrap();
+    let mut sources = SpecSources::new().then(Arc::new(network(&server).spec_source()));
+    sources.last_known_good = Some(LastKnownGood::new(folder.path(), &key()));
+    let sync = start(sources);
+    sync.initialize().await;
+    until(|| last_success(&sync, "specs-keeper last-known-good").is_some()).await;
+    until(|| last_success(&sync, "specs-reclaimer").is_some()).await;
+    assert_eq!(last_success(&sync, "specs-poller"), None, "the first load is not its work");
+    let _ = sync.sync_now().await;
+    assert_eq!(last_success(&sync, "specs-poller"), None, "nor is what is asked for");
+    time.advance(11 * SECOND).await;
+    until(|| last_success(&sync, "specs-poller").is_some()).await;
+    let keeper = last_success(&sync, "specs-keeper last-known-good");
+    assert_eq!(keeper, Some(11 * SECOND), "nothing new was to be kept");
+
+    // A poll that fails is none.
+    server.fail_always(Endpoint::SpecsV2, Some(Fault::Status(400, String::new())));
+    let questions = sync.health().questions;
+    let then = last_success(&sync, "specs-poller").map(|ago| ago + 11 * SECOND);
+    time.advance(11 * SECOND).await;
+    until(|| sync.health().questions > questions).await;
+    assert_eq!(last_success(&sync, "specs-poller"), then);
+    sync.shutdown(LONG).await;
+    assert_eq!(last_success(&sync, "specs-poller"), then, "known after the end as well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_tell_when_they_last_said_something() {
+    let scripted = Arc::new(Scripted::default());
+    let sync = start(SpecSources::new().with_stream(Arc::new(Stream(Arc::clone(&scripted)))));
+    scripted.say(Scripted::specs(specs(5, true)));
+    assert!(sync.initialize().await.is_config_spec_ready);
+    until(|| last_success(&sync, "specs-stream scripted").is_some()).await;
+    scripted.say(Err(()));
+    until(|| sync.health().streams[0].failures == 1).await;
+    tokio::time::advance(60 * SECOND).await;
+    assert_eq!(last_success(&sync, "specs-stream scripted"), Some(60 * SECOND));
+    scripted.say(Ok(statsig_core::StreamEvent::NoUpdate { time: 5 }));
+    until(|| last_success(&sync, "specs-stream scripted") == Some(Duration::ZERO)).await;
+    sync.shutdown(SECOND).await;
 }

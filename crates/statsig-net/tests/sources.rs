@@ -336,3 +336,63 @@ async fn chains_give_the_first_success() {
     let empty = SourceChain::new("none", SpecSourceKind::Network, vec![]);
     assert_eq!(kind(empty.fetch(&SpecRequest::default()).await), SourceErrorKind::Misconfigured);
 }
+
+/// What a store says to reads of bytes, and how often it was read.
+struct Bytes {
+    answer: fn() -> Result<Option<Vec<u8>>, DataStoreError>,
+    reads: std::sync::atomic::AtomicU32,
+    text_reads: std::sync::atomic::AtomicU32,
+}
+
+#[async_trait::async_trait]
+impl DataStore for Bytes {
+    async fn initialize(&self) -> Result<(), DataStoreError> {
+        Ok(())
+    }
+    async fn shutdown(&self) -> Result<(), DataStoreError> {
+        Ok(())
+    }
+    async fn get(&self, key: &str) -> Result<StoreResponse<String>, DataStoreError> {
+        self.text_reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(StoreResponse::new(key.contains("plain_text").then(|| specs(5, true))))
+    }
+    async fn set(&self, _: &str, _: &str, _: Option<u64>) -> Result<(), DataStoreError> {
+        Ok(())
+    }
+    async fn get_bytes(&self, _: &str) -> Result<StoreResponse<Vec<u8>>, DataStoreError> {
+        self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        (self.answer)().map(StoreResponse::new)
+    }
+    async fn support_polling_updates_for(&self, _: &StorePath) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn text_is_read_where_bytes_are_not_implemented_and_nowhere_else() {
+    use statsig_core::DataStoreErrorKind::{Denied, Timeout, Unavailable};
+    type Row = (fn() -> Result<Option<Vec<u8>>, DataStoreError>, Result<(), SourceErrorKind>);
+    let rows: [Row; 6] = [
+        (|| Err(DataStoreError::bytes_not_implemented()), Ok(())),
+        (|| Ok(Some(specs(6, true).into_bytes())), Ok(())),
+        (|| Ok(None), Err(SourceErrorKind::Empty)),
+        (|| Err(DataStoreError::new(Unavailable, "gone")), Err(SourceErrorKind::Unreachable)),
+        (|| Err(DataStoreError::new(Timeout, "slow")), Err(SourceErrorKind::TimedOut)),
+        (|| Err(DataStoreError::new(Denied, "no")), Err(SourceErrorKind::Refused)),
+    ];
+    for (row, (answer, expected)) in rows.into_iter().enumerate() {
+        let store = Arc::new(Bytes { answer, reads: 0.into(), text_reads: 0.into() });
+        let keys = StoreKeys::new(KEY);
+        let plain = keys.key(&StorePath::SpecsV2, StoreFormat::PlainText, KeySchema::Hashed);
+        let source = DataStoreSpecSource::with_keys(store.clone(), vec![plain], clock());
+        match (source.fetch(&SpecRequest::default()).await, expected) {
+            (Ok(fetched), Ok(())) => {
+                assert_eq!(document(Ok(fetched)), specs(if row == 0 { 5 } else { 6 }, true).as_bytes());
+            }
+            (fetched, Err(expected)) => assert_eq!(kind(fetched), expected, "row {row}"),
+            (fetched, Ok(())) => assert!(fetched.is_ok(), "row {row}"),
+        }
+        let reads = [&store.reads, &store.text_reads].map(|reads| reads.load(std::sync::atomic::Ordering::Relaxed));
+        assert_eq!(reads, [1, u32::from(row == 0)], "reads of bytes and of text, row {row}");
+    }
+}

@@ -32,9 +32,9 @@ use crate::client::{Background, Inner, Overrides, Statsig};
 use crate::error::Misconfiguration;
 use crate::error::{Error, Obstacles};
 use crate::logging::Logging;
-#[cfg(any(feature = "net", feature = "logger"))]
-use crate::runtime::BackgroundRuntime;
 use crate::subscriptions::{ClientEvent, Subscriptions};
+#[cfg(any(feature = "net", feature = "logger"))]
+use crate::{process::Process, runtime::BackgroundRuntime};
 
 /// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -330,8 +330,14 @@ impl StatsigBuilder {
             return Ok((Logging::default(), Background::default()));
         }
         let runtime = BackgroundRuntime::choose(self.runtime.take()).map_err(Error::Runtime)?;
+        let process = Process::this();
         #[cfg(feature = "logger")]
-        let logging = std::mem::take(&mut self.logging).start(&self.sdk_info, &self.settings, &self.clock, &runtime)?;
+        let logging = std::mem::take(&mut self.logging).start(
+            &self.sdk_info,
+            &self.settings,
+            &self.clock,
+            (&runtime, &process),
+        )?;
         #[cfg(not(feature = "logger"))]
         let logging = Logging::default();
         logging.specs_changed(specs);
@@ -349,6 +355,7 @@ impl StatsigBuilder {
             #[cfg(feature = "net")]
             networking,
             runtime: Some(runtime),
+            process: Some(process),
             ended: tokio::sync::OnceCell::new(),
         };
         Ok((logging, background))

@@ -54,6 +54,8 @@ mod networking;
 mod options;
 mod parameter_store;
 #[cfg(any(feature = "net", feature = "logger"))]
+mod process;
+#[cfg(any(feature = "net", feature = "logger"))]
 mod runtime;
 mod shared;
 mod subscriptions;

@@ -16,7 +16,7 @@ use std::{
 
 use crate::options::Exposing;
 #[cfg(feature = "logger")]
-use crate::runtime::BackgroundRuntime;
+use crate::{process::Process, runtime::BackgroundRuntime};
 
 /// How long pending events are delivered after the last handle of a client is gone.
 #[cfg(feature = "logger")]
@@ -26,22 +26,36 @@ const FAREWELL: Duration = Duration::from_secs(3);
 #[derive(Default)]
 pub(crate) struct Logging {
     #[cfg(feature = "logger")]
-    on: Option<(Arc<EventLogger>, BackgroundRuntime)>,
+    on: Option<On>,
     /// Held while the settings of the specs in force are taken over.
     #[cfg(feature = "logger")]
     settings: Arc<Mutex<()>>,
 }
 
+#[cfg(feature = "logger")]
+struct On {
+    logger: Arc<EventLogger>,
+    runtime: BackgroundRuntime,
+    process: Arc<Process>,
+}
+
 impl Logging {
     #[cfg(feature = "logger")]
-    pub(crate) fn new(logger: Arc<EventLogger>, runtime: BackgroundRuntime) -> Self {
-        Self { on: Some((logger, runtime)), settings: Arc::default() }
+    pub(crate) fn new(logger: Arc<EventLogger>, runtime: BackgroundRuntime, process: Arc<Process>) -> Self {
+        Self { on: Some(On { logger, runtime, process }), settings: Arc::default() }
     }
 
+    /// The logger, unless this is known to be a forked child, which must not touch what it has inherited.
     #[cfg(feature = "logger")]
     #[inline]
     pub(crate) fn logger(&self) -> Option<&Arc<EventLogger>> {
-        self.on.as_ref().map(|(logger, _)| logger)
+        self.on.as_ref().filter(|on| !on.process.is_known_left()).map(|on| &on.logger)
+    }
+
+    /// The logger for an event of the application's own, which is counted as lost in a forked child.
+    #[cfg(feature = "logger")]
+    pub(crate) fn logger_of_events(&self) -> Option<&Arc<EventLogger>> {
+        self.on.as_ref().filter(|on| !on.process.loses_event()).map(|on| &on.logger)
     }
 }
 
@@ -174,7 +188,12 @@ impl Logging {
 #[cfg(feature = "logger")]
 impl Drop for Logging {
     fn drop(&mut self) {
-        if let Some((logger, runtime)) = self.on.take() {
+        if let Some(on) = self.on.take() {
+            if on.process.is_left() {
+                // It belongs to the parent; nobody here could wait for it, or close it without harm.
+                return std::mem::forget(on);
+            }
+            let On { logger, runtime, .. } = on;
             let handle = runtime.handle().clone();
             handle.spawn(async move {
                 let report = logger.shutdown(FAREWELL).await;

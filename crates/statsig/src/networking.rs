@@ -79,7 +79,17 @@ impl Networking {
 
     /// What was told of the first load, once it has ended.
     pub(crate) fn details(&self) -> Option<InitializeDetails> {
-        self.told.get().cloned().or_else(|| self.sync.details())
+        self.told().or_else(|| self.sync.details())
+    }
+
+    /// The same, if somebody has asked before. Takes no lock.
+    pub(crate) fn told(&self) -> Option<InitializeDetails> {
+        self.told.get().cloned()
+    }
+
+    /// Whether somebody was told. Takes no lock.
+    pub(crate) fn has_told(&self) -> bool {
+        self.told.get().is_some()
     }
 
     pub(crate) async fn ready(&self, policy: ReadyPolicy, within: Duration) -> bool {
@@ -114,6 +124,7 @@ impl Networking {
                 id_lists.shutdown(within).await;
             }
         };
-        tokio::join!(self.sync.shutdown(within), lists);
+        // They may use the same data store.
+        self.sync.shutdown_with(within, lists).await;
     }
 }

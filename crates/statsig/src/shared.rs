@@ -13,20 +13,26 @@ impl StatsigBuilder {
     /// everywhere in the process.
     ///
     /// # Errors
-    /// Those of `build`; and [`Error::SharedInstanceExists`] if there is one already.
+    /// Those of `build`; and [`Error::SharedInstanceExists`] if there is one already. One that was
+    /// [inherited](Statsig::is_inherited) by a forked child is replaced.
     pub fn build_shared(self) -> Result<Statsig, Error> {
-        if Statsig::has_shared_instance() {
+        if is_taken(SHARED.read().unwrap_or_else(PoisonError::into_inner).as_ref()) {
             return Err(Error::SharedInstanceExists);
         }
         // Without the lock: what the application gave to the builder may ask for the shared client.
         let statsig = self.build()?;
         let mut shared = SHARED.write().unwrap_or_else(PoisonError::into_inner);
-        if shared.is_some() {
+        if is_taken(shared.as_ref()) {
             return Err(Error::SharedInstanceExists);
         }
         *shared = Some(statsig.clone());
         Ok(statsig)
     }
+}
+
+/// Whether there is a client that works in this process.
+fn is_taken(shared: Option<&Statsig>) -> bool {
+    shared.is_some_and(|shared| !shared.is_inherited())
 }
 
 impl Statsig {

@@ -100,7 +100,8 @@ pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
                 "failed_over": stream.failed_over, "reconnections": stream.reconnections, "last_error": stream.last_error})
         });
         let workers = specs.workers.iter().map(|worker| {
-            json!({"name": worker.name, "running": worker.running, "restarts": worker.restarts})
+            json!({"name": worker.name, "running": worker.running, "restarts": worker.restarts,
+                "last_success_ms": ago(worker.last_success)})
         });
         json!({
             "source": specs.source.to_string(),

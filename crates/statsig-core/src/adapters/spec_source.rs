@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{SourceError, SpecSourceKind, SpecUpdate};
+use super::{DataStore, SourceError, SpecSourceKind, SpecUpdate};
 use crate::ruleset::RulesetMeta;
 
 /// What the asking side has: a source need not send it again.
@@ -167,7 +167,13 @@ pub trait SpecSource: Send + Sync {
         true
     }
 
-    /// Ends what the source holds: connections, watchers. Nothing by default. Called once, after the
-    /// last `fetch`.
+    /// The data stores that the source reads; none by default. Others may use them too, so whoever uses the
+    /// source shuts each of them down, once, when all that share it have ended.
+    fn data_stores(&self) -> Vec<Arc<dyn DataStore>> {
+        Vec::new()
+    }
+
+    /// Ends what the source holds for itself: connections, watchers. Nothing by default. Called once, after
+    /// the last `fetch`. Leaves its [data stores](Self::data_stores) open.
     async fn close(&self) {}
 }

@@ -1,8 +1,10 @@
 //! Where config specs are pushed from.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use super::{SourceError, SpecCursor, SpecSourceKind, SpecUpdate};
+use super::{DataStore, SourceError, SpecCursor, SpecSourceKind, SpecUpdate};
 
 /// What a subscription delivers.
 #[derive(Debug, Clone)]
@@ -117,6 +119,16 @@ pub trait SpecStream: Send + Sync {
     fn is_quiet(&self) -> bool {
         false
     }
+
+    /// The data stores that the stream follows; none by default. Others may use them too, so whoever uses the
+    /// stream shuts each of them down, once, when all that share it have ended.
+    fn data_stores(&self) -> Vec<Arc<dyn DataStore>> {
+        Vec::new()
+    }
+
+    /// Ends what the stream holds for itself. Nothing by default. Called once, after the last subscription
+    /// has been dropped. Leaves its [data stores](Self::data_stores) open.
+    async fn close(&self) {}
 }
 
 /// An open subscription of a [`SpecStream`].

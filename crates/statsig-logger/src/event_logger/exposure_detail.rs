@@ -13,7 +13,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use foldhash::quality::RandomState;
 use statsig_core::{ExposureFacts, SecondaryExposure};
@@ -21,7 +21,7 @@ use statsig_core::{ExposureFacts, SecondaryExposure};
 use super::json;
 use super::logged_event::Surroundings;
 use crate::exposure_key::{ExposureKey, ExposureKind, ExposureParts};
-use crate::lanes::{LANES, Padded, own_lane};
+use crate::lanes::{HomeProcess, LANES, Padded, own_lane};
 use crate::sampling::SamplingMark;
 
 /// Most details that a lane keeps, and most bytes of them.
@@ -176,11 +176,12 @@ struct Lane {
 pub(super) struct ExposureDetails {
     lanes: [Padded<Mutex<Lane>>; LANES],
     hasher: RandomState,
+    process: HomeProcess,
 }
 
 impl ExposureDetails {
     pub(super) fn new() -> Self {
-        Self { lanes: Default::default(), hasher: RandomState::default() }
+        Self { lanes: Default::default(), hasher: RandomState::default(), process: HomeProcess::this() }
     }
 
     /// The shared part of an exposure, and whether it had to be written. `secondary` is asked for
@@ -199,8 +200,8 @@ impl ExposureDetails {
         // By its address: settings never change, and each change of the environment makes a new one.
         Arc::as_ptr(surroundings).hash(&mut hasher);
         let key = hasher.finish();
-        let mut lane = self.lanes[own_lane()].0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lane.known.get(&key) {
+        let mut lane = self.process.lock(&self.lanes[own_lane()].0);
+        if let Some(known) = lane.as_ref().and_then(|lane| lane.known.get(&key)) {
             return (Arc::clone(known), false);
         }
         let (mut head, mut tail) = (Vec::with_capacity(256), Vec::with_capacity(64));
@@ -208,6 +209,7 @@ impl ExposureDetails {
         write_tail(secondary(), &mut tail);
         let detail =
             Arc::new(ExposureDetail { head: head.into(), tail: tail.into(), surroundings: Arc::clone(surroundings) });
+        let Some(lane) = &mut lane else { return (detail, true) };
         if lane.known.len() >= MOST_DETAILS || lane.bytes + detail.memory_bytes() > MOST_DETAIL_BYTES {
             lane.known.clear();
             lane.bytes = 0;

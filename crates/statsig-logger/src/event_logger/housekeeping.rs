@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use statsig_core::{ErrorReport, ErrorReporter, FlushType, Observer};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::{EventLogger, ExposureCounts};
@@ -31,6 +32,10 @@ pub(super) struct Housekeeping {
     retry_queue_size: usize,
     told: Mutex<Told>,
     restarts: AtomicU64,
+    /// When the background task last had a turn.
+    turned: Mutex<Option<Instant>>,
+    /// `true` once the logger is shut down.
+    over: watch::Sender<bool>,
 }
 
 /// The figures of the last turn.
@@ -55,7 +60,19 @@ impl Housekeeping {
             retry_queue_size: pipeline.retry_queue_size,
             told: Mutex::default(),
             restarts: AtomicU64::new(0),
+            turned: Mutex::default(),
+            over: watch::Sender::new(false),
         }
+    }
+
+    /// The background task does not wait for its next turn any more.
+    pub(super) fn end(&self) {
+        self.over.send_replace(true);
+    }
+
+    /// Time since the background task last had a turn.
+    pub(super) fn last_turn(&self) -> Option<Duration> {
+        self.turned.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
     }
 
     /// How often the background task panicked and was started again.
@@ -185,7 +202,8 @@ fn figures(logger: &EventLogger) -> Told {
 
 /// The background task, again if it panics; ends with the logger, or when it is shut down.
 pub(super) async fn supervise(logger: Weak<EventLogger>) {
-    while let Err(error) = tokio::spawn(run(logger.clone())).await {
+    let Some(mut over) = logger.upgrade().map(|logger| logger.housekeeping.over.subscribe()) else { return };
+    while let Err(error) = tokio::spawn(run(logger.clone(), over.clone())).await {
         if !error.is_panic() {
             return;
         }
@@ -193,23 +211,37 @@ pub(super) async fn supervise(logger: Weak<EventLogger>) {
         if let Some(logger) = logger.upgrade() {
             logger.housekeeping.restarts.fetch_add(1, Ordering::Relaxed);
         }
-        sleep(TURN).await;
+        if is_over(&mut over, sleep(TURN)).await {
+            return;
+        }
     }
 }
 
-async fn run(logger: Weak<EventLogger>) {
+/// Whether the logger ends or is gone before the pause is over.
+async fn is_over(over: &mut watch::Receiver<bool>, pause: impl Future) -> bool {
+    tokio::select! {
+        biased;
+        _ = over.wait_for(|over| *over) => true,
+        _ = pause => false,
+    }
+}
+
+async fn run(logger: Weak<EventLogger>, mut over: watch::Receiver<bool>) {
     let Some(every) = logger.upgrade().map(|logger| logger.housekeeping.counters_every) else { return };
     let mut turns = interval(TURN.min(every));
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut counters_at = Instant::now() + every;
     loop {
-        turns.tick().await;
+        if is_over(&mut over, turns.tick()).await {
+            return;
+        }
         let Some(logger) = logger.upgrade().filter(|logger| !logger.pipeline.is_closed()) else { return };
         if Instant::now() >= counters_at {
             counters_at = Instant::now() + every;
             logger.push_counters();
         }
         let reports = logger.housekeeping.turn(|| figures(&logger));
+        *logger.housekeeping.turned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         logger.housekeeping.report(reports, ALL_REPORTS).await;
     }
 }
@@ -248,7 +280,25 @@ mod tests {
             for _ in 0..10 {
                 timeout(Duration::from_secs(600), turned.recv()).await.unwrap().unwrap();
             }
+            assert!(logger.stats().last_housekeeping.is_some_and(|ago| ago <= TURN));
             assert!(logger.shutdown(Duration::from_secs(1)).await.is_complete());
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_leaves_no_task() {
+        let metrics = Handle::current().metrics();
+        let before = metrics.num_alive_tasks();
+        let (options, settings) = (EventLoggerOptions::default(), EvaluationSettings::new());
+        let (sink, clock) = (Arc::new(NoopSink), Arc::new(FixedClock(0)));
+        let logger = EventLogger::start(options, settings, sink, clock, &Handle::current());
+        tokio::task::yield_now().await;
+        assert!(metrics.num_alive_tasks() > before);
+        assert!(logger.shutdown(Duration::from_secs(60)).await.is_complete());
+        // The clock does not move: a task that sleeps would still be there.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(metrics.num_alive_tasks(), before);
     }
 }

@@ -16,6 +16,7 @@
 //! | `housekeeping` | the background task: counters, metrics, reports of losses |
 //! | `measured` | how long attempts to deliver take |
 //! | `flushed` | the callback for attempts to deliver |
+//! | `own_process` | nothing is delivered by a forked child |
 //!
 //! No call here waits for anything or fails: what cannot be kept is counted
 //! ([`EventLogger::stats`]).
@@ -30,6 +31,7 @@ mod logged_event;
 mod measured;
 mod non_exposed;
 mod options;
+mod own_process;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +56,7 @@ use self::logged_event::{LoggedCustom, LoggedEvent, Surroundings};
 use self::measured::MeasuredSink;
 use self::non_exposed::NonExposedChecks;
 pub use self::options::EventLoggerOptions;
+use self::own_process::OwnProcessSink;
 use crate::dedupe::ExposureDedupe;
 use crate::lanes::LaneCounter;
 use crate::ledger::{EventStats, FlushReport};
@@ -76,6 +79,9 @@ const MOST_WARNED: usize = 1_000;
 ///
 /// Dropping it without [`shutdown`](Self::shutdown) gives up what is pending, or leaves it to the
 /// spool.
+///
+/// Belongs to the process that started it: in a forked child nothing is delivered, and a call may wait for
+/// ever. Start another one there, and let go of this one with [`std::mem::forget`].
 pub struct EventLogger {
     clock: Arc<dyn Clock>,
     dedupe: ExposureDedupe,
@@ -152,6 +158,7 @@ impl EventLogger {
         start: impl FnOnce(PipelineOptions, Arc<dyn EventSink>, Arc<dyn Clock>, &Handle) -> EventPipeline<LoggedEvent>,
     ) -> Arc<Self> {
         let pipeline = options.pipeline.sane();
+        let sink: Arc<dyn EventSink> = Arc::new(OwnProcessSink::new(sink));
         let sink: Arc<dyn EventSink> = match &options.observer {
             Some(observer) => Arc::new(MeasuredSink { inner: sink, observer: Arc::clone(observer) }),
             None => sink,
@@ -269,6 +276,7 @@ impl EventLogger {
         self.push_counters();
         let begin = Instant::now();
         let report = self.pipeline.shutdown(within).await;
+        self.housekeeping.end();
         housekeeping::last_turn(self, within.saturating_sub(begin.elapsed())).await;
         report
     }
@@ -276,8 +284,11 @@ impl EventLogger {
     /// Where every event is that was ever accepted.
     #[must_use]
     pub fn stats(&self) -> EventStats {
-        let restarts = self.housekeeping.restarts();
-        EventStats { housekeeping_restarts: restarts, ..self.pipeline.stats() }
+        EventStats {
+            housekeeping_restarts: self.housekeeping.restarts(),
+            last_housekeeping: self.housekeeping.last_turn(),
+            ..self.pipeline.stats()
+        }
     }
 
     /// What became of exposures that were not logged.

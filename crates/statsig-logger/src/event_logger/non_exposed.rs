@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
-use crate::lanes::{LANES, LaneCounter, Padded, own_lane};
+use crate::lanes::{HomeProcess, LANES, LaneCounter, Padded, own_lane};
 
 /// Most names that a lane of threads counts.
 const MOST_NAMES: usize = 2_048;
@@ -25,12 +25,13 @@ struct Counts {
 pub(super) struct NonExposedChecks {
     lanes: [Padded<Mutex<Counts>>; LANES],
     uncounted: LaneCounter,
+    process: HomeProcess,
 }
 
 impl NonExposedChecks {
     /// Counts a check. Allocates for a name that is new since the last [`take`](Self::take).
     pub(super) fn count(&self, name: &str) {
-        let mut counts = self.lock(own_lane());
+        let Some(mut counts) = self.process.lock(&self.lanes[own_lane()].0) else { return };
         if let Some(count) = counts.by_name.get_mut(name) {
             *count += 1;
         } else if counts.by_name.len() < MOST_NAMES && counts.name_bytes + name.len() <= MOST_NAME_BYTES {

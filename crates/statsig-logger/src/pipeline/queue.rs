@@ -19,7 +19,7 @@ use super::books::{Books, Kind};
 use super::options::PipelineOptions;
 use super::tuning::Tuning;
 use crate::event::QueuedEvent;
-use crate::lanes::{LANES, Padded, own_lane};
+use crate::lanes::{HomeProcess, LANES, Padded, own_lane};
 use crate::ledger::{DropCause, DropCounts, EventStats};
 
 #[derive(Debug)]
@@ -47,6 +47,7 @@ pub(super) struct Queue<E> {
     wake_bytes: usize,
     disabled: AtomicBool,
     closed: AtomicBool,
+    process: HomeProcess,
     /// Wakes the sending task.
     pub(super) wake: Notify,
 }
@@ -67,6 +68,7 @@ impl<E: QueuedEvent> Queue<E> {
             wake_bytes: options.cut_bytes,
             disabled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            process: HomeProcess::this(),
             wake: Notify::new(),
         }
     }
@@ -114,7 +116,7 @@ impl<E: QueuedEvent> Queue<E> {
                 Err(_) => {}
             }
         };
-        let mut content = self.lock(own);
+        let Some(mut content) = self.lock_to_log(own) else { return self.release(1, bytes) };
         content.accepted += 1;
         // Under the lock: whoever closes stages every stripe afterwards.
         if self.closed.load(Ordering::Relaxed) {
@@ -129,7 +131,10 @@ impl<E: QueuedEvent> Queue<E> {
             self.customs.fetch_add(1, Ordering::Relaxed);
         }
         drop(content);
-        if wakes {
+        if wakes && self.process.is_left() {
+            // A forked child, where nobody takes anything out of the queue.
+            self.close();
+        } else if wakes {
             self.wake.notify_one();
         }
     }
@@ -193,6 +198,11 @@ impl<E: QueuedEvent> Queue<E> {
         self.stripes[at].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same for a thread that logs; `None` in a forked child where nobody will ever release the lock.
+    fn lock_to_log(&self, at: usize) -> Option<MutexGuard<'_, Content<E>>> {
+        self.process.lock(&self.stripes[at].0)
+    }
+
     /// Makes room for an event, and returns whether the sending task should look.
     fn reserve(&self, bytes: usize) -> Result<bool, DropCause> {
         let events = self.events.fetch_add(1, Ordering::Relaxed);
@@ -216,9 +226,10 @@ impl<E: QueuedEvent> Queue<E> {
     }
 
     fn refuse(&self, own: usize, cause: DropCause) {
-        let mut content = self.lock(own);
-        content.accepted += 1;
-        content.dropped.add(cause, 1);
+        if let Some(mut content) = self.lock_to_log(own) {
+            content.accepted += 1;
+            content.dropped.add(cause, 1);
+        }
     }
 
     /// Drops the oldest custom event: of the stage, or else of one stripe after the other.
@@ -226,10 +237,10 @@ impl<E: QueuedEvent> Queue<E> {
         if self.customs.load(Ordering::Relaxed) == 0 {
             return false;
         }
-        let staged = self.books().evict_custom(cause);
+        let staged = self.process.lock(&self.books).and_then(|mut books| books.evict_custom(cause));
         let event = staged.or_else(|| {
             (0..self.stripes.len()).find_map(|step| {
-                let mut content = self.lock((own + step) % self.stripes.len());
+                let mut content = self.lock_to_log((own + step) % self.stripes.len())?;
                 let event = content.customs.pop_front()?;
                 content.dropped.add(cause, 1);
                 Some(event)

@@ -14,6 +14,7 @@ use super::lists::{IdLists, List};
 use super::options::{IdListOptions, IdListReport};
 use super::set::IdSet;
 use crate::metrics::{IdListRound, Metrics};
+use crate::process::AtHome;
 use crate::random::Random;
 use crate::secret::chain_of;
 
@@ -122,7 +123,7 @@ impl IdListSync {
             ending: watch::Sender::new(false),
             page: Mutex::default(),
         });
-        let task = runtime.spawn(run(Arc::clone(&inner), runtime.clone()));
+        let task = runtime.spawn(AtHome::new(run(Arc::clone(&inner), runtime.clone())));
         Self { inner, task: Mutex::new(Some(task)) }
     }
 
@@ -148,7 +149,8 @@ impl IdListSync {
         }
     }
 
-    /// Ends the rounds within a time. Lists stay as they are.
+    /// Ends the rounds within a time. Lists stay as they are. Shuts no data store down: see
+    /// [`SpecSync::shutdown_with`](crate::SpecSync::shutdown_with).
     pub async fn shutdown(&self, within: Duration) {
         self.inner.ending.send_replace(true);
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();

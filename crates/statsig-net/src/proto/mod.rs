@@ -9,6 +9,7 @@
 
 mod convert;
 mod document;
+pub(crate) mod head;
 mod messages;
 #[cfg(test)]
 mod tests;

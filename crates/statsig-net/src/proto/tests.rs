@@ -246,16 +246,18 @@ async fn binary_documents_travel_and_are_shared_as_they_came() {
     server.publish_binary_specs(last.clone(), 1_700_000_000_002);
     assert!(sync.sync_now().await.updated);
     assert_eq!(gates(&store), ["three"]);
-    sync.shutdown(Duration::from_secs(60)).await;
 
     let name = StoreKeys::new("secret-k").key(&StorePath::SpecsV2, StoreFormat::StatsigBr, KeySchema::Hashed).name;
-    assert_eq!(shared.get_bytes(&name).await.unwrap().result, Some(last));
-    let (sync, store) = start(SpecSources::new().then(Arc::new(DataStoreSpecSource::new(
+    while shared.get_bytes(&name).await.unwrap().result.as_ref() != Some(&last) {
+        tokio::task::yield_now().await;
+    }
+    let (beside, store) = start(SpecSources::new().then(Arc::new(DataStoreSpecSource::new(
         shared,
         &key,
         KeySchema::Hashed,
         clock.clone(),
     ))));
-    assert!(sync.initialize().await.is_config_spec_ready);
+    assert!(beside.initialize().await.is_config_spec_ready);
     assert_eq!(gates(&store), ["three"]);
+    sync.shutdown(Duration::from_secs(60)).await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use statsig_core::{SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind};
+use statsig_core::{DataStore, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind};
 
 use crate::secret::chain_of;
 
@@ -66,6 +66,10 @@ impl SpecSource for SourceChain {
         }
         let reason = if failures.is_empty() { "the chain is empty".to_owned() } else { failures.join("; ") };
         Err(SourceError::new(kind, reason).with_retryable(retryable))
+    }
+
+    fn data_stores(&self) -> Vec<Arc<dyn DataStore>> {
+        self.sources.iter().flat_map(|source| source.data_stores()).collect()
     }
 
     async fn close(&self) {

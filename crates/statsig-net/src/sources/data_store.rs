@@ -11,7 +11,7 @@ use statsig_core::{
 };
 use tokio::sync::OnceCell;
 
-use super::{now, whole};
+use super::{now, version_of, whole};
 use crate::secret::SdkKey;
 
 /// What evaluations say about specs from a data store.
@@ -24,7 +24,7 @@ fn kind() -> SpecSourceKind {
 /// Looks under the keys of version 2 and version 1, of one [`KeySchema`] and then of the other: the
 /// official forward proxy writes [`KeySchema::Prefix`]. Prepares the store at the
 /// first question, and again at later ones while that fails. Whether it is polled, the store says
-/// (`support_polling_updates_for`), once.
+/// (`support_polling_updates_for`), once. Never shuts the store down: [`SpecSync`](crate::SpecSync) does.
 #[derive(Clone)]
 pub struct DataStoreSpecSource {
     reader: Arc<Reader>,
@@ -155,12 +155,8 @@ impl SpecSource for DataStoreSpecSource {
         *reader.polled.get_or_init(|| reader.store.support_polling_updates_for(&StorePath::SpecsV2)).await
     }
 
-    async fn close(&self) {
-        if self.reader.ready.initialized()
-            && let Err(error) = self.reader.store.shutdown().await
-        {
-            tracing::warn!(error = %crate::secret::chain_of(&error), "the data store was not closed in good order");
-        }
+    fn data_stores(&self) -> Vec<Arc<dyn DataStore>> {
+        vec![Arc::clone(&self.reader.store)]
     }
 }
 
@@ -203,6 +199,10 @@ impl SpecStream for DataStoreSpecStream {
     fn is_quiet(&self) -> bool {
         true
     }
+
+    fn data_stores(&self) -> Vec<Arc<dyn DataStore>> {
+        vec![Arc::clone(&self.reader.store)]
+    }
 }
 
 struct Subscription {
@@ -230,7 +230,7 @@ impl SpecSubscription for Subscription {
         self.unread = false;
         match read {
             Ok(SpecFetch::Updated(update)) => {
-                if let Some(version) = EntryVersion::of_json(&update.document) {
+                if let Some(version) = version_of(&update.document, update.format) {
                     self.cursor = SpecCursor::new(version.lcut, version.checksum.as_deref());
                 }
                 Ok(Some(StreamEvent::Specs(update)))
@@ -255,4 +255,36 @@ fn error_of(error: DataStoreError) -> SourceError {
     };
     let retryable = error.is_retryable();
     SourceError::new(kind, error).with_retryable(retryable)
+}
+
+#[cfg(all(test, feature = "proto"))]
+mod tests {
+    use statsig_core::{FixedClock, InMemoryDataStore};
+
+    use super::*;
+    use crate::proto::head::document;
+
+    #[tokio::test]
+    async fn a_stream_knows_which_binary_document_it_gave_last() {
+        let store = Arc::new(InMemoryDataStore::new());
+        let key = StoreKeys::new("secret-k").key(&StorePath::SpecsV2, StoreFormat::StatsigBr, KeySchema::Hashed);
+        let put = async |document: Vec<u8>| store.set_bytes(&key.name, &document, None).await.unwrap();
+        put(document(5, "a")).await;
+        let clock = Arc::new(FixedClock(0));
+        let source = DataStoreSpecSource::new(store.clone(), &SdkKey::new("secret-k"), KeySchema::Hashed, clock);
+        let mut subscription = source.stream().subscribe(&SpecCursor::default()).await.unwrap();
+        let mut next = async || match subscription.next().await.unwrap().unwrap() {
+            StreamEvent::Specs(update) => version_of(&update.document, update.format),
+            StreamEvent::NoUpdate { time } => Some(EntryVersion::new(time, None)),
+            _ => None,
+        };
+        assert_eq!(next().await, Some(EntryVersion::new(5, Some("a".into()))));
+        // The same once more is no news.
+        put(document(5, "a")).await;
+        assert_eq!(next().await, Some(EntryVersion::new(5, None)));
+        put(document(6, "b")).await;
+        assert_eq!(next().await, Some(EntryVersion::new(6, Some("b".into()))));
+        put(document(6, "b")).await;
+        assert_eq!(next().await, Some(EntryVersion::new(6, None)));
+    }
 }

@@ -7,11 +7,16 @@
 //!
 //! Written to a temporary file beside it, synced, then renamed over it: a reader sees the old one or
 //! the new one, also after a crash. A file whose digest is wrong is as good as none.
+//!
+//! A process that is killed in the middle leaves its temporary file behind. Whoever writes next removes it:
+//! a temporary file is locked while it is written, so one that is not locked, and has not been written to for a
+//! minute, is nobody's any more.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
@@ -25,6 +30,13 @@ use crate::secret::SdkKey;
 const MAGIC: &str = "statsig-lkg 1";
 /// Longest header: four lines.
 const MOST_HEADER: usize = 200;
+/// How the names of files begin.
+const PREFIX: &str = "statsig-specs-";
+/// How long a temporary file that nobody locks may still be somebody's: it is made before it is locked, and
+/// renamed after.
+const NOT_YET_LOCKED: Duration = Duration::from_secs(60);
+/// The same where files cannot be locked.
+const NEVER_LOCKED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Largest document that is kept, and read.
 const MAX_BYTES: u64 = 256 << 20;
 
@@ -51,7 +63,7 @@ impl LastKnownGood {
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, key: &SdkKey) -> Self {
         let digest = hex(&Sha256::digest(key.expose().as_bytes()));
-        let path = folder.into().join(format!("statsig-specs-{}.lkg", &digest[..16]));
+        let path = folder.into().join(format!("{PREFIX}{}.lkg", &digest[..16]));
         Self { path: path.into() }
     }
 
@@ -110,6 +122,7 @@ impl SpecSource for LastKnownGood {
 fn write(path: &Path, update: &SpecUpdate) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
+    remove_leftovers(folder, SystemTime::now());
     let header = format!(
         "{MAGIC}\n{}\n{}\n{}\n",
         update.format.as_str(),
@@ -120,9 +133,15 @@ fn write(path: &Path, update: &SpecUpdate) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.tmp", uuid::Uuid::new_v4().simple()));
     let written = (|| {
         let mut file = File::create_new(&temporary)?;
+        // Where there are no locks, others go by the age.
+        let locked = file.try_lock().is_ok();
         file.write_all(header.as_bytes())?;
         file.write_all(&update.document)?;
         file.sync_all()?;
+        if locked {
+            // On some systems nobody could read it otherwise.
+            let _ = file.unlock();
+        }
         std::fs::rename(&temporary, path)
     })();
     if written.is_err() {
@@ -133,6 +152,37 @@ fn write(path: &Path, update: &SpecUpdate) -> io::Result<()> {
         let _ = folder.sync_all();
     }
     written
+}
+
+/// Removes what processes that were killed have left. Others may do the same at once, and what cannot be
+/// removed now can be later.
+fn remove_leftovers(folder: &Path, now: SystemTime) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_temporary)) {
+        if is_nobodys(&entry.path(), now).unwrap_or(false) && std::fs::remove_file(entry.path()).is_ok() {
+            tracing::debug!(path = %entry.path().display(), "removed what a killed process had left");
+        }
+    }
+}
+
+/// Whether a name is that of a temporary file: `statsig-specs-{16 hex digits}.{32 hex digits}.tmp`.
+fn is_temporary(name: &str) -> bool {
+    let middle = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(".tmp"));
+    let is_hex = |text: &str, len| text.len() == len && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    middle.and_then(|middle| middle.split_once('.')).is_some_and(|(key, id)| is_hex(key, 16) && is_hex(id, 32))
+}
+
+/// Whether whoever has made a temporary file is gone.
+fn is_nobodys(path: &Path, now: SystemTime) -> io::Result<bool> {
+    let file = File::open(path)?;
+    // A time in the future tells nothing.
+    let age = now.duration_since(file.metadata()?.modified()?).unwrap_or_default();
+    let may_take = match file.try_lock() {
+        Ok(()) => NOT_YET_LOCKED,
+        Err(TryLockError::WouldBlock) => return Ok(false),
+        Err(TryLockError::Error(_)) => NEVER_LOCKED,
+    };
+    Ok(age > may_take)
 }
 
 fn read(path: &Path) -> io::Result<(Vec<u8>, StoreFormat, u64)> {
@@ -159,4 +209,60 @@ fn read(path: &Path) -> io::Result<(Vec<u8>, StoreFormat, u64)> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_killed_processes_have_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = LastKnownGood::new(folder.path(), &SdkKey::new("secret-k"));
+        let hour_ago = SystemTime::now() - Duration::from_secs(3_600);
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let make = |name: String, at: SystemTime| {
+            let file = File::create_new(folder.path().join(name)).unwrap();
+            file.set_modified(at).unwrap();
+            file
+        };
+        let stem = kept.path().file_stem().unwrap().to_str().unwrap().to_owned();
+        let left = format!("{stem}.{id}.tmp");
+        let of_another_key = format!("{PREFIX}0123456789abcdef.{id}.tmp");
+        drop((make(left.clone(), hour_ago), make(of_another_key.clone(), hour_ago)));
+        let being_written = format!("{PREFIX}00000000000000ff.{id}.tmp");
+        let slow = make(being_written.clone(), hour_ago);
+        slow.try_lock().unwrap();
+        let just_made = format!("{PREFIX}00000000000000fe.{id}.tmp");
+        drop(make(just_made.clone(), SystemTime::now()));
+        let others =
+            ["notes.tmp".to_owned(), format!("{stem}.tmp"), format!("{stem}.{id}.txt"), format!("{stem}.x.tmp")];
+        others.iter().for_each(|name| drop(make(name.clone(), hour_ago)));
+
+        let update = SpecUpdate::new(b"{}".to_vec(), SpecSourceKind::Network, 1);
+        kept.keep(Arc::new(update)).await.unwrap();
+        let mut names: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let mut expected = vec![being_written.clone(), just_made.clone(), format!("{stem}.lkg")];
+        expected.extend(others);
+        expected.sort();
+        assert_eq!(names, expected);
+
+        // Once the slow one is dead as well.
+        drop(slow);
+        remove_leftovers(folder.path(), SystemTime::now());
+        assert!(!folder.path().join(being_written).exists() && folder.path().join(just_made).exists());
+    }
+
+    #[test]
+    fn files_from_the_future_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("any");
+        File::create_new(&path).unwrap();
+        assert!(!is_nobodys(&path, SystemTime::UNIX_EPOCH).unwrap());
+        assert!(is_nobodys(&path, SystemTime::now() + Duration::from_secs(61)).unwrap());
+    }
 }

@@ -34,14 +34,25 @@ fn whole(update: SpecUpdate, cursor: &SpecCursor) -> Result<SpecFetch, SourceErr
     if update.document.is_empty() {
         return Err(SourceError::new(SourceErrorKind::Empty, "the document is empty"));
     }
-    if cursor.time == 0 || update.format != StoreFormat::PlainText {
+    if cursor.time == 0 {
         return Ok(SpecFetch::Updated(update));
     }
     let known = EntryVersion::new(cursor.time, cursor.checksum.as_deref().map(str::to_owned));
-    match EntryVersion::of_json(&update.document) {
+    match version_of(&update.document, update.format) {
         // One that is older is handed on, so that the asking side sees that this source lags behind.
         Some(version) if version.lcut == known.lcut && !version.is_news_to(&known) => Ok(SpecFetch::Unchanged),
         _ => Ok(SpecFetch::Updated(update)),
+    }
+}
+
+/// The time and the checksum of a document; `None` if it has none, or this build cannot read its form.
+pub(crate) fn version_of(document: &[u8], format: StoreFormat) -> Option<EntryVersion> {
+    match format {
+        StoreFormat::PlainText => EntryVersion::of_json(document),
+        #[cfg(feature = "proto")]
+        StoreFormat::StatsigBr => crate::proto::head::version(document),
+        #[allow(unreachable_patterns, reason = "the enum may grow")]
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@ use statsig_core::{Snapshot, SourceError, SourceErrorKind, SpecSourceKind};
 use tokio::time::{Instant, sleep_until};
 
 use super::Inner;
+use super::poll::SyncReport;
 use crate::secret::chain_of;
 
 /// What became of a question to a source.
@@ -93,6 +94,11 @@ pub struct SourceAttempt {
 }
 
 impl SourceAttempt {
+    /// No source was asked, for this reason.
+    fn none(why: &'static str) -> Self {
+        Self { outcome: AttemptOutcome::Skipped(why), ..Self::pending("all", Duration::ZERO) }
+    }
+
     pub(super) fn pending(source: &str, started_after: Duration) -> Self {
         Self {
             source: source.to_owned(),
@@ -126,7 +132,9 @@ pub struct InitializeDetails {
     pub source_api: Option<Arc<str>>,
     /// When the project last changed, as far as the specs in force know, in milliseconds since 1970.
     pub specs_time: u64,
-    /// How old the specs in force are: time since they were received from wherever they came from.
+    /// How long ago the specs in force were known to be the latest, when `initialize` returned: the same as
+    /// [`SyncHealth::data_age`](super::SyncHealth::data_age). `None` without specs, and where nobody knows: for a
+    /// bootstrap document or a data store, until the network is reached.
     pub data_age: Option<Duration>,
     /// Whether the fallback was asked.
     pub fallback_spec_used: bool,
@@ -139,17 +147,37 @@ pub struct InitializeDetails {
 impl InitializeDetails {
     /// The details of a client that has nothing to load: what it holds is all that there will be.
     #[must_use]
-    pub fn without_sources(snapshot: &Snapshot, now_ms: i64) -> Self {
+    pub fn without_sources(snapshot: &Snapshot) -> Self {
         let ready = snapshot.source().has_values();
-        let age = u64::try_from(now_ms).unwrap_or(0).saturating_sub(snapshot.received_at_ms());
         Self {
             init_success: true,
             is_config_spec_ready: ready,
             source: snapshot.source().clone(),
             specs_time: snapshot.ruleset().meta().time,
-            data_age: ready.then(|| Duration::from_millis(age)),
             ..Self::default()
         }
+    }
+
+    /// The details of a load that was not begun, for this reason: of a client that a forked child has
+    /// inherited, for instance.
+    #[must_use]
+    pub fn not_asked(snapshot: &Snapshot, why: &'static str) -> Self {
+        Self {
+            is_config_spec_ready: snapshot.source().has_values(),
+            source: snapshot.source().clone(),
+            specs_time: snapshot.ruleset().meta().time,
+            error: Some(why.to_owned()),
+            attempts: vec![SourceAttempt::none(why)],
+            ..Self::default()
+        }
+    }
+}
+
+impl SyncReport {
+    /// The report of a round in which no source was asked, for this reason.
+    #[must_use]
+    pub fn not_asked(why: &'static str) -> Self {
+        Self { attempts: vec![SourceAttempt::none(why)], ..Self::default() }
     }
 }
 
@@ -174,7 +202,6 @@ impl Inner {
         let attempts = self.attempts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let snapshot = self.store.load_full();
         let ready = self.store.holds_specs();
-        let age = u64::try_from(self.clock.now_ms()).unwrap_or(0).saturating_sub(snapshot.received_at_ms());
         // The attempts are those of the sources at start, in their order.
         let asked = attempts.iter().zip(self.sources.at_start());
         let fallback_spec_used = asked
@@ -189,7 +216,7 @@ impl Inner {
             source: snapshot.source().clone(),
             source_api: self.acceptor.origin(),
             specs_time: snapshot.ruleset().meta().time,
-            data_age: ready.then(|| Duration::from_millis(age)),
+            data_age: self.data_age(),
             fallback_spec_used,
             error: attempts.iter().rev().find_map(|attempt| attempt.outcome.error().map(str::to_owned)),
             attempts,

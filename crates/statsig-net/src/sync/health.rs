@@ -88,7 +88,23 @@ pub struct WorkerHealth {
     pub running: bool,
     /// How often it panicked and was started again.
     pub restarts: u64,
+    /// Time since it last did what it is there for; `None` if it never has:
+    ///
+    /// | worker | success |
+    /// | --- | --- |
+    /// | `specs-poller` | a regular poll ended, in which a source answered with something that can be used, news or not. Not `sync_now`, and not the first load |
+    /// | `specs-stream …` | the stream told something that can be used: specs, word that there are none, a sign of life |
+    /// | `specs-keeper …` | what was accepted is where it is kept: it was written, or what is there is as new, or was kept from expiring |
+    /// | `specs-reclaimer` | all specs that updates have replaced are freed |
+    ///
+    /// A worker with nothing to do has no successes, so an old one is no failure by itself: a keeper has none
+    /// while nothing changes, and a poller few while streams live.
+    pub last_success: Option<Duration>,
 }
+
+/// The number of a worker.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Worker(usize);
 
 /// How a [`SpecSync`](super::SpecSync) is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,7 +206,14 @@ struct Page {
     panics: u64,
     sources: Vec<SourcePage>,
     streams: Vec<StreamHealth>,
-    workers: Vec<WorkerHealth>,
+    workers: Vec<WorkerPage>,
+}
+
+/// What is noted about a worker.
+#[derive(Debug)]
+struct WorkerPage {
+    health: WorkerHealth,
+    succeeded: Option<Instant>,
 }
 
 /// What is noted about a source.
@@ -368,28 +391,36 @@ impl Books {
     }
 
     /// A new background task; returns its number.
-    pub(super) fn worker_begins(&self, name: &str) -> usize {
+    pub(super) fn worker_begins(&self, name: &str) -> Worker {
         let workers = &mut self.page().workers;
-        workers.push(WorkerHealth { name: name.to_owned(), running: true, restarts: 0 });
-        workers.len() - 1
+        let health = WorkerHealth { name: name.to_owned(), running: true, restarts: 0, last_success: None };
+        workers.push(WorkerPage { health, succeeded: None });
+        Worker(workers.len() - 1)
+    }
+
+    /// A worker did what it is there for.
+    pub(super) fn succeeded(&self, Worker(worker): Worker) {
+        if let Some(worker) = self.page().workers.get_mut(worker) {
+            worker.succeeded = Some(Instant::now());
+        }
     }
 
     /// A task panicked, and will be started again.
-    pub(super) fn worker_restarts(&self, worker: usize) {
+    pub(super) fn worker_restarts(&self, Worker(worker): Worker) {
         let name = {
             let mut page = self.page();
             page.panics += 1;
             page.workers.get_mut(worker).map(|worker| {
-                worker.restarts += 1;
-                worker.name.clone()
+                worker.health.restarts += 1;
+                worker.health.name.clone()
             })
         };
         self.metrics.panicked(name.as_deref().unwrap_or_default());
     }
 
-    pub(super) fn worker_ends(&self, worker: usize) {
+    pub(super) fn worker_ends(&self, Worker(worker): Worker) {
         if let Some(worker) = self.page().workers.get_mut(worker) {
-            worker.running = false;
+            worker.health.running = false;
         }
     }
 
@@ -462,6 +493,10 @@ impl Inner {
             last_success: source.succeeded.map(|at| at.elapsed()),
             ..source.health.clone()
         });
+        let workers = page.workers.iter().map(|worker| WorkerHealth {
+            last_success: worker.succeeded.map(|at| at.elapsed()),
+            ..worker.health.clone()
+        });
         SyncHealth {
             source: snapshot.source().clone(),
             specs_time: snapshot.ruleset().meta().time,
@@ -478,7 +513,7 @@ impl Inner {
             panics: page.panics + self.acceptor.listener_panics(),
             sources: sources.collect(),
             streams: page.streams.clone(),
-            workers: page.workers.clone(),
+            workers: workers.collect(),
         }
     }
 }

@@ -15,10 +15,11 @@ use tokio::time::sleep;
 
 use super::Inner;
 use super::accept::is_v1;
+use super::health::Worker;
 use super::options::SpecSources;
 use super::supervise::supervise;
 use crate::secret::{SdkKey, chain_of};
-use crate::sources::LastKnownGood;
+use crate::sources::{LastKnownGood, version_of};
 
 /// Attempts to write one document.
 const ATTEMPTS: u32 = 3;
@@ -55,10 +56,14 @@ impl StoreWriter {
         Self { store, keys: StoreKeys::new(key.expose()), schema }
     }
 
+    pub(super) fn store(&self) -> &Arc<dyn DataStore> {
+        &self.store
+    }
+
     async fn write(&self, kept: &Kept) -> Result<(), DataStoreError> {
         let path = if is_v1(kept.format) { StorePath::SpecsV1 } else { StorePath::SpecsV2 };
         let key = self.keys.key(&path, kept.update.format, self.schema);
-        let checksum = EntryVersion::of_json(&kept.update.document).and_then(|version| version.checksum);
+        let checksum = version_of(&kept.update.document, kept.update.format).and_then(|version| version.checksum);
         let version = EntryVersion::new(kept.time, checksum);
         let entry = StoreEntry::new(kept.update.document.clone(), kept.update.format, version);
         let outcome = self.store.put_entry(&key.name, &entry, PutMode::IfNewer).await?;
@@ -248,12 +253,12 @@ pub(super) fn spawn(inner: &Arc<Inner>) {
     let store = writer(&inner.sources).cloned().map(Keeper::Store);
     let disk = inner.sources.last_known_good.clone().map(Keeper::Disk);
     for keeper in [store, disk].into_iter().flatten() {
-        supervise(inner, keeper.name(), move |inner| run(inner, keeper.clone()));
+        supervise(inner, keeper.name(), move |inner, worker| run(inner, worker, keeper.clone()));
     }
 }
 
 /// Writes each document that comes, until the end; then what still waits.
-async fn run(inner: Arc<Inner>, keeper: Keeper) {
+async fn run(inner: Arc<Inner>, worker: Worker, keeper: Keeper) {
     let slots = inner.acceptor.slots();
     let Some(slot) = keeper.slot(&slots) else { return };
     // Whether the last document is not in the store, but may be some day.
@@ -262,7 +267,7 @@ async fn run(inner: Arc<Inner>, keeper: Keeper) {
     let mut is_of_use = true;
     loop {
         if let Some(kept) = slot.take() {
-            is_behind = write(&inner, &keeper, slot, &kept).await;
+            is_behind = write(&inner, worker, &keeper, slot, &kept).await;
             continue;
         }
         if inner.is_ending() {
@@ -273,7 +278,7 @@ async fn run(inner: Arc<Inner>, keeper: Keeper) {
             () = slot.confirmed.notified(), if is_of_use => {
                 if let (Keeper::Store(writer), Some(shared)) = (&keeper, slot.shared()) {
                     match uphold(&inner, writer, &shared, &mut is_behind).await {
-                        Ok(()) => {}
+                        Ok(()) => inner.books.succeeded(worker),
                         Err(trouble) => {
                             is_of_use = trouble.heals;
                             tracing::debug!(error = trouble.text, "config specs in the data store may be missing");
@@ -298,11 +303,12 @@ async fn uphold(inner: &Inner, writer: &StoreWriter, shared: &Kept, is_behind: &
 }
 
 /// Writes a document, in some attempts. Says whether it is left for later.
-async fn write(inner: &Inner, keeper: &Keeper, slot: &Slot, kept: &Kept) -> bool {
+async fn write(inner: &Inner, worker: Worker, keeper: &Keeper, slot: &Slot, kept: &Kept) -> bool {
     let mut pause = FIRST_PAUSE;
     for attempt in 1..=ATTEMPTS {
         let Err(trouble) = keeper.write(kept).await else {
             inner.books.kept(keeper.place(), true);
+            inner.books.succeeded(worker);
             return false;
         };
         inner.books.kept(keeper.place(), false);
@@ -346,5 +352,56 @@ mod tests {
         assert_eq!(slot.take().map(|kept| kept.time), Some(5));
         // The notices of both are still there; a document that is being written must not end for them.
         assert!(!is_filled(&slot));
+    }
+
+    /// A store that keeps what it is to store, with its version.
+    #[cfg(feature = "proto")]
+    #[derive(Default)]
+    struct Told(Mutex<Vec<StoreEntry>>);
+
+    #[cfg(feature = "proto")]
+    #[async_trait::async_trait]
+    impl DataStore for Told {
+        async fn initialize(&self) -> Result<(), DataStoreError> {
+            Ok(())
+        }
+        async fn shutdown(&self) -> Result<(), DataStoreError> {
+            Ok(())
+        }
+        async fn get(&self, _: &str) -> Result<statsig_core::StoreResponse<String>, DataStoreError> {
+            Err(DataStoreError::bytes_not_implemented())
+        }
+        async fn set(&self, _: &str, _: &str, _: Option<u64>) -> Result<(), DataStoreError> {
+            Ok(())
+        }
+        async fn support_polling_updates_for(&self, _: &StorePath) -> bool {
+            false
+        }
+        async fn put_entry(
+            &self,
+            _: &str,
+            entry: &StoreEntry,
+            _: PutMode,
+        ) -> Result<statsig_core::PutOutcome, DataStoreError> {
+            self.0.lock().unwrap().push(entry.clone());
+            Ok(statsig_core::PutOutcome::Written)
+        }
+    }
+
+    #[cfg(feature = "proto")]
+    #[tokio::test]
+    async fn the_store_is_told_the_version_of_documents_of_both_forms() {
+        use statsig_core::StoreFormat;
+
+        let json = br#"{"has_updates":true,"time":5,"checksum":"a"}"#.to_vec();
+        let binary = crate::proto::head::document(5, "a");
+        let store = Arc::new(Told::default());
+        let writer = StoreWriter::new(store.clone(), &SdkKey::new("secret-k"), KeySchema::Hashed);
+        for (document, form) in [(json, StoreFormat::PlainText), (binary, StoreFormat::StatsigBr)] {
+            let update = SpecUpdate::new(document, SpecSourceKind::Network, 0).with_format(form);
+            writer.write(&Kept { update: Arc::new(update), ..kept(5) }).await.unwrap();
+        }
+        let versions: Vec<_> = store.0.lock().unwrap().iter().map(|entry| entry.version.clone()).collect();
+        assert_eq!(versions, vec![Some(EntryVersion::new(5, Some("a".into()))); 2]);
     }
 }

@@ -40,6 +40,7 @@ mod stream;
 mod supervise;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use statsig_core::{Clock, SnapshotStore};
@@ -60,12 +61,17 @@ use self::accept::Acceptor;
 use self::health::Books;
 use self::poll::Rounds;
 use crate::metrics::Metrics;
+use crate::process::{AtHome, INHERITED, Process};
 use crate::random::Random;
+use crate::secret::chain_of;
 
 /// Loads config specs, and keeps them up to date in the background.
 ///
 /// Cheap to share by reference; ends its tasks when [`shutdown`](Self::shutdown) or dropped. Starting
 /// spawns nothing: that begins with [`initialize`](Self::initialize).
+///
+/// Belongs to the process that set it up. In a forked child every call that would wait returns at once, and
+/// nothing is asked, written or closed: set up another one there.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -91,6 +97,7 @@ use crate::random::Random;
 /// ```
 pub struct SpecSync {
     inner: Arc<Inner>,
+    process: Process,
 }
 
 /// What all tasks share.
@@ -161,7 +168,7 @@ impl SpecSync {
             cycle: tokio::sync::Mutex::new(()),
             rounds: Mutex::new(rounds),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), process: Process::this() }
     }
 
     /// Loads specs for the first time, then keeps them up to date in the background.
@@ -174,6 +181,9 @@ impl SpecSync {
     /// Loading goes on.
     pub async fn initialize(&self) -> InitializeDetails {
         let inner = &self.inner;
+        if self.process.is_left() {
+            return InitializeDetails::not_asked(&inner.store.load_full(), INHERITED);
+        }
         let begun = inner.begin();
         let mut initialized = inner.initialized.subscribe();
         let done = async {
@@ -207,6 +217,9 @@ impl SpecSync {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn ready(&self, policy: ReadyPolicy, within: Duration) -> bool {
+        if self.process.is_left() {
+            return policy == ReadyPolicy::Any && self.inner.store.holds_specs();
+        }
         self.inner.ready(policy, within).await
     }
 
@@ -218,6 +231,9 @@ impl SpecSync {
     /// # Cancel safety
     /// What was accepted before stays in force.
     pub async fn sync_now(&self) -> SyncReport {
+        if self.process.is_left() {
+            return SyncReport::not_asked(INHERITED);
+        }
         self.inner.sync_now().await
     }
 
@@ -249,20 +265,43 @@ impl SpecSync {
         self.inner.acceptor.updates()
     }
 
-    /// Ends all tasks within a time: gives what was accepted last a chance to be kept, closes the
-    /// sources, and cuts off what is left. A second call does nothing.
+    /// Ends all tasks within a time: gives what was accepted last a chance to be kept, and cuts off what is
+    /// left. Then closes sources and streams, and shuts data stores down, each once: also a store that is
+    /// asked, followed and written, or only one of these. A second call does nothing.
     pub async fn shutdown(&self, within: Duration) {
-        self.inner.shutdown(within).await;
+        self.shutdown_with(within, std::future::ready(())).await;
+    }
+
+    /// The same, with others who use the data stores: they end at the same time, and until they have, as far
+    /// as the time allows, nothing is closed.
+    pub async fn shutdown_with(&self, within: Duration, others: impl Future<Output = ()>) {
+        if !self.process.is_left() {
+            self.inner.shutdown(within, others).await;
+        }
     }
 }
 
 impl Drop for SpecSync {
     fn drop(&mut self) {
+        if self.process.is_left() {
+            // The parent's connections are left open, and locks that its threads held left alone.
+            return std::mem::forget(Arc::clone(&self.inner));
+        }
         self.inner.ending.send_replace(true);
         for task in self.inner.tasks().drain(..) {
             task.abort();
         }
     }
+}
+
+/// Waits for all of some futures.
+async fn all<F: Future<Output = ()>>(futures: impl Iterator<Item = F>) {
+    let mut open: Vec<_> = futures.map(Box::pin).collect();
+    std::future::poll_fn(|context| {
+        open.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 impl Inner {
@@ -315,7 +354,7 @@ impl Inner {
     /// Spawns a task that is ended with the rest.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut ending = self.ending.subscribe();
-        let handle = self.runtime.spawn(async move {
+        let handle = self.runtime.spawn(AtHome::new(async move {
             tokio::select! {
                 biased;
                 () = task => {}
@@ -325,7 +364,7 @@ impl Inner {
                     tokio::time::sleep(keep::GRACE).await;
                 } => {}
             }
-        });
+        }));
         let mut tasks = self.tasks();
         tasks.retain(|task| !task.is_finished());
         tasks.push(handle);
@@ -340,20 +379,43 @@ impl Inner {
         let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
     }
 
-    async fn shutdown(&self, within: Duration) {
+    async fn shutdown(&self, within: Duration, others: impl Future<Output = ()>) {
         if self.ending.send_replace(true) {
             return;
         }
         let until = Instant::now() + within;
-        loop {
-            // A task may have spawned another meanwhile.
-            let Some(mut task) = self.tasks().pop() else { break };
-            if timeout_at(until, &mut task).await.is_err() {
-                task.abort();
+        let tasks = async {
+            loop {
+                // A task may have spawned another meanwhile.
+                let Some(mut task) = self.tasks().pop() else { break };
+                if timeout_at(until, &mut task).await.is_err() {
+                    task.abort();
+                }
             }
+        };
+        let _ = tokio::join!(tasks, timeout_at(until, others));
+        self.close(until).await;
+    }
+
+    /// Closes everything, all at once: one that hangs takes nobody else's time. Each is called, also when the
+    /// time is up.
+    async fn close(&self, until: Instant) {
+        let (sources, streams) = (self.sources.every(), self.sources.every_stream());
+        let sources = sources.iter().map(|source| source.close());
+        let streams = streams.iter().map(|stream| stream.close());
+        let _ = timeout_at(until, all(sources.chain(streams))).await;
+        if self.begun.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            // Nobody has used them yet.
+            return;
         }
-        for source in self.sources.every() {
-            let _ = timeout_at(until, source.close()).await;
+        let stores = self.sources.every_store();
+        let stores = stores.iter().map(|store| async {
+            if let Err(error) = store.shutdown().await {
+                tracing::warn!(error = chain_of(&error), "a data store was not shut down in good order");
+            }
+        });
+        if timeout_at(until, all(stores)).await.is_err() {
+            tracing::warn!("there was no time to shut the data stores down in good order");
         }
     }
 }

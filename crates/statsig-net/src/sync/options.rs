@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{CompileLimits, Observer, SpecSource, SpecStream};
+use statsig_core::{CompileLimits, DataStore, Observer, SpecSource, SpecStream};
 
 use super::accept::SpecsListener;
 use super::keep::StoreWriter;
@@ -82,11 +82,34 @@ impl SpecSources {
     pub(super) fn every(&self) -> Vec<Arc<dyn SpecSource>> {
         let mut all: Vec<Arc<dyn SpecSource>> = Vec::new();
         for source in self.initial.iter().chain(&self.polled).chain(&self.fallback) {
-            if !all.iter().any(|known| Arc::ptr_eq(known, source)) {
-                all.push(Arc::clone(source));
-            }
+            once(&mut all, source);
         }
         all
+    }
+
+    /// Every stream once.
+    pub(super) fn every_stream(&self) -> Vec<Arc<dyn SpecStream>> {
+        let mut all = Vec::new();
+        self.streams.iter().for_each(|stream| once(&mut all, stream));
+        all
+    }
+
+    /// Every data store once, whether it is asked, followed or written.
+    pub(super) fn every_store(&self) -> Vec<Arc<dyn DataStore>> {
+        let asked = self.every().into_iter().flat_map(|source| source.data_stores());
+        let followed = self.streams.iter().flat_map(|stream| stream.data_stores());
+        let written = self.write_back.iter().map(|writer| Arc::clone(writer.store()));
+        let mut all = Vec::new();
+        asked.chain(followed).chain(written).for_each(|store| once(&mut all, &store));
+        all
+    }
+}
+
+/// Adds what is not in a list yet.
+fn once<T: ?Sized>(all: &mut Vec<Arc<T>>, one: &Arc<T>) {
+    // By the address alone: what else a pointer to a trait's object holds may differ for the same object.
+    if !all.iter().any(|known| std::ptr::addr_eq(Arc::as_ptr(known), Arc::as_ptr(one))) {
+        all.push(Arc::clone(one));
     }
 }
 

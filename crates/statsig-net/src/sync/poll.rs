@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Inner;
 use super::details::{AttemptOutcome, SourceAttempt};
+use super::health::Worker;
 use super::options::SpecSources;
 use super::supervise::supervise;
 
@@ -71,14 +72,14 @@ pub(super) fn spawn(inner: &Arc<Inner>) {
         Duration::ZERO
     };
     let started = Instant::now();
-    supervise(inner, "specs-poller", move |inner| async move {
+    supervise(inner, "specs-poller", move |inner, worker| async move {
         let pause = first.saturating_sub(started.elapsed());
-        poll(&inner, pause).await;
+        poll(&inner, worker, pause).await;
     });
 }
 
 /// Polls for ever, first after a pause.
-async fn poll(inner: &Arc<Inner>, mut pause: Duration) {
+async fn poll(inner: &Arc<Inner>, worker: Worker, mut pause: Duration) {
     let mut slow = inner.books.slow.subscribe();
     let mut paused = inner.paused.subscribe();
     inner.books.takes_it_calmly();
@@ -116,6 +117,9 @@ async fn poll(inner: &Arc<Inner>, mut pause: Duration) {
             }
         }
         let report = inner.cycle(SpecTrigger::Background, hinted).await;
+        if report.success {
+            inner.books.succeeded(worker);
+        }
         pause = inner.pause_after(&report);
     }
 }

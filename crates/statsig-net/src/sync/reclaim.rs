@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Inner;
+use super::health::Worker;
 use super::supervise::supervise;
 
 /// Pause before specs that were in use when they were replaced are looked at again; doubles.
@@ -17,7 +18,7 @@ pub(super) fn spawn(inner: &Arc<Inner>) {
     supervise(inner, "specs-reclaimer", run);
 }
 
-async fn run(inner: Arc<Inner>) {
+async fn run(inner: Arc<Inner>, worker: Worker) {
     let mut updates = inner.acceptor.updates();
     loop {
         tokio::select! {
@@ -36,6 +37,7 @@ async fn run(inner: Arc<Inner>) {
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+        inner.books.succeeded(worker);
     }
 }
 

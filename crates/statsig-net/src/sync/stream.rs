@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::Inner;
 use super::accept::Way;
 use super::details::AttemptOutcome;
-use super::health::StreamState;
+use super::health::{StreamState, Worker};
 use super::start::outcome_of;
 use super::supervise::supervise;
 use crate::metrics::{Asked, STREAM};
@@ -32,19 +32,19 @@ pub(super) fn spawn(inner: &Arc<Inner>) {
     for (index, stream) in inner.sources.streams.iter().enumerate() {
         let stream = Arc::clone(stream);
         let name = format!("specs-stream {}", stream.name());
-        supervise(inner, name, move |inner| follow(inner, index, Arc::clone(&stream)));
+        supervise(inner, name, move |inner, worker| follow(inner, worker, index, Arc::clone(&stream)));
     }
 }
 
 /// Keeps a subscription for ever.
-async fn follow(inner: Arc<Inner>, index: usize, stream: Arc<dyn SpecStream>) {
+async fn follow(inner: Arc<Inner>, worker: Worker, index: usize, stream: Arc<dyn SpecStream>) {
     let options = inner.options.stream.clone();
     loop {
         inner.books.stream(index, |health| health.state = StreamState::Connecting);
         let error = tokio::select! {
             biased;
             () = inner.ended() => return,
-            error = listen(&inner, index, &*stream) => error,
+            error = listen(&inner, worker, index, &*stream) => error,
         };
         let text = chain_of(&error);
         if error.kind() == SourceErrorKind::Misconfigured {
@@ -81,7 +81,7 @@ async fn follow(inner: Arc<Inner>, index: usize, stream: Arc<dyn SpecStream>) {
 }
 
 /// Subscribes and handles events until something is wrong; returns what.
-async fn listen(inner: &Arc<Inner>, index: usize, stream: &dyn SpecStream) -> SourceError {
+async fn listen(inner: &Arc<Inner>, worker: Worker, index: usize, stream: &dyn SpecStream) -> SourceError {
     let options = &inner.options.stream;
     let late = |limit: Duration| SourceError::new(SourceErrorKind::TimedOut, format!("nothing came within {limit:?}"));
     let cursor = inner.acceptor.cursor();
@@ -105,6 +105,7 @@ async fn listen(inner: &Arc<Inner>, index: usize, stream: &dyn SpecStream) -> So
         if let Err(error) = handle(inner, stream, received).await {
             return error;
         }
+        inner.books.succeeded(worker);
         if !std::mem::replace(&mut live, true) {
             let mut again = false;
             inner.books.stream(index, |health| {

@@ -6,13 +6,19 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Inner;
+use super::health::Worker;
+use crate::process::AtHome;
 
 /// Longest pause before a task that panicked is started again.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Runs a task until it ends by itself or everything ends; starts it again if it panics.
-pub(super) fn supervise<F>(inner: &Arc<Inner>, name: impl Into<String>, task: impl Fn(Arc<Inner>) -> F + Send + 'static)
-where
+/// Runs a task until it ends by itself or everything ends; starts it again if it panics. The task tells the
+/// books of its successes, under its number.
+pub(super) fn supervise<F>(
+    inner: &Arc<Inner>,
+    name: impl Into<String>,
+    task: impl Fn(Arc<Inner>, Worker) -> F + Send + 'static,
+) where
     F: Future<Output = ()> + Send + 'static,
 {
     let shared = Arc::clone(inner);
@@ -21,7 +27,7 @@ where
     inner.spawn(async move {
         let _running = Running { inner: Arc::clone(&shared), worker };
         loop {
-            let work = AbortOnDrop(shared.runtime.spawn(task(Arc::clone(&shared))));
+            let work = AbortOnDrop(shared.runtime.spawn(AtHome::new(task(Arc::clone(&shared), worker))));
             match work.join().await {
                 Err(error) if error.is_panic() && !shared.is_ending() => {}
                 _ => return,
@@ -39,7 +45,7 @@ where
 /// Notes the end of a worker, however it comes.
 struct Running {
     inner: Arc<Inner>,
-    worker: usize,
+    worker: Worker,
 }
 
 impl Drop for Running {

@@ -12,6 +12,7 @@ use url::Url;
 use super::decode::{self, DecodeError};
 use super::{HttpRequest, HttpResponse, HttpTransport, host_of};
 use crate::error::Error;
+use crate::process::Process;
 use crate::secret::mask;
 
 /// Most redirects that are followed.
@@ -30,9 +31,11 @@ const SAMPLE_CHARS: usize = 200;
 /// - **Redirects**: up to 5, of GET only, never from `https` to `http`. Sensitive headers go to the
 ///   host that was asked and no other, and an address that holds the value of one is not followed to
 ///   another host.
+/// - **Forks**: a forked child sends nothing, since it shares the connections with its parent.
 #[derive(Clone)]
 pub struct HttpClient {
     transport: Arc<dyn HttpTransport>,
+    process: Process,
 }
 
 impl fmt::Debug for HttpClient {
@@ -45,7 +48,7 @@ impl HttpClient {
     /// A client over a transport.
     #[must_use]
     pub fn new(transport: Arc<dyn HttpTransport>) -> Self {
-        Self { transport }
+        Self { transport, process: Process::this() }
     }
 
     /// Sends a request, and gives the answer if it has a success status or is a 304.
@@ -57,6 +60,9 @@ impl HttpClient {
     /// The request may have arrived or not.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
         let (host, limit) = (request.host(), request.timeout);
+        if self.process.is_left() {
+            return Err(Error::Inherited { host });
+        }
         match timeout(limit, self.follow(request)).await {
             Ok(result) => result,
             Err(_) => Err(Error::TimedOut { host, limit }),

@@ -1,6 +1,7 @@
 //! What the tests share.
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test uses a part")]
 
+mod counting;
 mod scripted;
 mod watched;
 
@@ -11,6 +12,7 @@ use statsig_core::Clock;
 use statsig_net::{ClientIdentity, Network, NetworkOptions, SdkKey};
 use statsig_testkit::server::FakeStatsig;
 
+pub use counting::Counting;
 pub use scripted::{Scripted, Stream, settle, until};
 pub use watched::{Exchanges, once, single, watched_network, watched_network_by};
 

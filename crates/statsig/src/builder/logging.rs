@@ -15,6 +15,7 @@ use statsig_logger::{EventLogger, EventLoggerOptions, FlushedBatch, JsonlFileSin
 use super::StatsigBuilder;
 use crate::error::{Error, chain_of};
 use crate::logging::Logging;
+use crate::process::Process;
 use crate::runtime::BackgroundRuntime;
 
 /// What the builder knows of logging.
@@ -139,7 +140,7 @@ impl LoggingOptions {
         sdk: &ClientSdkInfo,
         settings: &EvaluationSettings,
         clock: &Arc<dyn Clock>,
-        runtime: &BackgroundRuntime,
+        (runtime, process): (&BackgroundRuntime, &Arc<Process>),
     ) -> Result<Logging, Error> {
         let runtime = runtime.clone();
         self.options.sdk_type.clone_from(&sdk.sdk_type);
@@ -150,10 +151,10 @@ impl LoggingOptions {
             let spool = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock)).map_err(Error::Spool)?;
             let handle = runtime.handle();
             let logger = EventLogger::start_with_spool(self.options, settings, spool, mode, sink, clock, handle);
-            return Ok(Logging::new(logger, runtime));
+            return Ok(Logging::new(logger, runtime, Arc::clone(process)));
         }
         let logger = EventLogger::start(self.options, settings, sink, clock, runtime.handle());
-        Ok(Logging::new(logger, runtime))
+        Ok(Logging::new(logger, runtime, Arc::clone(process)))
     }
 }
 

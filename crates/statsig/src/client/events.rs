@@ -29,7 +29,7 @@ impl Statsig {
     /// # }
     /// ```
     pub fn log_custom_event(&self, user: &StatsigUser, event: &CustomEvent) {
-        if let Some(logger) = self.inner.logging.logger() {
+        if let Some(logger) = self.inner.logging.logger_of_events() {
             logger.log_event(user, event);
         }
     }
@@ -88,7 +88,7 @@ impl Statsig {
 
     /// Logs that a user exists, and what is known of it.
     pub fn identify(&self, user: &StatsigUser) {
-        if let Some(logger) = self.inner.logging.logger() {
+        if let Some(logger) = self.inner.logging.logger_of_events() {
             logger.identify(user);
         }
     }
@@ -101,29 +101,37 @@ impl Statsig {
         message: &str,
         metadata: Option<std::collections::HashMap<String, String>>,
     ) {
-        if let Some(logger) = self.inner.logging.logger() {
+        if let Some(logger) = self.inner.logging.logger_of_events() {
             logger.forward_log_line(user, level, message, metadata.into_iter().flatten());
         }
     }
 
     /// Where every event is that was ever accepted: delivered, pending, or dropped and why.
     ///
-    /// All zero if the client logs nothing. Takes about a microsecond.
+    /// All zero if the client logs nothing, and in a [forked child](Self::is_inherited). Takes about a
+    /// microsecond.
     #[must_use]
     pub fn event_stats(&self) -> EventStats {
+        if self.is_inherited() {
+            return EventStats::default();
+        }
         self.inner.logging.logger().map(|logger| logger.stats()).unwrap_or_default()
     }
 
     /// How many exposures were not logged because they had just been, or were sampled out.
     #[must_use]
     pub fn exposure_counts(&self) -> ExposureCounts {
+        if self.is_inherited() {
+            return ExposureCounts::default();
+        }
         self.inner.logging.logger().map(|logger| logger.exposure_counts()).unwrap_or_default()
     }
 
     /// Delivers everything that was logged before this call, and returns when each event of it is
     /// delivered or finally given up, or when the time is up. The report says which.
     ///
-    /// Needs no particular runtime.
+    /// Needs no particular runtime. In a [forked child](Self::is_inherited) it returns at once, and reports what
+    /// was logged there as failed.
     ///
     /// # Cancel safety
     /// The events are sent all the same.
@@ -151,6 +159,9 @@ impl Statsig {
 
     /// The report of work that did not come to its end, because nothing drives the runtime any more.
     pub(super) fn unflushed(&self) -> FlushReport {
+        if let Some(process) = self.inner.background.process.as_ref().filter(|process| process.is_left()) {
+            return FlushReport { failed: process.lost(), ..FlushReport::default() };
+        }
         FlushReport { pending: self.event_stats().pending, ..FlushReport::default() }
     }
 }

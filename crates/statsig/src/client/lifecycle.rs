@@ -8,9 +8,9 @@ use statsig_logger::{EventStats, FlushReport};
 use statsig_net::{InitializeDetails, ReadyPolicy, SyncHealth, SyncReport, id_lists::IdListHealth};
 
 use super::Statsig;
+use crate::runtime::{A_YEAR, BackgroundRuntime};
 #[cfg(feature = "net")]
-use crate::networking::Networking;
-use crate::runtime::A_YEAR;
+use crate::{networking::Networking, process::INHERITED};
 
 /// What a shutdown came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub struct ShutdownReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
+    /// Whether the client is a [forked child's](Statsig::is_inherited), where it only answers from what it
+    /// had. Nothing else can be told then: `specs` and `id_lists` are `None`, `events` are zero.
+    pub inherited: bool,
     /// Specs: where from, how old, what failed. `None` for a client that only has a bootstrap
     /// document.
     #[cfg(feature = "net")]
@@ -42,13 +45,18 @@ pub struct Health {
 const GRACE: Duration = Duration::from_secs(3);
 
 impl Statsig {
+    /// The client's runtime, if it is driven in this process.
+    fn runtime(&self) -> Option<&BackgroundRuntime> {
+        self.inner.background.runtime.as_ref().filter(|_| !self.is_inherited())
+    }
+
     /// Runs `work` on the client's runtime, whatever drives the caller; `None` if it has none or the
-    /// runtime has ended.
+    /// runtime has ended, or is the parent's of this process.
     pub(super) async fn in_background<R: Send + 'static, F: Future<Output = R> + Send + 'static>(
         &self,
         work: impl FnOnce(Self) -> F,
     ) -> Option<R> {
-        let runtime = self.inner.background.runtime.as_ref()?;
+        let runtime = self.runtime()?;
         runtime.handle().spawn(work(self.clone())).await.ok()
     }
 
@@ -64,7 +72,7 @@ impl Statsig {
                 self.0.abort();
             }
         }
-        let runtime = self.inner.background.runtime.as_ref()?;
+        let runtime = self.runtime()?;
         let mut task = Wanted(runtime.handle().spawn(work(self.clone())));
         (&mut task.0).await.ok()
     }
@@ -75,7 +83,7 @@ impl Statsig {
         within: Option<Duration>,
         work: impl FnOnce(Self) -> F,
     ) -> Option<R> {
-        let runtime = self.inner.background.runtime.as_ref()?;
+        let runtime = self.runtime()?;
         let (sender, receiver) = std::sync::mpsc::channel();
         let work = work(self.clone());
         runtime.handle().spawn(async move { sender.send(work.await) });
@@ -90,7 +98,8 @@ impl Statsig {
     /// polling.
     ///
     /// Checks go on answering from memory, and log nothing any more. A second call waits for the
-    /// first, and tells the same.
+    /// first, and tells the same. In a [forked child](Self::is_inherited) there is nothing to end: returns at
+    /// once, and leaves to the parent what is the parent's.
     ///
     /// # Cancel safety
     /// The shutdown goes on.
@@ -141,12 +150,14 @@ impl Statsig {
     /// health check that is asked every second.
     #[must_use]
     pub fn health(&self) -> Health {
+        let inherited = self.is_inherited();
         #[cfg(feature = "net")]
-        let (specs, id_lists) = match self.inner.background.networking.as_ref().map(Networking::health) {
+        let (specs, id_lists) = match self.networking().map(Networking::health) {
             Some((specs, id_lists)) => (Some(specs), id_lists),
             None => (None, None),
         };
         Health {
+            inherited,
             #[cfg(feature = "net")]
             specs,
             #[cfg(feature = "net")]
@@ -159,6 +170,11 @@ impl Statsig {
 
 #[cfg(feature = "net")]
 impl Statsig {
+    /// What synchronises, if that goes on in this process.
+    fn networking(&self) -> Option<&Networking> {
+        self.inner.background.networking.as_ref().filter(|_| !self.is_inherited())
+    }
+
     /// Loads specs, and keeps them up to date in the background from then on.
     ///
     /// Waits until specs are in force, or all sources have failed, or the `init_timeout` is over.
@@ -166,12 +182,13 @@ impl Statsig {
     /// failed. Checks before and meanwhile answer from what there is. A second call waits for the
     /// first and tells the same.
     ///
-    /// Needs no particular runtime.
+    /// Needs no particular runtime. In a [forked child](Self::is_inherited) nothing is loaded: returns at once,
+    /// and the details say so.
     ///
     /// # Cancel safety
     /// Loading goes on.
     pub async fn initialize(&self) -> InitializeDetails {
-        if self.inner.background.networking.is_none() {
+        if self.networking().is_none() {
             return self.without_sources();
         }
         self.in_background(|client| async move { client.load().await }).await.unwrap_or_default()
@@ -182,7 +199,7 @@ impl Statsig {
     /// Do not call it on a thread that drives the runtime which the client uses.
     #[must_use]
     pub fn initialize_blocking(&self) -> InitializeDetails {
-        if self.inner.background.networking.is_none() {
+        if self.networking().is_none() {
             return self.without_sources();
         }
         self.blocking(None, |client| async move { client.load().await }).unwrap_or_default()
@@ -196,21 +213,26 @@ impl Statsig {
     }
 
     fn without_sources(&self) -> InitializeDetails {
-        InitializeDetails::without_sources(&self.snapshot(), self.inner.clock.now_ms())
+        if self.is_inherited() {
+            return InitializeDetails::not_asked(&self.snapshot(), INHERITED);
+        }
+        InitializeDetails::without_sources(&self.snapshot())
     }
 
     /// Whether the first load of specs has ended, well or not; always, for a client that has nothing but a
     /// bootstrap document. Stays so after a shutdown.
     #[must_use]
     pub fn is_initialized(&self) -> bool {
-        self.inner.background.networking.as_ref().is_none_or(Networking::is_initialized)
+        let Some(networking) = &self.inner.background.networking else { return true };
+        // What needs no lock is true in a forked child as well.
+        networking.has_told() || !self.is_inherited() && networking.is_initialized()
     }
 
     /// What [`initialize`](Self::initialize) told; `None` while the first load has not ended.
     #[must_use]
     pub fn get_initialize_details(&self) -> Option<InitializeDetails> {
         match &self.inner.background.networking {
-            Some(networking) => networking.details(),
+            Some(networking) => networking.told().or_else(|| self.networking()?.details()),
             None => Some(self.without_sources()),
         }
     }
@@ -220,7 +242,8 @@ impl Statsig {
     ///
     /// `initialize` returns with whatever can be had in time, and its details tell how old that is; this
     /// is for those who rather wait. Begins nothing: that is [`initialize`](Self::initialize). Without
-    /// sources, the bootstrap document is as fresh as it gets, and `MaxAge` counts from `build`.
+    /// sources, the bootstrap document is as fresh as it gets, and `MaxAge` counts from `build`. In a
+    /// [forked child](Self::is_inherited) it returns at once: `Any` specs may be there, and others will never be.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -245,6 +268,9 @@ impl Statsig {
 
     /// Whether a document that nobody keeps up to date will do.
     fn is_good_enough(&self, policy: ReadyPolicy) -> bool {
+        if self.is_inherited() {
+            return policy == ReadyPolicy::Any && self.inner.specs.holds_specs();
+        }
         let age = || {
             let received = i64::try_from(self.snapshot().received_at_ms()).unwrap_or(i64::MAX);
             Duration::from_millis(u64::try_from(self.inner.clock.now_ms().saturating_sub(received)).unwrap_or(0))
@@ -272,25 +298,29 @@ impl Statsig {
         self.while_wanted(wait).await?
     }
 
-    /// Asks the polled sources for newer specs now. `None` if the client has none.
+    /// Asks the polled sources for newer specs now. `None` if the client has none. In a
+    /// [forked child](Self::is_inherited) none is asked, and the report says so.
     ///
     /// # Cancel safety
     /// What was received before stays in force.
     pub async fn sync_now(&self) -> Option<SyncReport> {
+        if self.is_inherited() {
+            return Some(SyncReport::not_asked(INHERITED));
+        }
         self.while_wanted(|client| async move { Some(client.inner.background.networking.as_ref()?.sync_now().await) })
             .await?
     }
 
     /// Skips regular polls until [`start_polling`](Self::start_polling).
     pub fn pause_polling(&self) {
-        if let Some(networking) = &self.inner.background.networking {
+        if let Some(networking) = self.networking() {
             networking.set_polling(false);
         }
     }
 
     /// Ends [`pause_polling`](Self::pause_polling).
     pub fn start_polling(&self) {
-        if let Some(networking) = &self.inner.background.networking {
+        if let Some(networking) = self.networking() {
             networking.set_polling(true);
         }
     }

@@ -40,9 +40,9 @@ use crate::error::Error;
 use crate::logging::Logging;
 #[cfg(feature = "net")]
 use crate::networking::Networking;
-#[cfg(any(feature = "net", feature = "logger"))]
-use crate::runtime::BackgroundRuntime;
 use crate::subscriptions::{ClientEvent, Subscriptions};
+#[cfg(any(feature = "net", feature = "logger"))]
+use crate::{process::Process, runtime::BackgroundRuntime};
 
 /// A Statsig client: a handle that is cheap to clone and to share between threads.
 ///
@@ -87,9 +87,24 @@ pub(crate) struct Background {
     pub(crate) networking: Option<Networking>,
     #[cfg(any(feature = "net", feature = "logger"))]
     pub(crate) runtime: Option<BackgroundRuntime>,
+    /// Where all this goes on; `None` if nothing does.
+    #[cfg(any(feature = "net", feature = "logger"))]
+    pub(crate) process: Option<Arc<Process>>,
     /// What the shutdown came to.
     #[cfg(any(feature = "net", feature = "logger"))]
     pub(crate) ended: tokio::sync::OnceCell<ShutdownReport>,
+}
+
+/// Nothing in a forked child: to close the parent's connections and to wake its tasks is for the parent.
+#[cfg(any(feature = "net", feature = "logger"))]
+impl Drop for Background {
+    fn drop(&mut self) {
+        if self.process.as_ref().is_some_and(|process| process.is_left()) {
+            #[cfg(feature = "net")]
+            std::mem::forget(self.networking.take());
+            std::mem::forget(self.runtime.take());
+        }
+    }
 }
 
 /// Who answers before the rules.
@@ -158,14 +173,33 @@ impl Statsig {
         let update = SpecUpdate::new(specs.into(), SpecSourceKind::Bootstrap, received_at_ms);
         let outcome = self.inner.specs.apply(&update, &self.inner.limits)?;
         if outcome == UpdateOutcome::Applied {
-            self.inner.logging.specs_changed(&self.inner.specs);
-            #[cfg(feature = "net")]
-            if let Some(networking) = &self.inner.background.networking {
-                networking.specs_replaced();
+            if !self.is_inherited() {
+                self.inner.logging.specs_changed(&self.inner.specs);
+                #[cfg(feature = "net")]
+                if let Some(networking) = &self.inner.background.networking {
+                    networking.specs_replaced();
+                }
             }
             self.inner.subscriptions.tell(ClientEvent::SpecsUpdated(&update));
         }
         Ok(outcome)
+    }
+
+    /// Whether this process was forked off from the one that built the client.
+    ///
+    /// Background work does not survive a fork. In the child the client answers from the specs that it had,
+    /// and does nothing else: events go nowhere (the parent delivers what was pending), specs are not kept up
+    /// to date, and `initialize`, `ready`, `sync_now`, `flush_events` and `shutdown` return at once. Build
+    /// another client there. A client without background work belongs to every process.
+    ///
+    /// Asks the operating system for the process's number: not for every check.
+    #[must_use]
+    #[allow(clippy::unused_self, reason = "without network and logger there is nothing to leave behind")]
+    pub fn is_inherited(&self) -> bool {
+        #[cfg(any(feature = "net", feature = "logger"))]
+        return self.inner.background.process.as_ref().is_some_and(|process| process.is_left());
+        #[cfg(not(any(feature = "net", feature = "logger")))]
+        return false;
     }
 
     /// The specs in force.

@@ -6,6 +6,7 @@
     reason = "helpers of tests may fail like tests"
 )]
 
+mod closing;
 mod id_lists;
 mod metrics;
 

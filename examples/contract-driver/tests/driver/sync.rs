@@ -44,7 +44,9 @@ fn a_client_starts_and_follows() {
         (&json!(2_000), &json!("network"))
     );
     let workers = health["specs"]["workers"].as_array().unwrap();
-    assert!(workers.contains(&json!({"name": "specs-poller", "running": true, "restarts": 0})), "{workers:?}");
+    let poller = workers.iter().find(|worker| worker["name"] == "specs-poller").unwrap();
+    assert_eq!((&poller["running"], &poller["restarts"]), (&json!(true), &json!(0)));
+    assert!(poller.get("last_success_ms").is_some(), "{poller}");
     assert_eq!(driver.result(json!({"op": "shutdown"}))["delivered"], 1);
     assert_eq!(server.events()[0]["eventName"], "statsig::gate_exposure");
 }
