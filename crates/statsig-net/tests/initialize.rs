@@ -237,6 +237,21 @@ async fn a_hedged_start_ends_with_the_freshest() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_hedge_does_not_outlast_the_start() {
+    let store = empty();
+    let mut sources = SpecSources::new();
+    let [silent, second] = [After(60 * SECOND, specs(9, false)), After(Duration::ZERO, specs(5, true))];
+    sources.initial = vec![Arc::new(silent), Arc::new(second)];
+    let mut options = options();
+    (options.init_timeout, options.hedge_after) = (Some(3 * SECOND), Some(2 * SECOND));
+    let begun = Instant::now();
+    let details = start(options, &store, sources).initialize().await;
+    assert!(!details.timed_out && details.init_success, "{details:?}");
+    // Asked after half of the time, it leaves the other a quarter.
+    assert!(begun.elapsed() < 3 * SECOND - SECOND / 2, "{:?}", begun.elapsed());
+}
+
 #[tokio::test]
 async fn when_the_time_is_up_loading_goes_on() {
     let time = FrozenTime::start();

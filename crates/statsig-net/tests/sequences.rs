@@ -19,7 +19,10 @@ use statsig_net::{
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{KEY, Scripted, Stream, clock, key, network, once, settle, single, specs, until, watched_network};
+use common::{
+    KEY, Scripted, Stream, clock, key, network, once, settle, single, specs, specs_with_checksum, until,
+    watched_network,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -152,6 +155,9 @@ async fn a_cold_start_with_everything_down_but_the_store() {
             assert!(waited >= pause.mul_f64(0.8) && waited <= pause.mul_f64(1.2) + SECOND / 5, "{waited:?}");
         }
         until(|| client.sync.health().failures >= failures).await;
+        if failures == 5 {
+            statsig.wait_for_requests(Endpoint::SpecsV2, 1).await;
+        }
         assert_eq!(statsig.requests().len(), usize::from(failures == 5));
     }
     assert_eq!(client.times(), [100]);
@@ -334,4 +340,32 @@ async fn a_store_that_is_stale_ahead_or_of_another_project() {
     let details = client.sync.initialize().await;
     assert_eq!(told(&details), ["data-store failed", "network applied"]);
     assert_eq!(details.specs_time, 95);
+}
+
+#[tokio::test]
+async fn a_store_that_has_the_same_under_another_time_is_not_behind() {
+    let time = FrozenTime::start();
+    let server = FakeStatsig::start().unwrap();
+    let at = |time| specs_with_checksum(time, true, "c");
+    server.publish_specs(at(200));
+    let kept = Arc::new(InMemoryDataStore::new());
+    put(&kept, &at(100)).await;
+    let (source, mut exchanges) = single(&server);
+    for from_store in [true, false] {
+        let mut sources = SpecSources::new().then(from(&kept)).then(Arc::clone(&source));
+        if !from_store {
+            sources.initial = vec![Arc::clone(&source)];
+        }
+        let client = Client::start(sources, |_| {});
+        client.sync.initialize().await;
+        // The network says that it is the same at a later time.
+        let report = client.sync.sync_now().await;
+        assert_eq!(outcomes(&report), ["data-store unchanged", "network unchanged"]);
+        // From then on the store is enough, for as long as it may be.
+        exchanges.ended(exchanges.count()).await;
+        let before = exchanges.count();
+        time.advance(120 * SECOND).await;
+        settle().await;
+        assert_eq!(exchanges.count(), before);
+    }
 }

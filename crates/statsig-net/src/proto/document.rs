@@ -55,6 +55,8 @@ pub(super) struct Reader<'a> {
     /// What is taken away from members of the head that was held.
     deleted: [Vec<String>; MERGED.len()],
     checksums: Option<RulesetsChecksums>,
+    /// There was an entity without content, and not the one that is held.
+    lacks_content: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -66,6 +68,7 @@ impl<'a> Reader<'a> {
             is_delta: false,
             deleted: Default::default(),
             checksums: None,
+            lacks_content: false,
         }
     }
 
@@ -123,7 +126,10 @@ impl<'a> Reader<'a> {
     pub(super) fn add(&mut self, kind: Kind, envelope: SpecsEnvelope) {
         let Some(index) = section_of(kind) else { return };
         let held = self.held.and_then(|held| held.sections[index].get(&envelope.name));
-        let entity = match held.filter(|held| !held.checksum.is_empty() && *held.checksum == *envelope.checksum) {
+        let is_same =
+            |held: &&Entity| held.json.is_some() && !held.checksum.is_empty() && *held.checksum == *envelope.checksum;
+        self.lacks_content |= envelope.data.is_none() && held.is_none_or(|held| !is_same(&held));
+        let entity = match held.filter(is_same) {
             Some(held) => held.clone(),
             None => {
                 let json = convert::entity(kind, &envelope)
@@ -149,8 +155,12 @@ impl<'a> Reader<'a> {
             head.remove(name);
         }
         let document = Document { head, sections: self.sections };
-        if let Some(expected) = &self.checksums {
-            document.check(expected)?;
+        match &self.checksums {
+            // Whoever sends a part takes it for granted that we have the rest.
+            _ if is_delta && self.lacks_content => return Err(ProtoError::NoBase),
+            Some(expected) => document.check(expected)?,
+            None if is_delta => return Err(ProtoError::Checksum("it states none")),
+            None => {}
         }
         let json = document.to_json(limit)?;
         Ok(Decoded { json, parts: Some(document), is_delta })

@@ -1,5 +1,6 @@
 //! Documents in binary form give what they give in JSON.
 
+mod asked_for;
 mod differences;
 
 use std::io::Write;

@@ -1,7 +1,6 @@
 //! A data store that processes share.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use statsig_core::{
@@ -36,8 +35,8 @@ struct Reader {
     clock: Arc<dyn Clock>,
     ready: OnceCell<()>,
     polled: OnceCell<bool>,
-    /// The time of the newest entry that was seen in the store.
-    seen: AtomicU64,
+    /// The newest entry that was seen in the store.
+    seen: Mutex<Option<EntryVersion>>,
 }
 
 impl std::fmt::Debug for DataStoreSpecSource {
@@ -71,7 +70,7 @@ impl DataStoreSpecSource {
             clock,
             ready: OnceCell::new(),
             polled: OnceCell::new(),
-            seen: AtomicU64::new(0),
+            seen: Mutex::default(),
         };
         Self { reader: Arc::new(reader) }
     }
@@ -109,26 +108,37 @@ impl Reader {
     }
 
     fn has_seen(&self, entry: &StoreEntry) {
-        if let Some(version) = &entry.version {
-            self.seen.fetch_max(version.lcut, Ordering::Relaxed);
+        let Some(own) = &entry.version else { return };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.as_ref().is_none_or(|seen| own.lcut >= seen.lcut) {
+            *seen = Some(own.clone());
         }
+    }
+
+    /// Whether the store had what is held when it was last seen, also under another time; `None` if
+    /// nothing was seen in it yet.
+    fn had(&self, cursor: &SpecCursor) -> Option<bool> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = seen.as_ref()?;
+        let is_same = seen.checksum.is_some() && seen.checksum.as_deref() == cursor.checksum.as_deref();
+        Some(is_same || seen.lcut >= cursor.time)
     }
 
     /// Tells whether the store has what is held, or lags behind. If that came from elsewhere, the store
     /// is asked, each time until it has caught up.
     async fn nothing_newer(&self, cursor: &SpecCursor) -> Result<SpecFetch, SourceError> {
-        if self.seen.load(Ordering::Relaxed) >= cursor.time {
+        let had = self.had(cursor);
+        if had == Some(true) {
             return Ok(SpecFetch::Unchanged);
         }
-        let earlier = EntryVersion::new(cursor.time - 1, None);
-        let request = EntryRequest::new(Arc::clone(&self.keys)).unless_known(Some(earlier));
-        match self.store.get_entry(&request).await.map_err(error_of)? {
-            Some(entry) => {
-                self.has_seen(&entry);
-                Ok(SpecFetch::Unchanged)
-            }
-            None => Ok(SpecFetch::Behind),
-        }
+        // At first whatever it has, then only what is as new as what is held.
+        let earlier = had.map(|_| EntryVersion::new(cursor.time - 1, None));
+        let request = EntryRequest::new(Arc::clone(&self.keys)).unless_known(earlier);
+        let Some(entry) = self.store.get_entry(&request).await.map_err(error_of)? else {
+            return Ok(SpecFetch::Behind);
+        };
+        self.has_seen(&entry);
+        Ok(if self.had(cursor) == Some(true) { SpecFetch::Unchanged } else { SpecFetch::Behind })
     }
 }
 

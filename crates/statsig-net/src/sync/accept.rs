@@ -8,12 +8,12 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use statsig_core::{
     Clock, CompileLimits, Error as SpecsError, Ruleset, SnapshotStore, SourceError, SourceErrorKind, SpecCursor,
-    SpecTrigger, SpecUpdate, SpecsFormat, StoreFormat, UpdateOutcome,
+    SpecSourceKind, SpecTrigger, SpecUpdate, SpecsFormat, StoreFormat, UpdateOutcome,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::deltas::{DeltaOutcome, Deltas, Question};
+use super::deltas::{DeltaOutcome, Deltas, Wanted};
 use super::keep::{Kept, Slots};
 use super::options::{SpecSources, SyncOptions};
 use super::read::{Parts, Unreadable, read};
@@ -73,6 +73,8 @@ struct Shared {
 struct Held {
     /// The document's digest and time.
     in_force: Option<([u8; 32], u64)>,
+    /// What its server calls it.
+    checksum: Option<String>,
     /// Time of a later document with the checksum of the one in force.
     same_until: u64,
     origin: Option<Arc<str>>,
@@ -81,19 +83,33 @@ struct Held {
 }
 
 /// How a document came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     /// A stream told.
     Told,
     /// A source was asked.
-    Asked(SpecTrigger),
+    Asked(SpecTrigger, Question),
+}
+
+/// What a source is told that we hold.
+#[derive(Default)]
+pub(super) struct Question {
+    pub(super) cursor: SpecCursor,
+    /// What a difference would be the difference to.
+    base: Option<Arc<Parts>>,
 }
 
 impl Way {
-    fn trigger(self) -> Option<SpecTrigger> {
+    fn trigger(&self) -> Option<SpecTrigger> {
         match self {
             Self::Told => None,
-            Self::Asked(trigger) => Some(trigger),
+            Self::Asked(trigger, _) => Some(*trigger),
+        }
+    }
+
+    fn base(&self) -> Option<&Arc<Parts>> {
+        match self {
+            Self::Told => None,
+            Self::Asked(_, question) => question.base.as_ref(),
         }
     }
 }
@@ -136,24 +152,27 @@ impl Acceptor {
         SpecCursor::new(meta.time.max(same_until), meta.checksum.as_deref())
     }
 
-    /// What the network is to be told that we hold.
-    pub(super) fn network_cursor(&self, trigger: SpecTrigger) -> SpecCursor {
+    /// What to ask a source.
+    pub(super) fn question(&self, source: &SpecSourceKind, trigger: SpecTrigger) -> Question {
+        let cursor = self.cursor();
+        if *source != SpecSourceKind::Network {
+            return Question { cursor, base: None };
+        }
         let shared = &self.shared;
-        let has_parts = shared.parts_in_force(shared.store.load().ruleset().meta().time).is_some();
-        match shared.deltas.question(trigger, has_parts, shared.clock.now_ms()) {
-            Question::Difference => self.cursor().with_deltas(true),
-            Question::Newer => self.cursor(),
-            Question::Everything => {
+        let base = shared.parts_in_force();
+        match shared.deltas.wanted(trigger, base.is_some(), shared.clock.now_ms()) {
+            Wanted::Difference => Question { cursor: cursor.with_deltas(true), base },
+            Wanted::Newer => Question { cursor, base: None },
+            Wanted::Everything => {
                 tracing::info!("differences lead nowhere, asking for whole config specs");
-                SpecCursor::default()
+                Question::default()
             }
         }
     }
 
-    /// The network says that nothing is new.
-    pub(super) fn confirmed(&self) {
+    /// A source of the network says that nothing is new.
+    pub(super) fn nothing_new(&self) {
         self.shared.deltas.nothing_new();
-        self.shared.slots.confirm();
     }
 
     pub(super) fn origin(&self) -> Option<Arc<str>> {
@@ -209,11 +228,14 @@ impl Shared {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The parts of the document in force, which is as of a time.
-    fn parts_in_force(&self, time: u64) -> Option<Arc<Parts>> {
+    /// The parts of the document in force.
+    fn parts_in_force(&self) -> Option<Arc<Parts>> {
+        let snapshot = self.store.load_full();
+        let meta = snapshot.ruleset().meta();
         let held = self.held();
         // Somebody else may have put other specs in force meanwhile.
-        held.parts.clone().filter(|_| held.in_force.is_some_and(|(_, own)| own == time))
+        let is_ours = held.in_force.is_some_and(|(_, time)| time == meta.time) && held.checksum == meta.checksum;
+        held.parts.clone().filter(|_| is_ours)
     }
 
     fn judge(&self, update: SpecUpdate, way: Way) -> Result<UpdateOutcome, SourceError> {
@@ -221,14 +243,21 @@ impl Shared {
         let digest: [u8; 32] = Sha256::digest(&update.document).into();
         let in_force = self.store.load().ruleset().meta().time;
         if self.held().in_force == Some((digest, in_force)) {
-            self.note_delta(way, update.is_delta, DeltaOutcome::InVain);
+            self.note_delta(&way, &update, update.is_delta, UpdateOutcome::Unchanged, false);
             return Ok(UpdateOutcome::Unchanged);
         }
         let mut is_delta = update.is_delta;
-        let judged = self.compile(&update, in_force, &mut is_delta);
+        let judged = self.compile(&update, &way, &mut is_delta);
         let Compiled { ruleset, json, parts } = match judged {
             Ok(judged) => judged,
-            Err(Unusable::NothingNew) => return Ok(UpdateOutcome::Unchanged),
+            Err(Unusable::NothingNew) => {
+                self.deltas.nothing_new();
+                return Ok(UpdateOutcome::Unchanged);
+            }
+            Err(Unusable::Late) => {
+                let reason = "other specs came into force while the difference was on its way";
+                return Err(SourceError::new(SourceErrorKind::Failing, reason));
+            }
             Err(Unusable::Refused { error, is_misfit }) => {
                 let outcome = if is_misfit { DeltaOutcome::Misfit } else { DeltaOutcome::InVain };
                 if is_delta || is_misfit {
@@ -239,15 +268,15 @@ impl Shared {
         };
         let meta = ruleset.meta();
         let (time, format, problems) = (meta.time, meta.format, ruleset.problems().len());
+        let checksum = meta.checksum.clone();
         let known_until = self.held().same_until.max(in_force);
         let outcome = self.store.apply_compiled(ruleset, update.source.clone(), update.received_at_ms);
-        let progress = if time > known_until { DeltaOutcome::Progress } else { DeltaOutcome::InVain };
-        self.note_delta(way, is_delta, progress);
+        self.note_delta(&way, &update, is_delta, outcome, time > known_until);
         match outcome {
             UpdateOutcome::Applied => {
                 let parts = parts.filter(|_| self.deltas.enabled());
                 let origin = update.origin.clone();
-                *self.held() = Held { in_force: Some((digest, time)), same_until: time, origin, parts };
+                *self.held() = Held { in_force: Some((digest, time)), checksum, same_until: time, origin, parts };
                 let update = match json {
                     // Nobody else has what a difference refers to.
                     Some(json) if is_delta => {
@@ -266,7 +295,7 @@ impl Shared {
                     compile_duration: begun.elapsed(),
                 };
                 self.announce(&updated);
-                let streamed = way == Way::Told;
+                let streamed = matches!(way, Way::Told);
                 self.slots.put(&Kept { update, time, format, streamed, from_delta: is_delta });
             }
             UpdateOutcome::Unchanged => {
@@ -279,10 +308,15 @@ impl Shared {
     }
 
     /// Reads and compiles a document. Says whether it turned out to be a difference.
-    fn compile(&self, update: &SpecUpdate, in_force: u64, is_delta: &mut bool) -> Result<Compiled, Unusable> {
-        let held = self.parts_in_force(in_force);
-        let read = read(update, self.limits.max_bytes, held.as_deref())?;
-        *is_delta = read.is_delta;
+    fn compile(&self, update: &SpecUpdate, way: &Way, is_delta: &mut bool) -> Result<Compiled, Unusable> {
+        let base = way.base();
+        let read = read(update, self.limits.max_bytes, base.map(|base| &**base))?;
+        *is_delta |= read.is_delta;
+        // What is held now may not be what was held when it was asked for.
+        let in_force = self.parts_in_force();
+        if read.refers_to_base && !base.zip(in_force.as_ref()).is_some_and(|(base, own)| Arc::ptr_eq(base, own)) {
+            return Err(Unusable::Late);
+        }
         let ruleset = match Ruleset::compile_with(&read.json, &self.limits) {
             Ok(ruleset) => ruleset,
             Err(SpecsError::NoUpdates) if self.store.holds_specs() => return Err(Unusable::NothingNew),
@@ -305,11 +339,15 @@ impl Shared {
         Ok(Compiled { ruleset, json, parts: read.parts })
     }
 
-    /// Takes note of a document that could be used.
-    fn note_delta(&self, way: Way, is_delta: bool, outcome: DeltaOutcome) {
+    /// Takes note of a document that could be read.
+    fn note_delta(&self, way: &Way, update: &SpecUpdate, is_delta: bool, outcome: UpdateOutcome, is_later: bool) {
         if is_delta {
-            self.deltas.difference(way.trigger(), outcome);
-        } else {
+            let outcome = if is_later { DeltaOutcome::Progress } else { DeltaOutcome::InVain };
+            return self.deltas.difference(way.trigger(), outcome);
+        }
+        // What does not come into force says nothing, unless the network stands by what is in force.
+        let stands = update.source == SpecSourceKind::Network && outcome == UpdateOutcome::Unchanged;
+        if outcome == UpdateOutcome::Applied || stands {
             self.deltas.whole();
         }
     }
@@ -348,6 +386,8 @@ struct Compiled {
 enum Unusable {
     /// It says that nothing is new.
     NothingNew,
+    /// It is the difference to what is not in force any more.
+    Late,
     Refused {
         error: SourceError,
         /// It is a difference that does not fit what is held.

@@ -28,9 +28,9 @@ struct State {
     whole_asked_at: Option<i64>,
 }
 
-/// What to ask for.
+/// What is wanted of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Question {
+pub(super) enum Wanted {
     /// What is newer than what is held, as a difference or a whole.
     Difference,
     /// What is newer than what is held, as a whole.
@@ -65,9 +65,9 @@ impl Deltas {
     }
 
     /// What to ask the network for, with or without the parts of the document in force.
-    pub(super) fn question(&self, trigger: SpecTrigger, has_parts: bool, now_ms: i64) -> Question {
+    pub(super) fn wanted(&self, trigger: SpecTrigger, has_parts: bool, now_ms: i64) -> Wanted {
         if !self.enabled {
-            return Question::Newer;
+            return Wanted::Newer;
         }
         let mut state = self.state();
         if trigger == SpecTrigger::Background && self.threshold > 0 && state.in_vain >= self.threshold {
@@ -75,10 +75,10 @@ impl Deltas {
             let due = state.whole_asked_at.is_none_or(|at| now_ms < at || now_ms - at >= BETWEEN_WHOLE);
             if due {
                 state.whole_asked_at = Some(now_ms);
-                return Question::Everything;
+                return Wanted::Everything;
             }
         }
-        if has_parts && !state.suspended { Question::Difference } else { Question::Newer }
+        if has_parts && !state.suspended { Wanted::Difference } else { Wanted::Newer }
     }
 
     /// Takes note of what came of a difference.
@@ -118,10 +118,10 @@ mod tests {
 
     #[test]
     fn differences_are_for_those_who_want_them_and_have_the_parts() {
-        for (enabled, has_parts, question) in
-            [(false, true, Question::Newer), (true, false, Question::Newer), (true, true, Question::Difference)]
+        for (enabled, has_parts, wanted) in
+            [(false, true, Wanted::Newer), (true, false, Wanted::Newer), (true, true, Wanted::Difference)]
         {
-            assert_eq!(Deltas::new(enabled, 10).question(POLL, has_parts, 0), question);
+            assert_eq!(Deltas::new(enabled, 10).wanted(POLL, has_parts, 0), wanted);
         }
     }
 
@@ -129,28 +129,28 @@ mod tests {
     fn a_misfit_suspends_them_until_a_whole_document_comes() {
         let deltas = Deltas::new(true, 10);
         deltas.difference(Some(POLL), DeltaOutcome::Misfit);
-        assert_eq!(deltas.question(POLL, true, 0), Question::Newer);
+        assert_eq!(deltas.wanted(POLL, true, 0), Wanted::Newer);
         deltas.nothing_new();
-        assert_eq!(deltas.question(POLL, true, 0), Question::Newer);
+        assert_eq!(deltas.wanted(POLL, true, 0), Wanted::Newer);
         deltas.whole();
-        assert_eq!(deltas.question(POLL, true, 0), Question::Difference);
+        assert_eq!(deltas.wanted(POLL, true, 0), Wanted::Difference);
     }
 
     #[test]
     fn those_that_lead_nowhere_end_in_a_whole_document() {
         let deltas = Deltas::new(true, 3);
         in_vain(&deltas, 2);
-        assert_eq!(deltas.question(POLL, true, 1_000), Question::Difference);
+        assert_eq!(deltas.wanted(POLL, true, 1_000), Wanted::Difference);
         in_vain(&deltas, 1);
-        assert_eq!(deltas.question(SpecTrigger::Manual, true, 1_000), Question::Difference, "only regular polls");
-        assert_eq!(deltas.question(POLL, true, 1_000), Question::Everything);
+        assert_eq!(deltas.wanted(SpecTrigger::Manual, true, 1_000), Wanted::Difference, "only regular polls");
+        assert_eq!(deltas.wanted(POLL, true, 1_000), Wanted::Everything);
         // At most once in five minutes, whatever comes of it, unless the clock was set back.
-        assert_eq!(deltas.question(POLL, true, 300_999), Question::Difference);
-        assert_eq!(deltas.question(POLL, true, 301_000), Question::Everything);
-        assert_eq!(deltas.question(POLL, true, 500), Question::Everything);
-        assert_eq!(deltas.question(POLL, true, 501), Question::Difference);
+        assert_eq!(deltas.wanted(POLL, true, 300_999), Wanted::Difference);
+        assert_eq!(deltas.wanted(POLL, true, 301_000), Wanted::Everything);
+        assert_eq!(deltas.wanted(POLL, true, 500), Wanted::Everything);
+        assert_eq!(deltas.wanted(POLL, true, 501), Wanted::Difference);
         deltas.whole();
-        assert_eq!(deltas.question(POLL, true, 1_000_000), Question::Difference);
+        assert_eq!(deltas.wanted(POLL, true, 1_000_000), Wanted::Difference);
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
             in_vain(&deltas, 2);
             outcome(&deltas);
             in_vain(&deltas, 1);
-            deltas.question(POLL, true, 0) == Question::Everything
+            deltas.wanted(POLL, true, 0) == Wanted::Everything
         };
         assert!(everything(|_| {}));
         assert!(everything(|deltas| deltas.difference(Some(SpecTrigger::Manual), DeltaOutcome::InVain)));
@@ -173,6 +173,6 @@ mod tests {
     fn a_threshold_of_zero_is_never() {
         let deltas = Deltas::new(true, 0);
         in_vain(&deltas, 1_000);
-        assert_eq!(deltas.question(POLL, true, 0), Question::Difference);
+        assert_eq!(deltas.wanted(POLL, true, 0), Wanted::Difference);
     }
 }

@@ -179,9 +179,9 @@ pub struct SyncOptions {
     /// With several sources, each gets an even share of what is left before the next is asked as well.
     pub init_timeout: Option<Duration>,
     /// At start, ask the next source as well once so much time has passed without an answer. When one
-    /// answers with specs that can be used, those that were asked too get as much time again: of what
-    /// comes until then the freshest is what the load ends with, and what comes later counts if it is
-    /// newer. Default: only by `init_timeout`.
+    /// answers with specs that can be used, those that were asked too get as much time again, within half
+    /// of what `init_timeout` leaves: of what comes until then the freshest is what the load ends with,
+    /// and what comes later counts if it is newer. Default: only by `init_timeout`.
     pub hedge_after: Option<Duration>,
     /// Pause between polls, measured from the end of one to the beginning of the next. Default 10
     /// seconds, at least 1; varies by a tenth.

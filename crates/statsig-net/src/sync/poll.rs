@@ -283,7 +283,7 @@ impl Inner {
         let mut attempt = SourceAttempt::pending(source.name(), begun.elapsed());
         let answer = self.ask(source, trigger).await;
         if answer.outcome == AttemptOutcome::Unchanged && source.kind() == SpecSourceKind::Network {
-            self.acceptor.confirmed();
+            self.acceptor.slots().confirm();
         }
         self.note_answer(index, &answer.outcome);
         attempt.duration = begun.elapsed().saturating_sub(attempt.started_after);

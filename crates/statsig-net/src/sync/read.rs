@@ -20,6 +20,8 @@ pub(super) struct Read<'a> {
     pub(super) parts: Option<Arc<Parts>>,
     /// Whether a difference came, or what its source takes for one.
     pub(super) is_delta: bool,
+    /// Whether what is held is a part of it.
+    pub(super) refers_to_base: bool,
 }
 
 /// Why a document cannot be read.
@@ -37,7 +39,9 @@ pub(super) fn read<'a>(update: &'a SpecUpdate, limit: usize, held: Option<&Parts
     let _ = (limit, held);
     match update.format {
         StoreFormat::PlainText if update.is_delta => Err(refused("a difference in this form is not known")),
-        StoreFormat::PlainText => Ok(Read { json: Cow::Borrowed(&update.document), parts: None, is_delta: false }),
+        StoreFormat::PlainText => {
+            Ok(Read { json: Cow::Borrowed(&update.document), parts: None, is_delta: false, refers_to_base: false })
+        }
         #[cfg(feature = "proto")]
         StoreFormat::StatsigBr => {
             let decoded = crate::proto::decode(&update.document, limit, held)
@@ -46,6 +50,7 @@ pub(super) fn read<'a>(update: &'a SpecUpdate, limit: usize, held: Option<&Parts
                 json: Cow::Owned(decoded.json),
                 parts: decoded.parts.map(Arc::new),
                 is_delta: decoded.is_delta || update.is_delta,
+                refers_to_base: decoded.is_delta,
             })
         }
         #[allow(unreachable_patterns, reason = "the enum may grow")]

@@ -48,7 +48,7 @@ impl Inner {
                     Some(success) = answered.recv() => {
                         waiting -= 1;
                         if success {
-                            return self.wait_for_fresher(waiting, answered).await;
+                            return self.wait_for_fresher(begun, waiting, answered).await;
                         }
                         if next < sources.len() {
                             break;
@@ -63,9 +63,11 @@ impl Inner {
         }
     }
 
-    /// Waits for so many more answers, as long as the hedge is.
-    async fn wait_for_fresher(&self, waiting: usize, mut answered: mpsc::UnboundedReceiver<bool>) {
+    /// Waits for so many more answers, as long as the hedge is, and not for all the time that is left.
+    async fn wait_for_fresher(&self, begun: Instant, waiting: usize, mut answered: mpsc::UnboundedReceiver<bool>) {
         let Some(hedge) = self.options.hedge_after else { return };
+        let left = self.options.init_timeout.map(|limit| limit.saturating_sub(begun.elapsed()));
+        let hedge = left.map_or(hedge, |left| hedge.min(left / 2));
         let until = sleep_until(Instant::now() + hedge);
         tokio::pin!(until);
         for _ in 0..waiting {
@@ -134,11 +136,8 @@ impl Inner {
     /// Asks a source, and puts in force what it gives.
     pub(super) async fn ask(&self, source: &dyn SpecSource, trigger: SpecTrigger) -> Answer {
         let begun = Instant::now();
-        let cursor = match source.kind() {
-            SpecSourceKind::Network => self.acceptor.network_cursor(trigger),
-            _ => self.acceptor.cursor(),
-        };
-        let request = SpecRequest::new(cursor, trigger);
+        let question = self.acceptor.question(&source.kind(), trigger);
+        let request = SpecRequest::new(question.cursor.clone(), trigger);
         let fetched = tokio::select! {
             fetched = source.fetch(&request) => fetched,
             () = self.ended() => {
@@ -149,7 +148,7 @@ impl Inner {
         let answer = match fetched {
             Ok(SpecFetch::Updated(update)) => {
                 let bytes = update.document.len();
-                let judged = self.acceptor.accept(update, Way::Asked(trigger)).await;
+                let judged = self.acceptor.accept(update, Way::Asked(trigger, question)).await;
                 let outcome = match &judged.result {
                     Ok(outcome) => outcome_of(*outcome),
                     Err(error) => AttemptOutcome::failed(error),
@@ -162,7 +161,12 @@ impl Inner {
             Ok(SpecFetch::Behind) => {
                 Answer { outcome: AttemptOutcome::Older, apply_duration: Duration::ZERO, bytes: 0 }
             }
-            Ok(_) => Answer { outcome: AttemptOutcome::Unchanged, apply_duration: Duration::ZERO, bytes: 0 },
+            Ok(_) => {
+                if source.kind() == SpecSourceKind::Network {
+                    self.acceptor.nothing_new();
+                }
+                Answer { outcome: AttemptOutcome::Unchanged, apply_duration: Duration::ZERO, bytes: 0 }
+            }
             Err(error) => Answer::failed(&error),
         };
         let trigger = match trigger {

@@ -150,6 +150,8 @@ impl RedisServer {
             if last.is_ok() {
                 break;
             }
+            self.kill()?;
+            std::thread::sleep(GLANCE);
         }
         last
     }

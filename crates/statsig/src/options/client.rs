@@ -81,7 +81,7 @@ option_group! {
         config_sync_sources("config_sync_sources", "data store, network, as far as configured", "config_sync_sources"): Vec<SourceName>,
         /// Longest time that `initialize` waits; loading goes on beyond it.
         init_timeout("init_timeout_ms", "10000", "init_timeout"): Duration,
-        /// At start, ask the next source as well after so long without an answer.
+        /// At start, ask the next source as well after so long without an answer; once one answers, those asked before it get as long again, within `init_timeout_ms`, so that the freshest counts.
         hedge_after("hedge_after_ms", "never", "hedge_after"): Duration,
         /// Time for a request for config specs.
         request_timeout("request_timeout_ms", "3000 at start, 10000 later", "request_timeout"): Duration,

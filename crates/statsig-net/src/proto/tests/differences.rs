@@ -7,27 +7,28 @@ use std::time::Duration;
 use prost::Message;
 use serde_json::{Value, json};
 use statsig_core::{
-    DataStore, DataStoreError, FixedClock, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SourceError,
-    SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate, StoreFormat, StoreKeys, StorePath, StoreResponse,
+    DataStore, DataStoreError, FixedClock, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecSourceKind,
+    SpecUpdate, StoreFormat, StoreKeys, StorePath, StoreResponse,
 };
 use statsig_testkit::server::FakeStatsig;
 
+use super::asked_for::{Answer, Answering};
 use super::*;
 use crate::proto::{Decoded, decode};
 use crate::sources::LastKnownGood;
 use crate::sync::SpecsListener;
 use crate::{ClientIdentity, Network, NetworkOptions, SdkKey, SpecSources, SpecSync, StoreWriter, SyncOptions};
 
-const TIME: u64 = 1_700_000_000_000;
+pub(super) const TIME: u64 = 1_700_000_000_000;
 
 /// A project as its server has it: gates by name, each with a checksum and a salt.
-type Gates = BTreeMap<&'static str, (u32, &'static str)>;
+pub(super) type Gates = BTreeMap<&'static str, (u32, &'static str)>;
 
-fn gates(list: &[(&'static str, u32, &'static str)]) -> Gates {
+pub(super) fn gates(list: &[(&'static str, u32, &'static str)]) -> Gates {
     list.iter().map(|(name, checksum, salt)| (*name, (*checksum, *salt))).collect()
 }
 
-fn gate(name: &str, (checksum, salt): (u32, &str), with_data: bool) -> Vec<u8> {
+pub(super) fn gate(name: &str, (checksum, salt): (u32, &str), with_data: bool) -> Vec<u8> {
     let spec = Spec { salt: salt.into(), ..config(1, vec![]) };
     let message = SpecsEnvelope {
         kind: Kind::FeatureGate as i32,
@@ -38,7 +39,7 @@ fn gate(name: &str, (checksum, salt): (u32, &str), with_data: bool) -> Vec<u8> {
     message.encode_length_delimited_to_vec()
 }
 
-fn top(time: u64, rest: &Value) -> Vec<u8> {
+pub(super) fn top(time: u64, rest: &Value) -> Vec<u8> {
     let message = SpecsTopLevel {
         has_updates: true,
         time,
@@ -50,7 +51,7 @@ fn top(time: u64, rest: &Value) -> Vec<u8> {
     envelope(Kind::TopLevel as i32, "TOP_LEVEL", Some(message.encode_to_vec()))
 }
 
-fn copy() -> Vec<u8> {
+pub(super) fn copy() -> Vec<u8> {
     envelope(Kind::CopyPrev as i32, "", None)
 }
 
@@ -59,7 +60,7 @@ fn delete(names: RulesetsResponseDeletions) -> Vec<u8> {
 }
 
 /// What the server has when all is done.
-fn sums(gates: &Gates) -> Vec<u8> {
+pub(super) fn sums(gates: &Gates) -> Vec<u8> {
     let mut field_checksums: HashMap<String, u64> =
         ["condition_map", "dynamic_configs", "layer_configs", "param_stores"].map(|name| (name.to_owned(), 0)).into();
     let sum = gates.values().map(|(checksum, _)| u64::from(*checksum)).sum();
@@ -67,14 +68,14 @@ fn sums(gates: &Gates) -> Vec<u8> {
     envelope(Kind::Checksums as i32, "", Some(RulesetsChecksums { field_checksums }.encode_to_vec()))
 }
 
-fn whole(time: u64, all: &Gates) -> Vec<u8> {
+pub(super) fn whole(time: u64, all: &Gates) -> Vec<u8> {
     let mut parts = vec![top(time, &json!({}))];
     parts.extend(all.iter().map(|(name, gate_of)| gate(name, *gate_of, true)));
     compressed(&[parts.concat(), done()].concat())
 }
 
 /// The difference to a project from one in which some gates were others.
-fn difference(time: u64, changed: &[&'static str], deleted: &[&str], all: &Gates) -> Vec<u8> {
+pub(super) fn difference(time: u64, changed: &[&'static str], deleted: &[&str], all: &Gates) -> Vec<u8> {
     let names = RulesetsResponseDeletions {
         feature_gates: deleted.iter().map(|name| (*name).to_owned()).collect(),
         ..RulesetsResponseDeletions::default()
@@ -119,7 +120,7 @@ fn tables_of_the_head_are_changed_by_entry_and_the_rest_is_replaced() {
         overrides: vec!["o".into()],
         ..RulesetsResponseDeletions::default()
     };
-    let parts = [copy(), top(TIME + 1, &sent), delete(names), done()].concat();
+    let parts = [copy(), top(TIME + 1, &sent), delete(names), sums(&Gates::new()), done()].concat();
     let led_to = value(&decode(&compressed(&parts), 1 << 20, held.parts.as_ref()).unwrap());
     let expected = json!({
         "has_updates": true, "time": TIME + 1, "response_format": "dcs-v2", "checksum": format!("as of {}", TIME + 1),
@@ -145,6 +146,8 @@ fn one_that_does_not_fit_is_refused() {
     let untold = envelope(Kind::Checksums as i32, "", Some(RulesetsChecksums::default().encode_to_vec()));
     let parts = compressed(&[copy(), top(TIME + 1, &json!({})), untold, done()].concat());
     assert!(matches!(misfit(&parts, held.as_ref()), ProtoError::Checksum(_)));
+    let none = compressed(&[copy(), top(TIME + 1, &json!({})), done()].concat());
+    assert!(matches!(misfit(&none, held.as_ref()), ProtoError::Checksum(_)));
     for (kind, data) in [(Kind::Deletions, vec![0xff]), (Kind::Checksums, vec![0xff])] {
         let parts = compressed(&[copy(), envelope(kind as i32, "", Some(data)), done()].concat());
         assert!(matches!(misfit(&parts, held.as_ref()), ProtoError::Part { part: 1, .. }));
@@ -173,7 +176,8 @@ fn differences_do_not_add_up_beyond_the_limit() {
     let result = (0..100).find_map(|number| {
         let long = Spec { salt: "x".repeat(1_000), ..config(1, vec![]) };
         let name = format!("gate {number}");
-        let parts = [copy(), top(TIME + 1, &json!({})), spec(Kind::FeatureGate, &name, &long), done()];
+        let parts =
+            [copy(), top(TIME + 1, &json!({})), spec(Kind::FeatureGate, &name, &long), sums(&Gates::new()), done()];
         match decode(&compressed(&parts.concat()), 20_000, held.as_ref()) {
             Ok(decoded) => {
                 held = decoded.parts;
@@ -215,6 +219,8 @@ impl Client {
         let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
         let runtime = tokio::runtime::Handle::current();
         let sync = SpecSync::start(options, Arc::clone(&store), sources, clock.clone(), &runtime);
+        // It asks when the test says so.
+        sync.pause_polling();
         Self { sync, store, told }
     }
 
@@ -303,25 +309,6 @@ async fn differences_are_for_those_who_want_them_and_share_nothing() {
     }
 }
 
-/// Calls what it has a difference or not, whatever it was asked for.
-struct Confused(Vec<u8>, bool);
-
-#[async_trait::async_trait]
-impl SpecSource for Confused {
-    fn name(&self) -> &str {
-        "network"
-    }
-
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Network
-    }
-
-    async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
-        let update = SpecUpdate::new(self.0.clone(), self.kind(), 0).with_format(StoreFormat::StatsigBr);
-        Ok(SpecFetch::Updated(update.with_delta(self.1)))
-    }
-}
-
 /// An empty store that counts what is written.
 #[derive(Default)]
 struct Written(std::sync::atomic::AtomicU32);
@@ -364,7 +351,8 @@ async fn what_is_called_a_difference_is_never_stored() {
         (whole(TIME, &all), false, true, 1),
     ] {
         let shared = Arc::new(Written::default());
-        let mut sources = SpecSources::new().then(Arc::new(Confused(document, called_so)));
+        let mut sources =
+            SpecSources::new().then(Arc::new(Answering::with(move |_, _| Answer::now(document.clone(), called_so))));
         sources.write_back = Some(StoreWriter::new(shared.clone(), &SdkKey::new("secret-k"), KeySchema::Hashed));
         let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
         let runtime = tokio::runtime::Handle::current();
@@ -374,55 +362,26 @@ async fn what_is_called_a_difference_is_never_stored() {
         assert_eq!(shared.0.load(std::sync::atomic::Ordering::Relaxed), writes);
     }
 }
-/// A server whose differences lead nowhere.
-#[derive(Default)]
-struct Stuck {
-    asked: Mutex<Vec<(bool, u64)>>,
-}
 
-#[async_trait::async_trait]
-impl SpecSource for Stuck {
-    fn name(&self) -> &str {
-        "network"
-    }
-
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Network
-    }
-
-    async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
-        let cursor = &request.cursor;
-        let all = gates(&[("one", 1, "a")]);
-        let mut asked = self.asked.lock().unwrap();
-        asked.push((cursor.accept_deltas, cursor.time));
-        let document = match cursor.accept_deltas {
-            true => difference(TIME, &[], &[], &all),
-            // A later one each time that it is asked for the whole.
-            false => whole(TIME + asked.iter().filter(|(delta, _)| !delta).count() as u64, &all),
-        };
-        let update = SpecUpdate::new(document, self.kind(), 0).with_format(StoreFormat::StatsigBr);
-        Ok(SpecFetch::Updated(update.with_delta(cursor.accept_deltas)))
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn differences_that_lead_nowhere_end_in_a_whole_document() {
-    for (threshold, expected) in [(2, 3..=3), (0, 0..=0)] {
-        let (server, clock) = (Arc::new(Stuck::default()), Arc::new(FixedClock(0)));
-        let (mut options, sources) =
-            (SyncOptions { deltas: true, ..SyncOptions::default() }, SpecSources::new().then(server.clone()));
-        options.delta_no_progress_threshold = threshold;
-        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
-        let sync = SpecSync::start(options, store, sources, clock, &tokio::runtime::Handle::current());
-        assert!(sync.initialize().await.is_config_spec_ready);
-        let asked = || server.asked.lock().unwrap().clone();
-        while asked().len() < 20 {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        assert_eq!(asked()[..3], [(false, 0), (true, TIME + 1), (true, TIME + 1)]);
-        // Everything, once in five minutes: the clock of this test stands still.
-        let everything: Vec<usize> = (1..asked().len()).filter(|at| asked()[*at] == (false, 0)).collect();
-        assert_eq!(everything, expected.filter(|at| *at > 0).collect::<Vec<_>>());
-        sync.shutdown(Duration::from_secs(60)).await;
-    }
+#[test]
+fn what_had_no_content_is_read_when_it_has() {
+    let all = gates(&[("one", 1, "a"), ("two", 2, "b")]);
+    let held = decode(&whole(TIME, &all), 1 << 20, None).unwrap().parts;
+    let after = gates(&[("one", 1, "a"), ("two", 3, "c")]);
+    // A server that takes it for granted that we have what it leaves out is mistaken.
+    let parts = [copy(), top(TIME + 1, &json!({})), gate("two", (3, "?"), false), sums(&after), done()];
+    let error = decode(&compressed(&parts.concat()), 1 << 20, held.as_ref()).unwrap_err();
+    assert!(matches!(error, ProtoError::NoBase));
+    // One that sends what cannot be read is not, and nobody keeps that for ever.
+    let unreadable = SpecsEnvelope {
+        kind: Kind::FeatureGate as i32,
+        name: "two".into(),
+        checksum: "3".into(),
+        data: Some(vec![0xff].into()),
+    };
+    let parts = [copy(), top(TIME + 1, &json!({})), unreadable.encode_length_delimited_to_vec(), sums(&after), done()];
+    let led_to = decode(&compressed(&parts.concat()), 1 << 20, held.as_ref()).unwrap();
+    assert_eq!(value(&led_to)["feature_gates"].as_object().unwrap().len(), 1);
+    let then = decode(&whole(TIME + 2, &after), 1 << 20, led_to.parts.as_ref()).unwrap();
+    assert_eq!(value(&then)["feature_gates"]["two"]["salt"], "c");
 }
