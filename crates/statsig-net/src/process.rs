@@ -26,29 +26,29 @@ impl Process {
     }
 }
 
-/// A task that in a forked child ends without doing anything.
+/// A task that in a forked child does nothing any more, and never ends.
 pub(crate) struct AtHome<F> {
     process: Process,
     /// On the heap, where it can be left.
     task: Option<Pin<Box<F>>>,
 }
 
-impl<F: Future<Output = ()>> AtHome<F> {
+impl<F: Future> AtHome<F> {
     pub(crate) fn new(task: F) -> Self {
         Self { process: Process::this(), task: Some(Box::pin(task)) }
     }
 }
 
-impl<F: Future<Output = ()>> Future for AtHome<F> {
-    type Output = ();
+impl<F: Future> Future for AtHome<F> {
+    type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         if self.process.is_left() {
             std::mem::forget(self.task.take());
         }
         match &mut self.task {
             Some(task) => task.as_mut().poll(context),
-            None => Poll::Ready(()),
+            None => Poll::Pending,
         }
     }
 }
@@ -87,7 +87,7 @@ mod tests {
     fn in_another_process_a_task_is_neither_run_nor_dropped() {
         let elsewhere = Process(0);
         let mut task = AtHome { process: elsewhere, task: Some(Box::pin(Untouchable)) };
-        assert_eq!(Pin::new(&mut task).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()));
+        assert!(Pin::new(&mut task).poll(&mut Context::from_waker(Waker::noop())).is_pending());
         drop(AtHome { process: elsewhere, task: Some(Box::pin(Untouchable)) });
     }
 

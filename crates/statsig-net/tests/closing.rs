@@ -130,3 +130,38 @@ async fn what_was_never_used_is_not_shut_down() {
     start(SpecSources::new().then(Arc::new(source))).shutdown(LONG).await;
     assert_eq!(counting.shutdowns(), 0);
 }
+
+/// A source that cannot be closed.
+struct Stuck;
+
+#[async_trait::async_trait]
+impl SpecSource for Stuck {
+    fn name(&self) -> &str {
+        "stuck"
+    }
+    fn kind(&self) -> SpecSourceKind {
+        SpecSourceKind::Bootstrap
+    }
+    async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
+        Err(SourceError::new(SourceErrorKind::Empty, "nothing"))
+    }
+    async fn close(&self) {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_hangs_leaves_time_for_the_stores_and_they_have_some_seconds() {
+    for (hangs, took) in [(false, 20), (true, 25)] {
+        let counting = Arc::new(Counting::default());
+        counting.hangs.store(hangs, Ordering::Relaxed);
+        let source = DataStoreSpecSource::new(counting.clone(), &key(), KeySchema::Hashed, clock());
+        let members: Vec<Arc<dyn SpecSource>> = vec![Arc::new(Stuck), Arc::new(source)];
+        let chain = SourceChain::new("chain", SpecSourceKind::Network, members);
+        let sync = start(SpecSources::new().then(Arc::new(chain)));
+        sync.initialize().await;
+        let begun = tokio::time::Instant::now();
+        sync.shutdown(Duration::from_secs(40)).await;
+        assert_eq!((begun.elapsed().as_secs(), counting.shutdowns()), (took, 1));
+    }
+}

@@ -1,5 +1,6 @@
 //! Between the client's calls and the synchronisation of specs and ID lists.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub(crate) struct Networking {
     plan: Option<IdListPlan>,
     id_lists: OnceLock<IdListSync>,
     told: OnceLock<InitializeDetails>,
+    /// Everything shall end: what has not begun does not begin.
+    ending: AtomicBool,
     init_timeout: Option<Duration>,
     runtime: Handle,
 }
@@ -33,7 +36,15 @@ impl Networking {
         init_timeout: Option<Duration>,
         runtime: Handle,
     ) -> Self {
-        Self { sync, plan, id_lists: OnceLock::new(), told: OnceLock::new(), init_timeout, runtime }
+        Self {
+            sync,
+            plan,
+            id_lists: OnceLock::new(),
+            told: OnceLock::new(),
+            ending: AtomicBool::new(false),
+            init_timeout,
+            runtime,
+        }
     }
 
     /// The lists that conditions are to look into.
@@ -56,10 +67,15 @@ impl Networking {
     async fn load(&self, store: &SnapshotStore) -> InitializeDetails {
         let begun = Instant::now();
         let mut details = self.sync.initialize().await;
-        let Some(plan) = &self.plan else { return details };
+        let Some(plan) = self.plan.as_ref().filter(|_| !self.ending.load(Ordering::SeqCst)) else { return details };
         let id_lists = self.id_lists.get_or_init(|| {
             IdListSync::start(plan.options.clone(), Arc::clone(&plan.lists), Arc::clone(&plan.source), &self.runtime)
         });
+        if self.ending.load(Ordering::SeqCst) {
+            // Whoever ended everything may not have seen them.
+            id_lists.shutdown(Duration::ZERO).await;
+            return details;
+        }
         // Only a project that asks for lists has to wait for them.
         if store.load().ruleset().meta().id_lists.is_empty() {
             return details;
@@ -119,6 +135,7 @@ impl Networking {
     }
 
     pub(crate) async fn shutdown(&self, within: Duration) {
+        self.ending.store(true, Ordering::SeqCst);
         let lists = async {
             if let Some(id_lists) = self.id_lists.get() {
                 id_lists.shutdown(within).await;

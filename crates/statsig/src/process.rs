@@ -60,7 +60,9 @@ impl Process {
     #[cfg(feature = "logger")]
     pub(crate) fn loses_event(&self) -> bool {
         let left = self.is_left();
-        self.lost.fetch_add(u64::from(left), Ordering::Relaxed);
+        if left {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
         left
     }
 

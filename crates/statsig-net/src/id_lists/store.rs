@@ -8,14 +8,16 @@
 
 mod whole;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use statsig_core::{
     AppendOutcome, DataStore, DataStoreError, DataStoreErrorKind, IdListChunk, IdListEntry, IdListManifest,
     IdListSource, KeySchema, SourceError, SourceErrorKind, StoreFormat, StoreKey, StoreKeys, StorePath,
 };
+use tokio::time::Instant;
 
 use crate::secret::{SdkKey, chain_of};
 use crate::sources::other;
@@ -45,7 +47,15 @@ pub struct StoredIdLists {
     writes: bool,
     /// Whether the other source has given a manifest: that of the store may be older.
     has_begun: AtomicBool,
+    /// When the files were last kept from expiring.
+    kept: Mutex<Option<Instant>>,
 }
+
+/// How often files in the store are kept from expiring: those of lists that do not change are not written
+/// otherwise.
+const KEEP_EVERY: Duration = Duration::from_secs(3_600);
+/// Files that are kept by one call.
+const KEEP_AT_ONCE: usize = 64;
 
 impl std::fmt::Debug for StoredIdLists {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -90,6 +100,7 @@ impl StoredIdLists {
             origin,
             writes: false,
             has_begun: AtomicBool::new(false),
+            kept: Mutex::default(),
         }
     }
 
@@ -139,6 +150,27 @@ impl StoredIdLists {
         Ok(found.filter(|bytes| !bytes.is_empty()))
     }
 
+    fn is_time_to_keep(&self) -> bool {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = kept.is_none_or(|at| at.elapsed() >= KEEP_EVERY);
+        if is_due {
+            *kept = Some(Instant::now());
+        }
+        is_due
+    }
+
+    /// Keeps the files of a manifest from expiring, as far as they are there.
+    async fn keep(&self, manifest: &IdListManifest) {
+        let named = manifest.entries.iter().filter(|entry| !entry.url.is_empty() && !entry.file_id.is_empty());
+        let files: Vec<StoreKey> = named.map(|entry| StoreKey::id_list_file(&entry.url, &entry.file_id)).collect();
+        for group in files.chunks(KEEP_AT_ONCE) {
+            if let Err(error) = self.store.touch(group).await {
+                tracing::debug!(error = %chain_of(&error), "files of ID lists could not be kept in the store");
+                return;
+            }
+        }
+    }
+
     /// Leaves a part of a file in the store, if what is there reaches up to it.
     async fn leave(&self, key: &str, chunk: &IdListChunk) -> Result<(), DataStoreError> {
         match self.store.append(key, chunk.start, &chunk.bytes).await? {
@@ -174,6 +206,9 @@ impl IdListSource for StoredIdLists {
                     && let Err(error) = self.store.set(&key.name, &manifest.to_json(), None).await
                 {
                     tracing::debug!(error = %chain_of(&error), "the manifest of ID lists could not be shared");
+                }
+                if self.writes && self.is_time_to_keep() {
+                    self.keep(&manifest).await;
                 }
                 return Ok(manifest);
             }

@@ -127,12 +127,20 @@ impl IdListSync {
         Self { inner, task: Mutex::new(Some(task)) }
     }
 
-    /// Brings all lists up to date now. Waits for a round that is under way.
+    /// Brings all lists up to date now. Waits for a round that is under way. Once the rounds are
+    /// [ended](Self::shutdown), nothing is asked, and the report says so.
     ///
     /// # Cancel safety
     /// Lists that were brought up to date before stay so.
     pub async fn sync_now(&self) -> IdListReport {
-        self.inner.sync().await
+        let mut ending = self.inner.ending.subscribe();
+        tokio::select! {
+            biased;
+            _ = ending.wait_for(|ending| *ending) => {
+                IdListReport { error: Some("the client is shut down".to_owned()), ..IdListReport::default() }
+            }
+            report = self.inner.sync() => report,
+        }
     }
 
     /// How it goes, as of now. Takes a short lock that no evaluation takes.
@@ -159,6 +167,8 @@ impl IdListSync {
         {
             task.abort();
         }
+        // One that somebody asked for gives up as well, as soon as it is polled.
+        let _ = tokio::time::timeout(within, self.inner.round.lock()).await;
     }
 }
 
@@ -180,7 +190,7 @@ async fn run(inner: Arc<Inner>, runtime: Handle) {
         }
         let round = runtime.spawn({
             let inner = Arc::clone(&inner);
-            async move { inner.sync().await }
+            AtHome::new(async move { drop(inner.sync().await) })
         });
         let abort = round.abort_handle();
         tokio::select! {
@@ -315,8 +325,9 @@ impl Inner {
             }
             return Ok(!known);
         }
-        let growth = entry.size - list.read_bytes;
-        if self.lists.read_bytes().saturating_add(growth) > self.options.max_total_bytes {
+        // One that is read afresh takes the place of the one that is held.
+        let replaced = held.as_ref().map_or(0, |held| held.read_bytes);
+        if self.lists.read_bytes().saturating_sub(replaced).saturating_add(entry.size) > self.options.max_total_bytes {
             let reason =
                 format!("it would exceed the limit of {} bytes for all ID lists", self.options.max_total_bytes);
             return Err(SourceError::new(SourceErrorKind::Invalid, reason));

@@ -73,8 +73,6 @@ impl SpecSource for SourceChain {
     }
 
     async fn close(&self) {
-        for source in &self.sources {
-            source.close().await;
-        }
+        crate::sync::all(self.sources.iter().map(|source| source.close())).await;
     }
 }

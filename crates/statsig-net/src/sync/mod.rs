@@ -65,6 +65,9 @@ use crate::process::{AtHome, INHERITED, Process};
 use crate::random::Random;
 use crate::secret::chain_of;
 
+/// Longest time for the data stores to shut down.
+const STORES: Duration = Duration::from_secs(5);
+
 /// Loads config specs, and keeps them up to date in the background.
 ///
 /// Cheap to share by reference; ends its tasks when [`shutdown`](Self::shutdown) or dropped. Starting
@@ -295,7 +298,7 @@ impl Drop for SpecSync {
 }
 
 /// Waits for all of some futures.
-async fn all<F: Future<Output = ()>>(futures: impl Iterator<Item = F>) {
+pub(crate) async fn all<F: Future<Output = ()>>(futures: impl Iterator<Item = F>) {
     let mut open: Vec<_> = futures.map(Box::pin).collect();
     std::future::poll_fn(|context| {
         open.retain_mut(|future| future.as_mut().poll(context).is_pending());
@@ -397,13 +400,14 @@ impl Inner {
         self.close(until).await;
     }
 
-    /// Closes everything, all at once: one that hangs takes nobody else's time. Each is called, also when the
-    /// time is up.
+    /// Closes sources and streams, in half of what is left, then the data stores, within [`STORES`]: of either all
+    /// at once, so that one that hangs takes nobody else's time. Each is called, also when the time is up.
     async fn close(&self, until: Instant) {
         let (sources, streams) = (self.sources.every(), self.sources.every_stream());
         let sources = sources.iter().map(|source| source.close());
         let streams = streams.iter().map(|stream| stream.close());
-        let _ = timeout_at(until, all(sources.chain(streams))).await;
+        let left = until.saturating_duration_since(Instant::now());
+        let _ = timeout_at(until - left / 2, all(sources.chain(streams))).await;
         if self.begun.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
             // Nobody has used them yet.
             return;
@@ -414,7 +418,7 @@ impl Inner {
                 tracing::warn!(error = chain_of(&error), "a data store was not shut down in good order");
             }
         });
-        if timeout_at(until, all(stores)).await.is_err() {
+        if timeout_at(until.min(Instant::now() + STORES), all(stores)).await.is_err() {
             tracing::warn!("there was no time to shut the data stores down in good order");
         }
     }

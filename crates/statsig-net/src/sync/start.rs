@@ -18,6 +18,7 @@ use super::Inner;
 use super::accept::Way;
 use super::details::{AttemptOutcome, SourceAttempt};
 use crate::metrics::Asked;
+use crate::process::AtHome;
 
 impl Inner {
     /// Asks the sources of the start until specs are in force or all have failed.
@@ -113,7 +114,8 @@ impl Inner {
         self.spawn(async move {
             let ask = {
                 let (inner, source) = (Arc::clone(&inner), Arc::clone(&source));
-                inner.runtime.clone().spawn(async move { inner.ask(&*source, SpecTrigger::Initial).await })
+                let runtime = inner.runtime.clone();
+                runtime.spawn(AtHome::new(async move { inner.ask(&*source, SpecTrigger::Initial).await }))
             };
             let answer = ask.await.unwrap_or_else(|error| {
                 if error.is_panic() {
@@ -139,11 +141,12 @@ impl Inner {
         let question = self.acceptor.question(&source.kind(), trigger);
         let request = SpecRequest::new(question.cursor.clone(), trigger);
         let fetched = tokio::select! {
-            fetched = source.fetch(&request) => fetched,
+            biased;
             () = self.ended() => {
                 // Nobody's failure.
                 return Answer::failed(&SourceError::new(SourceErrorKind::Disabled, "the client is shut down"));
             }
+            fetched = source.fetch(&request) => fetched,
         };
         let answer = match fetched {
             Ok(SpecFetch::Updated(update)) => {

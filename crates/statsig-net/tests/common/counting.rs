@@ -36,6 +36,8 @@ impl DataStore for Counting {
         self.used().initialize().await
     }
     async fn shutdown(&self) -> Result<(), DataStoreError> {
+        // To close a connection takes more than a moment.
+        tokio::task::yield_now().await;
         self.shutdowns.fetch_add(1, Ordering::Relaxed);
         if self.hangs.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;

@@ -8,9 +8,10 @@
 
 if redis.call('EXISTS', KEYS[2]) == 1 then return {0, 0, 0, 0} end
 local newest = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 5))
-local dropped = redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[1])
--- Not knowing the batch later may repeat it; that is better than to say that it was not taken.
+-- At once: whatever fails below, a writer that tries again does not add the batch again. Not knowing it later may
+-- repeat it; that is better than to say that it was not taken.
 redis.pcall('SET', KEYS[2], 'queued', 'EX', ARGV[2])
+local dropped = redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[1])
 
 local most, every = tonumber(ARGV[3]), tonumber(ARGV[4])
 local since = tonumber(redis.call('GET', KEYS[3])) or every

@@ -15,7 +15,8 @@ end
 local each = tonumber(ARGV[4])
 redis.call('XADD', KEYS[1], '*', unpack(ARGV, 6, 5 + each))
 redis.call('XADD', KEYS[1], '*', unpack(ARGV, 6 + each, 5 + 2 * each))
-redis.call('SET', KEYS[2], by, 'EX', ARGV[3])
+-- An error here would have them added again by the next attempt.
+redis.pcall('SET', KEYS[2], by, 'EX', ARGV[3])
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 redis.call('XDEL', KEYS[1], ARGV[2])
 return 1

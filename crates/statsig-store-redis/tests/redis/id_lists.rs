@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use statsig_core::{IdListLookup, KeySchema, StoreFormat, StoreKey, StoreKeys, StorePath, id_hash};
-use statsig_net::SdkKey;
+use statsig_core::{FixedClock, IdListLookup, KeySchema, StoreFormat, StoreKey, StoreKeys, StorePath, id_hash};
 use statsig_net::id_lists::{IdListOptions, IdListReport, IdListSync, IdLists, StoredIdLists};
+use statsig_net::{ClientIdentity, Network, NetworkOptions, SdkKey};
 use statsig_testkit::redis_server::RedisServer;
+use statsig_testkit::server::FakeStatsig;
 use tokio::runtime::Handle;
 
 use crate::open;
@@ -145,7 +146,43 @@ async fn what_is_no_list_is_refused_and_a_file_is_better() {
     server.command(&["APPEND", &file, &lines("+3")]).unwrap();
     reader.leave(&[], &manifest(40));
     assert_eq!(reader.round().await.1, ["vips 23"]);
-    // A file that is shorter than announced is none.
-    reader.leave(&[], &manifest(400));
+    // A file that is short of what is announced will grow: what there was stays meanwhile.
+    reader.leave(&[], &manifest(60));
+    let (report, lists) = reader.round().await;
+    assert_eq!((report.failed.len(), lists), (1, vec!["vips 23".to_owned()]));
+    server.command(&["APPEND", &file, &lines("+4 -3")]).unwrap();
+    let (report, lists) = reader.round().await;
+    assert_eq!((report.failed.len(), lists), (0, vec!["vips 24".to_owned()]));
+    // Without any file the whole list is better than nothing, until there is one.
+    server.command(&["DEL", &file]).unwrap();
+    reader.leave(&[], &manifest(70));
     assert_eq!(reader.round().await.1, ["vips 7"]);
+    assert_eq!(reader.round().await.0.changed, 0);
+    server.command(&["SET", &file, &lines("+1 +2 -1 +3 +4 -3 +5")]).unwrap();
+    assert_eq!(reader.round().await.1, ["vips 245"]);
+}
+
+#[tokio::test]
+async fn files_of_lists_that_do_not_change_are_kept() {
+    let (redis, server) = (RedisServer::start().unwrap(), FakeStatsig::start().unwrap());
+    server.publish_id_list("vips", "f1", 1, lines("+1"));
+    let round = async || {
+        let mut options = NetworkOptions::default();
+        options.endpoints.api = Some(server.url());
+        let identity = ClientIdentity::new(SdkKey::new(SDK_KEY)).unwrap();
+        let network = Network::new(options, identity, Arc::new(FixedClock(0))).unwrap();
+        let origin = Arc::new(network.id_list_source(false));
+        let (store, key) = (Arc::new(open(&redis)), SdkKey::new(SDK_KEY));
+        let source = StoredIdLists::new(store, &key, KeySchema::Hashed, origin, true);
+        let (lists, options) = (Arc::new(IdLists::new()), IdListOptions::default());
+        let sync = IdListSync::start(options, Arc::clone(&lists), Arc::new(source), &Handle::current());
+        assert!(sync.sync_now().await.failed.is_empty() && lists.contains("vips", &id_hash("1")));
+    };
+    round().await;
+    let file = StoreKey::id_list_file("/v1/download_id_list_file/f1", "f1").name;
+    let left = || redis.command(&["TTL", &file]).unwrap().text().parse::<u64>().unwrap();
+    assert!(left() > 1_000);
+    redis.command(&["EXPIRE", &file, "1000"]).unwrap();
+    round().await;
+    assert!(left() > 1_000, "the next process has found it, and keeps it");
 }

@@ -163,8 +163,15 @@ async fn each_is_needed(name: &str, exercise: impl AsyncFn(&Attempt<'_>) -> Resu
     let all = granted(name, "");
     for missing in all.iter().filter(|right| *right != "-@all") {
         let rights: Vec<String> = all.iter().filter(|right| *right != missing).cloned().collect();
-        attempt.begin(&rights).await;
-        assert!(exercise(&attempt).await.is_err(), "{name} needs no {missing}");
+        // A busy machine is no reason.
+        let mut result = Err("no answer in time".to_owned());
+        for _ in 0..5 {
+            if result.as_ref().is_err_and(|error| error.contains("in time")) {
+                attempt.begin(&rights).await;
+                result = exercise(&attempt).await;
+            }
+        }
+        assert!(result.is_err(), "{name} needs no {missing}");
     }
 }
 

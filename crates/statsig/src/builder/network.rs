@@ -415,6 +415,9 @@ impl StatsigBuilder {
     }
 
     /// A store that processes share: asked before the network, told of what the network brought.
+    ///
+    /// It is the client's own: [`Statsig::shutdown`](crate::Statsig::shutdown) shuts it down. Two clients in one
+    /// process need two that are opened separately; a clone of a store is the same one.
     pub fn data_store(mut self, store: Arc<dyn DataStore>) -> Self {
         self.network.data_store = Some(store);
         self

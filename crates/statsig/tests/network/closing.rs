@@ -63,3 +63,15 @@ fn wherever_it_is_used() {
         assert_eq!(counts, [1, 0], "shutdowns, and calls after it: {which}");
     }
 }
+
+#[test]
+fn nothing_begins_after_the_end() {
+    let server = FakeStatsig::start().unwrap();
+    server.publish_specs(specs(1_000, true));
+    server.publish_id_list("vip", "file-1", 1, "+xsKJ5J6c\n");
+    let client = builder(&server).build().unwrap();
+    let _ = client.shutdown_blocking(LONG);
+    assert!(!client.initialize_blocking().is_config_spec_ready);
+    assert!(client.health().id_lists.is_none_or(|lists| !lists.running));
+    assert_eq!(server.requests().len(), 0);
+}

@@ -76,8 +76,9 @@ impl StoredIdLists {
         let mut manifest = IdListManifest::default();
         for entry in stored.entries {
             let given = match self.wholes.of(&entry) {
-                Some(given) => given,
-                None => self.look_for(&entry, schema).await?,
+                // The file may have come meanwhile; as long as it has not, that costs little to ask.
+                Some(given) if given == entry || !self.has_file(&entry).await? => given,
+                _ => self.look_for(&entry, schema).await?,
             };
             manifest.entries.push(given);
         }
@@ -96,13 +97,21 @@ impl StoredIdLists {
     /// where the server's does.
     async fn look_for(&self, entry: &IdListEntry, schema: KeySchema) -> Result<IdListEntry, SourceError> {
         // First for what is seldom there, and costs little then.
-        let Some(given) = self.whole(entry, schema).await? else { return Ok(entry.clone()) };
-        let named = !entry.url.is_empty() && !entry.file_id.is_empty();
-        let file = StoreKey::id_list_file(&entry.url, &entry.file_id);
-        let is_file = named && self.stored_file(&file, entry, 0).await.is_ok();
-        let given = if is_file { entry.clone() } else { given };
+        let Some(whole) = self.whole(entry, schema).await? else { return Ok(entry.clone()) };
+        // Also one that is short yet: it grows after the manifest says so, and a whole list beside it may have
+        // been left there long ago.
+        let given = if self.has_file(entry).await? { entry.clone() } else { whole };
         self.wholes.keep(entry.clone(), given.clone());
         Ok(given)
+    }
+
+    /// Whether there is a raw file, however long.
+    async fn has_file(&self, entry: &IdListEntry) -> Result<bool, SourceError> {
+        if entry.url.is_empty() || entry.file_id.is_empty() {
+            return Ok(false);
+        }
+        let found = self.get(&StoreKey::id_list_file(&entry.url, &entry.file_id).name).await;
+        found.map(|file| file.is_some()).map_err(|error| SourceError::new(SourceErrorKind::Unreachable, error))
     }
 
     /// An entry for a list that stands in the store as a whole.
