@@ -154,12 +154,14 @@ impl Acceptor {
 
     /// What to ask a source.
     pub(super) fn question(&self, source: &SpecSourceKind, trigger: SpecTrigger) -> Question {
-        let cursor = self.cursor();
         if *source != SpecSourceKind::Network {
-            return Question { cursor, base: None };
+            return Question { cursor: self.cursor(), base: None };
         }
         let shared = &self.shared;
-        let base = shared.parts_in_force();
+        // The same before and after, so the cursor in between is that of its document.
+        let before = shared.parts_in_force();
+        let cursor = self.cursor();
+        let base = before.zip(shared.parts_in_force()).and_then(|(one, same)| Arc::ptr_eq(&one, &same).then_some(same));
         match shared.deltas.wanted(trigger, base.is_some(), shared.clock.now_ms()) {
             Wanted::Difference => Question { cursor: cursor.with_deltas(true), base },
             Wanted::Newer => Question { cursor, base: None },
