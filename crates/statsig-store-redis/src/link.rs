@@ -13,7 +13,7 @@ mod conn;
 mod connect;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, PubSub};
@@ -54,6 +54,8 @@ impl Deadline {
 pub(crate) struct Link {
     connector: Connector,
     current: Mutex<Option<(u64, Conn)>>,
+    /// The last of the connections that are of no use any more.
+    given_up: AtomicU64,
     breaker: Breaker,
     closed: AtomicBool,
     read_timeout: Duration,
@@ -68,6 +70,7 @@ impl Link {
         Ok(Self {
             connector: Connector::new(options)?,
             current: Mutex::new(None),
+            given_up: AtomicU64::new(0),
             breaker: Breaker::default(),
             closed: AtomicBool::new(false),
             read_timeout: options.read_timeout,
@@ -205,7 +208,9 @@ impl Link {
     /// The shared connection, or a new one.
     async fn connection(&self) -> Result<(u64, Conn), Failure> {
         let mut current = self.current.lock().await;
-        if let Some((serial, conn)) = &*current {
+        if let Some((serial, conn)) = &*current
+            && *serial > self.given_up.load(Ordering::Acquire)
+        {
             return Ok((*serial, conn.clone()));
         }
         // It may have been closed while this waited for its turn.
@@ -224,9 +229,11 @@ impl Link {
     /// Forgets a connection, unless somebody did already. Does not wait for whoever connects anew: the
     /// time of the operation may be over.
     fn give_up(&self, serial: u64) {
+        self.given_up.fetch_max(serial, Ordering::AcqRel);
         if let Ok(mut current) = self.current.try_lock()
             && current.as_ref().is_some_and(|(at, _)| *at == serial)
         {
+            // The sooner its socket is closed the better.
             *current = None;
         }
     }
