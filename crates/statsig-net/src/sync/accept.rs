@@ -248,10 +248,8 @@ impl Shared {
             self.note_delta(&way, &update, update.is_delta, UpdateOutcome::Unchanged, false);
             return Ok(UpdateOutcome::Unchanged);
         }
-        let mut is_delta = update.is_delta;
-        let judged = self.compile(&update, &way, &mut is_delta);
-        let Compiled { ruleset, json, parts } = match judged {
-            Ok(judged) => judged,
+        let Compiled { ruleset, json, parts, is_delta } = match self.compile(&update, &way) {
+            Ok(compiled) => compiled,
             Err(Unusable::NothingNew) => {
                 self.deltas.nothing_new();
                 return Ok(UpdateOutcome::Unchanged);
@@ -260,9 +258,8 @@ impl Shared {
                 let reason = "other specs came into force while the difference was on its way";
                 return Err(SourceError::new(SourceErrorKind::Failing, reason));
             }
-            Err(Unusable::Refused { error, is_misfit }) => {
-                let outcome = if is_misfit { DeltaOutcome::Misfit } else { DeltaOutcome::InVain };
-                if is_delta || is_misfit {
+            Err(Unusable::Refused { error, of_delta }) => {
+                if let Some(outcome) = of_delta {
                     self.deltas.difference(way.trigger(), outcome);
                 }
                 return Err(error);
@@ -309,11 +306,12 @@ impl Shared {
         Ok(outcome)
     }
 
-    /// Reads and compiles a document. Says whether it turned out to be a difference.
-    fn compile(&self, update: &SpecUpdate, way: &Way, is_delta: &mut bool) -> Result<Compiled, Unusable> {
+    /// Reads and compiles a document.
+    fn compile(&self, update: &SpecUpdate, way: &Way) -> Result<Compiled, Unusable> {
         let base = way.base();
-        let read = read(update, self.limits.max_bytes, base.map(|base| &**base))?;
-        *is_delta |= read.is_delta;
+        let read = read(update, self.limits.max_bytes, base.map(|base| &**base))
+            .map_err(|unreadable| Unusable::unreadable(unreadable, update.is_delta))?;
+        let invalid = |reason| Unusable::refused(SourceErrorKind::Invalid, reason, read.is_delta);
         // What is held now may not be what was held when it was asked for.
         let in_force = self.parts_in_force();
         if read.refers_to_base && !base.zip(in_force.as_ref()).is_some_and(|(base, own)| Arc::ptr_eq(base, own)) {
@@ -324,21 +322,20 @@ impl Shared {
             Err(SpecsError::NoUpdates) if self.store.holds_specs() => return Err(Unusable::NothingNew),
             Err(SpecsError::NoUpdates) => {
                 let reason = "no specs, only word that nothing is new";
-                let error = SourceError::new(SourceErrorKind::Empty, reason);
-                return Err(Unusable::Refused { error, is_misfit: false });
+                return Err(Unusable::refused(SourceErrorKind::Empty, reason.into(), read.is_delta));
             }
-            Err(error) => return Err(Unusable::invalid(error.into(), false)),
+            Err(error) => return Err(invalid(error.into())),
         };
         if let (Some(key), Some(made_for)) = (&self.sdk_key, &ruleset.meta().hashed_sdk_key_used)
             && !key.is_named_by(made_for)
         {
-            return Err(Unusable::invalid("the document was made for another SDK key".into(), false));
+            return Err(invalid("the document was made for another SDK key".into()));
         }
         let json = match read.json {
             Cow::Owned(json) => Some(json),
             Cow::Borrowed(_) => None,
         };
-        Ok(Compiled { ruleset, json, parts: read.parts })
+        Ok(Compiled { ruleset, json, parts: read.parts, is_delta: read.is_delta })
     }
 
     /// Takes note of a document that could be read.
@@ -382,6 +379,8 @@ struct Compiled {
     /// Its text, where it did not come as JSON.
     json: Option<Vec<u8>>,
     parts: Option<Arc<Parts>>,
+    /// Whether a difference came, or what its source takes for one.
+    is_delta: bool,
 }
 
 /// Why nothing of a document comes into force.
@@ -392,20 +391,24 @@ enum Unusable {
     Late,
     Refused {
         error: SourceError,
-        /// It is a difference that does not fit what is held.
-        is_misfit: bool,
+        /// What that means for differences, if it is one.
+        of_delta: Option<DeltaOutcome>,
     },
 }
 
 impl Unusable {
-    fn invalid(reason: Box<dyn std::error::Error + Send + Sync>, is_misfit: bool) -> Self {
-        Self::Refused { error: SourceError::new(SourceErrorKind::Invalid, reason), is_misfit }
+    fn refused(kind: SourceErrorKind, reason: Box<dyn std::error::Error + Send + Sync>, is_delta: bool) -> Self {
+        let of_delta = is_delta.then_some(DeltaOutcome::InVain);
+        Self::Refused { error: SourceError::new(kind, reason), of_delta }
     }
-}
 
-impl From<Unreadable> for Unusable {
-    fn from(unreadable: Unreadable) -> Self {
-        Self::invalid(unreadable.reason, unreadable.is_misfit)
+    /// Of a document that its source calls a difference or not.
+    fn unreadable(unreadable: Unreadable, called_delta: bool) -> Self {
+        if unreadable.is_misfit {
+            let error = SourceError::new(SourceErrorKind::Invalid, unreadable.reason);
+            return Self::Refused { error, of_delta: Some(DeltaOutcome::Misfit) };
+        }
+        Self::refused(SourceErrorKind::Invalid, unreadable.reason, called_delta)
     }
 }
 
