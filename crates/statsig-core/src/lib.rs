@@ -6,7 +6,7 @@
 //! a [`StatsigUser`], exactly as the official server SDKs do.
 //!
 //! It opens no socket or file, starts no thread, and reads no clock: what it needs from outside
-//! comes through the small traits of [`adapters`].
+//! comes through the small traits of [`hooks`] and of `statsig-adapters`.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -36,7 +36,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | [`adapters`] | the traits between evaluation and the rest of the world |
+//! | [`hooks`] | the traits that an evaluation calls |
 //! | [`client_initialize`] | everything at once, in the form that client SDKs are initialized with |
 //! | [`results`] | what an evaluation gives, with typed getters |
 //! | [`json`] | config values, packed and read in place |
@@ -49,12 +49,12 @@
 //! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
 //! | `testing` | no | `testing`: contract tests for implementations of the adapter traits |
 
-pub mod adapters;
 pub mod client_initialize;
 mod compile;
 mod error;
 mod evaluate;
 pub mod explain;
+pub mod hooks;
 #[cfg(feature = "ip-country")]
 mod ip_country;
 pub mod json;
@@ -71,12 +71,12 @@ mod user;
 mod user_agent;
 mod value;
 
-pub use adapters::*;
 pub use client_initialize::*;
 pub use compile::CompileLimits;
 pub use error::{Error, ErrorKind};
 pub use evaluate::{EvaluationContext, EvaluationSettings, SecondaryExposure};
 pub use explain::Explanation;
+pub use hooks::*;
 #[cfg(feature = "ip-country")]
 pub use ip_country::preload as preload_ip_country;
 pub use json::{Json, JsonRef};
@@ -85,6 +85,8 @@ pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};
 pub use snapshot::{Snapshot, SnapshotGuard, SnapshotStore, UpdateOutcome};
 pub use specs::{Format as SpecsFormat, Problem, ProblemKind};
+#[doc(inline)]
+pub use statsig_adapters::*;
 pub use sticky::{
     ExperimentEvaluationOptions, LayerEvaluationOptions, StickyExposure, StickyValues, UserPersistedValues, storage_key,
 };

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::adapters::{SpecSourceKind, SpecUpdate};
 use crate::client_initialize::NameDigests;
 use crate::compile::CompileLimits;
 use crate::error::Error;
 use crate::ruleset::Ruleset;
+use statsig_adapters::{SpecSourceKind, SpecUpdate};
 
 /// A state of the specs: a ruleset, where it came from, and when.
 ///

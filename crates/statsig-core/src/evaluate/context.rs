@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::adapters::{Clock, IdListLookup, OverrideAdapter, PersistentStorage};
+use crate::hooks::{IdListLookup, OverrideAdapter, PersistentStorage};
 use crate::snapshot::Snapshot;
 use crate::user::{AttributeMap, StatsigUser};
 use crate::value::{Attribute, TextBuffer};
+use statsig_adapters::Clock;
 
 /// Options of evaluations that stay the same from call to call.
 ///

@@ -10,7 +10,7 @@ use super::filter::RuleFilter;
 use super::inputs::Inputs;
 use super::outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
 use super::project::SharedGates;
-use crate::adapters::ExperimentOverride;
+use crate::hooks::ExperimentOverride;
 use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text, well_known};
 
 /// Nested calls of any kind, delegates included; bounds the stack.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::user_value::Seen;
-use crate::adapters::{IdListLookup, id_hash};
+use crate::hooks::{IdListLookup, id_hash};
 use crate::ruleset::{Affix, ArrayTest, EqualTarget, NumberOp, Ruleset, Test, Text, TextSet, TimeOp, VersionOp};
 use crate::value::{ArrayAttribute, Attribute, TextBuffer, VersionPart, lower, version_parts};
 

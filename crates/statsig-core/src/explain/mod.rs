@@ -45,9 +45,9 @@ pub use tree::{
 };
 pub use verdict::{ExposedGate, ExposureTrace, ParameterTrace, Verdict};
 
-use crate::adapters::FixedClock;
 use crate::evaluate::{Call, EvaluationContext, Kind};
 use state::State;
+use statsig_adapters::FixedClock;
 use walk::Walker;
 
 /// Specs inside each other that are shown.

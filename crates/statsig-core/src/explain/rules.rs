@@ -9,8 +9,8 @@ use super::tree::{
     RuleOutcome, RuleTrace, SpecTrace,
 };
 use super::walk::Walker;
-use crate::adapters::ExperimentOverride;
 use crate::evaluate::{Abort, Call, ConfigValue, Kind, Recognition};
+use crate::hooks::ExperimentOverride;
 use crate::json::Json;
 use crate::ruleset::{Mapping, MappingCandidate, Pass, Rule, Spec, well_known};
 use crate::value::{Attribute, TextBuffer};

@@ -23,7 +23,7 @@ use arc_swap::ArcSwap;
 pub use scope::OverrideScope;
 use table::{Entry, Owner, Tables};
 
-use crate::adapters::{ExperimentOverride, OverrideAdapter};
+use crate::hooks::{ExperimentOverride, OverrideAdapter};
 use crate::json::Json;
 use crate::user::StatsigUser;
 

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::LocalOverrides;
 use super::table::{Entry, Kind, Owner};
-use crate::adapters::ExperimentOverride;
+use crate::hooks::ExperimentOverride;
 use crate::json::Json;
 
 /// Overrides that end when it is dropped, also by a panic: what a test sets cannot leak into the

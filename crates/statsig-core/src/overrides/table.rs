@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use smol_str::SmolStr;
 
-use crate::adapters::ExperimentOverride;
+use crate::hooks::ExperimentOverride;
 use crate::json::Json;
 use crate::user::StatsigUser;
 use crate::value::TextBuffer;

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::adapters::SpecSourceKind;
 use crate::evaluate::DEPTH_ERROR;
 use crate::snapshot::Snapshot;
+use statsig_adapters::SpecSourceKind;
 
 /// How an evaluation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

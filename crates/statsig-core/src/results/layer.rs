@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Getters, Record};
-use crate::adapters::LayerObserver;
 use crate::evaluate::{EvaluationContext, Kind, SecondaryExposure};
+use crate::hooks::LayerObserver;
 use crate::json::JsonRef;
 
 /// The result of reading a layer: parameters that may come from an experiment, read through

@@ -24,6 +24,8 @@ pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Pattern, Test, 
 pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
 pub(crate) use text_set::TextSet;
 
+use statsig_adapters::SpecCursor;
+
 use crate::json::JsonRef;
 use crate::specs::{Format, Problem};
 use crate::value::Attribute;
@@ -562,6 +564,13 @@ pub struct RulesetSize {
     pub value_bytes: usize,
     /// Size of the document it was compiled from, in bytes.
     pub document_bytes: usize,
+}
+
+/// The version of the specs that the ruleset was compiled from.
+impl From<&RulesetMeta> for SpecCursor {
+    fn from(meta: &RulesetMeta) -> Self {
+        Self::new(meta.time, meta.checksum.as_deref())
+    }
 }
 
 impl Ruleset {

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::adapters::{IdHash, IdListLookup, id_hash};
+use crate::hooks::{IdHash, IdListLookup, id_hash};
 
 /// Checks the duties of an [`IdListLookup`] that nobody changes meanwhile.
 ///
@@ -47,7 +47,7 @@ pub fn id_list_lookup_contract(lookup: &dyn IdListLookup, members: &[(&str, &str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::InMemoryIdLists;
+    use crate::hooks::InMemoryIdLists;
 
     #[test]
     fn lists_in_memory_keep_the_contract() {

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::adapters::{ExperimentOverride, OverrideAdapter};
+use crate::hooks::{ExperimentOverride, OverrideAdapter};
 use crate::user::StatsigUser;
 
 /// Names that no adapter expects, beside those that it knows.

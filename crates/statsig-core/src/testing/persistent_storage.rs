@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::adapters::PersistentStorage;
+use crate::hooks::PersistentStorage;
 use crate::json::Json;
 use crate::sticky::{StickyExposure, StickyValues, UserPersistedValues};
 use crate::user::StatsigUser;

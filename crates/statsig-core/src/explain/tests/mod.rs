@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::adapters::FixedClock;
 use crate::{EvaluationContext, EvaluationSettings, Explanation, Ruleset, Snapshot, SpecSourceKind, StatsigUser};
+use statsig_adapters::FixedClock;
 
 /// The time that all tests see.
 const NOW: i64 = 1_700_000_000_000;

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::{NOW, Project, rule, rule_with, says, user};
-use crate::adapters::FixedClock;
 use crate::explain::{Role, SpecOutcome};
 use crate::{
     EvaluationContext, EvaluationSettings, ExperimentOverride, InMemoryIdLists, Json, OverrideAdapter, StatsigUser,
 };
+use statsig_adapters::FixedClock;
 
 #[test]
 fn a_gate_with_nested_gates_and_a_percentage() {

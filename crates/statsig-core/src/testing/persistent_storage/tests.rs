@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 
 use super::*;
-use crate::adapters::{InMemoryPersistentStorage, StorageError};
+use crate::hooks::{InMemoryPersistentStorage, StorageError};
 
 fn run(storage: &dyn PersistentStorage) {
     let mut run = pin!(persistent_storage_contract(storage));

@@ -22,9 +22,9 @@ const WAITING_HINTS: usize = 64;
 /// share a download. Clones share their values. Knows the versions of entries, and notifies watchers.
 ///
 /// ```
-/// use statsig_core::{DataStore, EntryRequest, InMemoryDataStore, PutMode, StoreEntry, StoreFormat, StoreKey};
+/// use statsig_adapters::{DataStore, EntryRequest, InMemoryDataStore, PutMode, StoreEntry, StoreFormat, StoreKey};
 ///
-/// # async fn example() -> Result<(), statsig_core::DataStoreError> {
+/// # async fn example() -> Result<(), statsig_adapters::DataStoreError> {
 /// let store = InMemoryDataStore::new();
 /// let key = StoreKey::legacy_specs();
 /// let entry = StoreEntry::json(br#"{"has_updates": true, "time": 5}"#.to_vec());

@@ -6,7 +6,7 @@
 /// start time ask, and an evaluation asks at most once.
 ///
 /// ```
-/// use statsig_core::Clock;
+/// use statsig_adapters::Clock;
 ///
 /// struct AlwaysNoon;
 ///

@@ -79,14 +79,14 @@ pub enum StoreHealth {
 ///
 /// # Contract test
 ///
-/// `statsig_core::testing::data_store_contract` (feature `testing`) checks these duties.
+/// `statsig_adapters::testing::data_store_contract` (feature `testing`) checks these duties.
 ///
 /// # Example
 ///
 /// ```
 /// use std::collections::HashMap;
 /// use std::sync::Mutex;
-/// use statsig_core::{DataStore, DataStoreError, StorePath, StoreResponse};
+/// use statsig_adapters::{DataStore, DataStoreError, StorePath, StoreResponse};
 ///
 /// #[derive(Default)]
 /// struct Shelf(Mutex<HashMap<String, String>>);

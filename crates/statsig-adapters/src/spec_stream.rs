@@ -47,7 +47,7 @@ pub enum StreamEvent {
 ///
 /// # Contract test
 ///
-/// `statsig_core::testing::spec_stream_contract` (feature `testing`) checks these duties.
+/// `statsig_adapters::testing::spec_stream_contract` (feature `testing`) checks these duties.
 ///
 /// # Example
 ///
@@ -55,7 +55,7 @@ pub enum StreamEvent {
 ///
 /// ```
 /// use std::sync::{Arc, Mutex, mpsc};
-/// use statsig_core::{
+/// use statsig_adapters::{
 ///     SourceError, SourceErrorKind, SpecCursor, SpecSourceKind, SpecStream, SpecSubscription, SpecUpdate, StreamEvent,
 /// };
 ///

@@ -15,7 +15,7 @@ pub type Tag<'a> = (&'a str, &'a str);
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
-/// use statsig_core::{Observer, Tag};
+/// use statsig_adapters::{Observer, Tag};
 ///
 /// #[derive(Default)]
 /// struct Lost(AtomicU64);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{DataStore, SourceError, SpecSourceKind, SpecUpdate};
-use crate::ruleset::RulesetMeta;
 
 /// What the asking side has: a source need not send it again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,12 +32,6 @@ impl SpecCursor {
     pub fn with_deltas(mut self, accept_deltas: bool) -> Self {
         self.accept_deltas = accept_deltas;
         self
-    }
-
-    /// The cursor of one who has compiled a document.
-    #[must_use]
-    pub fn of(meta: &RulesetMeta) -> Self {
-        Self::new(meta.time, meta.checksum.as_deref())
     }
 }
 
@@ -110,14 +103,14 @@ pub enum SpecFetch {
 ///
 /// # Contract test
 ///
-/// `statsig_core::testing::spec_source_contract` (feature `testing`) checks these duties.
+/// `statsig_adapters::testing::spec_source_contract` (feature `testing`) checks these duties.
 ///
 /// # Example
 ///
 /// A source that takes documents from some key/value client:
 ///
 /// ```
-/// use statsig_core::{
+/// use statsig_adapters::{
 ///     SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate,
 /// };
 ///

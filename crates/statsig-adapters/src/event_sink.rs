@@ -221,7 +221,7 @@ impl Delivery {
 ///
 /// # Contract test
 ///
-/// `statsig_core::testing::event_sink_contract` (feature `testing`) checks these duties.
+/// `statsig_adapters::testing::event_sink_contract` (feature `testing`) checks these duties.
 ///
 /// # Example
 ///
@@ -229,7 +229,7 @@ impl Delivery {
 ///
 /// ```
 /// use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-/// use statsig_core::{Delivery, EventBatch, EventSink};
+/// use statsig_adapters::{Delivery, EventBatch, EventSink};
 ///
 /// struct ChannelSink(SyncSender<EventBatch>);
 ///

@@ -1,7 +1,7 @@
 //! The contract of [`SpecStream`].
 
 use super::polling::{both, poll_times};
-use crate::adapters::{SpecCursor, SpecStream, SpecSubscription, SpecUpdate, StreamEvent};
+use crate::{SpecCursor, SpecStream, SpecSubscription, SpecUpdate, StreamEvent};
 
 /// Checks the duties of a [`SpecStream`] whose source works.
 ///
@@ -12,7 +12,7 @@ use crate::adapters::{SpecCursor, SpecStream, SpecSubscription, SpecUpdate, Stre
 /// The example is that of [`spec_source_contract`](super::spec_source_contract), in spirit:
 ///
 /// ```no_run
-/// # use statsig_core::{SpecStream, testing::spec_stream_contract};
+/// # use statsig_adapters::{SpecStream, testing::spec_stream_contract};
 /// # async fn check(stream: &dyn SpecStream, server: &mut Vec<u64>) {
 /// let last = spec_stream_contract(stream, || server.push(1)).await;
 /// assert!(last.is_none_or(|update| !update.document.is_empty()));
@@ -92,8 +92,8 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
-    use crate::adapters::{SourceError, SourceErrorKind, SpecSourceKind};
     use crate::testing::polling::run;
+    use crate::{SourceError, SourceErrorKind, SpecSourceKind};
 
     #[derive(Clone, Copy, PartialEq)]
     enum Fault {

@@ -153,7 +153,7 @@ impl fmt::Debug for Shown<'_> {
 /// keeps no more of the SDK key than its first 20 bytes, and does not show them.
 ///
 /// ```
-/// use statsig_core::{KeySchema, StoreFormat, StoreKeys, StorePath};
+/// use statsig_adapters::{KeySchema, StoreFormat, StoreKeys, StorePath};
 ///
 /// let keys = StoreKeys::new("secret-key");
 /// let key = keys.key(&StorePath::SpecsV2, StoreFormat::PlainText, KeySchema::Prefix);

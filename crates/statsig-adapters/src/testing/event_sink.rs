@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::polling::{both, poll_times};
-use crate::adapters::{BatchEncoding, EventBatch, EventSink};
+use crate::{BatchEncoding, EventBatch, EventSink};
 
 /// Time that the contract gives to `flush` and `close`.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ const ATTEMPTS: u32 = 100;
 /// destination, compares. Every event has an `eventName` that occurs in no other.
 ///
 /// ```
-/// # use statsig_core::{NoopSink, testing::event_sink_contract};
+/// # use statsig_adapters::{NoopSink, testing::event_sink_contract};
 /// # let run = async {
 /// let delivered = event_sink_contract(&NoopSink).await;
 /// assert!(delivered.iter().all(|batch| batch.event_count > 0));
@@ -133,8 +133,8 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
-    use crate::adapters::{Delivery, NoopSink};
     use crate::testing::polling::run;
+    use crate::{Delivery, NoopSink};
 
     /// Gives way once, so that an attempt can be cut short.
     async fn give_way() {

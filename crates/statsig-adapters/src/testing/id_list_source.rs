@@ -1,7 +1,7 @@
 //! The contract of [`IdListSource`].
 
 use super::polling::{both, poll_times};
-use crate::adapters::{IdListChunk, IdListEntry, IdListManifest, IdListSource};
+use crate::{IdListChunk, IdListEntry, IdListManifest, IdListSource};
 
 /// Checks the duties of an [`IdListSource`] that has at least one list with a file and works.
 ///
@@ -10,7 +10,7 @@ use crate::adapters::{IdListChunk, IdListEntry, IdListManifest, IdListSource};
 /// caller, who knows what it put there, compares.
 ///
 /// ```no_run
-/// # use statsig_core::{IdListSource, testing::id_list_source_contract};
+/// # use statsig_adapters::{IdListSource, testing::id_list_source_contract};
 /// # async fn check(source: &dyn IdListSource) {
 /// let files = id_list_source_contract(source).await;
 /// assert!(files.iter().all(|(entry, file)| file.len() as u64 == entry.size));
@@ -69,7 +69,7 @@ async fn read(source: &dyn IdListSource, entry: &IdListEntry, start: u64) -> IdL
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::SourceError;
+    use crate::SourceError;
     use crate::testing::polling::run;
 
     #[derive(Clone, Copy, PartialEq)]

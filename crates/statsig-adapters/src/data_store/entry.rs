@@ -29,7 +29,7 @@ impl EntryVersion {
     /// says that it has no updates. Reads the whole text, and keeps nothing of it.
     ///
     /// ```
-    /// use statsig_core::EntryVersion;
+    /// use statsig_adapters::EntryVersion;
     ///
     /// let version = EntryVersion::of_json(br#"{"has_updates": true, "time": 17.0, "checksum": "c"}"#);
     /// assert_eq!(version, Some(EntryVersion::new(17, Some("c".into()))));

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::adapters::{
+use crate::{
     AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreErrorKind, EntryRequest, EntryVersion, KeySchema,
     PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys, StorePath,
 };
@@ -15,7 +15,7 @@ use crate::adapters::{
 /// the contract: put a time limit around it.
 ///
 /// ```
-/// # use statsig_core::{InMemoryDataStore, testing::data_store_contract};
+/// # use statsig_adapters::{InMemoryDataStore, testing::data_store_contract};
 /// # let run = async {
 /// data_store_contract(&InMemoryDataStore::new()).await;
 /// # };
@@ -241,7 +241,7 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
-    use crate::adapters::{DataStoreError, InMemoryDataStore, StoreResponse};
+    use crate::{DataStoreError, InMemoryDataStore, StoreResponse};
 
     /// Runs a future that never waits for anything but itself.
     fn run<T>(future: impl Future<Output = T>) -> T {

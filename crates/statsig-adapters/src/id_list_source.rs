@@ -146,20 +146,21 @@ impl IdListChunk {
 ///
 /// # Contract test
 ///
-/// `statsig_core::testing::id_list_source_contract` (feature `testing`) checks these duties.
+/// `statsig_adapters::testing::id_list_source_contract` (feature `testing`) checks these duties.
 ///
 /// # Example
 ///
 /// One list, from the application's own table of members:
 ///
 /// ```
-/// use statsig_core::{IdListChunk, IdListEntry, IdListManifest, IdListSource, SourceError, id_hash};
+/// use statsig_adapters::{IdListChunk, IdListEntry, IdListManifest, IdListSource, SourceError};
 ///
+/// /// The hashes of the members: the first 8 characters of Base64 of SHA-256.
 /// struct Staff(Vec<&'static str>);
 ///
 /// impl Staff {
 ///     fn file(&self) -> Vec<u8> {
-///         let lines = self.0.iter().map(|id| [b"+", &id_hash(id)[..], b"\n"].concat());
+///         let lines = self.0.iter().map(|hash| [b"+", hash.as_bytes(), b"\n"].concat());
 ///         lines.flatten().collect()
 ///     }
 /// }

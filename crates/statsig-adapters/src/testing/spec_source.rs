@@ -1,8 +1,7 @@
 //! The contract of [`SpecSource`].
 
 use super::polling::{both, poll_times};
-use crate::adapters::{SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecTrigger, SpecUpdate, StoreFormat};
-use crate::ruleset::Ruleset;
+use crate::{EntryVersion, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecTrigger, SpecUpdate, StoreFormat};
 
 /// Checks the duties of a [`SpecSource`] that has a document and works.
 ///
@@ -11,8 +10,8 @@ use crate::ruleset::Ruleset;
 /// caller, who knows what it put there, compares.
 ///
 /// ```
-/// # use statsig_core::{SourceError, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate};
-/// # use statsig_core::testing::spec_source_contract;
+/// # use statsig_adapters::{SourceError, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate};
+/// # use statsig_adapters::testing::spec_source_contract;
 /// # struct Fixed;
 /// # #[async_trait::async_trait]
 /// # impl SpecSource for Fixed {
@@ -91,9 +90,9 @@ fn cursor(update: &SpecUpdate) -> SpecCursor {
     if update.format != StoreFormat::PlainText {
         return SpecCursor::default();
     }
-    match Ruleset::compile(&update.document) {
-        Ok(ruleset) => SpecCursor::of(ruleset.meta()),
-        Err(error) => panic!("the document cannot be used: {error:?}"),
+    match EntryVersion::of_json(&update.document) {
+        Some(version) => SpecCursor::new(version.lcut, version.checksum.as_deref()),
+        None => panic!("the payload is not a JSON object with a time"),
     }
 }
 
@@ -102,8 +101,8 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::adapters::{SourceError, SourceErrorKind, SpecSourceKind};
     use crate::testing::polling::run;
+    use crate::{SourceError, SourceErrorKind, SpecSourceKind};
 
     #[derive(Clone, Copy, PartialEq)]
     enum Fault {
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "cannot be used")]
+    #[should_panic(expected = "not a JSON object with a time")]
     fn a_source_of_garbage_fails() {
         contract_with(Fault::Garbage);
     }

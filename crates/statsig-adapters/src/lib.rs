@@ -1,0 +1,55 @@
+//! The traits that join the crates of a Statsig-compatible SDK, and the types that they carry.
+//!
+//! A data store, a source of config specs, a stream, an event sink or an observer of your own implements one
+//! of these traits. This crate holds no evaluation, does no I/O and needs no runtime, so that an implementation
+//! compiles without the rest of the SDK.
+//!
+//! | trait | purpose |
+//! | --- | --- |
+//! | [`SpecSource`] | returns config specs on request |
+//! | [`SpecStream`] | pushes config specs as they change |
+//! | [`DataStore`] | shares payloads between processes |
+//! | [`IdListSource`] | returns the manifest and the files of ID lists |
+//! | [`EventSink`] | delivers batches of events |
+//! | [`Observer`] | receives metrics |
+//! | [`ErrorReporter`] | receives errors of background tasks |
+//! | [`Clock`] | returns the wall-clock time |
+//!
+//! All traits are object-safe and `Send + Sync`. Their documentation lists the duties of an implementation, and
+//! the module `testing` (feature `testing`) has a contract test for each.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `testing` | no | `testing`: contract tests for implementations |
+
+mod clock;
+mod data_store;
+mod error_reporter;
+mod event_sink;
+mod id_list_source;
+mod noop_sink;
+mod observer;
+mod source_error;
+mod spec_source;
+mod spec_stream;
+mod spec_update;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use clock::{Clock, FixedClock};
+pub use data_store::{
+    AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion,
+    InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys,
+    StorePath, StoreResponse, TouchOutcome,
+};
+pub use error_reporter::{ErrorReport, ErrorReporter};
+pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, FlushType, SinkError};
+pub use id_list_source::{IdListChunk, IdListEntry, IdListManifest, IdListSource};
+pub use noop_sink::NoopSink;
+pub use observer::{Observer, Tag};
+pub use source_error::{SourceError, SourceErrorKind};
+pub use spec_source::{SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecTrigger};
+pub use spec_stream::{SpecStream, SpecSubscription, StreamEvent};
+pub use spec_update::{SpecSourceKind, SpecUpdate};
