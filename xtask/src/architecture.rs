@@ -18,6 +18,7 @@ pub(crate) struct Arrows {
 pub(crate) const ARROWS: &[Arrows] = &[
     Arrows { from: "statsig-adapters", to: &[] },
     Arrows { from: "statsig-core", to: &["statsig-adapters"] },
+    Arrows { from: "statsig-background", to: &["statsig-adapters"] },
     // The three that do I/O meet only in the adapter traits, never each other.
     Arrows { from: "statsig-net", to: &["statsig-core"] },
     Arrows { from: "statsig-logger", to: &["statsig-core"] },
