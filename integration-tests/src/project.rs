@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use statsig_testkit::conformance::plan::{Plan, User};
-use statsig_testkit::conformance::record::Record;
-use statsig_testkit::conformance::{Error, Input, Kind, Kinds, RunError};
+use statsig_conformance::plan::{Plan, User};
+use statsig_conformance::record::Record;
+use statsig_conformance::{Error, Input, Kind, Kinds, RunError};
 
 /// A project in the making, and the users to ask it about.
 ///

@@ -1,9 +1,9 @@
 //! This build answers like the official server core, on everything that was recorded.
 
-use statsig_testkit::conformance::exceptions::{DOCUMENTED, unused};
+use statsig_conformance::exceptions::{DOCUMENTED, unused};
 use std::io::Cursor;
 
-use statsig_testkit::conformance::{Kinds, Outcome, Report, RunError, SpecSet, Suite, run_set};
+use statsig_conformance::{Kinds, Outcome, Report, RunError, SpecSet, Suite, run_set};
 
 /// Every record of every set: evaluations, client-initialize responses, scripts and their events.
 #[test]

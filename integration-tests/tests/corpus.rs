@@ -7,8 +7,8 @@ use std::io::BufRead;
 use std::thread;
 
 use serde_json::Value;
-use statsig_testkit::conformance::record::Record;
-use statsig_testkit::conformance::{SpecSet, equality::same};
+use statsig_conformance::record::Record;
+use statsig_conformance::{SpecSet, equality::same};
 
 /// Runs a check on every set, a thread for each.
 fn on_every_set(check: impl Fn(&SpecSet) + Sync) {

@@ -8,7 +8,7 @@ use std::thread;
 
 use statsig::explain::{CandidateOutcome, RuleOutcome, SpecOutcome, SpecTrace};
 use statsig::{Explanation, Statsig, StatsigUser};
-use statsig_testkit::conformance::{Input, SpecSet};
+use statsig_conformance::{Input, SpecSet};
 
 /// Explains every name of every set, in the older form too where there is one, for every user.
 fn on_every_explanation(check: impl Fn(&str, &Explanation) + Sync) -> usize {

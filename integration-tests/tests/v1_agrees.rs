@@ -9,7 +9,7 @@
 
 use serde_json::{Value, json};
 use statsig::{Statsig, StatsigUser};
-use statsig_testkit::conformance::{Input, Kinds, RunError, SpecSet};
+use statsig_conformance::{Input, Kinds, RunError, SpecSet};
 
 /// Condition types, in lower case, that need no operator.
 const TYPES_ALONE: &[&str] = &["public", "pass_gate", "fail_gate"];

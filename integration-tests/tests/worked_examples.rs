@@ -9,9 +9,9 @@ use integration_tests::project::{Project, wire_user};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use statsig_testkit::conformance::equality::same;
-use statsig_testkit::conformance::plan::{ParamRead, ParamType, Plan, PlanOptions};
-use statsig_testkit::conformance::{Input, Kind, Kinds, RunError};
+use statsig_conformance::equality::same;
+use statsig_conformance::plan::{ParamRead, ParamType, Plan, PlanOptions};
+use statsig_conformance::{Input, Kind, Kinds, RunError};
 
 fn data<T: DeserializeOwned>(name: &str) -> T {
     let text = std::fs::read(integration_tests::data(name)).unwrap();

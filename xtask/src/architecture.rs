@@ -37,14 +37,12 @@ pub(crate) const ARROWS: &[Arrows] = &[
             "statsig-logger",
             "statsig-store-redis",
             "statsig-forward-proxy",
-            // For `statsig eval --conformance`: anyone with the command can check it against recorded results.
-            "statsig-testkit",
+            // For `statsig eval --conformance`, behind a feature that is off by default.
+            "statsig-conformance",
         ],
     },
-    Arrows {
-        from: "statsig-testkit",
-        to: &["statsig", "statsig-core", "statsig-net", "statsig-logger", "statsig-store-redis"],
-    },
+    Arrows { from: "statsig-testkit", to: &["statsig-adapters", "statsig-core"] },
+    Arrows { from: "statsig-conformance", to: &["statsig", "statsig-core", "statsig-testkit"] },
     Arrows { from: "xtask", to: &[] },
 ];
 

@@ -29,7 +29,8 @@ pub(crate) struct Conformance {
 impl Conformance {
     /// Runs the chore.
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        let runner = ["run", "--release", "--package", "statsig-testkit", "--bin", "conformance", "--"];
+        let runner =
+            ["run", "--release", "--package", "statsig-conformance", "--features", "cli", "--bin", "conformance", "--"];
         let mut command = cargo_command(&workspace.root, runner);
         if let Some(corpus) = &self.corpus {
             // The command runs at the workspace's root, wherever we were called.

@@ -1,18 +1,17 @@
-//! Tools that check an evaluation engine: against recorded results, and on made-up projects.
+//! Spec builders, generators, fakes and real servers for the tests of a Statsig-compatible SDK.
 //!
-//! The project keeps a corpus: config specs, users, a plan of what to evaluate, and what the
-//! official Statsig server core answered. [`conformance`] reads that corpus, and compares an
-//! engine's own answers with it, field by field. [`generate`] makes up projects and users from a
-//! stream of bytes, for property tests, fuzzers and benchmarks. A [`MemorySink`] keeps the events that a
-//! client logs. [`specs`] builds config specs from code, for tests that need a project of their own.
-//! [`contracts`] holds the tests that every implementation of an adapter trait has to pass.
-//! `server` (feature `server`) is a fake of Statsig's endpoints on loopback, which fails in the ways
-//! that a test orders.
+//! | module | purpose |
+//! | --- | --- |
+//! | [`specs`] | builds config specs from code |
+//! | [`generate`] | generates projects and users from a stream of bytes, for property tests, fuzzers and benchmarks |
+//! | [`MemorySink`] | keeps the events that a client logs |
+//! | [`observe`] | keeps the metrics that a client reports |
+//! | [`contracts`] | contract tests that every implementation of an adapter trait must pass |
+//! | `server` (feature `server`) | a fake of Statsig's endpoints on loopback, with faults to order, and certificates for it |
+//! | `redis_server` (feature `redis-server`) | real `redis-server` processes: single, cluster, with sentinels |
 //!
-//! It is a library, so that anyone who builds on the engine (a binding, a fork, a service that
-//! speaks the same protocol) can hold their own build against the same corpus.
+//! Depends on the evaluator and the adapter traits only, so that every other crate can use it in its tests.
 
-pub mod conformance;
 pub mod generate;
 mod memory_sink;
 pub mod observe;

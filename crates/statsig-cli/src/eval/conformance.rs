@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use statsig_testkit::conformance::{Kinds, RunError, run_set};
+use statsig_conformance::{Kinds, RunError, run_set};
 
 use crate::failure::{Ending, Failure};
 use crate::output::Output;

@@ -1,7 +1,7 @@
 //! `statsig eval`: values and formats.
 
 use serde_json::{Value, json};
-use statsig_testkit::conformance::{Kinds, run_set};
+use statsig_conformance::{Kinds, run_set};
 
 use crate::{NOW, SPECS, USERS, file, folder, root, run, run_with, statsig};
 

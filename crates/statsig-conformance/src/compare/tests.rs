@@ -1,6 +1,6 @@
 use super::{Comparison, Kind, Kinds, compare};
-use crate::conformance::exceptions::{DOCUMENTED, unused};
-use crate::conformance::{Error, Exception, Report};
+use crate::exceptions::{DOCUMENTED, unused};
+use crate::{Error, Exception, Report};
 
 const GATE: &str = r#"{"kind":"gate","user":"u","name":"g","value":true,"rule_id":"r","id_type":"userID","reason":"Recognized:detail","version":null,"secondary_exposures":[]}"#;
 

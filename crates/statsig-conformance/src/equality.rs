@@ -20,7 +20,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 ///
 /// ```
 /// use serde_json::json;
-/// use statsig_testkit::conformance::equality::same;
+/// use statsig_conformance::equality::same;
 ///
 /// assert!(same(&json!({"a": 1, "b": [2.5]}), &json!({"b": [2.5], "a": 1.0})));
 /// assert!(!same(&json!(1), &json!(true)));

@@ -14,7 +14,7 @@ use super::client_response::{Request, response};
 use super::plan::{Check, Manual, Op, Override, ParamRead, Removal, Script};
 use super::record::ScriptRecord;
 use super::runner::{RunError, read_param, without_source};
-use crate::MemorySink;
+use statsig_testkit::MemorySink;
 
 /// Longest wait for the events of one call to arrive in memory.
 const FLUSH: Duration = Duration::from_secs(60);

@@ -16,7 +16,7 @@ use super::record::{
     GcirRecord, LayerParam, LayerRecord, ListsRecord, ParamRecord, Record, SecondaryExposure,
 };
 use super::{Error, Kind, Kinds, SpecSet, script};
-use crate::MemorySink;
+use statsig_testkit::MemorySink;
 
 /// The time that every evaluation sees: 2026-09-21. The corpus asks only whether it is after 2000
 /// and before 2100.

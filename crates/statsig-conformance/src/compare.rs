@@ -124,7 +124,7 @@ impl FromIterator<Kind> for Kinds {
 /// How two result files are to be compared.
 ///
 /// ```
-/// use statsig_testkit::conformance::{Comparison, Kind, Kinds};
+/// use statsig_conformance::{Comparison, Kind, Kinds};
 ///
 /// let expected = br#"{"kind":"gate","user":"u","name":"g","value":true,"reason":"Recognized"}"#;
 /// let actual = br#"{"kind":"gate","user":"u","name":"g","value":false,"reason":"Recognized"}"#;
@@ -134,7 +134,7 @@ impl FromIterator<Kind> for Kinds {
 ///
 /// assert_eq!(report.total().differing(), 1);
 /// assert_eq!(report.mismatches()[0].place, "demo gate u g .value");
-/// # Ok::<(), statsig_testkit::conformance::Error>(())
+/// # Ok::<(), statsig_conformance::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Comparison<'a> {

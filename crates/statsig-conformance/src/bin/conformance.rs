@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use statsig_testkit::conformance::exceptions::DOCUMENTED;
-use statsig_testkit::conformance::{Kind, Kinds, Outcome, Report, SpecSet, Suite, run_set, set};
+use statsig_conformance::exceptions::DOCUMENTED;
+use statsig_conformance::{Kind, Kinds, Outcome, Report, SpecSet, Suite, run_set, set};
 
 /// Compares results with the recorded results of the official server core.
 ///
