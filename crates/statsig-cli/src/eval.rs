@@ -2,14 +2,14 @@
 //!
 //! Users come in as a stream, results go out as a stream in the same order; what is in memory does
 //! not depend on how many there are. In between, worker threads evaluate chunks of users:
-//! [`pipeline`] orders them, [`answer`] asks what [`crate::questions`] lists, [`rows`] and
-//! [`table`] write it down, [`progress`] tells how far it is.
+//! [`pipeline`] orders them, [`answer`] evaluates what [`crate::questions`] lists, [`rows`] and
+//! [`table`] format it, [`notices`] collects what is odd about users, [`progress`] shows the progress.
 
 mod answer;
 mod conformance;
+pub(crate) mod notices;
 mod pipeline;
 mod progress;
-
 mod rows;
 mod table;
 
@@ -20,14 +20,18 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use clap::{ArgGroup, Args, ValueEnum};
 
-use crate::args::{Conditions, Warnings};
-use crate::failure::{EXIT_CODES, Ending, Failure};
+use crate::conditions::Conditions;
+use crate::failure::{Ending, Failure};
+use crate::help;
+use crate::input::file::InputFile;
 use crate::input::source::Source;
 use crate::input::users::{Chunk, UserLines};
 use crate::input::{inflate, name_of, open};
-use crate::output::Output;
+use crate::output::{self, Output};
+use crate::presentation::table_width;
 use crate::questions::{Asked, Questions};
 use crate::text;
+use crate::warnings::Warnings;
 use pipeline::{Evaluated, Evaluation};
 use progress::Progress;
 use rows::Rows;
@@ -42,7 +46,7 @@ Examples:
         --experiment button_color_v3 --format jsonl --out values.jsonl
   In a pipe, and for one user at a certain time:
     jq -c '.[]' users.json | statsig eval --specs specs.json --users - --all --format jsonl | head
-    statsig eval --specs specs.json --user '{\"userID\": \"u-1\"}' --gate new_editor --now 1795305600000
+    statsig eval --specs specs.json --user '{\"userID\": \"u-1\"}' --gate new_editor --now 2026-11-22
   With the rules that are in force now, from Statsig's servers and from Redis:
     STATSIG_SECRET_KEY=secret-... statsig eval --user '{\"userID\": \"u-1\"}' --all
     statsig eval --redis redis://redis.internal --sdk-key secret-... --users users.jsonl --all
@@ -50,13 +54,14 @@ Examples:
     statsig eval --conformance integration-tests/corpus/strings --out results.jsonl
 
 Fields of a JSON result:
-  line, user_id       the user: the number of its line, its user ID
+  line, user_id       the user: the number of its line, its user ID as it is written there
   kind, name          gate, dynamic_config, experiment, layer or parameter_store, and which one
   value               true or false for a gate, an object for everything else
   rule_id, id_type    the rule that decided, and the kind of ID by which it does
   group_name          of experiments and layers
   allocated_experiment  of layers: the experiment that the user is in
-  reason, version     Recognized, Unrecognized, Unsupported or Error:...; the version of the rules";
+  reason              Recognized, Unrecognized, Malformed (the project has it, but it cannot be used; SDKs answer Unrecognized), Unsupported or Error:...
+  version             the version of the rules";
 
 /// Evaluates gates, configs, experiments, layers and parameter stores for many users
 ///
@@ -65,13 +70,13 @@ Fields of a JSON result:
 /// shown on a terminal.
 ///
 /// A name that the project does not have gives a row with reason Unrecognized, and a warning. A line that is no user
-/// ends the run, unless --keep-going says otherwise; what was written until then stands.
+/// ends the run, unless --keep-going says otherwise.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "statsig eval <SOURCE> <--users <FILE>|--user <JSON>> <--all|NAMES> [OPTIONS]\n       \
                       statsig eval --conformance <DIR> --out <FILE>",
-    after_help = EXIT_CODES,
-    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
+    after_help = help::exit_codes(),
+    after_long_help = help::after(EXAMPLES),
     group = ArgGroup::new("who").args(["users", "user", "conformance"]).required(true),
     group = ArgGroup::new("what").args(["gates", "configs", "experiments", "layers", "stores", "all", "conformance"])
         .multiple(true).required(true)
@@ -108,10 +113,16 @@ pub(crate) struct Eval {
     #[command(flatten)]
     conditions: Conditions,
 
-    /// How results are written
-    #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Output")]
+    /// Form of the results
+    #[arg(long, value_enum, default_value_t = Format::Table, overrides_with = "json", help_heading = "Output")]
     format: Format,
-    /// Where results go [default: standard output]
+    /// The same as --format json
+    #[arg(long, overrides_with = "format", help_heading = "Output")]
+    json: bool,
+    /// Write results to this file [default: standard output]
+    ///
+    /// A file appears, or is replaced, when the run succeeds; pipes and devices are written to at once. It cannot be
+    /// one of the inputs.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     out: Option<PathBuf>,
     /// Columns that the table may take [default: those of the terminal, or 100]
@@ -120,24 +131,22 @@ pub(crate) struct Eval {
     /// Skip lines that are no user, and count them
     #[arg(long, help_heading = "Output")]
     keep_going: bool,
-    /// No progress, no warnings
-    #[arg(long, short, help_heading = "Output")]
-    quiet: bool,
 
     /// Replay the set in this folder (specs.json, users.json, plan.json, plain or .gz), and write one record a line
     #[arg(
         long,
         value_name = "DIR",
         help_heading = "Conformance",
-        conflicts_with_all = ["source", "gates", "configs", "experiments", "layers", "stores", "all", "format", "now",
-            "environment", "id_lists", "width", "keep_going"],
+        conflicts_with_all = ["source", "gates", "configs", "experiments", "layers", "stores", "all", "format", "json",
+            "now", "environment", "id_lists", "width", "keep_going"],
     )]
     conformance: Option<PathBuf>,
 }
 
-/// The forms of output.
+/// Forms of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    #[value(alias = "text")]
     /// Aligned columns, abbreviated to the width of the terminal
     Table,
     /// One JSON array of results
@@ -148,33 +157,36 @@ enum Format {
 
 impl Eval {
     /// Runs the command.
-    pub(crate) fn run(self) -> Result<Ending, Failure> {
+    pub(crate) fn run(self, warnings: Warnings) -> Result<Ending, Failure> {
         match &self.conformance {
             Some(set) => conformance::replay(set, self.out.as_ref()),
-            None => self.evaluate(),
+            None => self.evaluate(warnings),
         }
     }
 
-    fn evaluate(&self) -> Result<Ending, Failure> {
-        let standard_input = Path::new("-");
-        if self.source.file() == Some(standard_input) && self.users.as_deref() == Some(standard_input) {
-            return Err(Failure::usage(anyhow!("specs and users cannot both come from standard input")));
-        }
+    fn evaluate(&self, warnings: Warnings) -> Result<Ending, Failure> {
+        self.check_files()?;
         let started = Instant::now();
-        let warnings = Warnings { quiet: self.quiet };
         let document = self.source.read(warnings)?;
         let statsig = self.conditions.client(&self.source, &document, warnings)?;
         drop(document);
         let questions = Questions::new(&statsig, &self.asked());
-        questions.warn_of_unknown(&statsig, warnings);
+        let hint = |kind: &str, name: &str| format!("--{kind} {}", text::quoted(name));
+        questions.warn_of_unknown(&statsig, hint, warnings);
 
-        let (users, progress) = self.open_users()?;
+        let (users, progress) = self.open_users(warnings)?;
         let mut users = users.lines_per_chunk(pipeline::lines_per_chunk(questions.len()));
         let first = users.next_chunk()?;
         let mut output = Output::open(self.out.as_ref())?;
         let rows = self.rows(&output, &questions, &statsig, first.as_ref());
-        let evaluation =
-            Evaluation { statsig, questions, rows, source: users.name().to_owned(), keep_going: self.keep_going };
+        let evaluation = Evaluation {
+            statsig,
+            questions,
+            rows,
+            source: users.name().to_owned(),
+            keep_going: self.keep_going,
+            head: users.head().to_vec(),
+        };
         let done = pipeline::run(Arc::new(evaluation), first, users, &mut output, &progress, warnings);
         progress.finish();
         let done = done?;
@@ -183,6 +195,19 @@ impl Eval {
             warnings.note(&summary(&done, started));
         }
         Ok(if done.rejected > 0 { Ending::Findings } else { Ending::Clean })
+    }
+
+    /// Refuses inputs and an output that do not go together.
+    fn check_files(&self) -> Result<(), Failure> {
+        let standard_input = Path::new("-");
+        let users = self.users.as_deref().map(|path| InputFile::new("--users", path));
+        let is_standard_input = |file: Option<InputFile<'_>>| file.is_some_and(|file| file.path == standard_input);
+        if is_standard_input(self.source.file()) && is_standard_input(users) {
+            return Err(Failure::usage(anyhow!("specs and users cannot both come from standard input")));
+        }
+        users.map_or(Ok(()), InputFile::refuse_address)?;
+        let files = self.source.files().chain(users).chain(self.conditions.files());
+        output::refuse_inputs(self.out.as_ref(), files)
     }
 
     fn asked(&self) -> Asked<'_> {
@@ -196,23 +221,23 @@ impl Eval {
         }
     }
 
-    fn open_users(&self) -> Result<(UserLines, Progress), Failure> {
-        let Some(path) = &self.users else { return Ok((UserLines::inline(&self.user), Progress::none())) };
-        let progress = if self.quiet { Progress::none() } else { Progress::of_file(path) };
+    fn open_users(&self, warnings: Warnings) -> Result<(UserLines, Progress), Failure> {
+        let Some(path) = &self.users else { return Ok((UserLines::inline(&self.user)?, Progress::none())) };
+        let progress = if warnings.quiet { Progress::none() } else { Progress::of_file(path) };
         let reader = open(path).context("no users").map_err(Failure::input)?;
         let reader = inflate(progress.watch(reader))
             .with_context(|| format!("cannot read {}", name_of(path)))
             .map_err(Failure::input)?;
-        Ok((UserLines::new(reader, name_of(path)), progress))
+        Ok((UserLines::new(reader, name_of(path))?, progress))
     }
 
     fn rows(&self, output: &Output, questions: &Questions, statsig: &statsig::Statsig, first: Option<&Chunk>) -> Rows {
-        match self.format {
+        let format = if self.json { Format::Json } else { self.format };
+        match format {
             Format::Json => Rows::Json,
             Format::Jsonl => Rows::JsonLines,
             Format::Table => {
-                let width = self.width.unwrap_or_else(|| text::terminal_width(output.is_terminal()));
-                Rows::Table(Layout::new(width, output.styled(), questions, statsig, first))
+                Rows::Table(Layout::new(table_width(self.width, output), output.styled(), questions, statsig, first))
             }
         }
     }

@@ -14,16 +14,19 @@ use statsig_net::EventSinkOptions;
 use statsig_store_redis::streams::{DrainOptions, DrainStats, EventDrainer, EventStream, HeldBatches};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::args::Warnings;
 use crate::clock::WallClock;
-use crate::failure::{EXIT_CODES, Ending, Failure};
+use crate::failure::{Ending, Failure};
+use crate::help;
 use crate::output::Output;
+use crate::presentation::Presentation;
 use crate::remote::redis::{RedisPlace, failed, wrong_options};
 use crate::remote::secret::Secret;
 use crate::remote::statsig::Servers;
 use crate::remote::waiting::Waiting;
 use crate::remote::{interrupted, needed_sdk_key, run};
-use crate::text::{clean, count, iso_time};
+use crate::text::wrap::Wrapped;
+use crate::text::{self, Paint, clean, count, iso_time};
+use crate::warnings::Warnings;
 use held::Stuck;
 
 const EXAMPLES: &str = "\
@@ -31,7 +34,7 @@ Examples:
   export STATSIG_SECRET_KEY=secret-...
   statsig events forward --redis redis://redis.internal
   Empty the stream and end, as a job that runs now and then:
-    statsig events forward --redis redis://redis.internal --until-empty --json
+    statsig events forward --redis redis://redis.internal --until-empty --format json
 
 Fields of a JSON line:
   at                  when it was written, in milliseconds since 1970
@@ -48,7 +51,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Events that applications put into a Redis Stream
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_help = help::exit_codes(), after_long_help = help::after(EXAMPLES))]
 pub(crate) struct Events {
     #[command(subcommand)]
     command: Command,
@@ -94,15 +97,11 @@ struct Forward {
     /// and says who holds it. At least twice the time after which it could be claimed.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     wait_for_others: u64,
-    /// Counts as one JSON object a line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    presentation: Presentation,
     /// Seconds between two lines of counts, at least
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     every: u64,
-    /// No progress, no warnings
-    #[arg(long, short)]
-    quiet: bool,
     #[command(flatten)]
     place: RedisPlace,
 }
@@ -125,15 +124,15 @@ struct Row {
 
 impl Events {
     /// Runs the command.
-    pub(crate) fn run(self) -> Result<Ending, Failure> {
+    pub(crate) fn run(self, warnings: Warnings) -> Result<Ending, Failure> {
         match self.command {
-            Command::Forward(command) => command.run(),
+            Command::Forward(command) => command.run(warnings),
         }
     }
 }
 
 impl Forward {
-    fn run(&self) -> Result<Ending, Failure> {
+    fn run(&self, warnings: Warnings) -> Result<Ending, Failure> {
         let key = needed_sdk_key(self.sdk_key.as_ref())?;
         let redis = self.place.options()?;
         let network = self.servers.network(&key, self.log_event_url.as_deref())?;
@@ -143,14 +142,13 @@ impl Forward {
             .claim_after(Duration::from_secs(self.claim_after))
             .deliver_timeout(Duration::from_secs(self.deliver_timeout));
         let drainer = EventDrainer::open(redis, stream, options, sink).map_err(wrong_options)?;
-        run(self.forward(&drainer))
+        run(self.forward(&drainer, warnings))
     }
 
-    async fn forward(&self, drainer: &EventDrainer) -> Result<Ending, Failure> {
-        let warnings = Warnings { quiet: self.quiet };
+    async fn forward(&self, drainer: &EventDrainer, warnings: Warnings) -> Result<Ending, Failure> {
         // So that a wrong address or password ends it; later failures do not.
         let backlog = drainer.backlog().await.map_err(|error| failed(&error))?;
-        let waiting = Waiting::start(format!("{} in the stream", batches(backlog)), self.quiet);
+        let waiting = Waiting::start(format!("{} in the stream", batches(backlog)), warnings.quiet);
         let mut output = Output::stdout();
         let held = AtomicU64::new(0);
         let mut work = std::pin::pin!(self.work(drainer, &held));
@@ -181,7 +179,7 @@ impl Forward {
                     since += 1;
                     if since >= self.every && progress(&stats) != progress(&told) {
                         (told, since) = (stats, 0);
-                        let line = self.line(&stats, drainer.backlog().await.ok());
+                        let line = self.line(&stats, drainer.backlog().await.ok(), &output);
                         waiting.aside(|| output.write(line.as_bytes()))?;
                     }
                 }
@@ -189,7 +187,8 @@ impl Forward {
         };
         drop(waiting);
         let stats = drainer.stats();
-        output.write(self.line(&stats, drainer.backlog().await.ok()).as_bytes())?;
+        let line = self.line(&stats, drainer.backlog().await.ok(), &output);
+        output.write(line.as_bytes())?;
         output.finish()?;
         result?;
         Ok(if stats.dead > 0 { Ending::Findings } else { Ending::Clean })
@@ -229,10 +228,16 @@ impl Forward {
         }
     }
 
-    fn line(&self, stats: &DrainStats, backlog: Option<u64>) -> String {
+    fn line(&self, stats: &DrainStats, backlog: Option<u64>, output: &Output) -> String {
         let at = WallClock.now_ms();
-        if !self.json {
-            return format!("{}  {}\n", iso_time(u64::try_from(at).unwrap_or(0)), summary(stats, backlog));
+        if !self.presentation.is_json() {
+            let mut out = String::new();
+            let paint = Paint { styled: output.styled() };
+            let mut line = Wrapped::new(&mut out, paint, self.presentation.line_width(output), 0, 2);
+            line.push(text::HEADING, &iso_time(u64::try_from(at).unwrap_or(0)));
+            line.push(text::PLAIN, &format!("  {}", summary(stats, backlog)));
+            line.finish();
+            return out;
         }
         let row = Row {
             at,

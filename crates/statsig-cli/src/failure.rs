@@ -4,16 +4,6 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-/// What the exit codes mean; part of every help text.
-pub(crate) const EXIT_CODES: &str = "\
-Exit codes:
-  0  all went well; also when the reader of the output closed it early, as `head` does
-  1  something was found: problems with --strict, skipped lines with --keep-going, a newer document that stays in the
-     store, events that the server refuses for good
-  2  the command line is wrong
-  3  an input, a server or a store cannot be read, or is not what it should be
-  4  the output cannot be written";
-
 /// How a command ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {

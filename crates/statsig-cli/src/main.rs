@@ -1,32 +1,43 @@
 //! The command `statsig`: evaluates, explains, watches and inspects Statsig projects.
 //!
-//! This crate owns arguments, files, tables, progress and exit codes; how a value comes about is the
-//! business of `statsig-core`, and how recorded results are replayed that of `statsig-testkit`.
+//! This crate owns arguments, files, tables, progress and exit codes. Values come from `statsig-core`,
+//! and replays of recorded results from `statsig-testkit`.
 //!
-//! | module | what |
+//! | module | content |
 //! | --- | --- |
-//! | [`args`] | the command line, what it shares between subcommands |
+//! | [`args`], [`presentation`], [`conditions`] | the command line, and options that subcommands share |
 //! | [`eval`] | `statsig eval`: many users, many names, as a stream |
 //! | [`explain`] | `statsig explain`: one user, one name, step by step |
-//! | [`specs`] | `statsig specs`: what is in a document |
+//! | [`specs`] | `statsig specs`: the contents of a document |
 //! | `watch` | `statsig watch`: updates as they come |
 //! | `redis`, `events` | `statsig redis`, `statsig events`: a store and a stream of events in Redis |
+//! | [`completions`], [`man`] | completion scripts and manual pages |
 //! | `remote` | places on the network: keys, addresses, a runtime, until Ctrl-C |
-//! | [`questions`] | what is asked of a project, and names that it does not have |
-//! | [`input`] | opening files, reading specs and users, saying where they are wrong |
-//! | [`output`] | standard output or a file, and who closed it |
-//! | [`failure`] | how the command ends |
-//! | [`text`] | cells of a table: width, abbreviation, colour |
+//! | [`malformed`] | specs that cannot be used |
+//! | [`questions`] | names that are evaluated, and names that the project does not have |
+//! | [`input`] | files, specs and users, and errors that name the place in them |
+//! | [`output`] | standard output, or a file that is replaced as a whole |
+//! | [`failure`], [`warnings`] | exit codes, errors and warnings |
+//! | [`mask`] | keys in messages |
+//! | [`text`], [`help`] | cells of a table, broken lines, colours; help texts |
 
 mod args;
 mod clock;
+mod completions;
+mod conditions;
 mod eval;
 #[cfg(feature = "redis")]
 mod events;
 mod explain;
 mod failure;
+mod help;
 mod input;
+mod malformed;
+mod man;
+mod mask;
+mod now;
 mod output;
+mod presentation;
 mod questions;
 #[cfg(feature = "redis")]
 mod redis;
@@ -34,6 +45,7 @@ mod redis;
 mod remote;
 mod specs;
 mod text;
+mod warnings;
 #[cfg(feature = "net")]
 mod watch;
 
@@ -44,18 +56,27 @@ use clap::Parser;
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
+use crate::mask::{masked, masked_argument};
+use crate::warnings::Warnings;
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Eval(command) => command.run(),
-        Command::Explain(command) => command.run(),
-        Command::Specs(command) => command.run(),
+    let Cli { quiet, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let warnings = Warnings { quiet };
+    let done = match command {
+        Command::Eval(command) => command.run(warnings),
+        Command::Explain(command) => command.run(warnings),
+        Command::Specs(command) => command.run(warnings),
         #[cfg(feature = "net")]
-        Command::Watch(command) => command.run(),
+        Command::Watch(command) => command.run(warnings),
         #[cfg(feature = "redis")]
-        Command::Redis(command) => command.run(),
+        Command::Redis(command) => command.run(warnings),
         #[cfg(feature = "redis")]
-        Command::Events(command) => command.run(),
+        Command::Events(command) => command.run(warnings),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
     };
     match done {
         Ok(ending) => ending.into(),
@@ -68,12 +89,25 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints help, the version, or the reason why the command line is wrong, which repeats arguments: one
+/// of them may be a key in the wrong place.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Standard output may be closed early.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = masked_argument(&error.render().ansi().to_string());
+    let _ = write!(anstream::stderr(), "{text}");
+    ExitCode::from(2)
+}
+
 fn report(failure: &Failure) {
     let style = text::ERROR;
     let mut stderr = anstream::stderr();
     // There is nowhere left to complain to when standard error is closed.
-    let _ = writeln!(stderr, "{style}error:{style:#} {failure}");
+    let _ = writeln!(stderr, "{style}error:{style:#} {}", masked(&failure.to_string()));
     if let Some(hint) = failure.hint() {
-        let _ = writeln!(stderr, "  hint: {hint}");
+        let _ = writeln!(stderr, "  hint: {}", masked(hint));
     }
 }

@@ -1,14 +1,15 @@
-//! What is asked of a project, for each user: kinds, names, and what may have been meant by a name that
-//! the project does not have.
+//! Names that are evaluated for each user, by kind, and suggestions for names that the project does not have.
 
 use std::collections::HashSet;
 
 use serde::Serialize;
 use statsig::{Entity, Reason, Statsig, StatsigUser};
 
-use crate::args::Warnings;
+use crate::malformed::{self, Malformed};
+use crate::text::clean;
+use crate::warnings::Warnings;
 
-/// What kind of answer is wanted: which call of the SDK is made.
+/// A kind of value: which call of the SDK is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
@@ -47,9 +48,11 @@ impl Kind {
 pub(crate) struct Question {
     pub(crate) kind: Kind,
     pub(crate) name: String,
+    /// The reason why the project's spec of that name cannot be used.
+    pub(crate) malformed: Option<String>,
 }
 
-/// The names on the command line.
+/// Names of the command line.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asked<'a> {
     pub(crate) gates: &'a [String],
@@ -83,13 +86,27 @@ impl Questions {
             (Kind::Layer, asked.layers, listed(&|| statsig.get_layer_list())),
             (Kind::ParameterStore, asked.stores, listed(&|| statsig.get_parameter_store_list())),
         ];
+        let malformed = malformed::list(statsig.snapshot().ruleset());
+        let reason = |kind: Kind, name: &str| {
+            // One section holds configs and experiments.
+            let kind = if kind == Kind::Experiment { Kind::DynamicConfig } else { kind };
+            let spec = malformed.iter().find(|spec| spec.kind == kind && spec.name == name)?;
+            Some(spec.reason.clone())
+        };
         let mut seen = HashSet::new();
         let mut list = Vec::new();
         for (kind, given, names) in kinds {
             for name in given.iter().cloned().chain(names) {
-                let question = Question { kind, name };
-                if seen.insert(question.clone()) {
-                    list.push(question);
+                if seen.insert((kind, name.clone())) {
+                    list.push(Question { malformed: reason(kind, &name), kind, name });
+                }
+            }
+            for Malformed { kind, name, reason } in malformed.iter().filter(|spec| asked.all && spec.kind == kind) {
+                // An experiment that was asked for is not asked for again as a config.
+                let is_asked = |other: Kind| seen.contains(&(other, name.clone()));
+                if !(is_asked(*kind) || *kind == Kind::DynamicConfig && is_asked(Kind::Experiment)) {
+                    list.push(Question { malformed: Some(reason.clone()), kind: *kind, name: name.clone() });
+                    seen.insert((*kind, name.clone()));
                 }
             }
         }
@@ -108,22 +125,31 @@ impl Questions {
         self.list.iter()
     }
 
-    /// Whether the project has every name.
+    /// Returns whether the project has every name.
     pub(crate) fn all_known(&self) -> bool {
         self.unknown.is_empty()
     }
 
-    /// Warns of each name that the project does not have, and says what may have been meant.
-    pub(crate) fn warn_of_unknown(&self, statsig: &Statsig, warnings: Warnings) {
+    /// Warns of each name that the project does not have, with what may have been meant, and of each spec that cannot
+    /// be used.
+    ///
+    /// `hint` makes of a kind and a name the arguments that ask for it.
+    pub(crate) fn warn_of_unknown(&self, statsig: &Statsig, hint: impl Fn(&str, &str) -> String, warnings: Warnings) {
         for question in &self.unknown {
-            let Question { kind, name } = question;
-            let meant = suggestion(statsig, question).map(|meant| format!("; {meant}")).unwrap_or_default();
-            warnings.warn(&format!("the project has no {} `{name}`{meant}", kind.short()));
+            let name = clean(&question.name);
+            let kind = question.kind.short();
+            if let Some(reason) = &question.malformed {
+                let reason = clean(reason);
+                warnings.warn(&format!("the {kind} `{name}` cannot be used, its spec is malformed: {reason}"));
+                continue;
+            }
+            let meant = suggestion(statsig, question, &hint).map(|meant| format!("; {meant}")).unwrap_or_default();
+            warnings.warn(&format!("the project has no {kind} `{name}`{meant}"));
         }
     }
 }
 
-/// Whether the project has it, as the evaluation itself sees it.
+/// Returns whether the project has it, as the evaluation itself sees it.
 fn is_known(statsig: &Statsig, question: &Question, nobody: &StatsigUser) -> bool {
     let name = &question.name;
     let reason = match question.kind {
@@ -136,8 +162,8 @@ fn is_known(statsig: &Statsig, question: &Question, nobody: &StatsigUser) -> boo
     reason != Reason::Unrecognized
 }
 
-/// The same name of another kind, or the most similar name of any kind.
-fn suggestion(statsig: &Statsig, asked: &Question) -> Option<String> {
+/// Suggests the same name of another kind, or the most similar name of any kind.
+fn suggestion(statsig: &Statsig, asked: &Question, hint: impl Fn(&str, &str) -> String) -> Option<String> {
     let snapshot = statsig.snapshot();
     let ruleset = snapshot.ruleset();
     let specs = ruleset.entities().filter_map(|(name, entity, _)| Some((Kind::of(entity)?, name)));
@@ -148,10 +174,11 @@ fn suggestion(statsig: &Statsig, asked: &Question) -> Option<String> {
         // Names stand in the ruleset in an order of its own.
         .min_by_key(|&(distance, kind, name)| (distance, kind != asked.kind, name))?;
     let near = 1.max(asked.name.chars().count() / 3);
+    let (word, shown) = (kind.short(), clean(name));
     match distance {
-        0 => Some(format!("it has the {0} `{name}`: --{0} {name}", kind.short())),
-        _ if distance <= near && kind == asked.kind => Some(format!("did you mean `{name}`?")),
-        _ if distance <= near => Some(format!("did you mean the {} `{name}`?", kind.short())),
+        0 => Some(format!("it has the {word} `{shown}`: {}", hint(word, name))),
+        _ if distance <= near && kind == asked.kind => Some(format!("did you mean `{shown}`?")),
+        _ if distance <= near => Some(format!("did you mean the {word} `{shown}`: {}?", hint(word, name))),
         _ => None,
     }
 }

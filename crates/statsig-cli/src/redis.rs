@@ -1,16 +1,19 @@
-//! `statsig redis`: a data store in Redis, looked at, seeded and followed.
+//! `statsig redis`: shows, seeds and follows a data store in Redis.
 
 mod get;
 mod put;
+mod table;
 mod watch;
 
 use clap::{Args, Subcommand};
 use statsig_core::{KeySchema, StoreFormat, StoreKey, StoreKeys, StorePath};
 
-use crate::failure::{EXIT_CODES, Ending, Failure};
+use crate::failure::{Ending, Failure};
+use crate::help;
 use crate::remote::redis::RedisPlace;
 use crate::remote::secret::Secret;
 use crate::remote::{needed_sdk_key, redis};
+use crate::warnings::Warnings;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,14 +21,14 @@ Examples:
   statsig redis get --redis redis://redis.internal
   statsig redis get --redis redis://redis.internal --out specs.json
   statsig redis put specs.json --redis redis://redis.internal
-  statsig redis watch --redis redis://redis.internal --json";
+  statsig redis watch --redis redis://redis.internal --format json";
 
 /// Looks at, seeds and follows the config specs in a Redis
 ///
 /// The store is what SDKs and proxies share. All known keys of an SDK key are looked at: those of current SDKs, of the
 /// official forward proxy and of earlier generations, as hash or as bare value.
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_help = help::exit_codes(), after_long_help = help::after(EXAMPLES))]
 pub(crate) struct Redis {
     #[command(subcommand)]
     command: Command,
@@ -40,11 +43,11 @@ enum Command {
 
 impl Redis {
     /// Runs the command.
-    pub(crate) fn run(self) -> Result<Ending, Failure> {
+    pub(crate) fn run(self, warnings: Warnings) -> Result<Ending, Failure> {
         match self.command {
-            Command::Get(command) => command.run(),
-            Command::Put(command) => command.run(),
-            Command::Watch(command) => command.run(),
+            Command::Get(command) => command.run(warnings),
+            Command::Put(command) => command.run(warnings),
+            Command::Watch(command) => command.run(warnings),
         }
     }
 }

@@ -1,18 +1,20 @@
-//! `statsig specs`: what is in a document, and what is wrong with it.
+//! `statsig specs`: the contents of a document, and its problems.
 
 mod report;
 mod show;
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use crate::args::Warnings;
-use crate::failure::{EXIT_CODES, Ending, Failure};
+use crate::failure::{Ending, Failure};
+use crate::help;
 use crate::input::source::Source;
 use crate::input::specs;
-use crate::output::Output;
+use crate::output::{self, Output};
+use crate::presentation::Presentation;
 use crate::text::Paint;
+use crate::warnings::Warnings;
 use report::Report;
 
 const EXAMPLES: &str = "\
@@ -25,17 +27,16 @@ Examples:
 /// Shows what a document of config specs holds, and what is wrong with it
 ///
 /// Counts of specs by entity, sizes, how long compilation takes, which condition types, operators and user fields are
-/// used, the ID lists that it refers to, the specs with the most rules, and every part that was skipped or will not
-/// behave as written.
+/// used, the ID lists that it refers to, the specs with the most rules, the specs that are malformed, and every part that
+/// was skipped or will not behave as written.
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_help = help::exit_codes(), after_long_help = help::after(EXAMPLES))]
 pub(crate) struct Specs {
     /// The config specs: v2 or v1, plain or gzip; `-` is standard input
     #[arg(value_name = "FILE", conflicts_with = "source")]
     file: Option<PathBuf>,
-    /// How the report is written
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[command(flatten)]
+    presentation: Presentation,
     /// End with exit code 1 if there are problems
     #[arg(long)]
     strict: bool,
@@ -43,27 +44,20 @@ pub(crate) struct Specs {
     source: Source,
 }
 
-/// The forms of output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Table,
-    /// One JSON object
-    Json,
-}
-
 impl Specs {
     /// Runs the command.
-    pub(crate) fn run(self) -> Result<Ending, Failure> {
+    pub(crate) fn run(self, warnings: Warnings) -> Result<Ending, Failure> {
         let source = self.source.or_file(self.file);
-        let document = source.read(Warnings { quiet: false })?;
+        output::refuse_inputs(None, source.files())?;
+        let document = source.read(warnings)?;
         let (ruleset, compile_time) =
             report::compile(&document.bytes).map_err(|error| specs::refused(&document, &error))?;
         let report = Report::new(document.name, &ruleset, compile_time);
         let mut output = Output::stdout();
-        let text = match self.format {
-            Format::Table => show::text(&report, Paint { styled: output.styled() }),
-            Format::Json => show::json(&report),
+        let text = if self.presentation.is_json() {
+            show::json(&report)
+        } else {
+            show::text(&report, Paint { styled: output.styled() }, self.presentation.table_width(&output))
         };
         output.write(text.as_bytes())?;
         output.finish()?;

@@ -1,9 +1,12 @@
-//! Text for people: widths, abbreviations, colours.
+//! Formats text for people: widths, abbreviations, broken lines, colours.
 //!
 //! What comes from documents and users is untrusted: control characters are made visible, so that
 //! no input can steer the terminal.
 
+pub(crate) mod wrap;
+
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 use serde_json::Value;
 use unicode_width::UnicodeWidthChar;
 
@@ -125,12 +128,6 @@ pub(crate) fn push_members(out: &mut String, members: &serde_json::Map<String, V
     }
 }
 
-/// Columns of the terminal that standard output goes to; 100 if it is none.
-pub(crate) fn terminal_width(is_terminal: bool) -> usize {
-    let terminal = is_terminal.then(terminal_size::terminal_size).flatten();
-    terminal.map_or(100, |(width, _)| usize::from(width.0))
-}
-
 /// A count with its noun: `1 user`, `1,024 users`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
@@ -154,19 +151,28 @@ pub(crate) fn clean(text: &str) -> String {
     fit(text, usize::MAX).0
 }
 
+/// An argument as a shell takes it.
+pub(crate) fn quoted(argument: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_./:,+@%".contains(character);
+    let argument = clean(argument);
+    if !argument.is_empty() && argument.chars().all(is_plain) {
+        return argument;
+    }
+    format!("'{}'", argument.replace('\'', "'\\''"))
+}
+
 /// A time in milliseconds since 1970 as a date and time in UTC.
 pub(crate) fn iso_time(ms: u64) -> String {
-    let (days, seconds) = (ms / 86_400_000, ms / 1_000 % 86_400);
-    // Eras of 400 years, counted from a first of March, so that the leap day comes last.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+    iso_time_signed(i64::try_from(ms).unwrap_or(i64::MAX))
+}
+
+/// A time in milliseconds since 1970, or before, as a date and time in UTC.
+pub(crate) fn iso_time_signed(ms: i64) -> String {
+    match Timestamp::from_millisecond(ms) {
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        // Any document may say anything.
+        Err(_) => format!("{ms} ms after 1970 UTC"),
+    }
 }
 
 #[cfg(test)]
@@ -222,6 +228,15 @@ mod tests {
         let texts = [0, 12, 999, 1_000, 1_234_567].map(grouped);
         assert_eq!(texts, ["0", "12", "999", "1,000", "1,234,567"]);
         assert_eq!((count(1, "user"), count(2, "user")), ("1 user".to_owned(), "2 users".to_owned()));
+    }
+
+    #[test]
+    fn arguments_are_quoted_for_a_shell() {
+        for (argument, expected) in
+            [("specs.json", "specs.json"), ("my specs.json", "'my specs.json'"), ("it's", "'it'\\''s'"), ("", "''")]
+        {
+            assert_eq!(quoted(argument), expected);
+        }
     }
 
     #[test]

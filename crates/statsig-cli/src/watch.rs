@@ -1,9 +1,10 @@
 //! `statsig watch`: updates of the config specs, as they come.
 //!
-//! [`changes`] finds what differs between two documents, [`show`] writes it down. Loading, judging
-//! and following is the business of `statsig-net`.
+//! [`changes`] finds what differs between two documents, [`show`] prints it. `statsig-net` loads, checks
+//! and follows them.
 
 mod changes;
+mod digest;
 mod show;
 
 use std::path::Path;
@@ -20,25 +21,27 @@ use statsig_net::{
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::args::Warnings;
 use crate::clock::WallClock;
-use crate::failure::{EXIT_CODES, Ending, Failure};
-use crate::input::name_of;
+use crate::failure::{Ending, Failure};
+use crate::help;
+use crate::input::file::InputFile;
 use crate::input::source::Source;
 use crate::input::source::remote::Remote;
 use crate::input::specs::{max_bytes, text_of};
 use crate::output::Output;
+use crate::presentation::Presentation;
 use crate::remote::secret::Secret;
 use crate::remote::waiting::Waiting;
 use crate::remote::{interrupted, run};
 use crate::text::{self, Paint};
+use crate::warnings::Warnings;
 use changes::Inventory;
 
 const EXAMPLES: &str = "\
 Examples:
   STATSIG_SECRET_KEY=secret-... statsig watch
-  statsig watch --redis redis://redis.internal --sdk-key secret-... --json
-  statsig watch --specs specs.json          # a file that is written anew now and then
+  statsig watch --redis redis://redis.internal --sdk-key secret-... --format json
+  statsig watch --specs specs.json          # a file that is replaced now and then
   Wait until a project changes, for at most an hour:
     timeout 3600 statsig watch --updates 2 --quiet
 
@@ -48,8 +51,9 @@ Fields of a JSON line:
   source, origin      Network, Adapter(DataStore) or Adapter(FileBased), and the address or file
   bytes, problems     size of the document; how many parts of it cannot be used
   compile_ms          how long it took to read and compile
-  gates, configs, layers, parameter_stores
-                      each with `total` and the names `added`, `removed` and `changed`";
+  gates, configs, layers, parameter_stores, mappings, bandits, layer_assignments, id_lists, settings, malformed,
+  unknown_parts       each with `total` and the names `added`, `removed` and `changed`; contents of ID lists are not
+                      followed";
 
 /// Updates that wait to be written; more hold up the next update.
 const WAITING: usize = 64;
@@ -60,40 +64,35 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Follows the config specs, and prints each accepted update
 ///
-/// One line for each update: when it came, when the project changed, its size, what was added, removed and changed.
-/// Servers are polled; Redis and files tell of changes at once. What is older than what is known, or cannot be used,
+/// One line for each update: when it came, when the project changed, its size, and every part that was added, removed
+/// or changed: specs, config mappings, bandits, names of ID lists, settings such as the default environment. Servers are polled; Redis and files tell of changes at once. What is older than what is known, or cannot be used,
 /// is no update. Goes on when the source fails, with a warning, until Ctrl-C.
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_help = help::exit_codes(), after_long_help = help::after(EXAMPLES))]
 pub(crate) struct Watch {
-    /// One JSON object a line
-    #[arg(long, help_heading = "Output")]
-    json: bool,
+    #[command(flatten)]
+    presentation: Presentation,
     /// End after so many updates, the first one included
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Output")]
     updates: Option<u64>,
     /// Seconds between two polls, at least 1
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     poll: u64,
-    /// No progress, no warnings
-    #[arg(long, short, help_heading = "Output")]
-    quiet: bool,
     #[command(flatten)]
     source: Source,
 }
 
 impl Watch {
     /// Runs the command.
-    pub(crate) fn run(self) -> Result<Ending, Failure> {
+    pub(crate) fn run(self, warnings: Warnings) -> Result<Ending, Failure> {
         let followed = match Remote::of(&self.source)? {
             Some(remote) => Followed::remote(remote),
-            None => Followed::file(self.source.file().unwrap_or(Path::new("-")))?,
+            None => Followed::file(self.source.file().unwrap_or(InputFile::new("--specs", Path::new("-"))))?,
         };
-        run(self.follow(followed))
+        run(self.follow(followed, warnings))
     }
 
-    async fn follow(&self, followed: Followed) -> Result<Ending, Failure> {
-        let warnings = Warnings { quiet: self.quiet };
+    async fn follow(&self, followed: Followed, warnings: Warnings) -> Result<Ending, Failure> {
         let (sender, mut updates) = mpsc::channel::<SpecsUpdated>(WAITING);
         let mut options = SyncOptions::default();
         options.poll_interval = Duration::from_secs(self.poll);
@@ -104,8 +103,8 @@ impl Watch {
         let runtime = tokio::runtime::Handle::current();
         let sync = SpecSync::start(options, store, followed.sources.clone(), Arc::new(WallClock), &runtime);
 
-        let waiting = Waiting::start(format!("waiting for {}", followed.name), self.quiet);
-        let mut printer = Printer::new(self.json);
+        let waiting = Waiting::start(format!("waiting for {}", followed.name), warnings.quiet);
+        let mut printer = Printer::new(self.presentation);
         let mut watcher = Contact { followed: &followed, was_lost: false };
         let mut stop = std::pin::pin!(interrupted());
         let mut looks = interval(LOOK_EVERY);
@@ -148,7 +147,7 @@ impl Watch {
     }
 }
 
-/// What is followed.
+/// A source that is followed.
 struct Followed {
     sources: SpecSources,
     key: Option<Secret>,
@@ -162,14 +161,15 @@ impl Followed {
         Self { sources, key: Some(key), name, remote: Some(remote) }
     }
 
-    fn file(file: &Path) -> Result<Self, Failure> {
-        if file == Path::new("-") {
+    fn file(file: InputFile<'_>) -> Result<Self, Failure> {
+        file.refuse_address()?;
+        if file.path == Path::new("-") {
             return Err(Failure::usage(anyhow!("standard input cannot be watched")).with_hint("name a file"));
         }
-        let source = FileSpecSource::new(file, Arc::new(WallClock)).with_max_bytes(max_bytes());
+        let source = FileSpecSource::new(file.path, Arc::new(WallClock)).with_max_bytes(max_bytes());
         let stream = Arc::new(source.stream());
         let sources = SpecSources::new().then(Arc::new(source)).with_stream(stream);
-        Ok(Self { sources, key: None, name: name_of(file), remote: None })
+        Ok(Self { sources, key: None, name: file.name(), remote: None })
     }
 
     fn clean(&self, message: &str) -> String {
@@ -178,7 +178,7 @@ impl Followed {
     }
 }
 
-/// Tells when the source is lost and found again.
+/// Warns when the source is lost and when it answers again.
 struct Contact<'a> {
     followed: &'a Followed,
     was_lost: bool,
@@ -208,7 +208,7 @@ impl Contact<'_> {
         Ok(())
     }
 
-    /// Something to say about how it goes, if that has changed.
+    /// Returns a message if the source was lost or answers again.
     fn look(&mut self, health: &SyncHealth) -> Option<String> {
         let is_lost = health.failures > 0;
         if std::mem::replace(&mut self.was_lost, is_lost) == is_lost {
@@ -223,31 +223,34 @@ impl Contact<'_> {
     }
 }
 
-/// Writes updates down.
+/// Prints updates.
 struct Printer {
     output: Output,
     inventory: Inventory,
-    json: bool,
+    presentation: Presentation,
     count: u64,
 }
 
 impl Printer {
-    fn new(json: bool) -> Self {
-        Self { output: Output::stdout(), inventory: Inventory::default(), json, count: 0 }
+    fn new(presentation: Presentation) -> Self {
+        Self { output: Output::stdout(), inventory: Inventory::default(), presentation, count: 0 }
     }
 
     fn print(&mut self, updated: &SpecsUpdated) -> Result<(), Failure> {
         let document = &updated.update.document;
+        let has_problems = updated.problems > 0;
         let next = match updated.update.format {
-            // It came into force, so it can be read.
-            StoreFormat::StatsigBr => Inventory::of(&text_of(document).unwrap_or_default()),
-            _ => Inventory::of(document),
+            // It was applied, so it can be read.
+            StoreFormat::StatsigBr => Inventory::of(&text_of(document).unwrap_or_default(), has_problems),
+            _ => Inventory::of(document, has_problems),
         };
         let changes = next.since(&self.inventory);
-        let line = if self.json {
+        let line = if self.presentation.is_json() {
             show::json(updated, &changes)
         } else {
-            show::line(updated, &changes, self.count == 0, Paint { styled: self.output.styled() })
+            let paint = Paint { styled: self.output.styled() };
+            let width = self.presentation.line_width(&self.output);
+            show::line(updated, &changes, self.count == 0, paint, width)
         };
         self.inventory = next;
         self.count += 1;

@@ -15,7 +15,7 @@ pub(super) struct Person<'a> {
     pub(super) line: u64,
     /// What tables call the user.
     pub(super) label: &'a str,
-    /// The user ID, if there is one.
+    /// The user ID as it is written, if there is one.
     pub(super) user_id: Option<&'a str>,
     /// The user.
     pub(super) user: &'a StatsigUser,
@@ -58,7 +58,7 @@ pub(super) fn ask<R>(
     question: &Question,
     each: impl FnOnce(&Answer<'_>) -> R,
 ) -> R {
-    let Question { kind, name } = question;
+    let Question { kind, name, malformed } = question;
     let user = person.user;
     let answer = |value, details: EvaluationDetails<'_>| Answer {
         line: person.line,
@@ -71,7 +71,7 @@ pub(super) fn ask<R>(
         id_type: "",
         group_name: None,
         allocated_experiment: None,
-        reason: reason(details),
+        reason: if malformed.is_some() { "Malformed".into() } else { reason(details) },
         version: details.version(),
     };
     match kind {

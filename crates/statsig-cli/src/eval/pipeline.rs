@@ -6,11 +6,11 @@
 //! ```
 //!
 //! The reader hands each chunk to the workers, and to the writer a promise of its result. The writer
-//! keeps the promises' order, so that nothing has to be sorted. There are only so many promises:
+//! keeps the promises' order, so that nothing has to be sorted. The number of promises is bounded:
 //! when the writer is slow the reader waits, and no more than a few chunks are ever in memory.
 //!
 //! The threads are not joined. When the output is gone, a reader that waits for standard input must
-//! not keep the command alive; when all is well they have ended by themselves.
+//! not keep the command alive; at the end of the input they have ended.
 
 use std::num::NonZero;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
@@ -21,14 +21,18 @@ use anyhow::anyhow;
 use statsig::Statsig;
 
 use super::answer::{Person, ask};
+use super::notices::{Findings, Notices};
 use super::progress::Progress;
 use super::rows::Rows;
 use super::table::label;
-use crate::args::Warnings;
 use crate::failure::Failure;
-use crate::input::users::{Chunk, Rejected, UserLines, parse};
+use crate::input::likeness::Likeness;
+use crate::input::survey::Survey;
+use crate::input::user::{Rejected, parse};
+use crate::input::users::{Chunk, UserLines, no_users};
 use crate::output::Output;
 use crate::questions::Questions;
+use crate::warnings::Warnings;
 
 /// What the workers share.
 pub(super) struct Evaluation {
@@ -39,6 +43,8 @@ pub(super) struct Evaluation {
     pub(super) source: String,
     /// Skip lines that are no user.
     pub(super) keep_going: bool,
+    /// The beginning of the source, by which its kind is recognised.
+    pub(super) head: Vec<u8>,
 }
 
 /// What came of a chunk, or of all of them.
@@ -57,6 +63,11 @@ struct Part {
     rows: u64,
     /// With their line numbers.
     rejected: Vec<(u64, Rejected)>,
+    /// The first line is no user.
+    starts_rejected: bool,
+    /// Another line than the rejected one is a user, so that skipping lines leaves some.
+    has_others: bool,
+    findings: Findings,
 }
 
 /// A chunk on its way to a worker, and where its result is awaited.
@@ -82,10 +93,18 @@ pub(super) fn run(
 ) -> Result<Evaluated, Failure> {
     output.write(evaluation.rows.header().as_bytes())?;
     let mut sum = Evaluated::default();
+    let mut notices = Notices::new(&evaluation.source);
+    let mut is_first = true;
     for promise in start(&evaluation, first, users) {
         let part = promise?.recv().map_err(|_| {
             Failure::input(anyhow!("a worker thread panicked: please report this, with the specs if you can"))
         })?;
+        if std::mem::take(&mut is_first)
+            && part.starts_rejected
+            && let Some(likeness) = Likeness::of_rejected_users(&evaluation.head)
+        {
+            return Err(no_users(&evaluation.source, likeness));
+        }
         let separator = if sum.rows > 0 || part.rows == 0 { 0 } else { evaluation.rows.separator().len() };
         sum.users += part.users;
         sum.rows += part.rows;
@@ -97,15 +116,26 @@ pub(super) fn run(
             output.write(text)?;
         }
         progress.set_users(sum.users);
+        for notice in notices.of(part.findings) {
+            progress.aside(|| warnings.warn(&notice));
+        }
         for (line, Rejected { column, message }) in part.rejected {
             let message = format!("{}:{line}:{column}: {message}", evaluation.source);
             if !evaluation.keep_going {
-                return Err(Failure::input(anyhow!(message)).with_hint("--keep-going skips lines that are no user"));
+                let failure = Failure::input(anyhow!(message));
+                return Err(if sum.users > 0 || part.has_others {
+                    failure.with_hint("--keep-going skips lines that are no user")
+                } else {
+                    failure
+                });
             }
             progress.aside(|| warnings.warn(&format!("skipped {message}")));
         }
     }
     output.write(evaluation.rows.footer().as_bytes())?;
+    if sum.users == 0 && sum.rejected == 0 {
+        warnings.warn(&format!("{} is empty: no users", evaluation.source));
+    }
     Ok(sum)
 }
 
@@ -161,14 +191,19 @@ impl Evaluation {
         for (number, line) in chunk.lines() {
             match parse(line) {
                 Ok(user) => {
+                    let survey = Survey::of(line);
                     let user_id = user.user_id();
-                    let label = label(user_id.as_deref(), number, line);
-                    let person = Person { line: number, label: &label, user_id: user_id.as_deref(), user: &user };
+                    let user_id = survey.numeric_id.as_deref().or(user_id.as_deref());
+                    let label = label(user_id, survey.custom_id.as_deref(), number);
+                    let person = Person { line: number, label: &label, user_id, user: &user };
                     self.user(person, &mut part);
+                    part.findings.add(number, survey);
                 }
                 Err(rejected) => {
+                    part.starts_rejected |= part.users == 0 && part.rejected.is_empty();
                     part.rejected.push((number, rejected));
                     if !self.keep_going {
+                        part.has_others = part.users > 0 || chunk.lines().any(|(_, line)| parse(line).is_ok());
                         break;
                     }
                 }

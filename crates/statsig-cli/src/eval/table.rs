@@ -7,29 +7,38 @@ use anstyle::Style;
 use statsig::Statsig;
 
 use super::answer::{Answer, Value};
-use crate::input::users::{self, Chunk};
+use crate::input::survey::Survey;
+use crate::input::user::parse;
+use crate::input::users::Chunk;
 use crate::questions::{Kind, Questions};
 use crate::text::{self, Paint, columns, push_cell};
 
-/// Blanks between columns.
-const GAP: usize = 2;
+/// Columns of the table, in order.
+const COLUMNS: usize = 7;
+const KIND: usize = 1;
+const VALUE: usize = 3;
+const RULE: usize = 4;
+const GROUP: usize = 5;
+
+/// Least widths of the columns; narrower ones say nothing.
+const LEAST: [usize; COLUMNS] = [4, 4, 8, 8, 4, 5, 10];
+
+/// Columns that a narrow table leaves out, the first one first.
+const LEFT_OUT: [usize; 3] = [RULE, GROUP, KIND];
 
 /// Widths of the columns, and whether they are coloured.
 #[derive(Debug)]
 pub(super) struct Layout {
     paint: Paint,
-    user: usize,
-    kind: usize,
-    name: usize,
-    value: usize,
-    rule: usize,
-    /// 0: there is no such column, as nothing that is asked has groups.
-    group: usize,
+    /// 0: the column is left out.
+    widths: [usize; COLUMNS],
+    /// Blanks between columns.
+    gap: usize,
 }
 
 impl Layout {
     /// Fits the columns into `width`: as wide as names, groups and the first users need, the rest to
-    /// value and rule.
+    /// value and rule. Without enough room all columns get narrower, and then fewer.
     pub(super) fn new(
         width: usize,
         styled: bool,
@@ -37,29 +46,49 @@ impl Layout {
         statsig: &Statsig,
         first: Option<&Chunk>,
     ) -> Self {
-        const LOOKED_AT: usize = 100;
-        let labels = first.into_iter().flat_map(Chunk::lines).take(LOOKED_AT).map(|(number, line)| {
-            let user_id = users::parse(line).ok().and_then(|user| user.user_id());
-            columns(&label(user_id.as_deref(), number, line))
-        });
-        let (seen, user) = labels.fold((0, 0), |(seen, widest), label| (seen + 1, label.max(widest)));
-        // Of many users the later ones tend to have longer IDs.
-        let user = if seen == LOOKED_AT { user + 3 } else { user };
         let wide = width >= 140;
-        let user = user.clamp(4, if wide { 36 } else { 12 });
+        let user = user_width(first).clamp(4, if wide { 36 } else { 12 });
         let kind = questions.iter().map(|question| question.kind.short().len()).max().unwrap_or(0).max(4);
         let name = questions.iter().map(|question| columns(&question.name)).max().unwrap_or(0).clamp(4, 32);
         let group = group_width(questions, statsig).min(if wide { 24 } else { 12 });
         let reason = if questions.all_known() { "Recognized" } else { "Unrecognized" }.len();
-        let gaps = GAP * if group > 0 { 6 } else { 5 };
+        let gap = if width < 72 { 1 } else { 2 };
+        let gaps = gap * if group > 0 { 6 } else { 5 };
         let rest = width.saturating_sub(user + kind + name + group + reason + gaps);
         // The value comes first; a whole rule ID is a luxury.
         let rule = rest.saturating_sub(40).clamp(8, 24);
         let value = rest.saturating_sub(rule).max(12);
-        Self { paint: Paint { styled }, user, kind, name, value, rule, group }
+        let mut layout = Self { paint: Paint { styled }, widths: [user, kind, name, value, rule, group, reason], gap };
+        layout.shrink(width);
+        layout
     }
 
-    /// The names of the columns.
+    /// Makes columns narrower until they fit: the widest first, and where that is not enough, without the
+    /// least important ones.
+    fn shrink(&mut self, width: usize) {
+        let mut left_out = LEFT_OUT.into_iter();
+        while self.width() > width {
+            let spare = |&column: &usize| self.widths[column].saturating_sub(LEAST[column]);
+            match (0..COLUMNS).filter(|column| spare(column) > 0).max_by_key(spare) {
+                Some(column) => self.widths[column] -= 1,
+                None => match left_out.next() {
+                    Some(column) => self.widths[column] = 0,
+                    None => return,
+                },
+            }
+        }
+        // A column that was left out may have made room.
+        let room = width - self.width();
+        self.widths[VALUE] += room;
+    }
+
+    /// Columns that a line takes.
+    fn width(&self) -> usize {
+        let shown = self.widths.iter().filter(|width| **width > 0).count();
+        self.widths.iter().sum::<usize>() + self.gap * shown.saturating_sub(1)
+    }
+
+    /// Names of the columns.
     pub(super) fn header(&self) -> String {
         let heading = text::HEADING;
         self.line([
@@ -76,7 +105,7 @@ impl Layout {
     /// Appends the line of an answer.
     pub(super) fn push(&self, out: &mut Vec<u8>, answer: &Answer<'_>) {
         let mut value = String::new();
-        push_value(&mut value, &answer.value, 4 * self.value);
+        push_value(&mut value, &answer.value, 4 * self.widths[VALUE]);
         let value_style = match answer.value {
             Value::Bool(true) => text::ON,
             Value::Bool(false) => text::FAINT,
@@ -95,13 +124,11 @@ impl Layout {
         out.extend_from_slice(line.as_bytes());
     }
 
-    fn line(&self, cells: [(&str, Style); 7]) -> String {
-        // Nothing comes after the reason, so that it is never cut.
-        let widths = [self.user, self.kind, self.name, self.value, self.rule, self.group, columns(cells[6].0)];
+    fn line(&self, cells: [(&str, Style); COLUMNS]) -> String {
         let mut line = String::with_capacity(160);
-        for ((cell, style), width) in cells.into_iter().zip(widths).filter(|&(_, width)| width > 0) {
+        for ((cell, style), &width) in cells.into_iter().zip(&self.widths).filter(|&(_, &width)| width > 0) {
             if !line.is_empty() {
-                line.extend(std::iter::repeat_n(' ', GAP));
+                line.extend(std::iter::repeat_n(' ', self.gap));
             }
             push_cell(&mut line, self.paint, style, cell, width);
         }
@@ -111,9 +138,23 @@ impl Layout {
     }
 }
 
-/// What a table calls a user.
-pub(super) fn label(user_id: Option<&str>, number: u64, line: &[u8]) -> String {
-    users::label(user_id, line).unwrap_or_else(|| format!("line {number}"))
+/// The name of a user in a table: the user ID, else a custom ID, else the line.
+pub(super) fn label(user_id: Option<&str>, custom_id: Option<&str>, number: u64) -> String {
+    let id = user_id.filter(|id| !id.is_empty()).or(custom_id).map(str::to_owned);
+    id.unwrap_or_else(|| format!("line {number}"))
+}
+
+/// The width that the first users need.
+fn user_width(first: Option<&Chunk>) -> usize {
+    const LOOKED_AT: usize = 100;
+    let labels = first.into_iter().flat_map(Chunk::lines).take(LOOKED_AT).map(|(number, line)| {
+        let user_id = parse(line).ok().and_then(|user| user.user_id());
+        let survey = Survey::of(line);
+        columns(&label(survey.numeric_id.as_deref().or(user_id.as_deref()), survey.custom_id.as_deref(), number))
+    });
+    let (seen, widest) = labels.fold((0, 0), |(seen, widest), label| (seen + 1, label.max(widest)));
+    // Of many users the later ones tend to have longer IDs.
+    if seen == LOOKED_AT { widest + 3 } else { widest }
 }
 
 fn or_dash(text: &str) -> &str {
@@ -147,4 +188,22 @@ fn group_width(questions: &Questions, statsig: &Statsig) -> usize {
         Kind::Gate | Kind::DynamicConfig | Kind::ParameterStore => None,
     });
     widths.max().map_or(0, |widest| widest.max("GROUP".len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_every_width() {
+        for width in 36..200 {
+            let widths = [36, 10, 32, 40, 24, 24, 12];
+            let mut layout = Layout { paint: Paint { styled: false }, widths, gap: 1 };
+            layout.shrink(width);
+            let cells = ["a_rather_long_text_that_has_to_be_cut"; COLUMNS].map(|cell| (cell, text::PLAIN));
+            let line = layout.line(cells);
+            assert!(columns(line.trim_end()) <= width, "{width}: {line}");
+            assert!([0, 2, VALUE, 6].iter().all(|&column: &usize| layout.widths[column] > 0), "{width}");
+        }
+    }
 }

@@ -10,8 +10,8 @@ use statsig_core::IdListLookup;
 use statsig_net::id_lists::IdLists;
 
 use super::source::Source;
-use crate::args::Warnings;
 use crate::failure::Failure;
+use crate::warnings::Warnings;
 
 /// The lists that were fetched. None at first.
 #[derive(Default)]
@@ -21,24 +21,27 @@ pub(crate) struct Fetched {
 }
 
 impl Fetched {
-    /// Fetches these lists, once, if the source has such. Returns those that it does not give.
+    /// Fetches these lists, once, if the source has such. Returns those that it does not have, which an
+    /// evaluation takes for empty, as that of an SDK does.
     ///
-    /// What cannot be fetched is a warning: an evaluation takes it for empty, as that of an SDK does.
+    /// # Errors
+    /// A list cannot be fetched. With `may_be_missing` this is a warning.
     pub(crate) fn fetch(
         &self,
         source: &Source,
         wanted: Vec<String>,
+        may_be_missing: bool,
         warnings: Warnings,
     ) -> Result<Vec<String>, Failure> {
         #[cfg(feature = "net")]
         if !wanted.is_empty()
             && let Some(remote) = super::source::remote::RemoteLists::of(source)?
         {
-            remote.read(&wanted, &self.lists, warnings)?;
+            remote.read(&wanted, &self.lists, may_be_missing, warnings)?;
             let there = self.lists.status();
             return Ok(wanted.into_iter().filter(|name| !there.iter().any(|list| list.name == *name)).collect());
         }
-        let _ = (source, warnings);
+        let _ = (source, may_be_missing, warnings);
         Ok(wanted)
     }
 

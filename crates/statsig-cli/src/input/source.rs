@@ -1,15 +1,16 @@
 //! Where config specs are: a file, Statsig's servers, Redis.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::Args;
 
+use super::file::InputFile;
 use super::specs::Document;
-use crate::args::Warnings;
 use crate::failure::Failure;
 #[cfg(feature = "net")]
 use crate::remote::{secret::Secret, statsig::Servers};
+use crate::warnings::Warnings;
 
 /// The source of the config specs: one of several.
 #[derive(Debug, Args)]
@@ -18,6 +19,9 @@ pub(crate) struct Source {
     /// A file: v2 or v1, plain or gzip; `-` is standard input
     #[arg(long, value_name = "FILE", group = "source")]
     specs: Option<PathBuf>,
+    /// The file stands as an argument of its own.
+    #[arg(skip)]
+    is_argument: bool,
     /// Statsig's servers, and what is in Redis for it: a server secret key [env: STATSIG_SECRET_KEY]
     ///
     /// The variable keeps it out of the list of processes. It does not count where --specs is given.
@@ -38,14 +42,24 @@ pub(crate) struct Source {
 
 impl Source {
     /// The file, if it is one.
-    pub(crate) fn file(&self) -> Option<&Path> {
-        self.specs.as_deref()
+    pub(crate) fn file(&self) -> Option<InputFile<'_>> {
+        let option = if self.is_argument { "FILE" } else { "--specs" };
+        self.specs.as_deref().map(|path| InputFile::new(option, path))
     }
 
-    /// The same, or a file that was given in another way.
+    /// Returns the same source, or a file that stands as an argument of its own.
     pub(crate) fn or_file(mut self, file: Option<PathBuf>) -> Self {
+        self.is_argument = file.is_some();
         self.specs = file.or(self.specs);
         self
+    }
+
+    /// Files that are read.
+    pub(crate) fn files(&self) -> impl Iterator<Item = InputFile<'_>> {
+        let files = self.file().into_iter();
+        #[cfg(feature = "redis")]
+        let files = files.chain(self.redis.files());
+        files
     }
 
     /// Gets the document.

@@ -5,9 +5,12 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use statsig_core::CompileLimits;
 
+use super::file::InputFile;
 use super::json_error::{Place, message};
+use super::likeness::Likeness;
 use super::{name_of, read};
 use crate::failure::Failure;
+use crate::text::quoted;
 
 /// What to do about a document that is something else.
 const EXPECTED: &str = "a config specs document is what Statsig's `download_config_specs` sends to server SDKs";
@@ -27,10 +30,12 @@ pub(crate) struct Document {
 
 impl Document {
     /// Reads a file; its size is bounded as compilation bounds it.
-    pub(crate) fn of_file(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn of_file(file: InputFile<'_>) -> Result<Self, Failure> {
+        file.refuse_address()?;
+        let path = file.path;
         let bytes = read(path, max_bytes()).context("no config specs").map_err(Failure::input)?;
         let name = name_of(path);
-        let inspection = format!("statsig specs {name}");
+        let inspection = format!("statsig specs {}", quoted(&argument_of(path)));
         #[cfg(feature = "net")]
         if is_no_text(&bytes)
             && let Ok(text) = text_of(&bytes)
@@ -58,6 +63,11 @@ impl Document {
     }
 }
 
+/// A path as an argument that reads it again. Keys in it are masked, as in the name.
+fn argument_of(path: &Path) -> String {
+    if path == Path::new("-") { "-".to_owned() } else { name_of(path) }
+}
+
 /// Whether it may be the binary form: that never is text.
 #[cfg(feature = "net")]
 fn is_no_text(bytes: &[u8]) -> bool {
@@ -75,10 +85,21 @@ pub(crate) fn max_bytes() -> u64 {
     CompileLimits::default().max_bytes as u64
 }
 
-/// Says why a document was refused, where in it, and what to do.
+/// Says why a document was refused, the place in it, and the remedy.
 pub(crate) fn refused(document: &Document, error: &statsig_core::Error) -> Failure {
     let name = &document.name;
     let document = &document.bytes;
+    if document.trim_ascii().is_empty() {
+        return Failure::input(anyhow!("{name} is empty")).with_hint(EXPECTED);
+    }
+    if let Some(likeness) = Likeness::of_specs(document).filter(|likeness| *likeness != Likeness::Binary) {
+        let failure = Failure::input(anyhow!("{name} {likeness}; expected are config specs"));
+        return failure.with_hint(match likeness {
+            Likeness::Packed(_) => "unpack it first; of compressed files only gzip is read as it is",
+            Likeness::WideText(_) => "write it as UTF-8",
+            _ => EXPECTED,
+        });
+    }
     let (message, hint) = match error {
         statsig_core::Error::Malformed(source) => (
             match Place::of(document, source) {
@@ -92,8 +113,8 @@ pub(crate) fn refused(document: &Document, error: &statsig_core::Error) -> Failu
         }
         statsig_core::Error::MissingKey { key } => (format!("the key `{key}` is missing"), EXPECTED),
         statsig_core::Error::NotUtf8(source) => (
-            format!("neither JSON nor gzip: invalid UTF-8 at byte {}", source.valid_up_to()),
-            "decompress it first if it is compressed in another way",
+            format!("neither JSON nor compressed with gzip: invalid UTF-8 at byte {}", source.valid_up_to()),
+            "is it compressed in another way, for instance with brotli? brotli -dc FILE | statsig … -",
         ),
         statsig_core::Error::NoUpdates => {
             ("it says `has_updates: false` and holds no specs".to_owned(), "download it without `sinceTime`")

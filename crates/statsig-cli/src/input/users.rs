@@ -1,13 +1,11 @@
 //! Users, one JSON object a line, in chunks for a pipeline.
 
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, Read};
 
-use anyhow::{Context, anyhow};
-use serde::Deserialize;
-use serde_json::{Map, Value};
-use statsig::StatsigUser;
+use anyhow::anyhow;
 
-use super::json_error;
+use super::Reader;
+use super::likeness::Likeness;
 use crate::failure::Failure;
 
 /// Longest line that is accepted, in bytes.
@@ -15,6 +13,9 @@ const MAX_LINE_BYTES: u64 = 16 << 20;
 
 /// Where a chunk ends at the latest, in bytes.
 const CHUNK_BYTES: usize = 1 << 17;
+
+/// Bytes of the beginning that tell what a file is.
+const HEAD_BYTES: usize = 1 << 16;
 
 /// Lines that are handled together.
 #[derive(Debug)]
@@ -34,23 +35,32 @@ impl Chunk {
 
 /// Cuts a stream into chunks of lines.
 pub(crate) struct UserLines {
-    reader: BufReader<Box<dyn Read + Send>>,
+    reader: Reader,
     name: String,
+    /// The beginning, as far as it was there when it was opened.
+    head: Vec<u8>,
     next_line: u64,
     lines_per_chunk: usize,
 }
 
 impl UserLines {
-    /// Users from a file or pipe, which messages call `name`.
-    pub(crate) fn new(reader: BufReader<Box<dyn Read + Send>>, name: String) -> Self {
-        Self { reader, name, next_line: 1, lines_per_chunk: 512 }
+    /// Opens a file or pipe, which messages call `name`. Binary files and config specs are refused.
+    pub(crate) fn new(mut reader: Reader, name: String) -> Result<Self, Failure> {
+        let head = match reader.bytes.fill_buf() {
+            Ok(head) => head[..head.len().min(HEAD_BYTES)].to_vec(),
+            Err(error) => return Err(Failure::input(reader.describe(error, &name))),
+        };
+        if let Some(likeness) = Likeness::of_users(&head) {
+            return Err(no_users(&name, likeness));
+        }
+        Ok(Self { reader, name, head, next_line: 1, lines_per_chunk: 512 })
     }
 
     /// Users from the command line.
-    pub(crate) fn inline(users: &[String]) -> Self {
+    pub(crate) fn inline(users: &[String]) -> Result<Self, Failure> {
         // JSON has no line breaks inside strings, so that blanks are as good.
         let lines: Vec<String> = users.iter().map(|user| user.replace(['\n', '\r'], " ")).collect();
-        Self::new(BufReader::new(Box::new(Cursor::new(lines.join("\n")))), "--user".to_owned())
+        Self::new(Reader::of_bytes(lines.join("\n").into_bytes()), "--user".to_owned())
     }
 
     /// Ends a chunk after this many lines.
@@ -59,12 +69,17 @@ impl UserLines {
         self
     }
 
-    /// How messages call the source.
+    /// The name in messages.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The next lines: as many as are there, so that a slow source is served as it comes.
+    /// The beginning of the file, by which its kind is recognised.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Returns the next lines: as many as are there, so that a slow source is served as it comes.
     pub(crate) fn next_chunk(&mut self) -> Result<Option<Chunk>, Failure> {
         let mut chunk = Chunk { first_line: self.next_line, bytes: Vec::new() };
         for taken in 0..self.lines_per_chunk {
@@ -72,7 +87,7 @@ impl UserLines {
                 return Ok((taken > 0).then_some(chunk));
             }
             self.next_line += 1;
-            if chunk.bytes.len() >= CHUNK_BYTES || self.reader.buffer().is_empty() {
+            if chunk.bytes.len() >= CHUNK_BYTES || self.reader.bytes.buffer().is_empty() {
                 break;
             }
         }
@@ -82,11 +97,10 @@ impl UserLines {
     /// Reads one line; 0 at the end.
     fn read_line(&mut self, bytes: &mut Vec<u8>) -> Result<usize, Failure> {
         let before = bytes.len();
-        let read = (&mut self.reader)
-            .take(MAX_LINE_BYTES)
-            .read_until(b'\n', bytes)
-            .with_context(|| format!("cannot read line {} of {}", self.next_line, self.name))
-            .map_err(Failure::input)?;
+        let read = (&mut self.reader.bytes).take(MAX_LINE_BYTES).read_until(b'\n', bytes).map_err(|error| {
+            let error = self.reader.describe(error, &self.name);
+            Failure::input(error.context(format!("line {}", self.next_line)))
+        })?;
         if read as u64 == MAX_LINE_BYTES && bytes.last() != Some(&b'\n') {
             let limit = MAX_LINE_BYTES >> 20;
             return Err(Failure::input(anyhow!(
@@ -102,59 +116,14 @@ impl UserLines {
     }
 }
 
-/// A line that is no user.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Rejected {
-    /// Where in the line, from 1, in bytes.
-    pub(crate) column: usize,
-    /// What is wrong; never shows a value, as it might be a private one.
-    pub(crate) message: String,
-}
-
-/// Reads a user.
-///
-/// # Errors
-/// What is wrong with the line, and where.
-pub(crate) fn parse(line: &[u8]) -> Result<StatsigUser, Rejected> {
-    serde_json::from_slice(line).map_err(|error| reject(line, &error))
-}
-
-/// The slow second look at a line that is no user.
-fn reject(line: &[u8], error: &serde_json::Error) -> Rejected {
-    let message = json_error::message(error);
-    let message = match (error.is_data(), line.first()) {
-        (false, Some(b'[')) => format!("{message}; expected is one JSON object a line, not an array"),
-        (false, _) => message,
-        (true, _) if message.starts_with("duplicate field") => message,
-        (true, _) => match path_of_error(line).as_str() {
-            "" | "." => "expected a JSON object, such as {\"userID\": \"u-1\"}".to_owned(),
-            path => format!("`{path}`: expected an object"),
-        },
-    };
-    Rejected { column: error.column(), message }
-}
-
-fn path_of_error(line: &[u8]) -> String {
-    let mut deserializer = serde_json::Deserializer::from_slice(line);
-    let user = serde_path_to_error::deserialize::<_, StatsigUser>(&mut deserializer);
-    user.map_or_else(|error| error.path().to_string(), |_| String::new())
-}
-
-/// What to call a user in a table: the user ID, else a custom ID.
-pub(crate) fn label(user_id: Option<&str>, line: &[u8]) -> Option<String> {
-    /// The custom IDs under all their names.
-    #[derive(Deserialize)]
-    struct CustomIds {
-        #[serde(rename = "customIDs", alias = "customIds", alias = "custom_ids")]
-        custom_ids: Option<Map<String, Value>>,
+/// Refuses a file that holds no users, and says how to make some of it.
+pub(crate) fn no_users(name: &str, likeness: Likeness) -> Failure {
+    let failure = Failure::input(anyhow!("{name} {likeness}; expected is one JSON object a line"));
+    let file = if name == "standard input" || name == "--user" { "FILE" } else { name };
+    match likeness.conversion_to_users() {
+        Some(conversion) => failure.with_hint(conversion.replace("FILE", file)),
+        None => failure,
     }
-
-    if let Some(user_id) = user_id.filter(|id| !id.is_empty()) {
-        return Some(user_id.to_owned());
-    }
-    let ids: CustomIds = serde_json::from_slice(line).ok()?;
-    let (_, id) = ids.custom_ids?.into_iter().next()?;
-    Some(id.as_str().map_or_else(|| id.to_string(), str::to_owned))
 }
 
 #[cfg(test)]
@@ -162,8 +131,8 @@ mod tests {
     use super::*;
 
     fn lines(text: &str, lines_per_chunk: usize) -> Vec<(u64, String)> {
-        let reader = BufReader::new(Box::new(Cursor::new(text.to_owned())) as Box<dyn Read + Send>);
-        let mut users = UserLines::new(reader, "test".to_owned()).lines_per_chunk(lines_per_chunk);
+        let reader = Reader::of_bytes(text.to_owned().into_bytes());
+        let mut users = UserLines::new(reader, "test".to_owned()).unwrap().lines_per_chunk(lines_per_chunk);
         let mut found = Vec::new();
         while let Some(chunk) = users.next_chunk().unwrap() {
             found.extend(chunk.lines().map(|(number, line)| (number, String::from_utf8_lossy(line).into_owned())));
@@ -183,35 +152,15 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_refused() {
-        let reader = BufReader::new(Box::new(std::io::repeat(b'x')) as Box<dyn Read + Send>);
-        let error = UserLines::new(reader, "test".to_owned()).next_chunk().unwrap_err();
+        let reader = super::super::inflate(Box::new(std::io::repeat(b'x'))).unwrap();
+        let error = UserLines::new(reader, "test".to_owned()).unwrap().next_chunk().unwrap_err();
         assert!(error.to_string().starts_with("test:1: the line is longer than 16 MiB"), "{error}");
     }
 
     #[test]
-    fn errors_say_where_but_never_show_values() {
-        for (line, column, message) in [
-            (r#"{"userID": "u" "email": 1}"#, 16, "expected `,` or `}`"),
-            (r#"{"userID": "u", "userId": "v"}"#, 24, "duplicate field `userID`"),
-            (r#"[{"userID": "u"},"#, 17, "EOF while parsing a value; expected is one JSON object a line, not an array"),
-            (r#""u-1""#, 5, r#"expected a JSON object, such as {"userID": "u-1"}"#),
-            (r#"{"custom": "secret"}"#, 19, "`custom`: expected an object"),
-            (r#"{"privateAttributes": "secret"}"#, 30, "`privateAttributes`: expected an object"),
-        ] {
-            let rejected = parse(line.as_bytes()).unwrap_err();
-            assert_eq!((rejected.column, rejected.message.as_str()), (column, message), "{line}");
-        }
-    }
-
-    #[test]
-    fn a_user_is_called_by_its_first_id() {
-        for (user_id, line, expected) in [
-            (Some("u-1"), "{}", Some("u-1")),
-            (Some(""), r#"{"customIDs": {"deviceID": "d", "companyID": "c"}}"#, Some("d")),
-            (None, r#"{"custom_ids": {"companyID": 42}}"#, Some("42")),
-            (None, r#"{"email": "a@b.example"}"#, None),
-        ] {
-            assert_eq!(label(user_id, line.as_bytes()).as_deref(), expected, "{line}");
-        }
+    fn config_specs_are_no_users() {
+        let specs = r#"{"has_updates": true, "feature_gates": {}}"#;
+        let error = UserLines::inline(&[specs.to_owned()]).map(drop).unwrap_err();
+        assert_eq!(error.to_string(), "--user looks like config specs; expected is one JSON object a line");
     }
 }

@@ -1,22 +1,25 @@
-//! `statsig redis get`: what is in a store.
+//! `statsig redis get`: lists the values of a store.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use statsig_core::{DataStore, DataStoreError, EntryRequest, EntryVersion, StoreEntry, StoreFormat};
 use statsig_store_redis::RedisDataStore;
 
+use super::table::table;
 use super::{Place, Store, places, redis};
-use crate::args::Warnings;
 use crate::failure::{Ending, Failure};
-use crate::input::specs::text_of;
-use crate::output::Output;
+use crate::input::inflated;
+use crate::input::specs::{max_bytes, text_of};
+use crate::output::{self, Output};
+use crate::presentation::Presentation;
 use crate::remote;
 use crate::remote::waiting::Waiting;
-use crate::text::{self, Paint, clean, count, grouped, iso_time};
+use crate::text::{Paint, count, iso_time};
+use crate::warnings::Warnings;
 
 /// Lists the config specs of an SDK key in a store, newest first, or gets the newest
 #[derive(Debug, Args)]
@@ -24,32 +27,19 @@ pub(super) struct Get {
     /// Write the newest document here in place of the list, as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Write it as it is stored: the vendor's binary form stays that
+    /// Write it as it is stored: the vendor's binary form and gzip stay that
     #[arg(long, requires = "out")]
     raw: bool,
-    /// How the list is written
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    /// No progress, no warnings
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    presentation: Presentation,
     #[command(flatten)]
     store: Store,
 }
 
-/// The forms of output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Table,
-    /// One JSON array
-    Json,
-}
-
 /// A value that was found, or not.
-struct Found {
-    place: Place,
-    value: Result<StoreEntry, DataStoreError>,
+pub(super) struct Found {
+    pub(super) place: Place,
+    pub(super) value: Result<StoreEntry, DataStoreError>,
 }
 
 /// The same as JSON.
@@ -67,44 +57,49 @@ struct Row<'a> {
 
 impl Get {
     /// Runs the command.
-    pub(super) fn run(&self) -> Result<Ending, Failure> {
+    pub(super) fn run(&self, warnings: Warnings) -> Result<Ending, Failure> {
+        output::refuse_inputs(self.out.as_ref(), self.store.place.files())?;
         let key = self.store.key()?;
         let store = self.store.place.open(|options| options)?;
-        let waiting = Waiting::start("Redis", self.quiet);
+        let waiting = Waiting::start("Redis", warnings.quiet);
         let found = remote::run(look(&store, places(&key)))?;
         drop(waiting);
         match &self.out {
-            Some(out) => self.write_newest(&found, out),
+            Some(out) => self.write_newest(&found, out, warnings),
             None => self.list(&found),
         }
     }
 
-    fn write_newest(&self, found: &[Found], out: &PathBuf) -> Result<Ending, Failure> {
+    fn write_newest(&self, found: &[Found], out: &PathBuf, warnings: Warnings) -> Result<Ending, Failure> {
         let mut readable = found.iter().filter_map(|found| Some((&found.place, found.value.as_ref().ok()?)));
         let Some((place, entry)) = readable.next() else { return Err(nothing()) };
-        let bytes = if entry.format == StoreFormat::StatsigBr && !self.raw {
-            let text = text_of(&entry.bytes).with_context(|| format!("{} in binary form cannot be read", place.path));
-            Cow::Owned(text.map_err(|error| Failure::input(error).with_hint("--raw gets it as it is"))?)
-        } else {
-            Cow::Borrowed(&entry.bytes)
+        let bytes = match entry.format {
+            _ if self.raw => Cow::Borrowed(&entry.bytes),
+            StoreFormat::StatsigBr => {
+                let text =
+                    text_of(&entry.bytes).with_context(|| format!("{} in binary form cannot be read", place.path));
+                Cow::Owned(text.map_err(|error| Failure::input(error).with_hint("--raw gets it as it is"))?)
+            }
+            _ => Cow::Owned(inflated(entry.bytes.clone(), &place.path, max_bytes()).map_err(Failure::input)?),
         };
         let mut output = Output::open(Some(out))?;
         output.write(&bytes)?;
         output.finish()?;
         let size = count(bytes.len() as u64, "byte");
         let format = entry.format.as_str();
-        Warnings { quiet: self.quiet }.note(&format!("{size} of {} ({format}), {}", place.path, time_of(entry)));
+        warnings.note(&format!("{size} of {} ({format}), {}", place.path, time_of(entry)));
         Ok(Ending::Clean)
     }
 
     fn list(&self, found: &[Found]) -> Result<Ending, Failure> {
-        if found.is_empty() && self.format == Format::Table {
+        if found.is_empty() && !self.presentation.is_json() {
             return Err(nothing());
         }
         let mut output = Output::stdout();
-        let text = match self.format {
-            Format::Json => json(found),
-            Format::Table => table(found, Paint { styled: output.styled() }),
+        let text = if self.presentation.is_json() {
+            json(found)
+        } else {
+            table(found, Paint { styled: output.styled() }, self.presentation.table_width(&output))
         };
         output.write(text.as_bytes())?;
         output.finish()?;
@@ -135,7 +130,7 @@ async fn look(store: &RedisDataStore, places: Vec<Place>) -> Result<Vec<Found>, 
     Ok(found)
 }
 
-/// Finds out the time of a payload that does not tell it without being read.
+/// Adds the time of a payload that has to be read for it.
 fn dated(entry: StoreEntry) -> StoreEntry {
     if entry.format != StoreFormat::StatsigBr || entry.version.is_some() {
         return entry;
@@ -144,33 +139,12 @@ fn dated(entry: StoreEntry) -> StoreEntry {
     entry.with_version(version)
 }
 
-fn time_of(entry: &StoreEntry) -> String {
+pub(super) fn time_of(entry: &StoreEntry) -> String {
     match (&entry.version, entry.format) {
         (Some(version), _) => iso_time(version.lcut),
         (None, StoreFormat::StatsigBr) => "time unknown".to_owned(),
         (None, _) => "no config specs".to_owned(),
     }
-}
-
-fn table(found: &[Found], paint: Paint) -> String {
-    let mut out = String::new();
-    let heading = format!("{:<28} {:<11} {:<17} {:>12}  {:<24} stored\n", "path", "format", "schema", "bytes", "time");
-    paint.push(&mut out, text::HEADING, &heading);
-    for Found { place, value } in found {
-        out.push_str(&format!("{:<28} {:<11} {:<17} ", place.path, place.key.format.as_str(), place.schema));
-        match value {
-            Ok(entry) => {
-                let bytes = grouped(entry.bytes.len() as u64);
-                let stored = entry.stored_at_ms.map_or_else(|| "-".to_owned(), iso_time);
-                out.push_str(&format!("{bytes:>12}  {:<24} {stored}\n", time_of(entry)));
-            }
-            Err(error) => {
-                paint.push(&mut out, text::WARNING, &clean(&error.to_string()));
-                out.push('\n');
-            }
-        }
-    }
-    out
 }
 
 fn json(found: &[Found]) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use statsig_core::{
     DataStore, EntryRequest, KeySchema, PutMode, PutOutcome, Ruleset, SpecsFormat, StoreEntry, StoreFormat, StoreKeys,
     StorePath,
@@ -14,12 +15,16 @@ use statsig_store_redis::{Layout, RedisDataStore};
 
 use super::{Store, redis};
 use crate::failure::{Ending, Failure};
+use crate::input::file::InputFile;
 use crate::input::specs::{Document, refused};
 use crate::output::Output;
+use crate::presentation::Presentation;
 use crate::remote;
 use crate::remote::secret::Secret;
 use crate::remote::waiting::Waiting;
-use crate::text::{clean, count, iso_time};
+use crate::text::wrap::Wrapped;
+use crate::text::{self, Paint, clean, count, iso_time};
+use crate::warnings::Warnings;
 
 /// Stores a document of config specs, unless a newer one is there
 ///
@@ -46,9 +51,8 @@ pub(super) struct Put {
     /// Days for which it is kept; 0 for ever
     #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(..=36_500))]
     keep: u64,
-    /// No progress
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    presentation: Presentation,
     #[command(flatten)]
     store: Store,
 }
@@ -86,22 +90,36 @@ enum Shape {
     String,
 }
 
+/// An outcome as JSON.
+#[derive(Serialize)]
+struct Row {
+    path: String,
+    format: &'static str,
+    schema: &'static str,
+    time: Option<u64>,
+    bytes: usize,
+    outcome: &'static str,
+    /// Time of the newer value that stays.
+    stored_time: Option<u64>,
+}
+
 impl Put {
     /// Runs the command.
-    pub(super) fn run(&self) -> Result<Ending, Failure> {
+    pub(super) fn run(&self, warnings: Warnings) -> Result<Ending, Failure> {
         let key = self.store.key()?;
         let layout = if self.layout == Shape::String { Layout::String } else { Layout::Hash };
         let ttl = (self.keep > 0).then(|| Duration::from_secs(self.keep * 24 * 3_600));
         let store = self.store.place.open(|options| options.read_only(false).layout(layout).ttl(ttl))?;
-        let document = Document::of_file(&self.file)?;
+        let document = Document::of_file(InputFile::new("FILE", &self.file))?;
         let path = self.check(&document, &key)?;
         let entries = self.entries(document)?;
         let keys = StoreKeys::new(key.expose());
-        let waiting = Waiting::start("Redis", self.quiet);
+        let waiting = Waiting::start("Redis", warnings.quiet);
         let mut outcomes = Vec::new();
         remote::run(async {
             for entry in &entries {
-                outcomes.extend(self.store(&store, &keys, &path, entry).await?.into_iter().map(|told| (entry, told)));
+                let stored = self.store(&store, &keys, &path, entry).await?;
+                outcomes.extend(stored.into_iter().map(|outcome| (entry, outcome)));
             }
             Ok(())
         })?;
@@ -112,31 +130,65 @@ impl Put {
             if matches!(outcome, PutOutcome::SkippedOlder { .. }) {
                 ending = Ending::Findings;
             }
-            let form = if entry.format == StoreFormat::StatsigBr { " statsig-br" } else { "" };
-            output.write(format!("{path}{form} {schema}: {}\n", told(entry, outcome)).as_bytes())?;
+            output.write(self.line(&path, schema, entry, outcome, &output).as_bytes())?;
         }
         output.finish()?;
         Ok(ending)
     }
 
-    /// What to store, in the forms that are wanted.
+    fn line(
+        &self,
+        path: &StorePath,
+        schema: &'static str,
+        entry: &StoreEntry,
+        outcome: PutOutcome,
+        output: &Output,
+    ) -> String {
+        if self.presentation.is_json() {
+            let row = Row {
+                path: path.to_string(),
+                format: entry.format.as_str(),
+                schema,
+                time: entry.version.as_ref().map(|version| version.lcut),
+                bytes: entry.bytes.len(),
+                outcome: match outcome {
+                    PutOutcome::Written => "written",
+                    PutOutcome::Refreshed => "refreshed",
+                    PutOutcome::SkippedOlder { .. } => "skipped_older",
+                    _ => "not_stored",
+                },
+                stored_time: if let PutOutcome::SkippedOlder { stored_lcut } = outcome { stored_lcut } else { None },
+            };
+            // Strings and numbers always serialize.
+            return serde_json::to_string(&row).unwrap_or_default() + "\n";
+        }
+        let form = if entry.format == StoreFormat::StatsigBr { " statsig-br" } else { "" };
+        let mut out = String::new();
+        let paint = Paint { styled: output.styled() };
+        let mut line = Wrapped::new(&mut out, paint, self.presentation.line_width(output), 0, 2);
+        line.push(text::PLAIN, &format!("{path}{form} {schema}: {}", described(entry, outcome)));
+        line.finish();
+        out
+    }
+
+    /// Returns what to store, in the forms that are wanted.
     fn entries(&self, document: Document) -> Result<Vec<StoreEntry>, Failure> {
-        let text = StoreEntry::json(document.bytes);
+        let json = StoreEntry::json(document.bytes);
         let form = match (self.form, &document.binary) {
             (Some(form), _) => form,
             (None, Some(_)) => Form::StatsigBr,
             (None, None) => Form::PlainText,
         };
         if form == Form::PlainText {
-            return Ok(vec![text]);
+            return Ok(vec![json]);
         }
         let Some(binary) = document.binary else {
             let failure = Failure::input(anyhow!("{} is JSON, of which no binary form can be made", document.name));
             return Err(failure.with_hint("leave out --as, or give a document that was downloaded in binary form"));
         };
-        let binary = StoreEntry::new(binary, StoreFormat::StatsigBr, text.version.clone().unwrap_or_default());
+        let binary = StoreEntry::new(binary, StoreFormat::StatsigBr, json.version.clone().unwrap_or_default());
         // The JSON first, since storing it removes an older binary form.
-        Ok(if form == Form::Both { vec![text, binary] } else { vec![binary] })
+        Ok(if form == Form::Both { vec![json, binary] } else { vec![binary] })
     }
 
     /// Refuses what readers could not use, and says where the rest belongs.
@@ -146,7 +198,7 @@ impl Put {
         let name = &document.name;
         if meta.time == 0 {
             let failure = Failure::input(anyhow!("{name} has no `time`, by which stores order documents"));
-            return Err(failure.with_hint("download it anew"));
+            return Err(failure.with_hint("download it again"));
         }
         if let Some(made_for) = &meta.hashed_sdk_key_used
             && !self.force
@@ -232,8 +284,8 @@ impl Put {
     }
 }
 
-/// What became of an entry.
-fn told(entry: &StoreEntry, outcome: PutOutcome) -> String {
+/// The outcome for an entry, in words.
+fn described(entry: &StoreEntry, outcome: PutOutcome) -> String {
     let time = entry.version.as_ref().map_or_else(String::new, |version| iso_time(version.lcut));
     match outcome {
         PutOutcome::Written => format!("stored {} of {time}", count(entry.bytes.len() as u64, "byte")),

@@ -1,4 +1,4 @@
-//! `statsig redis watch`: what happens in a store.
+//! `statsig redis watch`: follows the changes of a store.
 
 use std::time::Duration;
 
@@ -11,9 +11,12 @@ use super::{Place, Store, places, redis};
 use crate::clock::WallClock;
 use crate::failure::{Ending, Failure};
 use crate::output::Output;
+use crate::presentation::Presentation;
 use crate::remote::waiting::Waiting;
 use crate::remote::{interrupted, run};
+use crate::text::wrap::Wrapped;
 use crate::text::{self, Paint, iso_time};
+use crate::warnings::Warnings;
 
 /// Pause between two looks at the connection while it does not stand.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -24,15 +27,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// changed in the project. Goes on when Redis is lost, and says so, until Ctrl-C.
 #[derive(Debug, Args)]
 pub(super) struct Watch {
-    /// One JSON object a line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    presentation: Presentation,
     /// End after so many notices of a change
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     updates: Option<u64>,
-    /// No progress
-    #[arg(long, short)]
-    quiet: bool,
     #[command(flatten)]
     store: Store,
 }
@@ -50,21 +49,21 @@ struct Row<'a> {
 
 impl Watch {
     /// Runs the command.
-    pub(super) fn run(&self) -> Result<Ending, Failure> {
+    pub(super) fn run(&self, warnings: Warnings) -> Result<Ending, Failure> {
         let places = places(&self.store.key()?);
         let store = self.store.place.open(|options| options)?;
         run(async {
             // So that a wrong address or password ends it.
             store.initialize().await.map_err(|error| redis::failed(&error))?;
-            self.follow(&store, &places).await
+            self.follow(&store, &places, warnings).await
         })
     }
 
-    async fn follow(&self, store: &dyn DataStore, places: &[Place]) -> Result<Ending, Failure> {
+    async fn follow(&self, store: &dyn DataStore, places: &[Place], warnings: Warnings) -> Result<Ending, Failure> {
         let keys: Vec<StoreKey> = places.iter().map(|place| place.key.clone()).collect();
         let feed = store.watch(&keys).await.map_err(|error| redis::failed(&error))?;
         let mut feed = feed.ok_or_else(|| Failure::input(anyhow!("Redis does not tell of changes")))?;
-        let waiting = Waiting::start("subscribing", self.quiet);
+        let waiting = Waiting::start("subscribing", warnings.quiet);
         let mut stop = std::pin::pin!(interrupted());
         let mut output = Output::stdout();
         let mut changes = 0;
@@ -88,7 +87,7 @@ impl Watch {
             };
             let time = if let ChangeHint::Changed { lcut, .. } = hint { lcut } else { None };
             changes += u64::from(event == "changed");
-            let line = self.line(event, place, time, Paint { styled: output.styled() });
+            let line = self.line(event, place, time, &output);
             waiting.aside(|| output.write(line.as_bytes()))?;
         }
         drop(waiting);
@@ -98,9 +97,9 @@ impl Watch {
         Ok(Ending::Clean)
     }
 
-    fn line(&self, event: &'static str, place: Option<&Place>, time: Option<u64>, paint: Paint) -> String {
+    fn line(&self, event: &'static str, place: Option<&Place>, time: Option<u64>, output: &Output) -> String {
         let at = WallClock.now_ms();
-        if self.json {
+        if self.presentation.is_json() {
             let row = Row {
                 at,
                 event,
@@ -113,16 +112,18 @@ impl Watch {
             return serde_json::to_string(&row).unwrap_or_default() + "\n";
         }
         let mut out = String::new();
-        paint.push(&mut out, text::HEADING, &iso_time(u64::try_from(at).unwrap_or(0)));
-        out.push_str("  ");
-        paint.push(&mut out, if event == "interrupted" { text::WARNING } else { text::PLAIN }, event);
+        let paint = Paint { styled: output.styled() };
+        let mut line = Wrapped::new(&mut out, paint, self.presentation.line_width(output), 0, 2);
+        line.push(text::HEADING, &iso_time(u64::try_from(at).unwrap_or(0)));
+        line.push(text::PLAIN, "  ");
+        line.push(if event == "interrupted" { text::WARNING } else { text::PLAIN }, event);
         if let Some(place) = place {
-            out.push_str(&format!("  {} {} {}", place.path, place.key.format.as_str(), place.schema));
+            line.push(text::PLAIN, &format!("  {} {} {}", place.path, place.key.format.as_str(), place.schema));
         }
         if let Some(time) = time {
-            out.push_str(&format!(", now of {}", iso_time(time)));
+            line.push(text::PLAIN, &format!(", now of {}", iso_time(time)));
         }
-        out.push('\n');
+        line.finish();
         out
     }
 }

@@ -10,6 +10,7 @@ use statsig_store_redis::{RedisDataStore, RedisOptions, TlsOptions};
 use super::secret::Secret;
 use crate::failure::Failure;
 use crate::input;
+use crate::input::file::InputFile;
 
 /// Largest certificate file, in bytes.
 const MAX_CERTIFICATE: u64 = 1 << 20;
@@ -43,8 +44,15 @@ impl RedisPlace {
         !self.urls.is_empty()
     }
 
-    /// The options of a client.
+    /// Files that are read.
+    pub(crate) fn files(&self) -> impl Iterator<Item = InputFile<'_>> {
+        let password = self.password_file.as_deref().map(|path| InputFile::new("--redis-password-file", path));
+        password.into_iter().chain(self.authorities.as_deref().map(|path| InputFile::new("--redis-ca", path)))
+    }
+
+    /// Returns the options of a client.
     pub(crate) fn options(&self) -> Result<RedisOptions, Failure> {
+        self.files().try_for_each(InputFile::refuse_address)?;
         let urls = self.urls.iter().map(Secret::expose);
         let options = match (self.urls.as_slice(), &self.master) {
             ([], _) => return Err(Failure::usage(anyhow!("no Redis")).with_hint("give --redis URL")),

@@ -1,10 +1,13 @@
-//! The facts about a document.
+//! Collects the facts about a document.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use statsig_core::{Entity, Ruleset};
+
+use crate::malformed;
+use crate::questions::Kind;
 
 /// How many of the largest specs are shown.
 const LARGEST: usize = 5;
@@ -31,6 +34,8 @@ pub(super) struct Report {
     pub(super) id_lists: Vec<String>,
     /// The specs with the most rules.
     pub(super) largest: Vec<Largest>,
+    /// Specs that the document holds and that cannot be used.
+    pub(super) malformed: Vec<Malformed>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -66,6 +71,14 @@ pub(super) struct Largest {
     pub(super) name: String,
     pub(super) entity: &'static str,
     pub(super) rules: usize,
+}
+
+/// A spec that cannot be used.
+#[derive(Debug, Serialize)]
+pub(super) struct Malformed {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) reason: String,
 }
 
 /// Something that is wrong with the document.
@@ -112,6 +125,10 @@ impl Report {
             user_fields: usage(ruleset.field_usage()),
             id_lists: ruleset.id_list_names().into_iter().map(str::to_owned).collect(),
             largest: largest(ruleset),
+            malformed: malformed::list(ruleset)
+                .into_iter()
+                .map(|spec| Malformed { kind: spec.kind, name: spec.name, reason: spec.reason })
+                .collect(),
             problems: problems.collect(),
         }
     }

@@ -1,14 +1,13 @@
-//! The report as text.
+//! Prints the report.
 
-use crate::text::{self, Paint, clean, columns, grouped, iso_time};
+use anstyle::Style;
 
 use super::report::{Problem, Report, Usage};
+use crate::text::wrap::Wrapped;
+use crate::text::{self, Paint, clean, columns, grouped, iso_time};
 
-/// Where the second column starts.
+/// Column at which the contents of a line start.
 const INDENT: usize = 16;
-
-/// Where lines of lists are broken.
-const WIDTH: usize = 100;
 
 /// The JSON form, indented.
 pub(super) fn json(report: &Report) -> String {
@@ -19,10 +18,10 @@ pub(super) fn json(report: &Report) -> String {
 }
 
 /// The form for people.
-pub(super) fn text(report: &Report, paint: Paint) -> String {
-    let mut page = Page { out: String::new(), paint };
-    page.paint.push(&mut page.out, text::HEADING, &clean(&report.file));
-    page.out.push_str("\n\n");
+pub(super) fn text(report: &Report, paint: Paint, width: usize) -> String {
+    let mut page = Page { out: String::new(), paint, width };
+    page.wrapped(0, 0, &[(text::HEADING, &report.file)]);
+    page.out.push('\n');
     page.facts(report);
     page.specs(report);
     page.usage("Conditions", &report.condition_types);
@@ -35,6 +34,7 @@ pub(super) fn text(report: &Report, paint: Paint) -> String {
             .iter()
             .map(|spec| format!("{} ({}, {})", clean(&spec.name), spec.entity, grouped(spec.rules as u64))),
     );
+    page.malformed(report);
     page.problems(&report.problems);
     page.out
 }
@@ -42,6 +42,8 @@ pub(super) fn text(report: &Report, paint: Paint) -> String {
 struct Page {
     out: String,
     paint: Paint,
+    /// Columns of a line.
+    width: usize,
 }
 
 impl Page {
@@ -53,8 +55,14 @@ impl Page {
 
     fn line(&mut self, title: &str, content: &str) {
         self.title(title);
-        self.out.push_str(content);
-        self.out.push('\n');
+        self.wrapped(INDENT, INDENT, &[(text::PLAIN, content)]);
+    }
+
+    /// Goes on after `used` columns, and below at `hanging`.
+    fn wrapped(&mut self, used: usize, hanging: usize, pieces: &[(Style, &str)]) {
+        let mut line = Wrapped::new(&mut self.out, self.paint, Some(self.width), used, hanging);
+        pieces.iter().for_each(|(style, piece)| line.push(*style, piece));
+        line.finish();
     }
 
     fn facts(&mut self, report: &Report) {
@@ -99,26 +107,54 @@ impl Page {
         );
     }
 
-    /// Items with commas between them, in lines of bounded width.
+    /// Items with commas between them; a line is broken between items where that is possible.
     fn list(&mut self, title: &str, items: impl Iterator<Item = String>) {
         self.title(title);
         let mut column = INDENT;
         let mut items = items.peekable();
         if items.peek().is_none() {
             self.paint.push(&mut self.out, text::FAINT, "none");
+            self.out.push('\n');
         }
         while let Some(item) = items.next() {
-            let item = if items.peek().is_some() { format!("{item}, ") } else { item };
-            if column > INDENT && column + columns(item.trim_end()) > WIDTH {
-                self.out.truncate(self.out.trim_end_matches(' ').len());
+            let item = if items.peek().is_some() { format!("{item},") } else { item };
+            let length = columns(&item);
+            if column > INDENT && column + 1 + length > self.width {
                 self.out.push('\n');
                 self.title("");
                 column = INDENT;
+            } else if column > INDENT {
+                self.out.push(' ');
+                column += 1;
             }
-            column += columns(&item);
-            self.out.push_str(&item);
+            self.wrapped(column, INDENT, &[(text::PLAIN, &item)]);
+            // The next item may stand on the same line.
+            let last = self.out.trim_end_matches('\n').len();
+            if items.peek().is_some() {
+                self.out.truncate(last);
+            }
+            column = if column + length > self.width {
+                columns(self.out[..last].rsplit('\n').next().unwrap_or_default())
+            } else {
+                column + length
+            };
         }
-        self.out.push('\n');
+    }
+
+    fn malformed(&mut self, report: &Report) {
+        if report.malformed.is_empty() {
+            return;
+        }
+        self.line("Malformed", "these specs cannot be used; SDKs treat them as unknown");
+        for spec in &report.malformed {
+            self.out.push_str("  ");
+            let kind = format!("{} ", spec.kind.short());
+            self.wrapped(
+                2,
+                4,
+                &[(text::PLAIN, &kind), (text::WARNING, &spec.name), (text::PLAIN, ": "), (text::PLAIN, &spec.reason)],
+            );
+        }
     }
 
     fn problems(&mut self, problems: &[Problem]) {
@@ -132,8 +168,8 @@ impl Page {
         self.out.push('\n');
         for problem in problems {
             self.out.push_str("  ");
-            self.paint.push(&mut self.out, text::WARNING, problem.kind);
-            self.out.push_str(&format!(" at {}: {}\n", clean(&problem.path), clean(&problem.message)));
+            let place = format!(" at {}: {}", problem.path, problem.message);
+            self.wrapped(2, 4, &[(text::WARNING, problem.kind), (text::PLAIN, &place)]);
         }
     }
 }
@@ -144,10 +180,19 @@ mod tests {
 
     #[test]
     fn lists_are_broken_into_lines() {
-        let mut page = Page { out: String::new(), paint: Paint { styled: false } };
+        let mut page = Page { out: String::new(), paint: Paint { styled: false }, width: 100 };
         page.list("ID lists", (0..20).map(|at| format!("list_{at}")));
-        assert!(page.out.lines().all(|line| line.len() <= WIDTH && !line.ends_with(' ')), "{}", page.out);
+        assert!(page.out.lines().all(|line| line.len() <= 100 && !line.ends_with(' ')), "{}", page.out);
         assert_eq!(page.out.lines().count(), 3);
         assert!(page.out.lines().skip(1).all(|line| line.starts_with("                list_")));
+    }
+
+    #[test]
+    fn long_items_are_broken_too() {
+        for width in 40..110 {
+            let mut page = Page { out: String::new(), paint: Paint { styled: false }, width };
+            page.list("Specs", (7..30).map(|at| "name ".repeat(at % 11) + &"x".repeat(at)));
+            assert!(page.out.lines().all(|line| line.len() <= width && !line.ends_with(' ')), "{width}: {}", page.out);
+        }
     }
 }

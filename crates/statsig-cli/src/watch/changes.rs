@@ -1,68 +1,127 @@
-//! What differs between two documents of config specs.
+//! Finds what differs between two documents of config specs.
 //!
-//! Of each document only names and 64-bit hashes are kept. Two specs are the same if their JSON is,
-//! whatever the order of members; a rule counts with the content of the conditions that it names.
+//! Of each document only names and 64-bit hashes are kept. Two parts are the same if their JSON is,
+//! whatever the order of members; a rule counts with the content of the conditions that it names. Every member of a
+//! document is compared, also those that this version does not know.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 use serde_json::value::RawValue;
+use statsig_core::Ruleset;
 
-/// The kinds of specs, in the order in which they are told.
-pub(super) const KINDS: [&str; 4] = ["gate", "config", "layer", "parameter store"];
+use super::digest::{Named, digest, digests, parsed};
+use crate::malformed;
 
-/// The specs of a document: of each kind, the hashes by name.
+/// Number of groups of parts.
+const COUNT: usize = 11;
+
+/// Groups of parts in the order in which they are reported: the name in JSON, and the noun for people.
+pub(super) const GROUPS: [(&str, &str); COUNT] = [
+    ("gates", "gate"),
+    ("configs", "config"),
+    ("layers", "layer"),
+    ("parameter_stores", "parameter store"),
+    ("mappings", "config mapping"),
+    ("bandits", "contextual bandit"),
+    ("layer_assignments", "layer assignment"),
+    ("id_lists", "ID list"),
+    ("settings", "setting"),
+    ("malformed", "malformed spec"),
+    ("unknown_parts", "unknown part"),
+];
+
+/// Number of groups whose totals are reported with the first document.
+pub(super) const SPECS: usize = 4;
+const SETTINGS: usize = 8;
+const MALFORMED: usize = 9;
+const UNKNOWN: usize = 10;
+
+/// Sections with entries by name, and the groups that they belong to.
+const SECTIONS: [(&str, usize); 9] = [
+    ("feature_gates", 0),
+    ("dynamic_configs", 1),
+    ("layer_configs", 2),
+    ("param_stores", 3),
+    ("overrides", 4),
+    ("cmab_configs", 5),
+    ("experiment_to_layer", 6),
+    ("layers", 6),
+    ("id_lists", 7),
+];
+
+/// Members that are settings; a change of an object is that of its entries.
+const SETTINGS_BY_ENTRY: [&str; 3] = ["sdk_configs", "sdk_flags", "diagnostics"];
+
+/// Members that are settings as a whole. Entries of some of them are named after SDK keys.
+const SETTINGS_AS_A_WHOLE: [&str; 7] = [
+    "default_environment",
+    "app_id",
+    "company_id",
+    "hashed_sdk_key_used",
+    "sdk_keys_to_app_ids",
+    "hashed_sdk_keys_to_app_ids",
+    "session_replay_info",
+];
+
+/// Members that differ between any two documents, or count with what names their entries.
+const NOT_COMPARED: [&str; 5] = ["time", "checksum", "has_updates", "condition_map", "override_rules"];
+
+/// The parts of a document: of each group, the hashes by name.
 #[derive(Debug, Default)]
-pub(super) struct Inventory([BTreeMap<String, u64>; 4]);
+pub(super) struct Inventory([BTreeMap<String, u64>; COUNT]);
 
-/// What happened to the specs of one kind. Names are sorted.
+/// Changes of the parts of one group. Names are sorted.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Change {
-    /// How many there are now.
+    /// Number of parts now.
     pub(super) total: usize,
     pub(super) added: Vec<String>,
     pub(super) removed: Vec<String>,
     pub(super) changed: Vec<String>,
 }
 
-/// The parts of a document that are compared.
-#[derive(Deserialize)]
-struct Parts<'a> {
-    #[serde(borrow)]
-    feature_gates: Option<&'a RawValue>,
-    #[serde(borrow)]
-    dynamic_configs: Option<&'a RawValue>,
-    #[serde(borrow)]
-    layer_configs: Option<&'a RawValue>,
-    #[serde(borrow)]
-    param_stores: Option<&'a RawValue>,
-    #[serde(borrow)]
-    condition_map: Option<&'a RawValue>,
-}
-
 impl Inventory {
-    /// Lists a document that was accepted; parts that are malformed have no specs.
-    pub(super) fn of(document: &[u8]) -> Self {
-        let Ok(parts) = serde_json::from_slice::<Parts<'_>>(document) else { return Self::default() };
-        let mut conditions = HashMap::new();
-        for (name, condition) in members(parts.condition_map) {
-            if let Ok(condition) = serde_json::from_str::<Value>(condition.get()) {
-                conditions.insert(name, digest(&condition, &HashMap::new()));
-            }
+    /// Lists a document that was accepted; parts that are malformed have no entries.
+    ///
+    /// With `has_problems` the document is compiled to find the specs that cannot be used.
+    pub(super) fn of(document: &[u8], has_problems: bool) -> Self {
+        let mut inventory = Self::default();
+        let Ok(members) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(document) else { return inventory };
+        let section = |name: &str| members.get(name).copied();
+        let mut named = Named::default();
+        named.conditions = digests(section("condition_map"), &named).into_iter().collect();
+        named.rules = digests(section("override_rules"), &named).into_iter().collect();
+        for (name, raw) in &members {
+            inventory.add(name, raw, &named);
         }
-        let sections = [parts.feature_gates, parts.dynamic_configs, parts.layer_configs, parts.param_stores];
-        Self(sections.map(|section| {
-            let specs = members(section).into_iter();
-            specs.filter_map(|(name, spec)| Some((name, digest(&parsed(spec)?, &conditions)))).collect()
-        }))
+        if has_problems && let Ok(ruleset) = Ruleset::compile(document) {
+            let specs = malformed::list(&ruleset).into_iter();
+            // The reason counts: another one is a change.
+            inventory.0[MALFORMED] = specs
+                .map(|spec| (format!("{} {}", spec.kind.short(), spec.name), digest(&spec.reason.into(), &named)))
+                .collect();
+        }
+        inventory
     }
 
-    /// What has changed since an earlier document.
-    pub(super) fn since(&self, earlier: &Self) -> [Change; 4] {
-        let mut kinds = self.0.iter().zip(&earlier.0);
-        std::array::from_fn(|_| kinds.next().map_or_else(Change::default, |(now, then)| change(now, then)))
+    fn add(&mut self, name: &str, raw: &RawValue, named: &Named) {
+        let Some(value) = parsed(raw).filter(|value| !value.is_null()) else { return };
+        if let Some((_, group)) = SECTIONS.iter().find(|(section, _)| *section == name) {
+            self.0[*group].extend(digests(Some(raw), named));
+        } else if SETTINGS_BY_ENTRY.contains(&name) && value.is_object() {
+            let entries = digests(Some(raw), named).into_iter();
+            self.0[SETTINGS].extend(entries.map(|(entry, hash)| (format!("{name}.{entry}"), hash)));
+        } else if SETTINGS_AS_A_WHOLE.contains(&name) || SETTINGS_BY_ENTRY.contains(&name) {
+            self.0[SETTINGS].insert(name.to_owned(), digest(&value, named));
+        } else if !NOT_COMPARED.contains(&name) {
+            self.0[UNKNOWN].insert(name.to_owned(), digest(&value, named));
+        }
+    }
+
+    /// Returns what has changed since an earlier document, by group.
+    pub(super) fn since(&self, earlier: &Self) -> [Change; COUNT] {
+        std::array::from_fn(|group| change(&self.0[group], &earlier.0[group]))
     }
 }
 
@@ -78,68 +137,28 @@ fn change(now: &BTreeMap<String, u64>, then: &BTreeMap<String, u64>) -> Change {
     }
 }
 
-fn parsed(raw: &RawValue) -> Option<Value> {
-    serde_json::from_str(raw.get()).ok()
-}
-
-/// The specs of a section: an object by name, or, in version 1, a list of objects with a `name`.
-fn members(section: Option<&RawValue>) -> Vec<(String, &RawValue)> {
-    #[derive(Deserialize)]
-    struct Named {
-        name: String,
-    }
-    let Some(section) = section.map(RawValue::get) else { return Vec::new() };
-    if let Ok(by_name) = serde_json::from_str::<BTreeMap<String, &RawValue>>(section) {
-        return by_name.into_iter().collect();
-    }
-    let list = serde_json::from_str::<Vec<&RawValue>>(section).unwrap_or_default();
-    let named = list.into_iter().filter_map(|raw| Some((serde_json::from_str::<Named>(raw.get()).ok()?.name, raw)));
-    named.collect()
-}
-
-/// A hash of a value that does not depend on the order of members.
-fn digest(value: &Value, conditions: &HashMap<String, u64>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    match value {
-        Value::Object(members) => {
-            let member = |(key, value): (&String, &Value)| {
-                let mut hasher = DefaultHasher::new();
-                key.hash(&mut hasher);
-                match value {
-                    Value::Array(names) if key == "conditions" => {
-                        for name in names {
-                            let known = name.as_str().and_then(|name| conditions.get(name)).copied();
-                            known.unwrap_or_else(|| digest(name, conditions)).hash(&mut hasher);
-                        }
-                    }
-                    _ => digest(value, conditions).hash(&mut hasher),
-                }
-                hasher.finish()
-            };
-            let sum = members.iter().map(member).fold(0, u64::wrapping_add);
-            (5, sum, members.len()).hash(&mut hasher);
-        }
-        Value::Array(items) => {
-            4.hash(&mut hasher);
-            items.iter().for_each(|item| digest(item, conditions).hash(&mut hasher));
-        }
-        Value::String(text) => (3, text).hash(&mut hasher),
-        Value::Number(number) => (2, number.to_string()).hash(&mut hasher),
-        Value::Bool(flag) => (1, flag).hash(&mut hasher),
-        Value::Null => 0.hash(&mut hasher),
-    }
-    hasher.finish()
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn names(change: &Change) -> (usize, [Vec<&str>; 3]) {
-        let texts = [&change.added, &change.removed, &change.changed];
-        (change.total, texts.map(|names| names.iter().map(String::as_str).collect()))
+    fn changes(before: &Value, after: &Value) -> BTreeMap<&'static str, Change> {
+        let [before, after] = [before, after].map(|document| Inventory::of(document.to_string().as_bytes(), true));
+        let changes = after.since(&before);
+        GROUPS.iter().map(|(name, _)| *name).zip(changes).collect()
+    }
+
+    /// Groups that differ, as `group added|removed|changed name`.
+    fn described(before: &Value, after: &Value) -> Vec<String> {
+        let mut all = Vec::new();
+        for (group, change) in changes(before, after) {
+            let parts = [("added", change.added), ("removed", change.removed), ("changed", change.changed)];
+            for (what, names) in parts {
+                all.extend(names.into_iter().map(|name| format!("{group} {what} {name}")));
+            }
+        }
+        all
     }
 
     #[test]
@@ -157,31 +176,82 @@ mod tests {
             "param_stores": {"p": {}},
             "condition_map": {"8": {"type": "public"}},
         });
-        let [before, after] = [before, after].map(|document| Inventory::of(document.to_string().as_bytes()));
-        let changes = after.since(&before);
-        assert_eq!(names(&changes[0]), (3, [vec!["d"], vec!["c"], vec![]]), "a condition by another name is the same");
-        assert_eq!(names(&changes[1]), (1, [vec![], vec![], vec!["x"]]));
-        assert_eq!(names(&changes[2]), (1, [vec!["l"], vec![], vec![]]));
-        assert_eq!(names(&changes[3]), (1, [vec!["p"], vec![], vec![]]));
+        let found = described(&before, &after);
+        // A condition by another name is the same.
+        let expected =
+            ["configs changed x", "gates added d", "gates removed c", "layers added l", "parameter_stores added p"];
+        assert_eq!(found, expected);
+        assert_eq!(changes(&before, &after)["gates"].total, 3);
     }
 
     #[test]
     fn another_condition_is_a_change_of_the_rule() {
         let document = |kind: &str| {
-            let text = json!({
+            json!({
                 "feature_gates": {"a": {"rules": [{"conditions": ["7"]}]}},
                 "condition_map": {"7": {"type": kind}},
-            });
-            Inventory::of(text.to_string().as_bytes())
+            })
         };
-        assert_eq!(document("fail_gate").since(&document("pass_gate"))[0].changed, ["a"]);
+        assert_eq!(described(&document("pass_gate"), &document("fail_gate")), ["gates changed a"]);
+    }
+
+    #[test]
+    fn everything_that_can_change_a_result_is_named() {
+        let base = json!({"feature_gates": {}, "time": 1, "checksum": "1"});
+        for (name, value, expected) in [
+            ("overrides", json!({"c": [{"new_config_name": "d", "rules": []}]}), "mappings added c"),
+            ("default_environment", json!("staging"), "settings added default_environment"),
+            ("cmab_configs", json!({"b": {"salt": "s"}}), "bandits added b"),
+            ("experiment_to_layer", json!({"e": "l"}), "layer_assignments added e"),
+            ("layers", json!({"l": ["e"]}), "layer_assignments added l"),
+            ("id_lists", json!({"vips": true}), "id_lists added vips"),
+            ("app_id", json!("a"), "settings added app_id"),
+            ("sdk_configs", json!({"sampling_mode": "on"}), "settings added sdk_configs.sampling_mode"),
+            ("sdk_flags", json!({"f": true}), "settings added sdk_flags.f"),
+            ("sdk_keys_to_app_ids", json!({"client-k": "a"}), "settings added sdk_keys_to_app_ids"),
+            ("session_replay_info", json!({"sampling_rate": 1}), "settings added session_replay_info"),
+            ("something_new", json!({"a": 1}), "unknown_parts added something_new"),
+        ] {
+            let mut after = base.clone();
+            after[name] = value;
+            assert_eq!(described(&base, &after), [expected], "{name}");
+        }
+        let mut newer = base.clone();
+        (newer["time"], newer["checksum"]) = (json!(2), json!("2"));
+        assert!(described(&base, &newer).is_empty());
+    }
+
+    #[test]
+    fn another_rule_is_a_change_of_the_mapping() {
+        let document = |percentage: u8, condition: &str| {
+            json!({
+                "overrides": {"c": [{"new_config_name": "d", "rules": [{"rule_name": "m", "start_time": 0}]}]},
+                "override_rules": {"m": {"passPercentage": percentage, "conditions": ["7"]}},
+                "condition_map": {"7": {"type": condition}},
+            })
+        };
+        assert_eq!(described(&document(10, "public"), &document(20, "public")), ["mappings changed c"]);
+        assert_eq!(described(&document(10, "public"), &document(10, "user_field")), ["mappings changed c"]);
+    }
+
+    #[test]
+    fn specs_that_cannot_be_used_are_named() {
+        let document = |enabled: Value| {
+            json!({
+                "has_updates": true, "time": 1, "dynamic_configs": {}, "layer_configs": {}, "condition_map": {},
+                "feature_gates": {"g": {"type": "feature_gate", "entity": "feature_gate", "salt": "s", "enabled": enabled,
+                    "defaultValue": false, "idType": "userID", "rules": []}},
+            })
+        };
+        let found = described(&document(json!(true)), &document(json!("true")));
+        assert_eq!(found, ["gates changed g", "malformed added gate g"]);
     }
 
     #[test]
     fn lists_of_version_1_have_names() {
         let list = json!({"feature_gates": [{"name": "a", "x": 1}, {"no": "name"}], "dynamic_configs": []}).to_string();
-        let change = &Inventory::of(list.as_bytes()).since(&Inventory::default())[0];
+        let change = &Inventory::of(list.as_bytes(), false).since(&Inventory::default())[0];
         assert_eq!((change.total, change.added.as_slice()), (1, ["a".to_owned()].as_slice()));
-        assert_eq!(Inventory::of(b"nonsense").since(&Inventory::default())[0], Change::default());
+        assert_eq!(Inventory::of(b"nonsense", true).since(&Inventory::default())[0], Change::default());
     }
 }

@@ -1,13 +1,17 @@
-//! An update on one line.
+//! Prints an update on one line.
+
+use std::collections::BTreeMap;
 
 use anstyle::Style;
 use serde::Serialize;
 use statsig_net::{SpecsUpdated, SyncHealth};
 
-use super::changes::{Change, KINDS};
+use super::changes::{Change, GROUPS, SPECS};
+use crate::mask::masked;
+use crate::text::wrap::Wrapped;
 use crate::text::{self, Paint, clean, count, iso_time};
 
-/// Names that are written out for each kind of change; of others only the number is told.
+/// Names that are printed for each kind of change; of the others only the number is.
 const NAMES: usize = 8;
 
 /// An update as JSON.
@@ -21,15 +25,12 @@ struct Row<'a> {
     bytes: usize,
     problems: usize,
     compile_ms: f64,
-    gates: &'a Change,
-    configs: &'a Change,
-    layers: &'a Change,
-    parameter_stores: &'a Change,
+    #[serde(flatten)]
+    groups: BTreeMap<&'static str, &'a Change>,
 }
 
 /// The JSON form, with a line break.
-pub(super) fn json(updated: &SpecsUpdated, changes: &[Change; 4]) -> String {
-    let [gates, configs, layers, parameter_stores] = changes;
+pub(super) fn json(updated: &SpecsUpdated, changes: &[Change]) -> String {
     let update = &updated.update;
     let row = Row {
         received_at: update.received_at_ms,
@@ -40,10 +41,7 @@ pub(super) fn json(updated: &SpecsUpdated, changes: &[Change; 4]) -> String {
         bytes: update.document.len(),
         problems: updated.problems,
         compile_ms: updated.compile_duration.as_secs_f64() * 1e3,
-        gates,
-        configs,
-        layers,
-        parameter_stores,
+        groups: GROUPS.iter().map(|(name, _)| *name).zip(changes).collect(),
     };
     // Strings and numbers always serialize.
     let mut line = serde_json::to_string(&row).unwrap_or_default();
@@ -52,30 +50,38 @@ pub(super) fn json(updated: &SpecsUpdated, changes: &[Change; 4]) -> String {
 }
 
 /// The form for people, with a line break.
-pub(super) fn line(updated: &SpecsUpdated, changes: &[Change; 4], is_first: bool, paint: Paint) -> String {
+pub(super) fn line(
+    updated: &SpecsUpdated,
+    changes: &[Change],
+    is_first: bool,
+    paint: Paint,
+    width: Option<usize>,
+) -> String {
     let update = &updated.update;
     let mut out = String::new();
-    paint.push(&mut out, text::HEADING, &iso_time(update.received_at_ms));
-    let from = update.origin.as_deref().map_or_else(|| update.source.to_string(), clean);
+    let mut line = Wrapped::new(&mut out, paint, width, 0, 2);
+    line.push(text::HEADING, &iso_time(update.received_at_ms));
+    let from = update.origin.as_deref().map_or_else(|| update.source.to_string(), str::to_owned);
     let bytes = count(update.document.len() as u64, "byte");
-    out.push_str(&format!("  {bytes} of {} from {from}: ", iso_time(updated.time)));
+    line.push(text::PLAIN, &format!("  {bytes} of {} from {}: ", iso_time(updated.time), masked(&from)));
     if is_first {
-        let totals = KINDS.iter().zip(changes).map(|(kind, change)| count(change.total as u64, kind));
-        out.push_str(&totals.collect::<Vec<_>>().join(", "));
+        let totals = GROUPS.iter().zip(changes).take(SPECS);
+        let totals = totals.map(|((_, noun), change)| count(change.total as u64, noun));
+        line.push(text::PLAIN, &totals.collect::<Vec<_>>().join(", "));
     } else {
-        push_changes(&mut out, changes, paint);
+        push_changes(&mut line, changes);
     }
     if updated.problems > 0 {
-        out.push_str("; ");
-        paint.push(&mut out, text::WARNING, &count(updated.problems as u64, "problem"));
+        line.push(text::PLAIN, "; ");
+        line.push(text::WARNING, &count(updated.problems as u64, "problem"));
     }
-    out.push('\n');
+    line.finish();
     out
 }
 
-fn push_changes(out: &mut String, changes: &[Change; 4], paint: Paint) {
-    let start = out.len();
-    for (kind, change) in KINDS.iter().zip(changes) {
+fn push_changes(line: &mut Wrapped<'_>, changes: &[Change]) {
+    let mut is_first = true;
+    for ((_, noun), change) in GROUPS.iter().zip(changes) {
         let parts: [(&[String], &str, Style); 3] = [
             (&change.added, "added", text::ON),
             (&change.removed, "removed", text::OFF),
@@ -85,20 +91,23 @@ fn push_changes(out: &mut String, changes: &[Change; 4], paint: Paint) {
             if names.is_empty() {
                 continue;
             }
-            out.push_str(if out.len() > start { "; " } else { "" });
-            out.push_str(&format!("{} ", count(names.len() as u64, kind)));
-            paint.push(out, style, what);
+            let separator = if std::mem::take(&mut is_first) { "" } else { "; " };
+            line.push(text::PLAIN, &format!("{separator}{} ", count(names.len() as u64, noun)));
+            line.push(style, what);
             let shown: Vec<String> = names.iter().take(NAMES).map(|name| clean(name)).collect();
             let rest = if names.len() > NAMES { ", …" } else { "" };
-            out.push_str(&format!(" ({}{rest})", shown.join(", ")));
+            line.push(text::PLAIN, &format!(" ({}{rest})", shown.join(", ")));
         }
     }
-    if out.len() == start {
-        paint.push(out, text::FAINT, "no gate, config, layer or parameter store changed");
+    if is_first {
+        line.push(
+            text::FAINT,
+            "the payload changed in parts that no evaluation reads: time, checksum, order or spelling",
+        );
     }
 }
 
-/// How it goes, for a terminal.
+/// The state of the connection, for a terminal.
 pub(super) fn state(health: &SyncHealth, updates: u64, name: &str) -> String {
     let contact = match health.last_contact {
         Some(ago) => format!("{name} last answered {} s ago", ago.as_secs()),

@@ -76,8 +76,9 @@ fn a_json_array_holds_the_same() {
     let lines = run(chosen(&["--format", "jsonl"])).json_lines();
     let array: Vec<Value> = serde_json::from_str(&run(chosen(&["--format", "json"])).clean()).unwrap();
     assert_eq!(lines, array);
-    let nobody = run_with(["eval", "--specs", SPECS, "--users", "-", "--all", "--format", "json"], "\n").clean();
-    assert_eq!(serde_json::from_str::<Vec<Value>>(&nobody).unwrap(), Vec::<Value>::new());
+    let nobody = run_with(["eval", "--specs", SPECS, "--users", "-", "--all", "--json"], "\n");
+    assert_eq!((nobody.code, nobody.stderr.as_str()), (Some(0), "warning: standard input is empty: no users\n"));
+    assert_eq!(serde_json::from_str::<Vec<Value>>(&nobody.stdout).unwrap(), Vec::<Value>::new());
 }
 
 /// The example project was evaluated by the official core, too.
@@ -157,7 +158,7 @@ fn id_lists_come_from_files() {
     assert!(ran.stderr.contains("1 line of ") && ran.stderr.contains(" ignored"), "{}", ran.stderr);
 }
 
-fn specs_with_id_list() -> String {
+pub(crate) fn specs_with_id_list() -> String {
     json!({
         "has_updates": true, "time": 1, "dynamic_configs": {}, "layer_configs": {},
         "condition_map": {"c": {

@@ -9,14 +9,17 @@ mod eval;
 #[cfg(feature = "redis")]
 mod events;
 mod explain;
+mod files;
 #[cfg(feature = "net")]
 mod follow;
+mod forms;
 #[cfg(feature = "net")]
 mod network;
 #[cfg(feature = "redis")]
 mod redis;
 mod specs;
 mod streams;
+mod users;
 #[cfg(feature = "net")]
 mod watch;
 
@@ -111,7 +114,7 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> String {
 fn help_has_examples_and_exit_codes() {
     let top = run(["--help"]).clean();
     assert!(top.contains("Exit codes:") && top.contains("eval") && top.contains("specs"), "{top}");
-    let mut commands = vec!["eval", "explain", "specs"];
+    let mut commands = vec!["eval", "explain", "specs", "completions", "man"];
     commands.extend(cfg!(feature = "net").then_some("watch"));
     commands.extend(cfg!(feature = "redis").then_some(["redis", "events"]).into_iter().flatten());
     for command in commands {

@@ -126,8 +126,11 @@ fn id_lists_come_from_the_server_too() {
     server.publish_id_list("vip", "f1", 1, line("a") + &line("b"));
     server.publish_id_list("banned", "f2", 1, line("b"));
     server.publish_id_list("other", "f3", 1, line("c"));
-    let eval = || run_with_key(["eval", "--api", &api, "--no-fallback"].into_iter().chain(THREE_USERS));
-    let ran = eval();
+    let eval = |more: &[&str]| {
+        let source = ["eval", "--api", &api, "--no-fallback"];
+        run_with_key(source.into_iter().chain(THREE_USERS).chain(more.iter().copied()))
+    };
+    let ran = eval(&[]);
     assert_eq!((values(&ran).as_str(), ran.clean().lines().count()), ("true false false", 3));
     assert_eq!(server.requests_to(Endpoint::IdListFile).len(), 2, "only those that the rules look into");
     let explained =
@@ -141,15 +144,31 @@ fn id_lists_come_from_the_server_too() {
         run_with_key(["eval", "--api", &api, "--no-fallback", "--id-list", &given].into_iter().chain(THREE_USERS));
     assert_eq!(values(&ran), "false false true");
 
+    // Rows that depend on a list would be wrong.
     server.fail_once(Endpoint::IdListFile, Fault::Status(500, KEY.into()));
-    let ran = eval();
-    assert!(ran.code == Some(0) && ran.stderr.contains("warning: no ID list "), "{}", ran.stderr);
-    assert!(ran.stderr.contains("treated as empty: 1 ID list"), "{}", ran.stderr);
+    let ran = eval(&[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("error: no ID list "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--allow-missing-id-lists"), "{}", ran.stderr);
     server.fail_always(Endpoint::IdLists, Some(Fault::Status(403, KEY.into())));
-    let ran = eval();
+    let ran = eval(&["--quiet"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
+    assert!(ran.stderr.contains("error: no ID lists from the server: "), "{}", ran.stderr);
+    let explain = ["explain", "--api", &api, "--no-fallback", "--user", r#"{"userID":"a"}"#, "gate", "g"];
+    assert_eq!(run_with_key(explain).code, Some(3));
+    // Unless it is said that they may be missing.
+    let ran = eval(&["--allow-missing-id-lists"]);
     assert!(ran.stderr.contains("warning: no ID lists from the server: ") && ran.code == Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("treated as empty: 2 ID lists (banned, vip)"), "{}", ran.stderr);
     assert_eq!(values(&ran), "false false false");
+    // A list that the server does not have is empty for SDKs, too.
+    server.fail_always(Endpoint::IdLists, None);
+    let only_vip = FakeStatsig::start().unwrap();
+    only_vip.publish_specs(with_lists());
+    only_vip.publish_id_list("vip", "f1", 1, line("a"));
+    let ran = run_with_key(["eval", "--api", &only_vip.url(), "--no-fallback"].into_iter().chain(THREE_USERS));
+    assert_eq!((ran.code, values(&ran).as_str()), (Some(0), "true false false"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("treated as empty: 1 ID list (banned)"), "{}", ran.stderr);
 }
 
 #[test]

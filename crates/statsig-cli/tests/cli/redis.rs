@@ -52,7 +52,33 @@ fn a_store_is_seeded_and_read() {
     assert_eq!(std::fs::read(out).unwrap(), std::fs::read(root().join(SPECS)).unwrap());
     let table = run_with_key(["redis", "get", "--redis", &url]).clean();
     assert_eq!(table.lines().count(), 3, "{table}");
-    assert!(table.contains("plain_text  prefix ") && table.contains("2026-11-22 00:00:00 UTC"), "{table}");
+    assert!(table.contains("plain_text  prefix ") && table.contains("2026-11-22 00:00:00  "), "{table}");
+}
+
+#[test]
+fn what_is_stored_fits_every_width_and_is_not_written_over_an_input() {
+    let server = RedisServer::start().unwrap();
+    let url = server.url();
+    let put = run_with_key(["redis", "put", SPECS, "--redis", &url, "--json"]).json_lines();
+    assert_eq!((put.len(), &put[0]["outcome"]), (2, &json!("written")));
+    // Somebody else's damage.
+    let key = StoreKeys::new(KEY).key(&StorePath::SpecsV2, StoreFormat::StatsigBr, KeySchema::Hashed).name;
+    server.command(&["LPUSH", &key, "x"]).unwrap();
+    for width in [40, 60, 80, 100, 140] {
+        let table = run_with_key(["redis", "get", "--redis", &url, "--width", &width.to_string()]).clean();
+        assert!(table.lines().all(|line| line.chars().count() <= width), "{width}: {table}");
+        assert_eq!(table.matches("54,985").count(), 2, "{table}");
+    }
+    let password = file("password.txt", "hunter2");
+    let get = ["redis", "get", "--redis", &url, "--redis-password-file", &password, "--out", &password];
+    let ran = run_with_key(get);
+    assert_eq!(
+        (ran.code, std::fs::read_to_string(&password).unwrap().as_str()),
+        (Some(2), "hunter2"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("--out ") && ran.stderr.contains("--redis-password-file"), "{}", ran.stderr);
 }
 
 #[test]
@@ -61,10 +87,14 @@ fn id_lists_come_from_the_store_too() {
     let url = server.url();
     let specs = file("with_lists.json", with_lists());
     run_with_key(["redis", "put", &specs, "--redis", &url]).clean();
-    let eval = || run_with_key(["eval", "--redis", &url].into_iter().chain(THREE_USERS));
-    let ran = eval();
+    let eval = |more: &[&str]| {
+        run_with_key(["eval", "--redis", &url].into_iter().chain(THREE_USERS).chain(more.iter().copied()))
+    };
+    let ran = eval(&[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
     assert!(ran.stderr.contains("the data store has no manifest of ID lists"), "{}", ran.stderr);
-    assert_eq!(values(&ran), "false false false");
+    let ran = eval(&["--allow-missing-id-lists"]);
+    assert_eq!((ran.code, values(&ran).as_str()), (Some(0), "false false false"));
 
     // As SDKs leave them there.
     let entry = |file_id: &str, size: usize| json!({"url": format!("https://cdn.example/{file_id}"), "fileID": file_id, "size": size});
@@ -75,7 +105,7 @@ fn id_lists_come_from_the_store_too() {
     let manifest = json!({"vip": entry("f1", vip.len()), "banned": entry("f2", banned.len())}).to_string();
     let key = StoreKeys::new(KEY).key(&StorePath::IdListManifest, StoreFormat::PlainText, KeySchema::Prefix).name;
     server.command(&["SET", &key, &manifest]).unwrap();
-    let ran = eval();
+    let ran = eval(&[]);
     assert_eq!((values(&ran).as_str(), ran.clean().lines().count()), ("true false false", 3));
 }
 

@@ -104,3 +104,52 @@ fn a_file_is_followed() {
     let ran = statsig(["watch", "--specs", "-"]).output().unwrap();
     assert_eq!(ran.status.code(), Some(2));
 }
+
+/// Everything that can change a result is named; what cannot is said to be nothing.
+#[test]
+fn parts_beside_specs_are_told_too() {
+    let path = file("parts.json", document().to_string());
+    let mut watch = Running::start(["watch", "--specs", &path, "--format", "json"], "");
+    watch.json();
+    let mut document = document();
+    let mut publish = |part: &str, value: Value| {
+        document["time"] = json!(document["time"].as_u64().unwrap() + 1_000);
+        document["checksum"] = json!(part);
+        document[part] = value;
+        let new = file("new.json", document.to_string());
+        std::fs::rename(new, &path).unwrap();
+        watch.json()
+    };
+    let rule = |percentage: u8| json!({"m": {"name": "m", "id": "m", "salt": "s", "passPercentage": percentage, "conditions": [], "returnValue": true, "idType": "userID"}});
+    publish("override_rules", rule(10));
+    let mapping = json!({"upload_limits": [{"new_config_name": "button_color_v3", "rules": [{"rule_name": "m", "start_time": 0}]}]});
+    assert_eq!(publish("overrides", mapping)["mappings"]["added"], json!(["upload_limits"]));
+    assert_eq!(publish("override_rules", rule(20))["mappings"]["changed"], json!(["upload_limits"]));
+    let row = publish("default_environment", json!("staging"));
+    assert!(row["settings"].to_string().contains("default_environment"), "{row}");
+    assert_eq!(publish("id_lists", json!({"vips": true}))["id_lists"]["added"], json!(["vips"]));
+    assert_eq!(publish("something_new", json!([1]))["unknown_parts"]["added"], json!(["something_new"]));
+    let row = publish("checksum", json!("again"));
+    for (group, change) in row.as_object().unwrap() {
+        for what in ["added", "removed", "changed"] {
+            assert!(change.get(what).is_none_or(|names| names == &json!([])), "{group} {what}: {row}");
+        }
+    }
+    let mut gates = self::document()["feature_gates"].clone();
+    gates["dark_mode"]["enabled"] = json!("true");
+    let row = publish("feature_gates", gates);
+    assert_eq!(
+        (&row["gates"]["changed"], &row["malformed"]["added"]),
+        (&json!(["dark_mode"]), &json!(["gate dark_mode"]))
+    );
+}
+
+#[test]
+fn lines_are_broken_where_a_width_is_asked_for() {
+    let path = file("narrow.json", document().to_string());
+    let ran = Running::start(["watch", "--specs", &path, "--updates", "1", "--width", "60"], "").end();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let folded: Vec<&str> = ran.stdout.lines().collect();
+    assert!(folded.len() > 1 && folded.iter().all(|line| line.chars().count() <= 60), "{}", ran.stdout);
+    assert!(folded[1..].iter().all(|line| line.starts_with("  ")), "{}", ran.stdout);
+}

@@ -11,13 +11,14 @@ use statsig_core::{
 use statsig_net::SpecSources;
 
 use super::{Source, no_source};
-use crate::args::Warnings;
 use crate::failure::Failure;
-use crate::input::specs::{Document, text_of};
+use crate::input::inflated;
+use crate::input::specs::{Document, max_bytes, text_of};
 use crate::remote::secret::Secret;
 use crate::remote::statsig::chain;
 use crate::remote::waiting::Waiting;
 use crate::remote::{self, sdk_key};
+use crate::warnings::Warnings;
 
 pub(crate) use lists::RemoteLists;
 
@@ -90,7 +91,7 @@ impl Remote {
             StoreFormat::StatsigBr => text_of(&update.document)
                 .with_context(|| format!("the binary form of {name} cannot be read"))
                 .map_err(Failure::input)?,
-            _ => update.document,
+            _ => inflated(update.document, &name, max_bytes()).map_err(Failure::input)?,
         };
         Ok(Document::of_text(document, name, inspection))
     }

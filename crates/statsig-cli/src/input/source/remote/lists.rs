@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use async_trait::async_trait;
 use statsig_core::{IdListChunk, IdListEntry, IdListManifest, IdListSource, SourceError};
 use statsig_net::id_lists::{IdListOptions, IdListReport, IdListSync, IdLists};
 use tokio::runtime::Handle;
 
 use super::Source;
-use crate::args::Warnings;
 use crate::failure::Failure;
 use crate::remote::secret::Secret;
 use crate::remote::waiting::Waiting;
 use crate::remote::{self, sdk_key};
 use crate::text;
+use crate::warnings::Warnings;
 
 /// No second round: the command asks once.
 const NEVER: Duration = Duration::from_secs(86_400 * 365);
@@ -44,8 +45,17 @@ impl RemoteLists {
         Ok(Some(Self { lists: Arc::new(network.id_list_source(fallback)), key, name: "the server" }))
     }
 
-    /// Fetches lists, once. Those that cannot be had are warned of.
-    pub(crate) fn read(&self, wanted: &[String], lists: &Arc<IdLists>, warnings: Warnings) -> Result<(), Failure> {
+    /// Fetches lists, once.
+    ///
+    /// # Errors
+    /// A list cannot be fetched. With `may_be_missing` this is a warning.
+    pub(crate) fn read(
+        &self,
+        wanted: &[String],
+        lists: &Arc<IdLists>,
+        may_be_missing: bool,
+        warnings: Warnings,
+    ) -> Result<(), Failure> {
         let waiting = Waiting::start(format!("ID lists from {}", self.name), warnings.quiet);
         let source = Arc::new(Wanted { names: wanted.to_vec(), source: Arc::clone(&self.lists) });
         let report = remote::run(async {
@@ -55,18 +65,29 @@ impl RemoteLists {
             Ok(sync.sync_now().await)
         })?;
         drop(waiting);
-        self.warn(&report, warnings);
+        let failures = self.failures(&report);
+        if may_be_missing {
+            failures.iter().for_each(|failure| warnings.warn(failure));
+        } else if let Some(first) = failures.first() {
+            let others = match failures.len() - 1 {
+                0 => String::new(),
+                others => format!("; and {} more", text::count(others as u64, "list")),
+            };
+            return Err(Failure::input(anyhow!("{first}{others}")).with_hint(
+                "values may depend on it: --id-list NAME=FILE gives it, --allow-missing-id-lists takes it for empty",
+            ));
+        }
         Ok(())
     }
 
-    fn warn(&self, report: &IdListReport, warnings: Warnings) {
+    fn failures(&self, report: &IdListReport) -> Vec<String> {
         let clean = |message: &str| self.key.hide_in(&text::clean(message));
-        if let Some(error) = &report.error {
-            warnings.warn(&format!("no ID lists from {}: {}", self.name, clean(error)));
-        }
-        for (list, error) in &report.failed {
-            warnings.warn(&format!("no ID list {} from {}: {}", text::clean(list), self.name, clean(error)));
-        }
+        let all = report.error.iter().map(|error| format!("no ID lists from {}: {}", self.name, clean(error)));
+        let each = report
+            .failed
+            .iter()
+            .map(|(list, error)| format!("no ID list {} from {}: {}", text::clean(list), self.name, clean(error)));
+        all.chain(each).collect()
     }
 }
 
