@@ -1,0 +1,1 @@
+//! Payloads from the future.
