@@ -14,7 +14,6 @@ mod integer;
 mod malformed;
 mod problem;
 mod shape;
-mod time;
 pub(crate) mod wire;
 
 pub use document::Format;
@@ -25,5 +24,5 @@ pub use malformed::{MalformedSpec, SpecSection};
 pub(crate) use problem::Problems;
 pub use problem::{Problem, ProblemKind};
 pub use shape::{PayloadShape, recognise, without_byte_order_mark};
-pub use time::{MAX_TIME_AHEAD_MS, is_future};
+pub use statsig_adapters::{MAX_TIME_AHEAD_MS, is_future};
 pub(crate) use wire::CowStr;

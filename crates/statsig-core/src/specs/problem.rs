@@ -39,6 +39,8 @@ pub enum ProblemKind {
     Cycle,
     /// A gate nests more than 64 levels deep; evaluating it that far gives an error.
     TooDeep,
+    /// The payload's time is more than a day ahead of the clock; it orders nothing.
+    FutureTime,
     /// Entries of one kind were so many that the rest of the reports was left out.
     MoreOmitted,
 }
@@ -56,6 +58,7 @@ impl ProblemKind {
             Self::InvalidPattern => "invalid-pattern",
             Self::Cycle => "cycle",
             Self::TooDeep => "too-deep",
+            Self::FutureTime => "future-time",
             Self::MoreOmitted => "more-omitted",
         }
     }

@@ -13,7 +13,7 @@ const EARLIEST_CLOCK_MS: u64 = 1_577_836_800_000;
 /// of ID lists. Times are in milliseconds since 1970. A clock before 2020 was never set, and nothing is ahead of it.
 ///
 /// ```
-/// use statsig_core::specs::is_future;
+/// use statsig_adapters::is_future;
 ///
 /// let now = 1_790_000_000_000;
 /// assert!(!is_future(now + 86_400_000, now));
