@@ -37,6 +37,7 @@ mod spec_stream;
 mod spec_update;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod time;
 
 pub use clock::{Clock, FixedClock};
 pub use data_store::{
@@ -53,3 +54,4 @@ pub use source_error::{SourceError, SourceErrorKind};
 pub use spec_source::{SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecTrigger};
 pub use spec_stream::{SpecStream, SpecSubscription, StreamEvent};
 pub use spec_update::{SpecSourceKind, SpecUpdate};
+pub use time::{MAX_TIME_AHEAD_MS, is_future};

@@ -1,39 +1,41 @@
-//! Specs that a document holds and that cannot be used, by section and name.
+//! Specs that a document holds and that cannot be used, with the kind that a listing puts them under.
 
-use statsig_core::{ProblemKind, Ruleset};
+use statsig_core::{Ruleset, SpecSection};
 
 use crate::questions::Kind;
 
 /// A spec that was skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Malformed {
-    /// The kind that a listing puts it under: the section does not tell configs from experiments.
+    /// A config may be meant as an experiment: both stand in one section.
     pub(crate) kind: Kind,
     pub(crate) name: String,
     pub(crate) reason: String,
 }
 
-/// Sections of specs, and the kinds of those that they hold.
-const SECTIONS: [(&str, Kind); 4] = [
-    ("feature_gates.", Kind::Gate),
-    ("dynamic_configs.", Kind::DynamicConfig),
-    ("layer_configs.", Kind::Layer),
-    ("param_stores.", Kind::ParameterStore),
-];
-
 /// Lists the specs of a ruleset that were skipped.
 pub(crate) fn list(ruleset: &Ruleset) -> Vec<Malformed> {
-    let skipped = [ProblemKind::SpecSkipped, ProblemKind::PartSkipped];
-    let problems = ruleset.problems().iter().filter(|problem| skipped.contains(&problem.kind));
-    let specs = problems.filter_map(|problem| {
-        let (prefix, kind) = SECTIONS.iter().find(|(prefix, _)| problem.path.starts_with(prefix))?;
-        let name = problem.path[prefix.len()..].to_owned();
-        Some(Malformed { kind: *kind, name, reason: without_place(&problem.message).to_owned() })
+    let specs = ruleset.malformed_specs().iter().filter_map(|spec| {
+        let kind = match spec.section {
+            SpecSection::FeatureGates => Kind::Gate,
+            SpecSection::DynamicConfigs => Kind::DynamicConfig,
+            SpecSection::LayerConfigs => Kind::Layer,
+            SpecSection::ParamStores => Kind::ParameterStore,
+            // Nothing is asked by the name of a bandit; `specs` lists it with the problems.
+            _ => return None,
+        };
+        Some(Malformed { kind, name: spec.name.clone(), reason: spec.reason.clone() })
     });
     specs.collect()
 }
 
-/// A message of a parser without the line and column at its end, which are those of a part.
-fn without_place(message: &str) -> &str {
-    message.rfind(" at line ").map_or(message, |end| &message[..end])
+/// Returns the reason why the spec of a name cannot be used; `None` if it can, or if there is none.
+pub(crate) fn reason(ruleset: &Ruleset, kind: Kind, name: &str) -> Option<String> {
+    let section = match kind {
+        Kind::Gate => SpecSection::FeatureGates,
+        Kind::DynamicConfig | Kind::Experiment => SpecSection::DynamicConfigs,
+        Kind::Layer => SpecSection::LayerConfigs,
+        Kind::ParameterStore => SpecSection::ParamStores,
+    };
+    ruleset.malformed(section, name).map(|spec| spec.reason.clone())
 }

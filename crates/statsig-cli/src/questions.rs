@@ -86,13 +86,9 @@ impl Questions {
             (Kind::Layer, asked.layers, listed(&|| statsig.get_layer_list())),
             (Kind::ParameterStore, asked.stores, listed(&|| statsig.get_parameter_store_list())),
         ];
-        let malformed = malformed::list(statsig.snapshot().ruleset());
-        let reason = |kind: Kind, name: &str| {
-            // One section holds configs and experiments.
-            let kind = if kind == Kind::Experiment { Kind::DynamicConfig } else { kind };
-            let spec = malformed.iter().find(|spec| spec.kind == kind && spec.name == name)?;
-            Some(spec.reason.clone())
-        };
+        let snapshot = statsig.snapshot();
+        let malformed = malformed::list(snapshot.ruleset());
+        let reason = |kind: Kind, name: &str| malformed::reason(snapshot.ruleset(), kind, name);
         let mut seen = HashSet::new();
         let mut list = Vec::new();
         for (kind, given, names) in kinds {

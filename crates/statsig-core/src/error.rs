@@ -1,8 +1,12 @@
-//! What can go wrong while config specs are loaded.
+//! Errors of loading config specs.
 
-/// Why a document of config specs was refused.
+use crate::excerpt::JsonError;
+use crate::specs::PayloadShape;
+
+/// Reason config specs were refused.
 ///
-/// A refused document changes nothing: whatever was served before stays in force.
+/// A refused payload changes nothing: the specs that were current stay current. Messages repeat at most 200 characters
+/// of the payload, and no value in it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -14,20 +18,26 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The document is not UTF-8.
-    #[error("config specs are not valid UTF-8")]
+    /// The payload is of another kind, for instance a client-initialize response or a compressed file.
+    #[error("not config specs but {shape}: {}", shape.advice())]
+    OtherPayload {
+        /// Kind that the payload seems to be.
+        shape: PayloadShape,
+    },
+    /// The document begins like JSON but is not UTF-8.
+    #[error("config specs are not valid UTF-8 from byte {} on", .0.valid_up_to())]
     NotUtf8(#[source] std::str::Utf8Error),
     /// The document is not JSON, or a key that concerns the whole of it has the wrong type.
     #[error("config specs are malformed")]
-    Malformed(#[source] serde_json::Error),
-    /// A section of the document is neither an object nor a list.
+    Malformed(#[source] JsonError),
+    /// A section of the document has the wrong type.
     #[error("section `{section}` of the config specs is malformed")]
     MalformedSection {
         /// Name of the section.
         section: &'static str,
         /// What the parser says.
         #[source]
-        source: serde_json::Error,
+        source: JsonError,
     },
     /// A required key is missing.
     #[error("config specs lack the required key `{key}`")]
@@ -48,13 +58,19 @@ pub enum ErrorKind {
     TooLarge,
     /// The document cannot be read.
     Malformed,
+    /// The payload is of another kind.
+    OtherPayload,
     /// The document has no specs.
     NoUpdates,
 }
 
 impl Error {
-    pub(crate) fn malformed(source: serde_json::Error) -> Self {
-        Self::Malformed(source)
+    pub(crate) fn malformed(source: &serde_json::Error) -> Self {
+        Self::Malformed(JsonError::of_document(source))
+    }
+
+    pub(crate) fn in_section(section: &'static str, source: &serde_json::Error) -> Self {
+        Self::MalformedSection { section, source: JsonError::of_fragment(source) }
     }
 
     pub(crate) fn missing(key: &'static str) -> Self {
@@ -67,6 +83,7 @@ impl Error {
         match self {
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::NoUpdates => ErrorKind::NoUpdates,
+            Self::OtherPayload { .. } => ErrorKind::OtherPayload,
             Self::NotUtf8(_) | Self::Malformed(_) | Self::MalformedSection { .. } | Self::MissingKey { .. } => {
                 ErrorKind::Malformed
             }

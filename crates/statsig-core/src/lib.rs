@@ -40,6 +40,7 @@
 //! | [`client_initialize`] | everything at once, in the form that client SDKs are initialized with |
 //! | [`results`] | what an evaluation gives, with typed getters |
 //! | [`json`] | config values, packed and read in place |
+//! | [`specs`] | kinds of payloads, and parts of them that cannot be used |
 //!
 //! # Features
 //!
@@ -53,6 +54,7 @@ pub mod client_initialize;
 mod compile;
 mod error;
 mod evaluate;
+mod excerpt;
 pub mod explain;
 pub mod hooks;
 #[cfg(feature = "ip-country")]
@@ -62,7 +64,7 @@ mod overrides;
 pub mod results;
 mod ruleset;
 mod snapshot;
-mod specs;
+pub mod specs;
 mod sticky;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -75,6 +77,7 @@ pub use client_initialize::*;
 pub use compile::CompileLimits;
 pub use error::{Error, ErrorKind};
 pub use evaluate::{EvaluationContext, EvaluationSettings, SecondaryExposure};
+pub use excerpt::JsonError;
 pub use explain::Explanation;
 pub use hooks::*;
 #[cfg(feature = "ip-country")]
@@ -84,7 +87,7 @@ pub use overrides::{LocalOverrides, OverrideScope};
 pub use results::*;
 pub use ruleset::{Entity, ExperimentGroup, ExperimentGroups, Ruleset, RulesetMeta, RulesetSize};
 pub use snapshot::{Snapshot, SnapshotGuard, SnapshotStore, UpdateOutcome};
-pub use specs::{Format as SpecsFormat, Problem, ProblemKind};
+pub use specs::{Format as SpecsFormat, MalformedSpec, PayloadShape, Problem, ProblemKind, SpecSection};
 #[doc(inline)]
 pub use statsig_adapters::*;
 pub use sticky::{

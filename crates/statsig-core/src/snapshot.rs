@@ -10,7 +10,8 @@ use crate::client_initialize::NameDigests;
 use crate::compile::CompileLimits;
 use crate::error::Error;
 use crate::ruleset::Ruleset;
-use statsig_adapters::{SpecSourceKind, SpecUpdate};
+use crate::specs::{Problem, ProblemKind};
+use statsig_adapters::{SpecCursor, SpecSourceKind, SpecUpdate, is_future};
 
 /// A state of the specs: a ruleset, where it came from, and when.
 ///
@@ -29,15 +30,32 @@ struct Content {
     ruleset: Ruleset,
     source: SpecSourceKind,
     received_at_ms: u64,
+    ordering_time_ms: u64,
     /// Made when it is first asked for.
     name_digests: OnceLock<NameDigests>,
 }
 
 impl Snapshot {
     /// Wraps a ruleset; `received_at_ms` is in milliseconds since 1970.
+    ///
+    /// A payload whose time [lies in the future](statsig_adapters::is_future) of `received_at_ms` gets a
+    /// [problem](ProblemKind::FutureTime), and its time orders nothing: see [`Snapshot::ordering_time_ms`].
     #[must_use]
-    pub fn new(ruleset: Ruleset, source: SpecSourceKind, received_at_ms: u64) -> Self {
-        Self { content: Arc::new(Content { ruleset, source, received_at_ms, name_digests: OnceLock::new() }) }
+    pub fn new(mut ruleset: Ruleset, source: SpecSourceKind, received_at_ms: u64) -> Self {
+        let time = ruleset.meta().time;
+        let ordering_time_ms = if is_future(time, received_at_ms) { 0 } else { time };
+        if ordering_time_ms < time {
+            let hours = (time - received_at_ms) / 3_600_000;
+            ruleset.problems.push(Problem {
+                kind: ProblemKind::FutureTime,
+                path: "time".to_owned(),
+                message: format!(
+                    "{hours} hours ahead of the clock; the next payload with a valid time replaces this one"
+                ),
+            });
+        }
+        let content = Content { ruleset, source, received_at_ms, ordering_time_ms, name_digests: OnceLock::new() };
+        Self { content: Arc::new(content) }
     }
 
     /// A project without specs, for the time before the first load.
@@ -68,6 +86,24 @@ impl Snapshot {
     #[must_use]
     pub fn received_at_ms(&self) -> u64 {
         self.content.received_at_ms
+    }
+}
+
+impl Snapshot {
+    /// Returns the time by which other payloads are newer or older, in milliseconds since 1970.
+    ///
+    /// It is the payload's own time, or 0 if that lay more than a day ahead of the clock when the payload was received.
+    #[must_use]
+    pub fn ordering_time_ms(&self) -> u64 {
+        self.content.ordering_time_ms
+    }
+
+    /// Returns the version for the next fetch: a source may send only what is newer.
+    ///
+    /// Its time is 0 where the payload's own time orders nothing, so that a source sends all it has.
+    #[must_use]
+    pub fn cursor(&self) -> SpecCursor {
+        SpecCursor::new(self.ordering_time_ms(), self.ruleset().meta().checksum.as_deref())
     }
 }
 
@@ -181,16 +217,22 @@ impl SnapshotStore {
 
     /// Puts a ruleset in force, unless it is older than what is there or has its checksum.
     ///
-    /// For those who compile on their own, to look at the ruleset first. Takes the time of a swap.
+    /// For those who compile on their own, to look at the ruleset first. Takes the time of a swap. `received_at_ms` is
+    /// the clock against which times from the future are recognised: such a time orders nothing, neither that of the
+    /// current payload nor that of the new one.
     pub fn apply_compiled(&self, ruleset: Ruleset, source: SpecSourceKind, received_at_ms: u64) -> UpdateOutcome {
         let mut replaced = self.replaced();
         if self.holds_specs() {
             let current = self.load();
             let (old, new) = (current.ruleset().meta(), ruleset.meta());
-            if old.time > 0 && old.time > new.time {
+            // The clock may have been set since the current payload was received.
+            let orders = |time| time > 0 && !is_future(time, received_at_ms);
+            let is_ordered = orders(current.ordering_time_ms());
+            if is_ordered && old.time > new.time {
                 return UpdateOutcome::Older;
             }
-            if new.checksum.is_some() && new.checksum == old.checksum {
+            let corrects_time = !is_ordered && orders(new.time);
+            if new.checksum.is_some() && new.checksum == old.checksum && !corrects_time {
                 return UpdateOutcome::Unchanged;
             }
         }

@@ -17,8 +17,12 @@ pub(crate) struct Place {
 
 impl Place {
     /// Finds the place that an error speaks of; `None` if it speaks of none.
-    pub(crate) fn of(text: &[u8], error: &serde_json::Error) -> Option<Self> {
-        let (line, column) = (error.line(), error.column());
+    pub(crate) fn of(text: &[u8], error: &statsig_core::JsonError) -> Option<Self> {
+        Self::at(text, error.line(), error.column(), error.is_syntax())
+    }
+
+    /// Finds the place of a line and column; `None` if there is none.
+    fn at(text: &[u8], line: usize, column: usize, is_syntax: bool) -> Option<Self> {
         let start = match line.checked_sub(2) {
             None if line == 0 => return None,
             None => 0,
@@ -26,7 +30,7 @@ impl Place {
         };
         let offset = (start + column).min(text.len());
         // A wrong character stands before the offset, and opens or closes nothing.
-        let parsed = offset - usize::from(error.is_syntax() && offset > 0);
+        let parsed = offset - usize::from(is_syntax && offset > 0);
         Some(Self { line, column, path: path_at(text, parsed), excerpt: excerpt(text, offset) })
     }
 }
@@ -136,7 +140,7 @@ mod tests {
 
     fn place(text: &str) -> Place {
         let error = serde_json::from_str::<serde_json::Value>(text).unwrap_err();
-        Place::of(text.as_bytes(), &error).unwrap()
+        Place::at(text.as_bytes(), error.line(), error.column(), error.is_syntax()).unwrap()
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use statsig_core::CompileLimits;
+use statsig_core::{CompileLimits, PayloadShape};
 
 use super::file::InputFile;
-use super::json_error::{Place, message};
+use super::json_error::Place;
 use super::likeness::Likeness;
 use super::{name_of, read};
 use crate::failure::Failure;
@@ -103,22 +103,27 @@ pub(crate) fn refused(document: &Document, error: &statsig_core::Error) -> Failu
     let (message, hint) = match error {
         statsig_core::Error::Malformed(source) => (
             match Place::of(document, source) {
-                Some(place) => format!("{place}: {}", message(source)),
-                None => message(source),
+                Some(place) => format!("{place}: {}", source.message()),
+                None => source.message().to_owned(),
             },
             EXPECTED,
         ),
         statsig_core::Error::MalformedSection { section, source } => {
-            (format!("at `{section}`: {}", message(source)), EXPECTED)
+            (format!("at `{section}`: {}", source.message()), EXPECTED)
         }
         statsig_core::Error::MissingKey { key } => (format!("the key `{key}` is missing"), EXPECTED),
         statsig_core::Error::NotUtf8(source) => (
-            format!("neither JSON nor compressed with gzip: invalid UTF-8 at byte {}", source.valid_up_to()),
-            "is it compressed in another way, for instance with brotli? brotli -dc FILE | statsig … -",
+            format!("invalid UTF-8 at byte {}", source.valid_up_to()),
+            "decompress it first if it is compressed in another way",
         ),
         statsig_core::Error::NoUpdates => {
             ("it says `has_updates: false` and holds no specs".to_owned(), "download it without `sinceTime`")
         }
+        statsig_core::Error::OtherPayload { shape: shape @ PayloadShape::Binary } => (
+            format!("not config specs but {shape}"),
+            "is it compressed in another way than gzip, for instance with brotli? brotli -dc FILE | statsig … -",
+        ),
+        statsig_core::Error::OtherPayload { shape } => (format!("not config specs but {shape}"), shape.advice()),
         other => (other.to_string(), EXPECTED),
     };
     Failure::input(anyhow!("{name}: {message}")).with_hint(hint)

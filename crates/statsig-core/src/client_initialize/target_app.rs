@@ -30,8 +30,11 @@ impl TargetApp {
         if plain.is_none() && hashed.is_none() {
             return Self { only: text(ruleset.app.as_ref()), app: ruleset.app.clone(), unknown_key: false };
         }
-        let by_hash = hashed.as_ref().and_then(|apps| apps.get(&djb2(key).to_string()));
-        let app = by_hash.or_else(|| plain.as_ref()?.get(key));
+        // The table of hashed keys decides alone where there is one, even by not having the key.
+        let app = match hashed {
+            Some(apps) => apps.get(&djb2(key).to_string()),
+            None => plain.as_ref().and_then(|apps| apps.get(key)),
+        };
         Self { only: text(app), app: app.cloned(), unknown_key: app.is_none() }
     }
 
@@ -75,6 +78,8 @@ mod tests {
         // 908407519 is the hash of `client-a`.
         let maps = r#","app_id":"own","sdk_keys_to_app_ids":{"client-a":"plain","client-b":"web"},
                       "hashed_sdk_keys_to_app_ids":{"908407519":5.0}"#;
+        let only_plain = r#","app_id":"own","sdk_keys_to_app_ids":{"client-b":"web"}"#;
+        let no_hashes = r#","sdk_keys_to_app_ids":{"client-b":"web"},"hashed_sdk_keys_to_app_ids":{}"#;
         let plain = r#","sdk_keys_to_app_ids":{"client-a":{"no":"text"}}"#;
         let own = r#","app_id":"own""#;
         // Whether the first gate is kept, whether the second is, whether the key was unknown, and
@@ -85,10 +90,13 @@ mod tests {
             (maps, id("other"), false, false, false, Some("other")),
             (maps, id(""), true, true, false, Some("own")),
             (maps, key("client-a"), true, false, false, Some("5")),
-            (maps, key("client-b"), true, false, false, Some("web")),
+            // Only the plain table has it, and the hashed one decides alone.
+            (maps, key("client-b"), true, true, true, None),
+            (only_plain, key("client-b"), true, false, false, Some("web")),
+            (no_hashes, key("client-b"), true, true, true, None),
             (maps, key("client-c"), true, true, true, None),
             (maps, key("client-c").with_target_app_id("web"), true, false, false, Some("web")),
-            (maps, key("client-b").with_target_app_id(""), true, false, false, Some("web")),
+            (only_plain, key("client-b").with_target_app_id(""), true, false, false, Some("web")),
             (plain, key("client-a"), true, true, false, None),
             (plain, key("client-b"), true, true, true, None),
             (own, key("any"), false, false, false, Some("own")),

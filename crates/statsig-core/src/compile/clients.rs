@@ -6,6 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::compiler::Compiler;
+use crate::excerpt::of_fragment;
 use crate::ruleset::{PrivacySettings, RecordingTrigger, SessionReplay};
 use crate::specs::wire::{Entries, WireSessionReplay, WireTrigger};
 use crate::value::Attribute;
@@ -29,7 +30,7 @@ impl<'a> Compiler<'a> {
         let Some(raw) = section else { return };
         let wire: WireSessionReplay<'a> = match serde_json::from_str(raw.get()) {
             Ok(wire) => wire,
-            Err(error) => return self.skip_part("session_replay_info", None, error),
+            Err(error) => return self.skip_part("session_replay_info", None, of_fragment(&error)),
         };
         let privacy = wire.session_recording_privacy_settings.map(|settings| PrivacySettings {
             mode: self.text.intern(&settings.privacy_mode),

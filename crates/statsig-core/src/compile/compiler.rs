@@ -3,14 +3,16 @@
 use serde_json::value::RawValue;
 
 use super::clients::{ForClients, attributes};
+use super::parts::named_section;
 use crate::error::Error;
+use crate::excerpt::{LONGEST_NAME, clip};
 use crate::json::{Encoder, PackSeed};
 use crate::ruleset::{
     Cmab, Condition, FieldSlot, HashPrefix, Mapping, NO_INDEX, NameIndex, ParameterStoreSpec, Rule, Ruleset,
     RulesetMeta, Spec, Text, TextPoolBuilder, UnitType, UserField, position,
 };
 use crate::specs::wire::{Entries, WireDocument};
-use crate::specs::{CowStr, Format, ProblemKind, Problems};
+use crate::specs::{CowStr, Format, MalformedSpecs, ProblemKind, Problems, SpecSection};
 use crate::value::Attribute;
 use serde::de::DeserializeSeed;
 
@@ -34,12 +36,17 @@ pub(super) enum Section {
 }
 
 impl Section {
-    pub(super) fn name(self) -> &'static str {
+    /// The section as messages and listings know it.
+    pub(super) fn public(self) -> SpecSection {
         match self {
-            Self::Gates => "feature_gates",
-            Self::Configs => "dynamic_configs",
-            Self::Layers => "layer_configs",
+            Self::Gates => SpecSection::FeatureGates,
+            Self::Configs => SpecSection::DynamicConfigs,
+            Self::Layers => SpecSection::LayerConfigs,
         }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        self.public().as_str()
     }
 }
 
@@ -73,6 +80,7 @@ pub(super) struct Compiler<'a> {
     /// Where clients' apps and what they are told of recording are kept until the end.
     pub(super) for_clients: ForClients,
     pub(super) problems: Problems,
+    pub(super) malformed: MalformedSpecs,
 }
 
 impl<'a> Compiler<'a> {
@@ -108,6 +116,7 @@ impl<'a> Compiler<'a> {
             override_rules: HashMap::default(),
             for_clients: ForClients::default(),
             problems: Problems::default(),
+            malformed: MalformedSpecs::default(),
         }
     }
 
@@ -152,7 +161,7 @@ impl<'a> Compiler<'a> {
         let mapping_names = self.index(self.mappings.iter().map(|mapping| mapping.name));
         self.link(&gates, &configs, &layers, &cmab_names, &mapping_names);
         self.analyse();
-        Ruleset {
+        let mut ruleset = Ruleset {
             text: self.text.finish(),
             json: self.json.into_bytes().into_boxed_slice(),
             specs: self.specs.into_boxed_slice(),
@@ -179,7 +188,10 @@ impl<'a> Compiler<'a> {
             session_replay: self.for_clients.session_replay,
             meta,
             problems: self.problems.into_vec(),
-        }
+            malformed: Box::default(),
+        };
+        ruleset.malformed = self.malformed.finish(|section, name| ruleset.holds(section, name));
+        ruleset
     }
 
     fn index_specs(&self, list: &[u32]) -> NameIndex {
@@ -317,7 +329,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn read_experiment_layers(&mut self, wire: &WireDocument<'a>) -> Result<Vec<(Text, Text)>, Error> {
-        let malformed = |section| move |source| Error::MalformedSection { section, source };
+        let malformed = |section| move |source| Error::in_section(section, &source);
         let mut pairs = Vec::new();
         if let Some(raw) = wire.experiment_to_layer {
             let map: Entries<'_, CowStr<'_>> =
@@ -335,7 +347,11 @@ impl<'a> Compiler<'a> {
         Ok(pairs)
     }
 
+    /// Reports a part that is left out; those that are looked up by name are remembered.
     pub(super) fn skip_part(&mut self, section: &str, name: Option<&str>, error: impl std::fmt::Display) {
+        if let (Some(section), Some(name)) = (named_section(section), name) {
+            self.malformed.push(section, name, error.to_string());
+        }
         self.problems.push(ProblemKind::PartSkipped, || path(section, name), error);
     }
 }
@@ -343,7 +359,7 @@ impl<'a> Compiler<'a> {
 /// A JSON path for problems.
 pub(super) fn path(section: &str, name: Option<&str>) -> String {
     match name {
-        Some(name) => format!("{section}.{name}"),
+        Some(name) => format!("{section}.{}", clip(name, LONGEST_NAME)),
         None => section.to_owned(),
     }
 }

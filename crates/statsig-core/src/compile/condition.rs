@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::compiler::{Compiler, path};
 use crate::error::Error;
+use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
 use crate::ruleset::{
     Affix, ArrayTest, Condition, EqualTarget, GateRef, Input, NO_INDEX, NumberOp, Pattern, Test, Text, TextSet, TimeOp,
     UserAgentPart, VersionOp, position,
@@ -68,10 +69,11 @@ impl<'a> Compiler<'a> {
                 }
             },
             |compiler, entry, error| {
-                compiler.problems.push(ProblemKind::ConditionSkipped, || path("condition_map", entry.name), error);
+                let refusal = of_fragment(&error);
+                compiler.problems.push(ProblemKind::ConditionSkipped, || path("condition_map", entry.name), refusal);
             },
         )
-        .map_err(|source| Error::MalformedSection { section: "condition_map", source })
+        .map_err(|source| Error::in_section("condition_map", &source))
     }
 
     /// Compiles one condition; `label` names it in problems. `id`: of a shared one.
@@ -115,7 +117,8 @@ impl<'a> Compiler<'a> {
         };
         let condition = Condition { id: id.unwrap_or(Text::EMPTY), input, test, type_name, operator, field_name };
         if condition.is_unsupported() {
-            let operator = wire.operator.as_deref().unwrap_or("none");
+            let written = clip(written, LONGEST_NAME);
+            let operator = clip(wire.operator.as_deref().unwrap_or("none"), LONGEST_NAME);
             self.problems.push(
                 ProblemKind::Unsupported,
                 || label.to_owned(),

@@ -19,7 +19,7 @@ use compiler::Compiler;
 
 use crate::error::Error;
 use crate::ruleset::{Ruleset, RulesetMeta};
-use crate::specs::{Document, Format};
+use crate::specs::{Document, Format, PayloadShape, recognise, without_byte_order_mark};
 
 /// Bounds on what a document may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,10 +69,20 @@ impl Ruleset {
         if document.len() > limit {
             return Err(Error::TooLarge { size: document.len(), limit });
         }
-        let text = std::str::from_utf8(document).map_err(Error::NotUtf8)?;
+        let text = text_of(document)?;
         let document = Document::parse(text)?.ok_or(Error::NoUpdates)?;
         Compiler::new(document.format).run(document.wire, text.len())
     }
+}
+
+/// The text of a document, after a byte order mark; what is no text is named by its kind.
+fn text_of(document: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(without_byte_order_mark(document)).map_err(|error| match recognise(document) {
+        // JSON but for a few bytes: those are to blame.
+        shape if shape.is_specs() => Error::NotUtf8(error),
+        PayloadShape::NoUpdates | PayloadShape::IncompleteSpecs | PayloadShape::BrokenJson => Error::NotUtf8(error),
+        shape => shape.refusal().unwrap_or(Error::NotUtf8(error)),
+    })
 }
 
 /// A ruleset of nothing.

@@ -6,12 +6,13 @@ use serde_json::value::RawValue;
 
 use super::compiler::Compiler;
 use crate::error::Error;
+use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
 use crate::ruleset::{
     Categorical, Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, NO_INDEX, Parameter, ParameterStoreSpec,
     StoreParameter, position,
 };
 use crate::specs::wire::{WireCmab, WireCmabWeights, WireMapping, WireParam, WireParamStore, WireRule};
-use crate::specs::{CowStr, Entry, for_each_entry};
+use crate::specs::{CowStr, Entry, SpecSection, for_each_entry};
 
 impl<'a> Compiler<'a> {
     /// Walks a section of parts; bad ones are reported and left out.
@@ -24,11 +25,15 @@ impl<'a> Compiler<'a> {
     ) -> Result<(), Error> {
         let Some(raw) = section else { return Ok(()) };
         let problems = self.problems.mark();
+        let named = named_section(name);
         for_each_entry(
             raw,
             self,
             |compiler| {
                 compiler.problems.rewind(problems);
+                if let Some(section) = named {
+                    compiler.malformed.forget(section);
+                }
                 restart(compiler);
             },
             |compiler, key, value| {
@@ -37,9 +42,9 @@ impl<'a> Compiler<'a> {
                     compiler.skip_part(name, Some(&key), refusal);
                 }
             },
-            |compiler, entry: Entry<'_>, error| compiler.skip_part(name, entry.name, error),
+            |compiler, entry: Entry<'_>, error| compiler.skip_part(name, entry.name, of_fragment(&error)),
         )
-        .map_err(|source| Error::MalformedSection { section: name, source })
+        .map_err(|source| Error::in_section(name, &source))
     }
 
     pub(super) fn read_override_rules(&mut self, section: Option<&'a RawValue>) -> Result<(), Error> {
@@ -91,7 +96,7 @@ impl<'a> Compiler<'a> {
             "cmab_configs",
             |compiler| compiler.cmabs.clear(),
             |compiler, name, wire: WireCmab<'a>| {
-                let cmab = compiler.cmab(name, wire).map_err(|error| error.to_string())?;
+                let cmab = compiler.cmab(name, wire).map_err(|error| of_fragment(&error))?;
                 compiler.cmabs.push(cmab);
                 Ok(())
             },
@@ -173,7 +178,9 @@ impl<'a> Compiler<'a> {
                     let parameter_name = compiler.text.intern(&parameter);
                     let ref_type = compiler.text.intern(&wire.ref_type);
                     let param_type = compiler.text.intern(&wire.param_type);
-                    let target = compiler.parameter(wire).map_err(|error| format!("{}: {error}", &*parameter))?;
+                    let target = compiler
+                        .parameter(wire)
+                        .map_err(|error| format!("{}: {}", clip(&parameter, LONGEST_NAME), of_fragment(&error)))?;
                     parameters.push(StoreParameter { name: parameter_name, ref_type, param_type, target });
                 }
                 let store = ParameterStoreSpec {
@@ -216,4 +223,9 @@ impl<'a> Compiler<'a> {
             Parameter::Unknown
         })
     }
+}
+
+/// The section whose malformed entries are remembered by name; `None` for those that nobody asks for by name.
+pub(super) fn named_section(name: &str) -> Option<SpecSection> {
+    [SpecSection::ParamStores, SpecSection::CmabConfigs].into_iter().find(|section| section.as_str() == name)
 }

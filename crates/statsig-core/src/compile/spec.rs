@@ -4,8 +4,9 @@ use serde_json::value::RawValue;
 
 use super::compiler::{Compiler, Section, path, place};
 use crate::error::Error;
+use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
 use crate::ruleset::{Entity, Input, NO_INDEX, NO_RATE, Pass, Rule, Spec, position};
-use crate::specs::wire::{WireCondition, WireConditionRef, WireRule, WireSpec};
+use crate::specs::wire::{Entries, WireCondition, WireConditionRef, WireRule, WireSpec};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
 
 /// Why a spec was left out, in words.
@@ -37,17 +38,22 @@ impl<'a> Compiler<'a> {
                 compiler.delegates.truncate(mark.4);
                 compiler.problems.rewind(mark.5);
                 compiler.sections[which as usize].clear();
+                compiler.malformed.forget(which.public());
             },
             |compiler, name, spec: WireSpec<'a>| compiler.read_spec(which, name, spec),
             |compiler, entry, error| {
-                let place = || match entry.name.map(str::to_owned).or_else(|| name_in(entry.raw)) {
-                    Some(name) => path(which.name(), Some(&name)),
-                    None => format!("{}[{}]", which.name(), entry.index),
-                };
-                compiler.problems.push(ProblemKind::SpecSkipped, place, error);
+                let name = entry.name.map(str::to_owned).or_else(|| name_in(entry.raw));
+                let refusal = refusal_in(entry.raw, &error);
+                match name {
+                    Some(name) => compiler.skip_spec(which, &name, refusal),
+                    None => {
+                        let place = || format!("{}[{}]", which.name(), entry.index);
+                        compiler.problems.push(ProblemKind::SpecSkipped, place, refusal);
+                    }
+                }
             },
         )
-        .map_err(|source| Error::MalformedSection { section: which.name(), source })
+        .map_err(|source| Error::in_section(which.name(), &source))
     }
 
     fn read_spec(&mut self, which: Section, key: Option<CowStr<'a>>, mut wire: WireSpec<'a>) {
@@ -65,9 +71,15 @@ impl<'a> Compiler<'a> {
                 self.rules.truncate(rules);
                 self.rule_conditions.truncate(conditions);
                 self.delegates.truncate(delegates);
-                self.problems.push(ProblemKind::SpecSkipped, || path(which.name(), Some(&name)), refusal);
+                self.skip_spec(which, &name, refusal);
             }
         }
+    }
+
+    /// Reports a spec that is left out, and remembers its name.
+    fn skip_spec(&mut self, which: Section, name: &str, refusal: Refusal) {
+        self.problems.push(ProblemKind::SpecSkipped, || path(which.name(), Some(name)), &refusal);
+        self.malformed.push(which.public(), name, refusal);
     }
 
     fn spec(&mut self, name: &str, wire: WireSpec<'a>) -> Result<Spec, Refusal> {
@@ -92,7 +104,7 @@ impl<'a> Compiler<'a> {
         let mut wire_rules = wire.rules.or(v1.then(Vec::new)).ok_or_else(|| missing("rules"))?;
         let default_value = match wire.default_value {
             _ if v1 && is_gate => place::FALSE,
-            Some(raw) => self.value(raw).map_err(|error| format!("defaultValue: {error}"))?,
+            Some(raw) => self.value(raw).map_err(|error| format!("defaultValue: {}", of_fragment(&error)))?,
             None if v1 => place::EMPTY_OBJECT,
             None => return Err(missing("defaultValue")),
         };
@@ -163,7 +175,7 @@ impl<'a> Compiler<'a> {
         let wire_conditions = wire.conditions.or(v1.then(Vec::new)).ok_or_else(|| missing("conditions"))?;
         let value = match wire.return_value {
             _ if always_true => place::TRUE,
-            Some(raw) => self.value(raw).map_err(|error| format!("returnValue: {error}"))?,
+            Some(raw) => self.value(raw).map_err(|error| format!("returnValue: {}", of_fragment(&error)))?,
             None if v1 => place::NULL,
             None => return Err(missing("returnValue")),
         };
@@ -230,8 +242,8 @@ impl<'a> Compiler<'a> {
                     *unsupported = true;
                     self.problems.push(
                         ProblemKind::MissingCondition,
-                        || format!("condition_map.{}", &*id),
-                        format_args!("named by a rule of `{spec}`, but absent or skipped"),
+                        || path("condition_map", Some(&id)),
+                        format_args!("named by a rule of `{}`, but absent or skipped", clip(spec, LONGEST_NAME)),
                     );
                 }
                 Ok(known.unwrap_or(NO_INDEX))
@@ -252,7 +264,11 @@ impl<'a> Compiler<'a> {
             }
             Err(refusal) => {
                 *unsupported = true;
-                self.problems.push(ProblemKind::ConditionSkipped, || format!("a condition of {spec}"), refusal);
+                self.problems.push(
+                    ProblemKind::ConditionSkipped,
+                    || format!("a condition of {}", clip(spec, LONGEST_NAME)),
+                    refusal,
+                );
                 NO_INDEX
             }
         }
@@ -266,4 +282,44 @@ fn name_in(raw: &str) -> Option<String> {
         name: String,
     }
     serde_json::from_str::<Named>(raw).ok().map(|named| named.name)
+}
+
+/// Says why a spec could not be read: the member of a wrong type by its path, where one is to blame.
+fn refusal_in(raw: &str, error: &serde_json::Error) -> Refusal {
+    match wrong_member(raw, reads_spec) {
+        Some((key, value, reason)) => {
+            let in_rule = if key == "rules" { first_wrong_rule(value) } else { None };
+            in_rule.unwrap_or_else(|| format!("`{}`: {reason}", clip(&key, LONGEST_NAME)))
+        }
+        None => of_fragment(error),
+    }
+}
+
+fn first_wrong_rule(rules: &str) -> Option<Refusal> {
+    let rules: Vec<&RawValue> = serde_json::from_str(rules).ok()?;
+    rules.iter().enumerate().find_map(|(at, rule)| {
+        let error = reads_rule(rule.get()).err()?;
+        Some(match wrong_member(rule.get(), reads_rule) {
+            Some((key, _, reason)) => format!("`rules[{at}].{}`: {reason}", clip(&key, LONGEST_NAME)),
+            None => format!("`rules[{at}]`: {}", of_fragment(&error)),
+        })
+    })
+}
+
+fn reads_spec(text: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<WireSpec<'_>>(text).map(drop)
+}
+
+fn reads_rule(text: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<WireRule<'_>>(text).map(drop)
+}
+
+/// The first member of an object that is unreadable even alone: its key, its value and why.
+fn wrong_member(object: &str, reads: fn(&str) -> Result<(), serde_json::Error>) -> Option<(String, &str, String)> {
+    let members: Entries<'_, &RawValue> = serde_json::from_str(object).ok()?;
+    members.0.into_iter().find_map(|(key, value)| {
+        let alone = format!("{{{}:{}}}", serde_json::Value::from(&*key), value.get());
+        let error = reads(&alone).err()?;
+        Some((key.to_string(), value.get(), of_fragment(&error)))
+    })
 }

@@ -56,6 +56,10 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
             let (Some(score), Some(group)) = (self.score(weights), groups.get(weights.group as usize)) else {
                 continue;
             };
+            // A score that is no number (infinity times a zero weight) is none: it compares with nothing.
+            if score.is_nan() {
+                continue;
+            }
             let better = best.is_none_or(|(top, _)| if cmab.higher_is_better { score > top } else { score < top });
             if better {
                 best = Some((score, group));
@@ -109,4 +113,47 @@ pub(crate) fn random(seed: Option<u64>) -> f64 {
         None => RandomState::new().hash_one(0_u8),
     };
     (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use crate::{EvaluationContext, EvaluationSettings, Ruleset, Snapshot, StatsigUser};
+    use statsig_adapters::{FixedClock, SpecSourceKind};
+
+    /// The arm that a user gets; each arm has an intercept and a weight of the field `score`.
+    fn arm(arms: &[(&str, f64, f64)], higher_is_better: bool, score: &str) -> String {
+        let groups: Vec<_> = arms.iter().map(|(id, ..)| json!({"name": id, "id": id, "parameterValues": {}})).collect();
+        let weights = arms.iter().map(|(id, intercept, weight)| {
+            let learned = json!({"alpha": 0, "intercept": intercept, "records": 1, "weightsCategorical": {},
+                "weightsNumerical": {"score": weight}});
+            ((*id).to_owned(), learned)
+        });
+        let payload = json!({"has_updates": true, "time": 1, "feature_gates": {}, "dynamic_configs": {},
+            "layer_configs": {}, "condition_map": {}, "cmab_configs": {"b": {"salt": "s", "defaultValue": {},
+            "idType": "userID", "enabled": true, "version": 1, "sampleRate": 0, "higherIsBetter": higher_is_better,
+            "groups": groups, "config": weights.collect::<serde_json::Map<_, _>>()}}});
+        let ruleset = Ruleset::compile(payload.to_string().as_bytes()).unwrap();
+        let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 1));
+        let user = StatsigUser::builder().user_id("u").custom("score", score).build();
+        let settings = EvaluationSettings::new();
+        let context = EvaluationContext::new(&snapshot, &user, &settings, &FixedClock(1)).with_seed(3);
+        assert!(!context.explain_experiment("b").disagrees);
+        context.experiment("b", false).rule_id().to_owned()
+    }
+
+    #[test]
+    fn a_score_that_is_no_number_never_wins() {
+        for higher_is_better in [true, false] {
+            for arms in [[("nan", 9.0, 0.0), ("low", 1.0, 1.0)], [("low", 1.0, 1.0), ("nan", 9.0, 0.0)]] {
+                assert_eq!(arm(&arms, higher_is_better, "Infinity"), "low", "{arms:?}");
+            }
+        }
+        assert_eq!(arm(&[("nan", 9.0, 0.0), ("low", 1.0, 1.0)], true, "2"), "nan", "9 beats 3");
+        // Without any score the arm is drawn.
+        assert!(["a", "b"].contains(&&*arm(&[("a", 1.0, 0.0), ("b", 1.0, 0.0)], true, "inf")));
+    }
 }

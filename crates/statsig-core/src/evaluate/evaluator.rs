@@ -12,6 +12,7 @@ use super::outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
 use super::project::SharedGates;
 use crate::hooks::ExperimentOverride;
 use crate::ruleset::{GateRef, Mapping, NO_INDEX, Pass, Rule, Ruleset, Spec, Text, well_known};
+use crate::specs::SpecSection;
 
 /// Nested calls of any kind, delegates included; bounds the stack.
 pub(crate) const MAX_FRAMES: u32 = 160;
@@ -31,6 +32,17 @@ pub(crate) enum Kind {
     DynamicConfig,
     Experiment,
     Layer,
+}
+
+impl Kind {
+    /// The section in which the names of this kind stand.
+    pub(crate) fn section(self) -> SpecSection {
+        match self {
+            Self::Gate => SpecSection::FeatureGates,
+            Self::DynamicConfig | Self::Experiment => SpecSection::DynamicConfigs,
+            Self::Layer => SpecSection::LayerConfigs,
+        }
+    }
 }
 
 /// Whether there was anything to evaluate.

@@ -160,7 +160,7 @@ impl<'a> Walker<'a> {
 fn best(scores: &[Option<(f64, bool)>], higher_is_better: bool) -> Option<usize> {
     let mut best: Option<(f64, usize)> = None;
     for (at, score) in scores.iter().enumerate() {
-        let Some((score, _)) = *score else { continue };
+        let Some((score, _)) = score.filter(|(score, _)| !score.is_nan()) else { continue };
         if best.is_none_or(|(top, _)| if higher_is_better { score > top } else { score < top }) {
             best = Some((score, at));
         }

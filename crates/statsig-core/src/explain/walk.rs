@@ -197,6 +197,7 @@ impl<'a> Walker<'a> {
         }
         let Some(spec) = spec else {
             trace.outcome = SpecOutcome::Unrecognized;
+            trace.malformed = ruleset.malformed(call.kind.section(), call.name).map(|spec| spec.reason.clone());
             return Ok(Recognition::Unrecognized);
         };
         trace.entity = Some(spec.entity.as_str());

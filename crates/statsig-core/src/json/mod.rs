@@ -71,13 +71,13 @@ pub struct Json {
 }
 
 impl Json {
-    /// Packs a JSON text.
+    /// Packs a JSON text; a byte order mark at its beginning is skipped.
     ///
     /// # Errors
     /// When the text is not valid JSON, is nested deeper than 128 levels, or has anything but
     /// white space after the value.
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let mut deserializer = serde_json::Deserializer::from_str(text.strip_prefix('\u{FEFF}').unwrap_or(text));
         let mut encoder = Encoder::default();
         PackSeed(&mut encoder).deserialize(&mut deserializer)?;
         deserializer.end()?;

@@ -27,7 +27,7 @@ pub(crate) use text_set::TextSet;
 use statsig_adapters::SpecCursor;
 
 use crate::json::JsonRef;
-use crate::specs::{Format, Problem};
+use crate::specs::{Format, MalformedSpec, Problem, SpecSection};
 use crate::value::Attribute;
 
 /// Stands for "no index" in a `u32` field.
@@ -73,6 +73,8 @@ pub struct Ruleset {
     pub(crate) session_replay: Option<SessionReplay>,
     pub(crate) meta: RulesetMeta,
     pub(crate) problems: Vec<Problem>,
+    /// Sorted by section and name.
+    pub(crate) malformed: Box<[MalformedSpec]>,
 }
 
 /// What a document says about itself and about the SDK's behaviour.
@@ -590,6 +592,35 @@ impl Ruleset {
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// Returns the specs that the payload holds but that could not be read, by section and name.
+    ///
+    /// At most 10,000; of several entries of one name the last. A listing of the project shows them with their reason,
+    /// beside the specs that can be evaluated.
+    #[must_use]
+    pub fn malformed_specs(&self) -> &[MalformedSpec] {
+        &self.malformed
+    }
+
+    /// Returns the malformed spec of a name, if the payload holds one and no sound one beside it.
+    ///
+    /// For messages about names that are not found: such a spec is not unknown, but skipped.
+    #[must_use]
+    pub fn malformed(&self, section: SpecSection, name: &str) -> Option<&MalformedSpec> {
+        let at = self.malformed.binary_search_by(|spec| (spec.section, spec.name.as_str()).cmp(&(section, name)));
+        at.ok().map(|at| &self.malformed[at])
+    }
+
+    /// Whether there is a sound spec of that name.
+    pub(crate) fn holds(&self, section: SpecSection, name: &str) -> bool {
+        match section {
+            SpecSection::FeatureGates => self.find(&self.gates, name).is_some(),
+            SpecSection::DynamicConfigs => self.find(&self.configs, name).is_some(),
+            SpecSection::LayerConfigs => self.find(&self.layers, name).is_some(),
+            SpecSection::ParamStores => self.find_store(name).is_some(),
+            SpecSection::CmabConfigs => self.find_cmab(name).is_some(),
+        }
     }
 
     /// How much the ruleset holds.

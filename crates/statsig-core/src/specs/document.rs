@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::shape::{PayloadShape, recognise};
 use super::wire::{CowStr, WireDocument};
 use crate::error::Error;
 
@@ -40,15 +41,31 @@ impl<'a> Document<'a> {
     ///
     /// `Ok(None)` when the document says that there is nothing new.
     pub(crate) fn parse(text: &'a str) -> Result<Option<Self>, Error> {
-        let wire: WireDocument<'a> = serde_json::from_str(text).map_err(Error::malformed)?;
+        // Serde would take a list for the members in order.
+        if !text.trim_ascii_start().starts_with('{')
+            && let Some(refusal) = other_payload(text)
+        {
+            return Err(refusal);
+        }
+        let wire: WireDocument<'a> = serde_json::from_str(text).map_err(|error| refusal(text, &error))?;
         if wire.has_updates == Some(false) {
             return Ok(None);
         }
         let is_list = |section: Option<&RawValue>| section.is_some_and(|raw| raw.get().starts_with('['));
         let sections = [wire.feature_gates, wire.dynamic_configs, wire.layer_configs];
-        let v1 = sections.into_iter().any(is_list) || wire.condition_map.is_none();
+        let v1 = wire.condition_map.is_none() || sections.into_iter().any(is_list) && !has_lists_for_maps(&wire);
         let document = Self { format: if v1 { Format::V1 } else { Format::V2 }, wire };
-        document.require_sections()?;
+        // The maps of a v2 payload, and nothing that conditions could be looked up in: evaluated for a client, or torn.
+        let are_lists = sections.into_iter().flatten().all(|section| is_list(Some(section)));
+        if document.wire.condition_map.is_none() && !are_lists {
+            return Err(other_payload(text).unwrap_or(Error::missing("condition_map")));
+        }
+        // Lists whose entries have no rules but a value for one user.
+        if v1 && recognise(text.as_bytes()) == PayloadShape::ClientInitializeResponse {
+            return Err(Error::OtherPayload { shape: PayloadShape::ClientInitializeResponse });
+        }
+        // Another kind of payload lacks more than a key.
+        document.require_sections().map_err(|missing| other_payload(text).unwrap_or(missing))?;
         Ok(Some(document))
     }
 
@@ -72,6 +89,30 @@ impl<'a> Document<'a> {
         }
         Ok(())
     }
+}
+
+/// Says why a text is no document: by its kind if it is of another one, otherwise by the place of the error.
+fn refusal(text: &str, error: &serde_json::Error) -> Error {
+    other_payload(text).unwrap_or_else(|| Error::malformed(error))
+}
+
+/// The refusal of a text that is recognised as something else; `None` for what is, or may have been, config specs.
+fn other_payload(text: &str) -> Option<Error> {
+    match recognise(text.as_bytes()) {
+        // The error itself says more about these.
+        PayloadShape::BrokenJson | PayloadShape::IncompleteSpecs | PayloadShape::NoUpdates => None,
+        shape => shape.refusal(),
+    }
+}
+
+/// Whether a v2 payload has `[]` for its empty maps, as languages write it whose lists and maps are one.
+fn has_lists_for_maps(wire: &WireDocument<'_>) -> bool {
+    let sections = [wire.feature_gates, wire.dynamic_configs, wire.layer_configs];
+    let mut texts = sections.into_iter().flatten().map(RawValue::get);
+    let is_empty_list =
+        |text: &str| text.strip_prefix('[').is_some_and(|rest| rest.trim_ascii_start().starts_with(']'));
+    let has_maps = texts.clone().any(|text| text.starts_with('{'));
+    has_maps && texts.all(|text| text.starts_with('{') || is_empty_list(text))
 }
 
 /// Calls `entry` for each member of an object section, or each item of a list section.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::excerpt::{LONGEST, LONGEST_NAME, clip};
+
 /// A part of the config specs that was skipped or that will not behave as written.
 ///
 /// Loading goes on around it: one bad spec never takes the project down. Everything else in the
@@ -37,6 +39,8 @@ pub enum ProblemKind {
     Cycle,
     /// A gate nests more than 64 levels deep; evaluating it that far gives an error.
     TooDeep,
+    /// The payload's time is more than a day ahead of the clock; it orders nothing.
+    FutureTime,
     /// Entries of one kind were so many that the rest of the reports was left out.
     MoreOmitted,
 }
@@ -54,6 +58,7 @@ impl ProblemKind {
             Self::InvalidPattern => "invalid-pattern",
             Self::Cycle => "cycle",
             Self::TooDeep => "too-deep",
+            Self::FutureTime => "future-time",
             Self::MoreOmitted => "more-omitted",
         }
     }
@@ -83,7 +88,12 @@ impl Problems {
 
     pub(crate) fn push(&mut self, kind: ProblemKind, path: impl FnOnce() -> String, message: impl fmt::Display) {
         if self.list.len() < Self::LIMIT {
-            self.list.push(Problem { kind, path: shortened(path()), message: shortened(message.to_string()) });
+            let (path, message) = (path(), message.to_string());
+            self.list.push(Problem {
+                kind,
+                path: clip(&path, LONGEST_NAME + 40).into_owned(),
+                message: clip(&message, LONGEST).into_owned(),
+            });
         } else {
             self.omitted += 1;
         }
@@ -110,15 +120,4 @@ impl Problems {
         }
         self.list
     }
-}
-
-/// Cuts a text that a hostile document has made long.
-fn shortened(text: String) -> String {
-    const LONGEST: usize = 300;
-    if text.len() <= LONGEST {
-        return text;
-    }
-    let end = (0..=LONGEST).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-    // A copy, so that the room of the long text is given back.
-    format!("{}…", &text[..end])
 }

@@ -11,6 +11,8 @@ use std::ops::Deref;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::integer::{integer, optional_integer};
+
 /// A string that borrows from the document unless it has escapes.
 ///
 /// (`Cow<str>` inside containers always copies under serde.)
@@ -55,7 +57,7 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 
 /// A gate, config, experiment or layer.
 #[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a spec: an object")]
 pub(crate) struct WireSpec<'a> {
     #[serde(borrow, default)]
     pub(crate) name: Option<CowStr<'a>>,
@@ -73,7 +75,7 @@ pub(crate) struct WireSpec<'a> {
     pub(crate) rules: Option<Vec<WireRule<'a>>>,
     #[serde(borrow, default)]
     pub(crate) id_type: Option<CowStr<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_integer")]
     pub(crate) version: Option<u32>,
     #[serde(default)]
     pub(crate) is_active: Option<bool>,
@@ -96,7 +98,7 @@ pub(crate) struct WireSpec<'a> {
 
 /// A rule of a spec.
 #[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a rule: an object")]
 pub(crate) struct WireRule<'a> {
     #[serde(borrow, default)]
     pub(crate) name: Option<CowStr<'a>>,
@@ -118,7 +120,7 @@ pub(crate) struct WireRule<'a> {
     pub(crate) config_delegate: Option<CowStr<'a>>,
     #[serde(default)]
     pub(crate) is_experiment_group: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_integer")]
     pub(crate) sampling_rate: Option<u64>,
 }
 
@@ -155,7 +157,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for WireConditionRef<'a> {
 
 /// A condition.
 #[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a condition: an object")]
 pub(crate) struct WireCondition<'a> {
     #[serde(rename = "type", borrow, default)]
     pub(crate) condition_type: Option<CowStr<'a>>,
@@ -333,6 +335,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for TextOf<'a> {
 
 /// One entry of `overrides`: the configs that may take a spec's place.
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "a mapping: an object")]
 pub(crate) struct WireMapping<'a> {
     #[serde(borrow)]
     pub(crate) new_config_name: CowStr<'a>,
@@ -342,16 +345,17 @@ pub(crate) struct WireMapping<'a> {
 
 /// When a [`WireMapping`] applies.
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "a mapping rule: an object")]
 pub(crate) struct WireMappingRule<'a> {
     #[serde(borrow)]
     pub(crate) rule_name: CowStr<'a>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_integer")]
     pub(crate) start_time: Option<i64>,
 }
 
 /// A contextual bandit.
 #[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a contextual bandit: an object")]
 pub(crate) struct WireCmab<'a> {
     #[serde(borrow)]
     pub(crate) salt: CowStr<'a>,
@@ -362,6 +366,7 @@ pub(crate) struct WireCmab<'a> {
     #[serde(borrow)]
     pub(crate) id_type: CowStr<'a>,
     pub(crate) enabled: bool,
+    #[serde(deserialize_with = "integer")]
     pub(crate) version: u32,
     pub(crate) sample_rate: f64,
     pub(crate) higher_is_better: bool,
@@ -375,7 +380,7 @@ pub(crate) struct WireCmab<'a> {
 
 /// An arm of a contextual bandit.
 #[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a group: an object")]
 pub(crate) struct WireCmabGroup<'a> {
     #[serde(borrow)]
     pub(crate) name: CowStr<'a>,
@@ -387,10 +392,11 @@ pub(crate) struct WireCmabGroup<'a> {
 
 /// What a contextual bandit has learned about one arm.
 #[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "weights: an object")]
 pub(crate) struct WireCmabWeights<'a> {
     pub(crate) alpha: f64,
     pub(crate) intercept: f64,
+    #[serde(deserialize_with = "integer")]
     pub(crate) records: u64,
     #[serde(borrow)]
     pub(crate) weights_numerical: Entries<'a, f64>,
@@ -400,6 +406,7 @@ pub(crate) struct WireCmabWeights<'a> {
 
 /// A parameter store.
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "a parameter store: an object")]
 pub(crate) struct WireParamStore<'a> {
     #[serde(borrow)]
     pub(crate) parameters: Entries<'a, WireParam<'a>>,
@@ -409,6 +416,7 @@ pub(crate) struct WireParamStore<'a> {
 
 /// A parameter of a store; which fields are present tells what it refers to.
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "a parameter: an object")]
 pub(crate) struct WireParam<'a> {
     /// Passed on to clients, like `param_type`; here the fields tell the kind.
     #[serde(borrow)]
@@ -460,10 +468,11 @@ impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Entries<'a, T> {
 
 /// The top level of a document: each section as raw text, to be read when its turn comes.
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "config specs: an object")]
 pub(crate) struct WireDocument<'a> {
     #[serde(default)]
     pub(crate) has_updates: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_integer")]
     pub(crate) time: Option<u64>,
     #[serde(borrow, default)]
     pub(crate) checksum: Option<CowStr<'a>>,
@@ -514,6 +523,7 @@ pub(crate) struct WireDocument<'a> {
 
 /// What clients are told about recording sessions.
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct WireSessionReplay<'a> {
     #[serde(default)]
     pub(crate) sampling_rate: Option<f64>,
@@ -531,6 +541,7 @@ pub(crate) struct WireSessionReplay<'a> {
 
 /// What starts a recording.
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "a trigger: an object")]
 pub(crate) struct WireTrigger<'a> {
     #[serde(default)]
     pub(crate) sampling_rate: Option<f64>,
@@ -540,6 +551,7 @@ pub(crate) struct WireTrigger<'a> {
 
 /// What a recording hides.
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct WirePrivacySettings<'a> {
     #[serde(borrow)]
     pub(crate) privacy_mode: CowStr<'a>,

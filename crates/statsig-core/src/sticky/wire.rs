@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::values::{StickyExposure, StickyValues};
+use crate::specs::optional_integer;
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Values {
@@ -24,7 +25,7 @@ pub(super) struct Values {
     explicit_parameters: Option<Vec<String>>,
     #[serde(default, deserialize_with = "time")]
     time: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_integer")]
     config_version: Option<u32>,
 }
 

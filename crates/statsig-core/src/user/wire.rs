@@ -1,13 +1,16 @@
 //! Users in JSON, in the shape of the Statsig SDKs.
 
+use serde::de::Error;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{AttributeMap, StatsigUser, UserData};
+use crate::excerpt::without_value;
 use crate::value::Attribute;
 
 #[derive(Deserialize)]
+#[serde(expecting = "a user: an object with members such as `userID`")]
 struct WireUser {
     #[serde(rename = "userID", alias = "userId", alias = "user_id", default)]
     user_id: Option<Value>,
@@ -35,7 +38,9 @@ struct WireUser {
 
 impl<'de> Deserialize<'de> for StatsigUser {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wire = WireUser::deserialize(deserializer)?;
+        // The deserializer's own words would repeat a value of the wrong type, which is user data.
+        let wire =
+            WireUser::deserialize(deserializer).map_err(|error| D::Error::custom(without_value(&error.to_string())))?;
         let field = |value: Option<Value>| value.map(Attribute::from);
         let map = |map: Option<Map<String, Value>>| map.map(AttributeMap::from).unwrap_or_default();
         Ok(Self::from_data(UserData {

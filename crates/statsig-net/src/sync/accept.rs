@@ -8,7 +8,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use statsig_core::{
     Clock, CompileLimits, Error as SpecsError, Ruleset, SnapshotStore, SourceError, SourceErrorKind, SpecCursor,
-    SpecSourceKind, SpecTrigger, SpecUpdate, SpecsFormat, StoreFormat, UpdateOutcome,
+    SpecSourceKind, SpecTrigger, SpecUpdate, SpecsFormat, StoreFormat, UpdateOutcome, is_future,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -147,9 +147,11 @@ impl Acceptor {
         if !self.shared.store.holds_specs() {
             return SpecCursor::default();
         }
-        let meta = snapshot.ruleset().meta();
-        let same_until = self.shared.held().same_until;
-        SpecCursor::new(meta.time.max(same_until), meta.checksum.as_deref())
+        let mut cursor = snapshot.cursor();
+        if cursor.time > 0 {
+            cursor.time = cursor.time.max(self.shared.held().same_until);
+        }
+        cursor
     }
 
     /// What to ask a source.
@@ -299,7 +301,9 @@ impl Shared {
             }
             UpdateOutcome::Unchanged => {
                 let mut held = self.held();
-                held.same_until = held.same_until.max(time);
+                if !is_future(time, update.received_at_ms) {
+                    held.same_until = held.same_until.max(time);
+                }
             }
             _ => {}
         }

@@ -140,6 +140,10 @@ impl Page {
         }
         match trace.outcome {
             SpecOutcome::Default => self.push(Line::new(depth).plain("no rule decides: ").name(&trace.rule_id)),
+            SpecOutcome::Unrecognized if trace.malformed.is_some() => {
+                let reason = trace.malformed.as_deref().unwrap_or_default();
+                self.push(Line::new(depth).add(Role::Trouble, "malformed").plain(", skipped: ").plain(reason));
+            }
             SpecOutcome::Unrecognized => {
                 self.push(Line::new(depth).plain("there is no ").plain(trace.kind.as_str()).plain(" of this name"));
             }
@@ -203,6 +207,7 @@ impl Page {
 /// Result and rule of a spec inside another one.
 fn outcome(line: Line, trace: &SpecTrace) -> Line {
     let line = match trace.outcome {
+        SpecOutcome::Unrecognized if trace.malformed.is_some() => return line.add(Role::Trouble, "malformed, skipped"),
         SpecOutcome::Unrecognized => return line.add(Role::Fail, "unknown"),
         SpecOutcome::Unsupported => return line.add(Role::Trouble, "unsupported"),
         SpecOutcome::Failed => return line.add(Role::Trouble, "broken off"),

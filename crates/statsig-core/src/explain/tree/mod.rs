@@ -123,6 +123,9 @@ pub struct SpecTrace {
     /// Number of rules that are not shown.
     #[serde(skip_serializing_if = "is_zero")]
     pub rules_left_out: usize,
+    /// Reason the spec was skipped when the payload was loaded; `None` of sound and of unknown specs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub malformed: Option<String>,
     /// Why nothing of the above is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
