@@ -1,5 +1,6 @@
 //! Parses a user, and says why a line is none.
 
+use serde::de::IgnoredAny;
 use statsig::StatsigUser;
 
 use super::json_error;
@@ -27,32 +28,40 @@ pub(crate) fn parse(line: &[u8]) -> Result<StatsigUser, Rejected> {
 
 /// Describes a line that is no user.
 fn reject(line: &[u8], error: &serde_json::Error) -> Rejected {
-    let message = json_error::message(error);
-    let message = match error.is_data() {
-        false => match word_at(line, error.column()) {
-            "NaN" | "nan" | "Infinity" | "inf" => {
-                "NaN and Infinity are no JSON; pandas and Python's json.dumps write them for missing values: write null, \
-                 or leave the field out"
-                    .to_owned()
-            }
-            "None" | "True" | "False" => {
-                "None, True and False are Python, not JSON: write lines with json.dumps(user)".to_owned()
-            }
-            "undefined" => "undefined is JavaScript, not JSON: write null, or leave the field out".to_owned(),
-            _ if is_single_quote(line, error.column()) => {
-                "single quotes are Python or JavaScript, not JSON: write lines with json.dumps(user) or \
-                 JSON.stringify(user)"
-                    .to_owned()
-            }
-            _ => message,
-        },
-        true if message.starts_with("duplicate field") => message,
-        true => match path_of_error(line).as_str() {
-            "" | "." => "expected a JSON object, such as {\"userID\": \"u-1\"}".to_owned(),
-            path => format!("`{path}`: expected an object"),
-        },
+    // Text that is no JSON at all has an error of its own, which says so.
+    match serde_json::from_slice::<IgnoredAny>(line) {
+        Err(syntax) => Rejected { column: syntax.column(), message: describe_syntax(line, &syntax) },
+        Ok(IgnoredAny) => Rejected { column: error.column(), message: describe_data(line, error) },
+    }
+}
+
+/// Describes text that is no JSON.
+fn describe_syntax(line: &[u8], error: &serde_json::Error) -> String {
+    let advice = match word_at(line, error.column()) {
+        "NaN" | "nan" | "Infinity" | "inf" => {
+            "NaN and Infinity are no JSON; pandas and Python's json.dumps write them for missing values: write null, or \
+             leave the field out"
+        }
+        "None" | "True" | "False" => "None, True and False are Python, not JSON: write lines with json.dumps(user)",
+        "undefined" => "undefined is JavaScript, not JSON: write null, or leave the field out",
+        _ if is_single_quote(line, error.column()) => {
+            "single quotes are Python or JavaScript, not JSON: write lines with json.dumps(user) or JSON.stringify(user)"
+        }
+        _ => return json_error::message(error),
     };
-    Rejected { column: error.column(), message }
+    advice.to_owned()
+}
+
+/// Describes JSON that is no user.
+fn describe_data(line: &[u8], error: &serde_json::Error) -> String {
+    let message = json_error::message(error);
+    if message.starts_with("duplicate field") {
+        return message;
+    }
+    match path_of_error(line).as_str() {
+        "" | "." => "expected a JSON object, such as {\"userID\": \"u-1\"}".to_owned(),
+        path => format!("`{path}`: expected an object"),
+    }
 }
 
 /// The word that a column stands in.

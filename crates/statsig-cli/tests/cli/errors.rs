@@ -70,13 +70,30 @@ fn bad_specs_are_located() {
             [&*format!("line {line}, "), "at `feature_gates.segment:staff.rules[0]`", "expected `:`"],
         ),
         ("cut.json", &document[..document.len() / 2], ["line ", "at `", "EOF while parsing"]),
-        ("wrong_type.json", "{\n\"time\": \"x\"}", ["line 2, ", "at `time`", "expected u64"]),
+        (
+            "wrong_type.json",
+            "{\"has_updates\": true, \"feature_gates\": {}, \"dynamic_configs\": {}, \"layer_configs\": {}, \
+             \"condition_map\": {},\n\"time\": \"x\"}",
+            ["line 2, ", "at `time`", "expected a whole number"],
+        ),
         (
             "wrong_section.json",
-            r#"{"has_updates": true, "time": 1, "feature_gates": 7, "dynamic_configs": {}, "layer_configs": {}}"#,
-            ["at `feature_gates`", "invalid type: integer `7`", "expected an object or a list"],
+            "{\"has_updates\": true, \"time\": 1, \"feature_gates\": 7, \"dynamic_configs\": {}, \
+             \"layer_configs\": {}, \"condition_map\": {}}",
+            ["at `feature_gates`", "invalid type: integer", "expected an object or a list"],
         ),
-        ("no_specs.json", "{\"time\": 1}", ["the key `feature_gates` is missing", "hint: ", "download_config_specs"]),
+        (
+            "no_conditions.json",
+            r#"{"has_updates": true, "time": 1, "feature_gates": {}, "dynamic_configs": {}, "layer_configs": {}}"#,
+            ["the key `condition_map` is missing", "hint: ", "download_config_specs"],
+        ),
+        (
+            "no_specs.json",
+            "{\"time\": 1}",
+            ["not config specs but another JSON object", "hint: ", "download_config_specs"],
+        ),
+        ("twice.json", r#""{\"has_updates\": true}""#, ["encoded twice", "hint: ", "store the document itself"]),
+        ("error.json", r#"{"error": "no such key"}"#, ["an error object", "hint: ", "SDK key"]),
         ("no_updates.json", "{\"has_updates\": false}", ["has_updates: false", "hint: ", "sinceTime"]),
     ] {
         let specs = file(name, content);
@@ -91,6 +108,8 @@ fn bad_specs_are_located() {
     }
     let binary = run(["specs", &file("binary.json", b"{\xff\xfe")]);
     assert!(binary.stderr.contains("invalid UTF-8 at byte 1"), "{}", binary.stderr);
+    let users = run(["specs", &file("users.jsonl", "{\"userID\": \"a\"}\n{\"userID\": \"b\"}\n")]);
+    assert!(users.stderr.contains("holds several JSON objects, one a line, such as users"), "{}", users.stderr);
     let empty = run(["specs", &file("empty.json", "")]);
     assert!(empty.code == Some(3) && empty.stderr.contains("empty.json is empty\n"), "{}", empty.stderr);
 }

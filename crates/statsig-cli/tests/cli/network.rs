@@ -190,7 +190,11 @@ fn failures_say_what_to_do_and_no_key() {
     server.fail_always(Endpoint::SpecsV2, Some(Fault::Body(b"{\"time\": 1}".to_vec())));
     let ran = run_with_key(["specs", "--api", &api, "--no-fallback"]);
     assert_eq!(ran.code, Some(3));
-    assert!(ran.stderr.contains(&format!("error: {api}/v2: the key `feature_gates` is missing")), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(&format!("error: {api}/v2: not config specs but another JSON object")),
+        "{}",
+        ran.stderr
+    );
     server.stop();
     let ran = run_with_key(["specs", "--api", &api, "--no-fallback"]);
     assert_eq!(ran.code, Some(3));
