@@ -18,8 +18,8 @@ const EXIT_CODES: [(&str, &str); 5] = [
         "something was found: problems with --strict, skipped lines with --keep-going, a newer document that stays in \
          the store, events that the server refuses for good",
     ),
-    ("2", "the command line is wrong"),
-    ("3", "an input, a server or a store cannot be read, or is not what it should be"),
+    ("2", "the command line is wrong, or names an input as the output"),
+    ("3", "an input, a server, a store or an ID list cannot be read, or is not what it should be"),
     ("4", "the output cannot be written"),
 ];
 

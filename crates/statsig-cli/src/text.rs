@@ -37,7 +37,7 @@ pub(crate) struct Paint {
 impl Paint {
     /// Appends `text` in a style.
     pub(crate) fn push(self, out: &mut String, style: Style, text: &str) {
-        if self.styled && style != PLAIN {
+        if self.styled && style != PLAIN && !text.is_empty() {
             out.push_str(&format!("{style}{text}{style:#}"));
         } else {
             out.push_str(text);
