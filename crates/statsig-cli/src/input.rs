@@ -119,5 +119,7 @@ pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
     if let Some(likeness) = Likeness::of_binary(&bytes[..bytes.len().min(CAPACITY)]) {
         bail!("{name} {likeness}, not text");
     }
-    String::from_utf8(bytes).with_context(|| format!("{name} is no text"))
+    let text = String::from_utf8(bytes).with_context(|| format!("{name} is no text"))?;
+    // Editors on Windows write a byte order mark.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

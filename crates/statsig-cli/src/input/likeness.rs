@@ -70,7 +70,7 @@ impl Likeness {
         if let Some(encoding) = wide_encoding(head) {
             return Some(Self::WideText(encoding));
         }
-        (!is_text(head)).then_some(Self::Binary)
+        is_binary(head).then_some(Self::Binary)
     }
 
     /// Recognises a file of users that is none; `None` for what may be one. An empty file is no kind.
@@ -140,10 +140,9 @@ impl Likeness {
     pub(crate) fn conversion_to_users(self) -> Option<String> {
         Some(match self {
             Self::Packed("gzip") => "it was compressed twice: gunzip it once".to_owned(),
-            Self::Packed("zstd") => "zstd -dc FILE | statsig eval … --users -".to_owned(),
-            Self::Packed("xz") => "xz -dc FILE | statsig eval … --users -".to_owned(),
-            Self::Packed("bzip2") => "bzip2 -dc FILE | statsig eval … --users -".to_owned(),
-            Self::Packed("lz4") => "lz4 -dc FILE | statsig eval … --users -".to_owned(),
+            Self::Packed(tool @ ("zstd" | "xz" | "bzip2" | "lz4")) => {
+                format!("{tool} -dc FILE | statsig eval … --users -")
+            }
             Self::Packed("zip") => "unzip -p FILE | statsig eval … --users -".to_owned(),
             Self::Packed(_) => "unpack it first; gzip is read as it is".to_owned(),
             Self::Data("Parquet") => {
@@ -204,6 +203,12 @@ fn is_text(head: &[u8]) -> bool {
     is_utf8 && !head.contains(&0)
 }
 
+/// Returns whether bytes have more control characters than any text; text of another encoding has none.
+fn is_binary(head: &[u8]) -> bool {
+    let controls = head.iter().filter(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()).count();
+    head.contains(&0) || controls * 20 > head.len()
+}
+
 fn wide_encoding(head: &[u8]) -> Option<&'static str> {
     let sample = &head[..head.len().min(64)];
     let zeros = |offset: usize, step: usize| {
@@ -262,7 +267,7 @@ mod tests {
             (b"\x28\xb5\x2f\xfd\x04\0".to_vec(), Likeness::Packed("zstd")),
             (utf16("\u{feff}{\"userID\": \"a\"}"), Likeness::WideText("UTF-16")),
             (utf16("{\"userID\": \"a\"}"), Likeness::WideText("UTF-16LE")),
-            (b"\x80\x81\x82".to_vec(), Likeness::Binary),
+            (b"\x80\x01\x82".to_vec(), Likeness::Binary),
         ] {
             let found = Likeness::of_rejected_users(&head);
             assert_eq!(found, Some(likeness), "{}", String::from_utf8_lossy(&head));
@@ -271,6 +276,8 @@ mod tests {
 
     #[test]
     fn users_with_an_error_are_users() {
+        let latin = b"{\"userID\": \"M\xfcller\"}\n";
+        assert_eq!(Likeness::of_rejected_users(latin), None);
         for head in [
             "{\"userID\": \"a\" \"email\": 1}\n{\"userID\": \"b\"}",
             "{\"userID\": \"a\"\n{\"userID\": \"b\"}",

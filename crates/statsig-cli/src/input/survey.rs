@@ -62,6 +62,7 @@ pub(crate) struct Survey {
 pub(crate) struct Unread {
     pub(crate) name: String,
     is_object: bool,
+    is_array: bool,
 }
 
 impl Survey {
@@ -78,6 +79,9 @@ impl Unread {
         let plain = folded(name);
         if self.is_object && ["user", "statsiguser", "data", "payload", "context", "profile"].contains(&&*plain) {
             return format!("the user seems to be inside it: jq -c '.{name} // .' takes it out",);
+        }
+        if self.is_array && ["users", "data", "items", "results", "records", "rows"].contains(&&*plain) {
+            return format!("the users seem to be inside it: jq -c '.{name}[]' takes them out");
         }
         if CUSTOM.contains(&&*plain) || (self.is_object && plain == "metadata") {
             return "did you mean `custom`?".to_owned();
@@ -148,10 +152,10 @@ impl<'de> Visitor<'de> for SurveyVisitor {
                 Some(_) => drop(map.next_value::<IgnoredAny>()?),
                 None => {
                     let raw = map.next_value::<&RawValue>()?.get();
-                    let is_object = raw.starts_with('{');
+                    let (is_object, is_array) = (raw.starts_with('{'), raw.starts_with('['));
                     // `null` is as good as nothing.
                     if survey.unread.len() < MAX_UNREAD && raw != "null" {
-                        survey.unread.push(Unread { name: name.into_owned(), is_object });
+                        survey.unread.push(Unread { name: name.into_owned(), is_object, is_array });
                     }
                 }
             }
@@ -262,6 +266,7 @@ mod tests {
             ),
             (r#"{"plan": "pro"}"#, "fields of your own belong into `custom`"),
             (r#"{"user": {"userID": "u"}}"#, "the user seems to be inside it: jq -c '.user // .' takes it out"),
+            (r#"{"users": [{"userID": "u"}]}"#, "the users seem to be inside it: jq -c '.users[]' takes them out"),
             (r#"{"statsigUser": {}}"#, "the user seems to be inside it: jq -c '.statsigUser // .' takes it out"),
         ] {
             assert_eq!(advice(line), [expected], "{line}");

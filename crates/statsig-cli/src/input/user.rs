@@ -28,6 +28,11 @@ pub(crate) fn parse(line: &[u8]) -> Result<StatsigUser, Rejected> {
 
 /// Describes a line that is no user.
 fn reject(line: &[u8], error: &serde_json::Error) -> Rejected {
+    if let Err(error) = std::str::from_utf8(line) {
+        let message =
+            "the line is not UTF-8; is the file in another encoding? iconv -f WINDOWS-1252 -t UTF-8 converts it";
+        return Rejected { column: error.valid_up_to() + 1, message: message.to_owned() };
+    }
     // Text that is no JSON at all has an error of its own, which says so.
     match serde_json::from_slice::<IgnoredAny>(line) {
         Err(syntax) => Rejected { column: syntax.column(), message: describe_syntax(line, &syntax) },
@@ -101,6 +106,13 @@ mod tests {
             let rejected = parse(line.as_bytes()).unwrap_err();
             assert_eq!((rejected.column, rejected.message.as_str()), (column, message), "{line}");
         }
+    }
+
+    #[test]
+    fn another_encoding_is_named() {
+        let rejected = parse(b"{\"email\": \"M\xfcller\"}").unwrap_err();
+        assert_eq!(rejected.column, 13);
+        assert!(rejected.message.starts_with("the line is not UTF-8"), "{}", rejected.message);
     }
 
     #[test]
