@@ -124,7 +124,7 @@ fn advice(option: &str, text: &str) -> String {
         }
         ("--out" | "--dir", _) => "write to a file, and copy it to where it belongs".to_owned(),
         ("--users" | "--specs" | "FILE", "http" | "https") => {
-            format!("download it first, or pipe it: curl --fail URL | statsig … {}", standard_input(option))
+            format!("download it first, or pipe it: curl -f URL | statsig … {}", standard_input(option))
         }
         ("--users" | "--specs" | "FILE", _) => {
             format!("copy it to a file first, or pipe it: … | statsig … {}", standard_input(option))

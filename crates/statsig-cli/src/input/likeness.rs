@@ -73,7 +73,7 @@ impl Likeness {
         is_binary(head).then_some(Self::Binary)
     }
 
-    /// Recognises a file of users that is none; `None` for what may be one. An empty file is no kind.
+    /// Recognises a file that holds no users; `None` for what may hold some.
     pub(crate) fn of_users(head: &[u8]) -> Option<Self> {
         if let Some(likeness) = Self::of_binary(head) {
             return Some(likeness);
@@ -284,7 +284,6 @@ mod tests {
             "{\"userID\": NaN}\n",
             "{\"custom\": 7}\n",
             "BZh is no user",
-            "",
         ] {
             assert_eq!(Likeness::of_rejected_users(head.as_bytes()), None, "{head}");
         }
