@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-/// Why a sink did not take a batch, with its source.
+/// Reason why a sink did not take a batch, with its source.
 ///
-/// The text goes to logs: no secret, and no part of an event.
+/// The text goes to logs and to `health()`: no secret, and no part of an event.
 pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How the body of an [`EventBatch`] is encoded.
@@ -130,24 +130,46 @@ impl fmt::Debug for EventBatch {
     }
 }
 
-/// What became of an attempt to deliver a batch.
+/// Outcome of one attempt to deliver a batch.
 #[derive(Debug)]
 pub enum Delivery {
-    /// The destination has it, for good.
+    /// The destination has the batch and says so. Final.
     Delivered,
-    /// Not now: worth trying again with the same batch.
-    Retry {
-        /// How long the destination asks to wait, if it does. Whoever sends puts a limit on it.
-        after: Option<Duration>,
-        /// Why.
+    /// The destination answered with success, but did not confirm that it has the events: a captive
+    /// portal answers like that, and so do some proxies that took the batch.
+    ///
+    /// The sender tries the same batch twice more within a minute, and then counts it as delivered,
+    /// unconfirmed.
+    Unconfirmed {
+        /// Description of the answer.
         reason: SinkError,
     },
-    /// Never: the destination refuses this batch whenever it comes.
+    /// Not now: worth trying again with the same batch.
+    Retry {
+        /// Pause that the destination asks for, if it does. The sender limits it.
+        after: Option<Duration>,
+        /// Reason of the failure.
+        reason: SinkError,
+    },
+    /// The destination refuses the batch or the sender: a wrong key, a firewall in between, a rule
+    /// that may be corrected.
+    ///
+    /// The sender keeps and retries the batch for 10 minutes, and then drops it.
+    Refused {
+        /// Pause that the destination asks for, if it does. The sender limits it.
+        after: Option<Duration>,
+        /// Reason of the refusal.
+        reason: SinkError,
+    },
+    /// Never: nothing can change the outcome for this batch, so it is dropped at once.
     Reject {
-        /// Why.
+        /// Reason of the rejection.
         reason: SinkError,
     },
     /// Never in one piece: the same events in smaller batches may pass.
+    ///
+    /// The sender halves the batch at once. A single event is dropped; a sink whose destination may
+    /// still change its limit returns [`Refused`](Self::Refused) for it.
     TooLarge,
 }
 
@@ -164,22 +186,35 @@ impl Delivery {
         Self::Retry { after: Some(after), reason: reason.into() }
     }
 
-    /// A refusal.
+    /// A success that the destination did not confirm.
+    #[must_use]
+    pub fn unconfirmed(reason: impl Into<SinkError>) -> Self {
+        Self::Unconfirmed { reason: reason.into() }
+    }
+
+    /// A refusal that may end.
+    #[must_use]
+    pub fn refused(reason: impl Into<SinkError>) -> Self {
+        Self::Refused { after: None, reason: reason.into() }
+    }
+
+    /// A final rejection.
     #[must_use]
     pub fn reject(reason: impl Into<SinkError>) -> Self {
         Self::Reject { reason: reason.into() }
     }
 
-    /// Whether the destination has the batch.
+    /// Whether the destination has the batch and says so.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
         matches!(self, Self::Delivered)
     }
 
-    /// Whether the same batch may pass another time.
+    /// Whether the same batch is to be sent again: after [`Retry`](Self::Retry),
+    /// [`Refused`](Self::Refused) and [`Unconfirmed`](Self::Unconfirmed).
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Retry { .. })
+        matches!(self, Self::Retry { .. } | Self::Refused { .. } | Self::Unconfirmed { .. })
     }
 }
 
@@ -198,9 +233,10 @@ impl Delivery {
 ///   process died before it was settled, under the same `id` with the same events. Hand the `id`
 ///   on, or remember what was taken; in any case a batch that comes again is no error.
 /// - **Retryable is what time can heal**: no connection, a timeout, a destination that is busy or
-///   full, a failure on its side. A batch that the destination understands and refuses is
+///   full, a failure on its side. A destination that refuses the key or the batch is
+///   [`Refused`](Delivery::Refused); a batch that can never be sent is
 ///   [`Reject`](Delivery::Reject)ed. If in doubt, retry: the pipeline bounds how much it keeps, and
-///   counts what it gives up.
+///   counts what it drops.
 /// - **No loop inside.** One attempt a call. Waiting between attempts is the pipeline's business,
 ///   which also honours what [`Retry`](Delivery::Retry) asks for.
 /// - **An end.** Every attempt has a time limit of its own.

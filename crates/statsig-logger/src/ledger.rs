@@ -15,8 +15,11 @@ pub enum DropCause {
     QueueBytes,
     /// It could not be written as JSON, or its batch could not be read again.
     Unencodable,
-    /// The destination refused its batch.
+    /// Its batch can never be delivered: the sink rejected it for good.
     Rejected,
+    /// The destination refused its batch for [as long](crate::PipelineOptions::refusal_window) as a
+    /// refused batch is retried, or until the end of the pipeline.
+    Refused,
     /// It is larger than the destination takes, alone.
     TooLarge,
     /// Its batch failed time and again while others passed.
@@ -33,12 +36,13 @@ pub enum DropCause {
 
 impl DropCause {
     /// All causes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Disabled,
         Self::QueueEvents,
         Self::QueueBytes,
         Self::Unencodable,
         Self::Rejected,
+        Self::Refused,
         Self::TooLarge,
         Self::Attempts,
         Self::Shutdown,
@@ -56,6 +60,7 @@ impl DropCause {
             Self::QueueBytes => "queue_bytes",
             Self::Unencodable => "unencodable",
             Self::Rejected => "rejected",
+            Self::Refused => "refused",
             Self::TooLarge => "too_large",
             Self::Attempts => "attempts",
             Self::Shutdown => "shutdown",
@@ -117,8 +122,11 @@ pub struct EventStats {
     /// Events that an earlier process had accepted and left in the spool. They are delivered,
     /// pending or dropped like those of this process.
     pub recovered: u64,
-    /// Events that the sink has taken.
+    /// Events that the sink has taken, those of `unconfirmed` among them.
     pub delivered: u64,
+    /// Those of `delivered` whose destination answered three times with success, but never confirmed
+    /// that it has them.
+    pub unconfirmed: u64,
     /// Events that are neither delivered nor dropped yet: queued, being encoded, or in batches.
     pub pending: u64,
     /// Those of `pending` that are in batches, waiting or on their way.

@@ -18,6 +18,7 @@
 mod batch;
 mod body;
 mod dedupe;
+mod delivery_health;
 mod event;
 mod event_logger;
 mod exposure_key;
@@ -31,6 +32,7 @@ pub mod spool;
 
 pub use body::BodyError;
 pub use dedupe::ExposureDedupe;
+pub use delivery_health::DeliveryHealth;
 pub use event::QueuedEvent;
 pub use event_logger::{
     CustomEvent, EventLogger, EventLoggerOptions, EventValue, ExposureCounts, ExposureOrigin, FlushedBatch, LayerWatch,

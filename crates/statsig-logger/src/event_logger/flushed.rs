@@ -22,13 +22,13 @@ const MOST_WAITING_BYTES: usize = 32 << 20;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FlushedBatch {
-    /// Whether the destination has the events now.
+    /// Whether the destination has the events now, and says so.
     pub success: bool,
     /// Number of events.
     pub event_count: u32,
     /// Number of attempts before this one.
     pub attempt: u32,
-    /// Why not, if it has them not.
+    /// Reason the batch was not delivered, if it failed.
     pub error: Option<String>,
     batch: EventBatch,
 }
@@ -97,7 +97,10 @@ impl EventSink for FlushedSink {
         let outcome = self.inner.deliver(batch).await;
         let error = match &outcome {
             Delivery::Delivered => None,
-            Delivery::Retry { reason, .. } | Delivery::Reject { reason } => Some(reason.to_string()),
+            Delivery::Retry { reason, .. }
+            | Delivery::Refused { reason, .. }
+            | Delivery::Unconfirmed { reason }
+            | Delivery::Reject { reason } => Some(reason.to_string()),
             Delivery::TooLarge => Some("the batch is too large".to_owned()),
         };
         let flushed = FlushedBatch {

@@ -169,6 +169,7 @@ fn tell(observer: &dyn Observer, before: &Told, now: &Told, reports: &[ErrorRepo
         }
     };
     count("events_successfully_sent_count", before.events.delivered, now.events.delivered);
+    count("events_unconfirmed_count", before.events.unconfirmed, now.events.unconfirmed);
     count("events_deduped_count", before.exposures.deduplicated, now.exposures.deduplicated);
     count("events_sampled_out_count", before.exposures.sampled_out, now.exposures.sampled_out);
     count("log_event.retries", before.events.retries, now.events.retries);

@@ -58,6 +58,7 @@ use self::non_exposed::NonExposedChecks;
 pub use self::options::EventLoggerOptions;
 use self::own_process::OwnProcessSink;
 use crate::dedupe::ExposureDedupe;
+use crate::delivery_health::DeliveryHealth;
 use crate::lanes::LaneCounter;
 use crate::ledger::{EventStats, FlushReport};
 use crate::pipeline::{EventPipeline, PipelineOptions, PipelineTuning};
@@ -289,6 +290,12 @@ impl EventLogger {
             last_housekeeping: self.housekeeping.last_turn(),
             ..self.pipeline.stats()
         }
+    }
+
+    /// Returns the last failure of a delivery and the time of the next attempt.
+    #[must_use]
+    pub fn delivery_health(&self) -> DeliveryHealth {
+        self.pipeline.delivery_health()
     }
 
     /// What became of exposures that were not logged.

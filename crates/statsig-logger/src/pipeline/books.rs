@@ -13,6 +13,7 @@ use super::held::{DiskCopy, Fate, Held};
 use super::shelf::{Order, Shelf};
 use super::tickets::Ticket;
 use crate::batch::Encoded;
+use crate::delivery_health::DeliveryRecord;
 use crate::ledger::{DropCause, DropCounts};
 
 /// Exposures or other events: they are never in one batch, so that the others can give way.
@@ -66,10 +67,14 @@ pub(super) struct Books<E> {
     /// A flush wants the pause to end.
     pub(super) hurry: bool,
     pub(super) delivered: u64,
+    /// Those of `delivered` that the destination did not confirm.
+    pub(super) unconfirmed: u64,
     pub(super) dropped: DropCounts,
     pub(super) batches_delivered: u64,
     /// When the sink last took a batch.
     pub(super) delivered_at: Option<Instant>,
+    /// Failures of attempts, and the next attempt.
+    pub(super) record: DeliveryRecord,
     /// Attempts that passed.
     pub(super) passed: u64,
     pub(super) retries: u64,
@@ -92,9 +97,11 @@ impl<E> Books<E> {
             abandoned: false,
             hurry: false,
             delivered: 0,
+            unconfirmed: 0,
             dropped: DropCounts::default(),
             batches_delivered: 0,
             delivered_at: None,
+            record: DeliveryRecord::default(),
             passed: 0,
             retries: 0,
             splits: 0,
@@ -121,6 +128,17 @@ impl<E> Books<E> {
 
     pub(super) fn pending(&self) -> u64 {
         self.unbatched() + self.in_batches()
+    }
+
+    /// Time of the next attempt with a batch that is in memory or in the spool.
+    pub(super) fn next_attempt(&self, now: Instant, paused: Option<Instant>) -> Option<Instant> {
+        if !self.flying.is_empty() {
+            return Some(now);
+        }
+        let resumed = self.waiting.iter().map(|held| held.history.paused_until().unwrap_or(now));
+        let at_rest = (self.shelf.at_rest > 0 || !self.shelf.fetched.is_empty()).then_some(now);
+        let first = resumed.chain(at_rest).chain(self.shelf.next_due()).min()?;
+        Some(first.max(now).max(paused.unwrap_or(now)))
     }
 
     /// Whether something is left to be done for events that do not rest on disk.
@@ -203,6 +221,9 @@ impl<E> Books<E> {
         match dropped {
             None => {
                 self.delivered += held.events();
+                if held.history.ends_unconfirmed() {
+                    self.unconfirmed += held.events();
+                }
                 self.batches_delivered += 1;
                 self.inform(held, Fate::Delivered);
             }
@@ -215,6 +236,7 @@ impl<E> Books<E> {
 
     /// Gives up everything that is not on disk, and returns the events that had not been encoded.
     pub(super) fn give_up(&mut self, cause: DropCause) -> Vec<E> {
+        self.record.next_attempt = None;
         let mut events = Vec::new();
         for kind in Kind::BOTH {
             let staged = &mut self.staged[kind as usize];
@@ -227,10 +249,15 @@ impl<E> Books<E> {
         let flying = std::mem::take(&mut self.flying).into_values();
         let mut left: Vec<Held> = std::mem::take(&mut self.waiting).into_iter().chain(flying).collect();
         left.append(&mut self.shelf.clear());
-        for held in &left {
+        for held in &mut left {
             if held.is_on_disk() {
                 self.inform(held, Fate::Spooled);
+            } else if held.history.was_unconfirmed() {
+                // The destination answered with success, and there is no time left to have it confirmed.
+                held.history.end_unconfirmed();
+                self.settle(held, None);
             } else {
+                let cause = if held.history.was_refused() { DropCause::Refused } else { cause };
                 self.settle(held, Some(cause));
             }
         }

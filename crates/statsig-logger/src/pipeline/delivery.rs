@@ -1,13 +1,16 @@
-//! Attempts to deliver, and what follows from how they ended.
+//! Attempts to deliver, and what follows from their outcomes.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use statsig_core::{Delivery, FlushType};
+use statsig_core::{Delivery, FlushType, SinkError};
 use tokio::task::{Id, JoinError, spawn_blocking};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
-use super::held::{DiskCopy, Held};
+use super::books::Books;
+use super::held::{DiskCopy, Fate, Held};
 use super::sender::Sender;
 use super::shelf::Order;
 use crate::batch::split;
@@ -16,6 +19,18 @@ use crate::ledger::DropCause;
 
 /// Most attempts at a time with batches of the spool.
 pub(super) const MOST_DRAINED: usize = 2;
+/// Failures of its own after which a batch gets pauses of its own.
+pub(super) const AT_FAULT: u32 = 2;
+/// Time between two warnings that the destination does not confirm.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A failed attempt that is to be repeated.
+struct Failure {
+    /// Pause that the destination asks for.
+    asked: Option<Duration>,
+    /// Whether the destination refused the batch.
+    refused: bool,
+}
 
 impl<E: QueuedEvent> Sender<E> {
     /// Sends waiting batches, as many at a time as may be.
@@ -34,13 +49,10 @@ impl<E: QueuedEvent> Sender<E> {
             } else {
                 [others < self.options.parallel_deliveries, drained < MOST_DRAINED]
             };
-            let next = books.waiting.front().filter(|_| may_send).is_some();
-            let held = if next {
-                books.waiting.pop_front()
-            } else if may_drain {
-                books.shelf.fetched.pop_front()
-            } else {
-                None
+            let held = match next_waiting(&books.waiting, now).filter(|_| may_send) {
+                Some(at) => books.waiting.remove(at),
+                None if may_drain => next_fetched(&mut books, now),
+                None => None,
             };
             let Some(held) = held else { return };
             let sink = Arc::clone(&self.parts.sink);
@@ -64,7 +76,7 @@ impl<E: QueuedEvent> Sender<E> {
             let attempt = async move {
                 match timeout(limit, sink.deliver(&batch)).await {
                     Ok(outcome) => outcome,
-                    Err(elapsed) => Delivery::retry(elapsed),
+                    Err(_) => Delivery::retry(format!("no outcome within {limit:?}")),
                 }
             };
             let task = self.deliveries.spawn(attempt.instrument(span));
@@ -73,66 +85,154 @@ impl<E: QueuedEvent> Sender<E> {
         }
     }
 
-    /// Notes how a delivery ended.
+    /// Records the outcome of an attempt.
     pub(super) async fn settle(&mut self, ended: Result<(Id, Delivery), JoinError>) {
         let (task, outcome) = match ended {
             Ok((task, outcome)) => (task, Some(outcome)),
             Err(error) => (error.id(), None),
         };
         let Some(id) = self.batches.remove(&task) else { return };
-        let on_disk = self.queue.books().flying.get(&id).is_some_and(Held::is_on_disk);
+        let queue = Arc::clone(&self.queue);
+        let on_disk = queue.books().flying.get(&id).is_some_and(Held::is_on_disk);
         if matches!(outcome, Some(Delivery::TooLarge)) && !on_disk {
             return self.halve(id).await;
         }
-        let mut books = self.queue.books();
-        let Some(mut held) = books.flying.remove(&id) else { return };
+        let mut books = queue.books();
+        let Some(held) = books.flying.remove(&id) else { return };
         let (events, attempt) = (held.batch.event_count, held.batch.attempt);
-        let mut asked = None;
         match outcome {
             Some(Delivery::Delivered) => {
-                self.backoff.succeeded();
-                books.passed += 1;
-                books.delivered_at = Some(Instant::now());
-                books.shelf.release_suspects();
-                return match on_disk {
-                    true => books.shelf.order(held, Order::Forget),
-                    false => books.settle(&held, None),
-                };
+                books.record.succeeded();
+                self.passed(&mut books, held);
             }
-            Some(Delivery::TooLarge) => return books.shelf.order(held, Order::Split),
+            Some(Delivery::Unconfirmed { reason }) => self.unconfirmed(&mut books, held, &reason),
+            Some(Delivery::TooLarge) => books.shelf.order(held, Order::Split),
             Some(Delivery::Reject { reason }) => {
-                tracing::warn!(events, attempt, %reason, "the destination refused a batch of events");
-                return match self.disk {
-                    Some(_) => books.shelf.order(held, Order::Bury),
-                    None => books.settle(&held, Some(DropCause::Rejected)),
-                };
+                tracing::warn!(events, attempt, %reason, "the event sink rejected a batch of events; it is dropped");
+                books.record.failed(&*reason);
+                self.give_up(&mut books, held);
             }
             Some(Delivery::Retry { after, reason }) => {
                 tracing::debug!(events, attempt, %reason, "a batch of events was not delivered");
-                asked = after;
+                books.record.failed(&*reason);
+                self.failed(&mut books, held, &Failure { asked: after, refused: false });
             }
-            _ => {
+            Some(Delivery::Refused { after, reason }) => {
+                books.record.failed(&*reason);
+                self.refused(&mut books, held, after, &reason);
+            }
+            None => {
                 tracing::error!(events, attempt, "the event sink panicked");
                 books.sink_panics += 1;
+                books.record.failed_by("the event sink panicked".to_owned());
+                self.failed(&mut books, held, &Failure { asked: None, refused: false });
             }
         }
+    }
+
+    /// Settles a batch that the destination has.
+    fn passed(&mut self, books: &mut Books<E>, held: Held) {
+        self.backoff.succeeded();
+        books.passed += 1;
+        books.delivered_at = Some(Instant::now());
+        books.shelf.release_suspects();
+        if held.is_on_disk() { books.shelf.order(held, Order::Forget) } else { books.settle(&held, None) }
+    }
+
+    /// Drops a batch for good. With a spool, it is kept in `dead/`.
+    fn give_up(&self, books: &mut Books<E>, held: Held) {
+        match self.disk {
+            Some(_) => books.shelf.order(held, Order::Bury),
+            None => books.settle(&held, Some(held.refusal_cause())),
+        }
+    }
+
+    /// Has a batch confirmed that the destination may have, or counts it as delivered after the
+    /// third attempt. Other batches go on meanwhile: a proxy that never confirms is no outage.
+    fn unconfirmed(&mut self, books: &mut Books<E>, mut held: Held, reason: &SinkError) {
+        let (events, attempt, now) = (held.batch.event_count, held.batch.attempt, Instant::now());
+        books.record.failed(&**reason);
+        if books.record.may_warn_unconfirmed(now, WARNING_INTERVAL) {
+            tracing::warn!(
+                events,
+                attempt,
+                %reason,
+                "the event endpoint answers without confirming that it took a batch; \
+                 each batch is sent up to three times within a minute and then counted as delivered, unconfirmed"
+            );
+        }
+        let pause = held.history.unconfirmed(self.options.confirmation_window, self.backoff.fraction());
+        let Some(pause) = pause else { return self.passed(books, held) };
+        books.retries += 1;
+        held.batch.attempt = attempt.saturating_add(1);
+        let is_closing = books.closing.is_some();
+        if !is_closing {
+            held.history.pause_until(now + pause);
+        }
+        match held.disk_copy {
+            DiskCopy::Fresh | DiskCopy::Drained if is_closing => books.shelf.order(held, Order::Release),
+            DiskCopy::Fresh | DiskCopy::Drained => {
+                books.inform(&held, Fate::Spooled);
+                books.shelf.put_aside(Held { tickets: Vec::new(), ..held }, Some(now + pause));
+            }
+            DiskCopy::None if is_closing && self.disk.is_some() && books.shelf.takes_batches(now) => {
+                books.shelf.order(held, Order::Store);
+            }
+            DiskCopy::None | DiskCopy::Impossible if is_closing => {
+                // Nobody is left to have it confirmed.
+                held.history.end_unconfirmed();
+                self.passed(books, held);
+            }
+            DiskCopy::None | DiskCopy::Impossible => books.waiting.push_back(held),
+        }
+    }
+
+    /// Keeps a batch that the destination refuses, or drops it after the last refusal.
+    fn refused(&mut self, books: &mut Books<E>, mut held: Held, asked: Option<Duration>, reason: &SinkError) {
+        let (events, attempt) = (held.batch.event_count, held.batch.attempt);
+        let is_first = !held.history.was_refused();
+        if held.history.refused(Instant::now(), self.options.refusal_window) {
+            tracing::warn!(events, attempt, %reason, "the destination went on refusing a batch of events; it is dropped");
+            return self.give_up(books, held);
+        }
+        if is_first {
+            let retried_for = self.options.refusal_window;
+            tracing::warn!(events, ?retried_for, %reason, "the destination refuses a batch of events; it is retried");
+        }
+        self.failed(books, held, &Failure { asked, refused: true });
+    }
+
+    /// Keeps a batch for another attempt.
+    fn failed(&mut self, books: &mut Books<E>, mut held: Held, failure: &Failure) {
+        let (events, attempt, now) = (held.batch.event_count, held.batch.attempt, Instant::now());
         books.retries += 1;
         held.strike(books.passed);
-        if on_disk {
-            drop(books);
-            return self.leave_to_disk(held, asked);
+        if held.is_on_disk() {
+            return self.leave_to_disk(books, held, failure.asked);
         }
-        self.backoff.failed(Instant::now(), asked);
         held.batch.attempt = attempt.saturating_add(1);
-        if self.disk.is_some() && held.disk_copy == DiskCopy::None && books.shelf.takes_batches(Instant::now()) {
+        if self.disk.is_some() && held.disk_copy == DiskCopy::None && books.shelf.takes_batches(now) {
+            self.backoff.failed(now, failure.asked);
             return books.shelf.order(held, Order::Store);
         }
-        if held.strikes >= self.options.max_attempts {
-            tracing::warn!(events, attempt, "a batch of events was given up");
+        if failure.refused && held.strikes >= AT_FAULT && failure.asked.is_none() {
+            // It is this batch that is refused, and others pass.
+            held.history.pause_until(now + self.own_pause(held.strikes));
+            return books.waiting.push_back(held);
+        }
+        self.backoff.failed(now, failure.asked);
+        if held.strikes >= self.options.max_attempts && !held.history.was_refused() {
+            tracing::warn!(events, attempt, "a batch of events failed too often while others passed; it is dropped");
             return books.settle(&held, Some(DropCause::Attempts));
         }
         // Behind the others, or one that never passes would hold them up.
         books.waiting.push_back(held);
+    }
+
+    /// Returns the pause of a batch that fails while others pass.
+    pub(super) fn own_pause(&mut self, strikes: u32) -> Duration {
+        let doubled = self.options.backoff_base.saturating_mul(1 << strikes.saturating_sub(AT_FAULT).min(20));
+        doubled.min(self.options.backoff_cap).mul_f64(self.backoff.fraction())
     }
 
     /// Puts halves in the place of a batch that is too large. It counts as on its way meanwhile.
@@ -151,6 +251,25 @@ impl<E: QueuedEvent> Sender<E> {
             }
             Ok(Ok(None)) => books.settle(&held, Some(DropCause::TooLarge)),
             _ => books.settle(&held, Some(DropCause::Unencodable)),
+        }
+    }
+}
+
+/// Returns the place of the next waiting batch: one that was never refused before those that were.
+fn next_waiting(waiting: &VecDeque<Held>, now: Instant) -> Option<usize> {
+    let due = |refused: bool| {
+        waiting.iter().position(|held| held.history.was_refused() == refused && held.history.is_due(now))
+    };
+    due(false).or_else(|| due(true))
+}
+
+/// Takes the next batch of the spool that is due, and puts aside those that are not.
+fn next_fetched<E>(books: &mut Books<E>, now: Instant) -> Option<Held> {
+    loop {
+        let held = books.shelf.fetched.pop_front()?;
+        match held.history.paused_until().filter(|&until| until > now) {
+            None => return Some(held),
+            until => books.shelf.put_aside(held, until),
         }
     }
 }

@@ -186,7 +186,7 @@ impl Disk {
         outcome: AckOutcome,
         cause: Option<DropCause>,
     ) {
-        let before = known.discarded.events;
+        let (before, delivered_before) = (known.discarded.events, known.delivered.events);
         let result = self.spool.ack(id(batch), outcome);
         let mut books = self.entered(queue, known, result.as_ref().err());
         if let Some(cause) = cause {
@@ -194,6 +194,9 @@ impl Disk {
             books.dropped.add(cause, discarded);
         }
         let Some(held) = books.done() else { return };
+        if held.history.ends_unconfirmed() {
+            books.unconfirmed += known.delivered.events - delivered_before;
+        }
         let settled = result.as_ref().err().is_none_or(|error| error.kind() != SpoolErrorKind::Usage);
         let fate = match outcome {
             // It could not be settled, so it stays, and is delivered again.
@@ -214,7 +217,7 @@ impl Disk {
         if buried {
             books.inform(&held, Fate::Failed);
         } else {
-            books.settle(&held, Some(DropCause::Rejected));
+            books.settle(&held, Some(held.refusal_cause()));
         }
     }
 
@@ -293,7 +296,8 @@ impl Disk {
         let stats = self.spool.stats();
         books.delivered += stats.delivered.events - known.delivered.events;
         books.batches_delivered += stats.delivered.batches - known.delivered.batches;
-        books.dropped.add(DropCause::Rejected, stats.dead_lettered.events - known.dead_lettered.events);
+        let cause = books.shelf.doing.as_ref().map_or(DropCause::Rejected, |(held, _)| held.refusal_cause());
+        books.dropped.add(cause, stats.dead_lettered.events - known.dead_lettered.events);
         books.shelf.recovered += stats.recovered.events - known.recovered.events;
         enter_drops(books, known, &stats);
         enter_gauges(books, &stats);

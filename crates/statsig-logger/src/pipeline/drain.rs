@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::books::Books;
-use super::delivery::MOST_DRAINED;
+use super::delivery::{AT_FAULT, MOST_DRAINED};
 use super::held::{DiskCopy, Held};
 use super::sender::Sender;
 use super::shelf::Order;
@@ -17,8 +17,6 @@ use crate::event::QueuedEvent;
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 /// The least, whatever the fsync policy says.
 const LEAST_INTERVAL: Duration = Duration::from_millis(20);
-/// Failures that were its own before a batch of the spool waits for a time of its own.
-const AT_FAULT: u32 = 2;
 
 impl<E: QueuedEvent> Sender<E> {
     /// Decides what goes to the disk and what comes from there, and starts a job for it.
@@ -100,18 +98,15 @@ impl<E: QueuedEvent> Sender<E> {
     /// others. It is kept back until another one was tried: if that fails, too, it is not its
     /// fault, and it goes back to its place; if that passes time and again, the batch gets pauses
     /// of its own.
-    pub(super) fn leave_to_disk(&mut self, mut held: Held, asked: Option<Duration>) {
+    pub(super) fn leave_to_disk(&mut self, books: &mut Books<E>, mut held: Held, asked: Option<Duration>) {
         let now = Instant::now();
-        let queue = Arc::clone(&self.queue);
-        let mut books = queue.books();
         if held.disk_copy == DiskCopy::Fresh {
             self.backoff.failed(now, asked);
             held.strikes = 0;
             return books.shelf.order(held, Order::Release);
         }
         if held.strikes >= AT_FAULT && asked.is_none() {
-            let doubled = self.options.backoff_base.saturating_mul(1 << (held.strikes - AT_FAULT).min(20));
-            let pause = doubled.min(self.options.backoff_cap).mul_f64(self.backoff.fraction());
+            let pause = self.own_pause(held.strikes);
             return books.shelf.put_aside(held, Some(now + pause));
         }
         self.backoff.failed(now, asked);
@@ -124,6 +119,10 @@ impl<E: QueuedEvent> Sender<E> {
 fn fetch<E>(books: &mut Books<E>, failing: bool) {
     let most = if failing { usize::from(books.flying.is_empty() && books.waiting.is_empty()) } else { MOST_DRAINED };
     let drained = books.flying.values().filter(|held| held.disk_copy == DiskCopy::Drained).count();
+    if books.shelf.is_aside_full() {
+        books.shelf.wanted = 0;
+        return;
+    }
     let room = most.saturating_sub(drained + books.shelf.fetched.len());
     if room > 0 && books.shelf.at_rest == 0 && books.shelf.has_suspects() {
         books.shelf.release_suspects();

@@ -2,6 +2,9 @@
 
 use statsig_core::EventBatch;
 
+use super::history::AnswerHistory;
+use crate::ledger::DropCause;
+
 /// Whether a batch is in the spool, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DiskCopy {
@@ -35,11 +38,13 @@ pub(super) struct Held {
     pub(super) strikes: u32,
     /// Batches that had passed at its last failure.
     pub(super) passed_then: Option<u64>,
+    /// Refusals and unconfirmed answers.
+    pub(super) history: AnswerHistory,
 }
 
 impl Held {
     pub(super) fn new(batch: EventBatch, disk_copy: DiskCopy) -> Self {
-        Self { batch, disk_copy, tickets: Vec::new(), strikes: 0, passed_then: None }
+        Self { batch, disk_copy, tickets: Vec::new(), strikes: 0, passed_then: None, history: AnswerHistory::default() }
     }
 
     pub(super) fn events(&self) -> u64 {
@@ -48,6 +53,11 @@ impl Held {
 
     pub(super) fn is_on_disk(&self) -> bool {
         matches!(self.disk_copy, DiskCopy::Fresh | DiskCopy::Drained)
+    }
+
+    /// Cause under which the batch is dropped if the destination does not take it.
+    pub(super) fn refusal_cause(&self) -> DropCause {
+        if self.history.was_refused() { DropCause::Refused } else { DropCause::Rejected }
     }
 
     /// Counts a failure against the batch if it is the first, or if others passed since the last:
@@ -65,6 +75,7 @@ impl Held {
         let mut halves = batches.map(|batch| Self {
             strikes: self.strikes,
             passed_then: self.passed_then,
+            history: self.history.of_half(),
             ..Self::new(batch, self.disk_copy)
         });
         for &(ticket, events) in &self.tickets {

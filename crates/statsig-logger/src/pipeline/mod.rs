@@ -12,7 +12,7 @@
 //! | --- | --- |
 //! | `queue` | stripes and bounds; what gives way; the snapshot of the accounts |
 //! | `books` | everything behind the stripes, and how it ended |
-//! | `held` | a batch in memory |
+//! | `held`, `history` | a batch in memory; the answers that it got |
 //! | `tickets` | who waits for what |
 //! | `sender` | the task that cuts, and what remains at the end |
 //! | `delivery` | attempts, and what follows from how they ended |
@@ -58,6 +58,7 @@ mod disk;
 mod drain;
 #[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, no batch is on disk"))]
 mod held;
+mod history;
 mod options;
 mod queue;
 mod sender;
@@ -87,6 +88,7 @@ use self::sender::{Parts, Rescue};
 #[cfg(feature = "spool")]
 pub use self::spool_mode::SpoolMode;
 pub use self::tuning::PipelineTuning;
+use crate::delivery_health::DeliveryHealth;
 use crate::event::QueuedEvent;
 use crate::ledger::{EventStats, FlushReport};
 
@@ -101,7 +103,11 @@ const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// A batch is cut when 500 events wait or after 60 seconds (both are [options](PipelineOptions)),
 /// never longer than the sink's destination takes, exposures apart from other events. One that
 /// fails is sent again after a pause with full jitter, or when the destination says; one that is
-/// too large is sent in halves. While the destination is down, events wait in the queue, and when
+/// too large is sent in halves. One that the destination refuses is retried for
+/// [10 minutes](PipelineOptions::refusal_window) and then dropped; one whose delivery the
+/// destination does not confirm is sent twice more within
+/// [a minute](PipelineOptions::confirmation_window) and then counted as delivered,
+/// [unconfirmed](EventStats::unconfirmed). While the destination is down, events wait in the queue, and when
 /// that is full, custom events give way before exposures. Everything is counted ([`stats`](Self::stats)).
 ///
 /// Dropping it without [`shutdown`](Self::shutdown) gives up what is pending, or leaves it to the
@@ -287,6 +293,12 @@ impl<E: QueuedEvent> EventPipeline<E> {
     #[must_use]
     pub fn stats(&self) -> EventStats {
         self.queue.stats()
+    }
+
+    /// Returns the last failure of a delivery and the time of the next attempt.
+    #[must_use]
+    pub fn delivery_health(&self) -> DeliveryHealth {
+        self.queue.books().record.health()
     }
 
     /// Whether a shutdown began.

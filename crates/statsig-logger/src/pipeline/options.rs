@@ -28,6 +28,12 @@ pub struct PipelineOptions {
     /// Most failures of a batch that count against it: those after which other batches passed.
     /// A general outage costs no attempts. Default 6.
     pub max_attempts: u32,
+    /// Time for which a batch that the destination refuses is kept and retried, from its first
+    /// refusal in this process. A refusal after that time drops it. Default 10 minutes.
+    pub refusal_window: Duration,
+    /// Time within which a batch is sent twice more whose delivery was not confirmed. Default 1
+    /// minute.
+    pub confirmation_window: Duration,
     /// Pause after the first failure; doubles with each further one. The actual pause is chosen
     /// evenly between zero and that. Default 1 second.
     pub backoff_base: Duration,
@@ -56,6 +62,8 @@ impl Default for PipelineOptions {
             retry_queue_size: 10,
             parallel_deliveries: 4,
             max_attempts: 6,
+            refusal_window: Duration::from_secs(10 * 60),
+            confirmation_window: Duration::from_secs(60),
             backoff_base: Duration::from_secs(1),
             backoff_cap: Duration::from_secs(60),
             delivery_timeout: Duration::from_secs(30),
@@ -104,6 +112,7 @@ impl PipelineOptions {
         self.retry_queue_size = self.retry_queue_size.max(1);
         self.parallel_deliveries = self.parallel_deliveries.max(1);
         self.max_attempts = self.max_attempts.max(1);
+        self.confirmation_window = self.confirmation_window.min(A_DAY);
         self.backoff_base = self.backoff_base.clamp(Duration::from_millis(1), A_DAY);
         self.backoff_cap = self.backoff_cap.clamp(self.backoff_base, A_DAY);
         self

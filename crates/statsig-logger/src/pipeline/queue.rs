@@ -171,6 +171,7 @@ impl<E: QueuedEvent> Queue<E> {
             queue_bytes: self.bytes() as u64,
             recovered: books.shelf.recovered,
             delivered: books.delivered,
+            unconfirmed: books.unconfirmed,
             pending: books.pending(),
             pending_in_batches: books.in_batches(),
             pending_on_disk: books.shelf.events,

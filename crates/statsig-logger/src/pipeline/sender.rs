@@ -184,6 +184,10 @@ impl<E: QueuedEvent> Sender<E> {
     fn take_orders(&mut self) {
         let mut books = self.queue.books();
         if std::mem::take(&mut books.hurry) {
+            if books.closing.is_some() {
+                // There is no later time to wait for.
+                books.waiting.iter_mut().for_each(|held| held.history.resume());
+            }
             if books.closing.is_some() && self.disk.is_some() {
                 // Each batch has one more chance before it is left to the disk.
                 self.backoff.succeeded();
@@ -203,10 +207,14 @@ impl<E: QueuedEvent> Sender<E> {
 
     fn wake_at(&mut self, cut_at: Instant) -> Instant {
         let paused = self.backoff.until(Instant::now());
-        let books = self.queue.books();
+        let now = Instant::now();
+        let mut books = self.queue.books();
         let retry_at = paused.filter(|_| !books.waiting.is_empty() || books.shelf.events > 0);
+        let resume_at =
+            books.waiting.iter().filter_map(|held| held.history.paused_until()).filter(|&at| at > now).min();
+        books.record.next_attempt = books.next_attempt(now, paused);
         let disk_at = self.disk_at(&books);
-        [Some(cut_at), retry_at, disk_at, books.closing].into_iter().flatten().min().unwrap_or(cut_at)
+        [Some(cut_at), retry_at, resume_at, disk_at, books.closing].into_iter().flatten().min().unwrap_or(cut_at)
     }
 
     /// Cuts batches if it is time and there is room for them. Whether it did.
@@ -262,10 +270,13 @@ impl<E: QueuedEvent> Sender<E> {
     /// Number of batches that there is room for in memory.
     fn room(&self, books: &Books<E>) -> usize {
         let most = self.options.retry_queue_size;
-        if self.disk.is_none() {
-            return most.saturating_sub(books.waiting.len() + books.flying.len());
-        }
         let bytes: usize = books.held().map(|held| held.batch.body.len()).sum();
+        if self.disk.is_none() {
+            // Batches in pauses of their own do not hold up others, as long as they are not too large.
+            let paused = books.waiting.iter().filter(|held| held.history.paused_until().is_some()).count();
+            let waiting = if bytes < self.options.queue_bytes / 2 { paused } else { 0 };
+            return most.saturating_sub(books.waiting.len() + books.flying.len() - waiting);
+        }
         if bytes < self.options.queue_bytes / 2 { most } else { 0 }
     }
 

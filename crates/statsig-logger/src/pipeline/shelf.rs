@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::books::Books;
 use super::held::{DiskCopy, Fate, Held};
+use super::history::RememberedAnswers;
 use crate::ledger::DropCause;
 
 /// Pause of the spool after a failure; doubles with each further one.
@@ -20,8 +21,10 @@ const LEAST_PAUSE: Duration = Duration::from_secs(1);
 const MOST_PAUSE: Duration = Duration::from_secs(60);
 /// Time between two warnings.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
-/// Batches that are remembered for their failures, or kept back for them.
+/// Batches that are remembered for their failures.
 const MOST_SUSPECTS: usize = 64;
+/// Batches of the spool that are kept back in pauses of their own.
+const MOST_ASIDE: usize = 1_024;
 
 /// What is to be done with a batch on a blocking thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub(super) struct Shelf {
     aside: Vec<Aside>,
     /// Failures of batches that the spool has back.
     marks: HashMap<[u8; 16], (u32, Option<u64>)>,
+    /// Answers to attempts with batches that the spool has.
+    answers: RememberedAnswers,
 
     /// Not to be written to before; how often it failed in a row.
     down: Option<(Instant, u32)>,
@@ -111,6 +116,9 @@ impl Shelf {
     }
 
     pub(super) fn order(&mut self, held: Held, order: Order) {
+        if matches!(order, Order::Release | Order::Store) {
+            self.answers.remember(held.batch.id, held.history);
+        }
         if order == Order::Release && held.strikes > 0 {
             if self.marks.len() >= MOST_SUSPECTS {
                 self.marks.clear();
@@ -133,12 +141,13 @@ impl Shelf {
         if let Some((strikes, passed_then)) = self.marks.remove(&held.batch.id) {
             (held.strikes, held.passed_then) = (strikes, passed_then);
         }
+        held.history = self.answers.recall(held.batch.id);
         self.fetched.push_back(held);
     }
 
     /// Keeps back a batch that failed: until a time, or until another one was tried.
     pub(super) fn put_aside(&mut self, mut held: Held, until: Option<Instant>) {
-        if self.aside.len() >= MOST_SUSPECTS {
+        if self.aside.len() >= MOST_ASIDE {
             let oldest = self.aside.swap_remove(0);
             self.order(oldest.held, Order::Release);
         }
@@ -172,6 +181,12 @@ impl Shelf {
     /// When the next batch was kept back for long enough.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.aside.iter().filter_map(|aside| aside.until).min()
+    }
+
+    /// Whether so many batches are kept back that no further one is to be fetched.
+    pub(super) fn is_aside_full(&self) -> bool {
+        // Leaves room for those that are on their way.
+        self.aside.len() + MOST_SUSPECTS >= MOST_ASIDE
     }
 
     pub(super) fn has_suspects(&self) -> bool {
@@ -281,7 +296,7 @@ impl<E> Books<E> {
         if let Some((held, order)) = self.shelf.doing.take() {
             match order {
                 Order::Store | Order::StoreAndSend => self.waiting.push_back(held),
-                Order::Bury if !held.is_on_disk() => self.settle(&held, Some(DropCause::Rejected)),
+                Order::Bury if !held.is_on_disk() => self.settle(&held, Some(held.refusal_cause())),
                 // It is on disk, and stays there.
                 _ => self.inform(&held, Fate::Spooled),
             }
@@ -330,13 +345,15 @@ mod tests {
     async fn what_is_put_aside_is_bounded_and_comes_back() {
         let mut shelf = Shelf::default();
         let now = Instant::now();
-        let batch =
-            |number: u8| EventBatch::new([number; 16], 0, 1, &b"[1]"[..], statsig_core::BatchEncoding::Identity, 3);
-        for number in 0..100 {
+        let batch = |number: u128| {
+            EventBatch::new(number.to_be_bytes(), 0, 1, &b"[1]"[..], statsig_core::BatchEncoding::Identity, 3)
+        };
+        let many = MOST_ASIDE + 36;
+        for number in 0..many as u128 {
             let held = Held { strikes: 3, ..Held::new(batch(number), DiskCopy::Drained) };
             shelf.put_aside(held, (number % 2 == 0).then_some(now + LEAST_PAUSE));
         }
-        assert_eq!((shelf.aside.len(), shelf.orders.len()), (MOST_SUSPECTS, 100 - MOST_SUSPECTS));
+        assert_eq!((shelf.aside.len(), shelf.orders.len()), (MOST_ASIDE, 36));
         assert!(shelf.has_suspects() && shelf.aside.iter().all(|aside| aside.held.batch.body.is_empty()));
         shelf.release_suspects();
         assert!(!shelf.has_suspects());
@@ -344,9 +361,9 @@ mod tests {
         shelf.release_due(now);
         assert!(!shelf.aside.is_empty());
         shelf.release_due(now + LEAST_PAUSE);
-        assert_eq!((shelf.aside.len(), shelf.orders.len()), (0, 100));
+        assert_eq!((shelf.aside.len(), shelf.orders.len()), (0, many));
         // The failures of the last ones are remembered.
-        let last = shelf.orders.back().map(|(held, _)| held.batch.id[0]).unwrap();
+        let last = shelf.orders.back().map(|(held, _)| u128::from_be_bytes(held.batch.id)).unwrap();
         shelf.fetched(batch(last));
         assert_eq!(shelf.fetched.front().unwrap().strikes, 3);
         assert!(shelf.marks.len() <= MOST_SUSPECTS);

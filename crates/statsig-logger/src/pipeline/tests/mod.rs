@@ -1,6 +1,7 @@
 //! Tests of the whole pipeline, with paused time and a sink that does as the test says.
 
 mod accounts;
+mod answers;
 mod delivery;
 mod endings;
 #[cfg(feature = "spool")]
