@@ -11,7 +11,7 @@ use statsig_core::{
     BatchEncoding, CompileLimits, Delivery, EventBatch, EventSink, Snapshot, SnapshotStore, SpecSourceKind, SpecUpdate,
 };
 use statsig_net::EventSinkOptions;
-use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
+use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 
 use common::{KEY, network, network_with, specs, watched_network};
 
@@ -90,7 +90,12 @@ async fn outcomes_by_answer() {
     let retry: Expected = |delivery| matches!(delivery, Delivery::Retry { after: None, .. });
     let later: Expected =
         |delivery| matches!(delivery, Delivery::Retry { after: Some(after), .. } if after.as_secs() == 9);
-    let reject: Expected = |delivery| matches!(delivery, Delivery::Reject { .. });
+    let much_later: Expected =
+        |delivery| matches!(delivery, Delivery::Retry { after: Some(after), .. } if after.as_secs() == 86_400);
+    let unconfirmed: Expected = |delivery| matches!(delivery, Delivery::Unconfirmed { .. });
+    let refused: Expected = |delivery| matches!(delivery, Delivery::Refused { after: None, .. });
+    let refused_until: Expected =
+        |delivery| matches!(delivery, Delivery::Refused { after: Some(after), .. } if after.as_secs() == 9);
     let split: Expected = |delivery| matches!(delivery, Delivery::TooLarge);
     let body = |text: &str| Fault::Body(text.into());
     let status = |status| Fault::Status(status, format!("<b>{KEY}</b>"));
@@ -98,26 +103,40 @@ async fn outcomes_by_answer() {
         (body(r#"{"success":true}"#), delivered),
         (body(r#"{"success":null}"#), delivered),
         (body("{}"), delivered),
-        (body(""), delivered),
-        (body("OK"), delivered),
+        (body(""), unconfirmed),
+        (body("OK"), unconfirmed),
+        (body("[]"), unconfirmed),
+        (Fault::Typed("text/html", b"<html>Log in</html>".to_vec()), unconfirmed),
+        (status(204), unconfirmed),
+        (status(299), unconfirmed),
+        (Fault::Bomb(Coding::Gzip, 8 << 20), unconfirmed),
+        (Fault::Endless, unconfirmed),
+        (Fault::Cut(3), unconfirmed),
         (body(r#"{"success":false}"#), retry),
         (status(413), split),
         (status(429), retry),
         (Fault::StatusWith(429, "retry-after", "9".into()), later),
         (Fault::StatusWith(503, "retry-after", "9".into()), later),
+        (Fault::StatusWith(503, "retry-after", "18446744073709551616".into()), much_later),
+        (Fault::StatusWith(403, "retry-after", "9".into()), refused_until),
         (Fault::StatusWith(302, "location", "/elsewhere".into()), retry),
+        (Fault::StatusWith(307, "location", "https://elsewhere.example/".into()), retry),
+        (status(304), retry),
         (Fault::Close, retry),
         (Fault::Garbage, retry),
-        (Fault::Cut(3), retry),
     ];
-    rows.extend([400, 403, 405, 501].map(|code| (status(code), reject)));
-    rows.extend([401, 404, 408, 418, 500, 502, 503, 504, 522, 524, 599].map(|code| (status(code), retry)));
+    rows.extend([400, 401, 403, 405, 501].map(|code| (status(code), refused)));
+    rows.extend([404, 408, 418, 500, 502, 503, 504, 522, 524, 599].map(|code| (status(code), retry)));
     for (fault, expected) in rows {
         server.fail_once(Endpoint::Events, fault.clone());
         let outcome = sink.deliver(&batch(0)).await;
         assert!(expected(&outcome), "{fault:?}: {outcome:?}");
-        assert!(!format!("{outcome:?}").contains("fGhIjK"), "{outcome:?}");
+        let text = format!("{outcome:?}");
+        assert!(!text.contains("fGhIjK") && !text.contains("<b>") && text.len() < 300, "{text}");
     }
+    let single = EventBatch::new([7; 16], 0, 1, &b"[1]"[..], BatchEncoding::Identity, 3);
+    server.fail_once(Endpoint::Events, status(413));
+    assert!(refused(&sink.deliver(&single).await), "a single event cannot be halved");
     let gone = FakeStatsig::start().unwrap();
     let sink = network(&gone).event_sink(EventSinkOptions::default());
     gone.stop();

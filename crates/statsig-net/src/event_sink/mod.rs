@@ -15,7 +15,9 @@
 //! (`compression_level: 0`) and keeps them in memory; with a spool on disk, small batches are worth
 //! more.
 
+mod answer;
 mod body;
+mod exchange;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,18 +25,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
-use serde::Deserialize;
-use statsig_core::{Clock, Delivery, EventBatch, EventSink, SnapshotStore};
+use statsig_core::{Clock, Delivery, EventBatch, EventSink, SinkError, SnapshotStore};
 use url::Url;
 
-use crate::error::{Error, ErrorKind};
+use self::exchange::{ExchangeError, send};
+use crate::error::ErrorKind;
 use crate::identity::ClientIdentity;
+use crate::secret::chain_of;
 use crate::transport::{HttpClient, HttpRequest};
 
 /// Largest answer that is read.
 const MAX_ANSWER: usize = 1 << 20;
-/// Statuses by which a server refuses a batch for good.
-const REFUSED: [u16; 4] = [400, 403, 405, 501];
+/// Time to read an answer once its status is here.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a [`HttpEventSink`] tells about the SDK beside who it is, and how it sends.
 #[derive(Debug, Clone)]
@@ -75,9 +78,22 @@ impl Default for EventSinkOptions {
 
 /// Delivers batches of events by HTTP. Made by [`Network::event_sink`](crate::Network::event_sink).
 ///
-/// `Delivered` means that the server said so. One attempt a call; the server gets the number of
-/// earlier ones. A batch that is too large for it comes back as [`Delivery::TooLarge`], a server that
-/// asks to be left alone is passed on with its wish.
+/// One attempt a call; the server gets the number of earlier ones. The status of the answer counts
+/// before its body:
+///
+/// | answer | outcome |
+/// | --- | --- |
+/// | 2xx with a JSON object whose `success` is not `false` | [`Delivered`](Delivery::Delivered) |
+/// | 2xx with `"success": false` | [`Retry`](Delivery::Retry) |
+/// | 2xx with anything else: no body, HTML, another JSON value, what cannot be decoded, is cut off, late or over 1 MiB | [`Unconfirmed`](Delivery::Unconfirmed) |
+/// | 307, 308 to the same scheme, host and port | the same request there, at most 3 times |
+/// | any other redirect | [`Retry`](Delivery::Retry), and the error names the address to set |
+/// | 400, 401, 403, 405, 501 | [`Refused`](Delivery::Refused) |
+/// | 413 | [`TooLarge`](Delivery::TooLarge); for a single event [`Refused`](Delivery::Refused) |
+/// | any other status, no answer | [`Retry`](Delivery::Retry) |
+///
+/// `Retry-After` is passed on, up to a day. Errors name the host and the status, never the key or
+/// what the server wrote.
 pub struct HttpEventSink {
     pub(crate) client: HttpClient,
     pub(crate) identity: ClientIdentity,
@@ -108,6 +124,7 @@ impl EventSink for HttpEventSink {
         let mut request = HttpRequest::post(self.url.clone(), wrapped, self.timeout);
         request.max_transferred = MAX_ANSWER;
         request.max_decoded = MAX_ANSWER;
+        request.lenient_body = Some(ANSWER_TIMEOUT);
         request.headers = self.identity.headers(&*self.clock);
         let headers = &mut request.headers;
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(crate::transport::ACCEPTED));
@@ -119,9 +136,9 @@ impl EventSink for HttpEventSink {
         for name in ["statsig-retry-count", "statsig-retry"] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from(batch.attempt));
         }
-        match self.client.send(request).await {
-            Ok(response) => taken(&response.body),
-            Err(error) => failed(error),
+        match send(&self.client, request).await {
+            Ok((host, response)) => answer::outcome(&host, response, batch.event_count).await,
+            Err(error) => self.failed(error),
         }
     }
 }
@@ -133,33 +150,18 @@ impl HttpEventSink {
         });
         !stopped
     }
-}
 
-/// What a success status with this body means.
-fn taken(body: &[u8]) -> Delivery {
-    #[derive(Deserialize)]
-    struct Answer {
-        success: Option<bool>,
+    /// Outcome of an attempt without a usable answer.
+    fn failed(&self, error: ExchangeError) -> Delivery {
+        let is_final = matches!(&error, ExchangeError::Net(error) if error.kind() == ErrorKind::Misconfigured);
+        let reason = self.masked(&error);
+        if is_final { Delivery::reject(reason) } else { Delivery::retry(reason) }
     }
-    match serde_json::from_slice::<Answer>(body) {
-        Ok(Answer { success: Some(false) }) => Delivery::retry("the server says that it did not take the events"),
-        Ok(_) => Delivery::Delivered,
-        Err(_) => {
-            // Sending them again would count them twice.
-            tracing::debug!("the server took events without saying so");
-            Delivery::Delivered
-        }
-    }
-}
 
-fn failed(error: Error) -> Delivery {
-    match &error {
-        Error::Status { status: 413, .. } => Delivery::TooLarge,
-        Error::Status { status, .. } if REFUSED.contains(status) => Delivery::reject(error),
-        _ if error.kind() == ErrorKind::Misconfigured => Delivery::reject(error),
-        _ => match error.retry_after() {
-            Some(after) => Delivery::retry_after(after, error),
-            None => Delivery::retry(error),
-        },
+    /// The error as one text without secrets: it may repeat what a server wrote.
+    fn masked(&self, error: &ExchangeError) -> SinkError {
+        let text = chain_of(error);
+        let key = self.identity.key().expose();
+        if key.is_empty() { text.into() } else { text.replace(key, "*****").into() }
     }
 }

@@ -19,6 +19,8 @@ use crate::secret::mask;
 const MOST_REDIRECTS: usize = 5;
 /// Bodies from this size on are decompressed on a blocking thread.
 const LARGE_BODY: usize = 64 << 10;
+/// Longest pause that a server may ask for.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// Characters of an error answer that are kept.
 const SAMPLE_CHARS: usize = 200;
 
@@ -66,6 +68,24 @@ impl HttpClient {
         match timeout(limit, self.follow(request)).await {
             Ok(result) => result,
             Err(_) => Err(Error::TimedOut { host, limit }),
+        }
+    }
+
+    /// Makes one exchange, without following redirects or decompressing.
+    ///
+    /// # Errors
+    /// When there is no answer within the limits.
+    ///
+    /// # Cancel safety
+    /// The request may have arrived or not.
+    pub(crate) async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, Error> {
+        if self.process.is_left() {
+            return Err(Error::Inherited { host: request.host() });
+        }
+        let limit = request.timeout.saturating_add(request.lenient_body.unwrap_or_default());
+        match timeout(limit, self.transport.exchange(request)).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::TimedOut { host: request.host(), limit: request.timeout }),
         }
     }
 
@@ -176,13 +196,17 @@ fn sample(body: &[u8]) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SAMPLE_CHARS).collect()
 }
 
-/// What `Retry-After` says: seconds, or a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// Returns the pause that `Retry-After` asks for, in seconds or as a date; at most a day.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()));
-    }
-    httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).ok()
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let pause = if is_number {
+        // More digits than a number holds are a long time, too.
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).ok()?
+    };
+    Some(pause.min(LONGEST_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -249,10 +273,13 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         let after = |text: &str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]));
         assert_eq!(after(" 120 "), Some(Duration::from_secs(120)));
+        for long in ["4294967296", "18446744073709551616", &"9".repeat(1_000), "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(after(long), Some(LONGEST_RETRY_AFTER), "{long}");
+        }
         let soon = SystemTime::now() + Duration::from_secs(100);
         let seconds = after(&httpdate::fmt_http_date(soon)).unwrap().as_secs();
         assert!((95..=100).contains(&seconds), "{seconds}");
-        for text in ["-1", "soon", "", "Fri, 01 Jan 1999 00:00:00 GMT"] {
+        for text in ["-1", "+1", "1.5", "soon", "", "Fri, 01 Jan 1999 00:00:00 GMT"] {
             assert_eq!(after(text), None, "{text}");
         }
     }

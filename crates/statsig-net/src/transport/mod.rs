@@ -25,7 +25,8 @@ use url::Url;
 use crate::error::Error;
 
 pub use self::client::HttpClient;
-pub(crate) use self::decode::ACCEPTED;
+pub(crate) use self::client::retry_after;
+pub(crate) use self::decode::{ACCEPTED, decode};
 pub use self::reqwest::{OutboundProxy, ReqwestTransport, TransportOptions};
 pub use self::tls::TlsOptions;
 
@@ -47,6 +48,10 @@ pub struct HttpRequest {
     pub max_transferred: usize,
     /// Most bytes of an answer once it is decompressed.
     pub max_decoded: usize,
+    /// Time to read the body once the head of the answer is here, if the status counts without it:
+    /// a body that is late, breaks off or is too large then leaves
+    /// [`is_complete`](HttpResponse::is_complete) false. `None`, the default: it is an error.
+    pub lenient_body: Option<Duration>,
 }
 
 impl HttpRequest {
@@ -64,6 +69,7 @@ impl HttpRequest {
             timeout,
             max_transferred: Self::MAX_BYTES,
             max_decoded: Self::MAX_BYTES,
+            lenient_body: None,
         }
     }
 
@@ -96,13 +102,24 @@ pub struct HttpResponse {
     pub headers: HeaderMap,
     /// The body: as transferred from a [`HttpTransport`], decompressed from a [`HttpClient`].
     pub body: Bytes,
+    /// Whether the whole body is here; false only where the request asked for
+    /// [leniency](HttpRequest::lenient_body).
+    pub is_complete: bool,
 }
 
 impl HttpResponse {
     /// An answer.
     #[must_use]
     pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
-        Self { status, headers, body: body.into() }
+        Self { status, headers, body: body.into(), is_complete: true }
+    }
+
+    /// The same answer, without its body, which did not arrive as a whole.
+    #[must_use]
+    pub fn incomplete(mut self) -> Self {
+        self.body = Bytes::new();
+        self.is_complete = false;
+        self
     }
 
     /// The text of a header, if it is there and is text.

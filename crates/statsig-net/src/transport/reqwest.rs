@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::BytesMut;
+use tokio::time::timeout;
 use url::Url;
 
 use super::tls::TlsOptions;
@@ -148,8 +149,6 @@ impl ReqwestTransport {
 #[async_trait]
 impl HttpTransport for ReqwestTransport {
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, Error> {
-        let limit = request.max_transferred;
-        let too_large = || Error::TooLarge { host: request.host(), limit, decoded: false };
         let mut outgoing = self
             .client
             .request(request.method.clone(), request.url.clone())
@@ -159,22 +158,46 @@ impl HttpTransport for ReqwestTransport {
             // Some servers wait for a body that nobody said is empty.
             outgoing = outgoing.header(http::header::CONTENT_LENGTH, "0");
         }
-        let mut answer = outgoing.send().await.map_err(|error| broken(request, error))?;
-        let announced = answer.content_length().unwrap_or(0);
-        if announced > limit as u64 {
+        let mut answer = match request.lenient_body {
+            None => outgoing.send().await,
+            // The time of the whole request is that of the head.
+            Some(_) => timeout(request.timeout, outgoing.send()).await.map_err(|_| late(request))?,
+        }
+        .map_err(|error| broken(request, error))?;
+        let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
+        let body = read_body(request, &mut answer);
+        let body = match request.lenient_body {
+            None => body.await,
+            Some(limit) => timeout(limit, body).await.unwrap_or_else(|_| Err(late(request))),
+        };
+        match body {
+            Ok(body) => Ok(HttpResponse::new(status, headers, body)),
+            Err(_) if request.lenient_body.is_some() => Ok(HttpResponse::new(status, headers, "").incomplete()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+async fn read_body(request: &HttpRequest, answer: &mut reqwest::Response) -> Result<BytesMut, Error> {
+    let limit = request.max_transferred;
+    let too_large = || Error::TooLarge { host: request.host(), limit, decoded: false };
+    let announced = answer.content_length().unwrap_or(0);
+    if announced > limit as u64 {
+        return Err(too_large());
+    }
+    // What a server announces is not yet there: room comes with the bytes.
+    let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0).min(1 << 20));
+    while let Some(chunk) = answer.chunk().await.map_err(|error| broken(request, error))? {
+        if body.len() + chunk.len() > limit {
             return Err(too_large());
         }
-        // What a server announces is not yet there: room comes with the bytes.
-        let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0).min(1 << 20));
-        while let Some(chunk) = answer.chunk().await.map_err(|error| broken(request, error))? {
-            if body.len() + chunk.len() > limit {
-                return Err(too_large());
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let headers = std::mem::take(answer.headers_mut());
-        Ok(HttpResponse::new(answer.status(), headers, body))
+        body.extend_from_slice(&chunk);
     }
+    Ok(body)
+}
+
+fn late(request: &HttpRequest) -> Error {
+    Error::TimedOut { host: request.host(), limit: request.timeout }
 }
 
 fn broken(request: &HttpRequest, error: reqwest::Error) -> Error {
