@@ -40,7 +40,8 @@ Fields of a JSON line:
   at                  when it was written, in milliseconds since 1970
   delivered, delivered_events   batches that the server took, and the events in them
   known               batches that had been delivered before, and were not sent again
-  dead, dead_events   batches that the server refuses for good, set aside in the stream
+  unconfirmed         those of `delivered` whose server answered with success, but never confirmed that it has them
+  dead, dead_events   batches that the server went on refusing, set aside in the stream
   split               batches that were too large, and were replaced by their halves
   claimed             batches taken over from another process that went away
   retries, errors     attempts to deliver that have to be repeated; commands to Redis that failed
@@ -66,7 +67,7 @@ enum Command {
 ///
 /// At least once: a batch leaves the stream when the server took it. Any number of these may run side by side; what one
 /// leaves when it dies, another one takes over. Goes on when Redis or the server fail, until Ctrl-C, and prints counts
-/// whenever something was delivered, and at the end. Ends with exit code 1 if the server refused a batch for good.
+/// whenever something was delivered, and at the end. Ends with exit code 1 if the server went on refusing a batch.
 #[derive(Debug, Args)]
 struct Forward {
     /// The server secret key of the project [env: STATSIG_SECRET_KEY]
@@ -88,6 +89,11 @@ struct Forward {
     /// Seconds for one attempt to deliver
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     deliver_timeout: u64,
+    /// Seconds for which a batch is retried that the server refuses (400, 401, 403, 405, 501) before it is set aside
+    ///
+    /// Also for a single event that is too large (413). 0 sets it aside at once.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    refusal_window: u64,
     /// End once the stream is empty; waits for what other processes hold, or until that can be claimed
     #[arg(long)]
     until_empty: bool,
@@ -112,6 +118,7 @@ struct Row {
     at: i64,
     delivered: u64,
     delivered_events: u64,
+    unconfirmed: u64,
     known: u64,
     dead: u64,
     dead_events: u64,
@@ -140,7 +147,8 @@ impl Forward {
         let stream = EventStream::new(key.expose()).shards(self.shards);
         let options = DrainOptions::new()
             .claim_after(Duration::from_secs(self.claim_after))
-            .deliver_timeout(Duration::from_secs(self.deliver_timeout));
+            .deliver_timeout(Duration::from_secs(self.deliver_timeout))
+            .refusal_window(Duration::from_secs(self.refusal_window));
         let drainer = EventDrainer::open(redis, stream, options, sink).map_err(wrong_options)?;
         run(self.forward(&drainer, warnings))
     }
@@ -243,6 +251,7 @@ impl Forward {
             at,
             delivered: stats.delivered,
             delivered_events: stats.delivered_events,
+            unconfirmed: stats.unconfirmed,
             known: stats.known,
             dead: stats.dead,
             dead_events: stats.dead_events,
@@ -277,9 +286,12 @@ fn batches(number: u64) -> String {
 
 fn summary(stats: &DrainStats, backlog: Option<u64>) -> String {
     let mut text = format!("delivered {} ({})", batches(stats.delivered), count(stats.delivered_events, "event"));
-    for (number, what) in
-        [(stats.dead, "refused for good"), (stats.split, "cut in two"), (stats.known, "delivered before")]
-    {
+    for (number, what) in [
+        (stats.unconfirmed, "unconfirmed"),
+        (stats.dead, "refused for good"),
+        (stats.split, "cut in two"),
+        (stats.known, "delivered before"),
+    ] {
         if number > 0 {
             text.push_str(&format!(", {} {what}", batches(number)));
         }

@@ -92,8 +92,8 @@ pub use statsig_core::{
 };
 #[cfg(feature = "logger")]
 pub use statsig_logger::{
-    CustomEvent, DropCause, DropCounts, EventStats, EventValue, ExposureCounts, FlushReport, FlushedBatch, JsonlError,
-    JsonlFileSink, LogLineLevel,
+    CustomEvent, DeliveryHealth, DropCause, DropCounts, EventStats, EventValue, ExposureCounts, FlushReport,
+    FlushedBatch, JsonlError, JsonlFileSink, LogLineLevel,
 };
 
 #[cfg(feature = "spool")]

@@ -62,7 +62,9 @@ pub fn event_stats(statsig: &Statsig, _: &mut Fields) -> Answer {
         "accepted": stats.accepted,
         "recovered": stats.recovered,
         "delivered": stats.delivered,
+        "unconfirmed": stats.unconfirmed,
         "pending": stats.pending,
+        "spooled": stats.pending_on_disk,
         "dropped": dropped,
     }))
 }

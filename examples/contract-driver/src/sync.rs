@@ -123,12 +123,14 @@ pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
         json!({"lists": lists.lists, "failures": lists.failures, "last_success_ms": ago(lists.last_success),
             "running": lists.running, "restarts": lists.restarts, "error": lists.last_round.error})
     });
-    let events = health.events;
+    let (events, delivery) = (health.events, health.event_delivery);
     json(json!({
         "specs": specs,
         "id_lists": id_lists,
         "events": {"pending": events.pending, "dropped": events.dropped.total(),
             "last_delivery_ms": ago(events.last_delivery), "retries": events.retries,
+            "unconfirmed": events.unconfirmed, "failures": delivery.failures, "last_error": delivery.last_error,
+            "last_failure_ms": ago(delivery.last_failure), "next_attempt_ms": ago(delivery.next_attempt),
             "restarts": events.sender_restarts + events.housekeeping_restarts},
     }))
 }

@@ -138,7 +138,8 @@ fn refused_batches_are_counted_and_make_a_script_look() {
     statsig.fail_once(Endpoint::Events, Fault::Status(400, "no".into()));
     fill(&redis, 1..2);
     let (url, api) = (redis.url(), statsig.url());
-    let ran = Running::start(["events", "forward", "--redis", &url, "--api", &api, "--until-empty"], KEY).end();
+    let forward = ["events", "forward", "--redis", &url, "--api", &api, "--until-empty", "--refusal-window", "0"];
+    let ran = Running::start(forward, KEY).end();
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), ""));
     assert!(
         ran.stdout.ends_with("delivered 0 batches (0 events), 1 batch refused for good; 0 batches left\n"),

@@ -1,5 +1,6 @@
 //! Batches out of a stream, to wherever they go.
 
+mod answers;
 mod deliver;
 mod held;
 mod settle;
@@ -37,6 +38,9 @@ pub struct DrainStats {
     pub delivered: u64,
     /// Events in them.
     pub delivered_events: u64,
+    /// Those of `delivered` whose destination answered three times with success, but never confirmed
+    /// that it has them.
+    pub unconfirmed: u64,
     /// Batches that had been delivered before, and were not sent again.
     pub known: u64,
     /// Batches that the destination refuses, or that cannot be read; set aside.
@@ -108,6 +112,7 @@ struct Inner {
 struct Stats {
     delivered: AtomicU64,
     delivered_events: AtomicU64,
+    unconfirmed: AtomicU64,
     known: AtomicU64,
     dead: AtomicU64,
     dead_events: AtomicU64,
@@ -203,6 +208,7 @@ impl EventDrainer {
         DrainStats {
             delivered: get(&stats.delivered),
             delivered_events: get(&stats.delivered_events),
+            unconfirmed: get(&stats.unconfirmed),
             known: get(&stats.known),
             dead: get(&stats.dead),
             dead_events: get(&stats.dead_events),

@@ -102,6 +102,7 @@ pub struct DrainOptions {
     pub(super) concurrency: usize,
     pub(super) max_batch_bytes: usize,
     pub(super) longest_pause: Duration,
+    pub(super) refusal_window: Duration,
 }
 
 impl Default for DrainOptions {
@@ -112,7 +113,7 @@ impl Default for DrainOptions {
 
 impl DrainOptions {
     /// Group `statsig`, a consumer name of its own, what others left is claimed after 60 s, 30 s for
-    /// a delivery, 4 at once, at most 30 s between attempts.
+    /// a delivery, 4 at once, at most 30 s between attempts, 10 minutes for a batch that is refused.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -123,7 +124,16 @@ impl DrainOptions {
             concurrency: 4,
             max_batch_bytes: usize::MAX,
             longest_pause: Duration::from_secs(30),
+            refusal_window: Duration::from_secs(10 * 60),
         }
+    }
+
+    /// Time for which a batch that the destination refuses is retried before it is set aside; zero
+    /// sets it aside at its first refusal.
+    #[must_use]
+    pub fn refusal_window(mut self, time: Duration) -> Self {
+        self.refusal_window = time;
+        self
     }
 
     /// The consumer group. Drainers of one group share the batches. One group per stream: who settles

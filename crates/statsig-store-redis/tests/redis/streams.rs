@@ -36,6 +36,8 @@ enum Fault {
     None,
     Busy(u32),
     Rejects,
+    Refuses,
+    ConfirmsNothing,
     TooLarge,
     /// Takes no more bytes in one piece.
     TooLargeOver(usize),
@@ -70,6 +72,8 @@ impl EventSink for Destination {
                     return Delivery::retry_after(Duration::from_secs(600), "busy");
                 }
                 Fault::Rejects => return Delivery::reject("no"),
+                Fault::Refuses => return Delivery::refused("403"),
+                Fault::ConfirmsNothing => return Delivery::unconfirmed("204"),
                 Fault::TooLarge => return Delivery::TooLarge,
                 Fault::TooLargeOver(most) if batch.raw_len > *most => return Delivery::TooLarge,
                 Fault::TooLargeOver(_) => false,
@@ -175,6 +179,15 @@ async fn refused_and_unreadable_batches_are_set_aside() {
         soon("the stream to drain", drainer.drain()).await.unwrap();
         assert_eq!((drainer.stats().dead, drainer.stats().dead_events), (1, 1));
     }
+    // A refusal is final once it lasted for the window; until then the batch stays in the stream.
+    assert!(sink.deliver(&batch(4)).await.is_delivered());
+    let window = Duration::from_millis(200);
+    let refuses = quick().refusal_window(window);
+    let drainer = EventDrainer::open(options(&server), stream(), refuses, Destination::with(Fault::Refuses)).unwrap();
+    let begin = std::time::Instant::now();
+    soon("the stream to drain", drainer.drain()).await.unwrap();
+    assert!(begin.elapsed() >= window);
+    assert!(drainer.stats().dead == 1 && drainer.stats().retries >= 1, "{:?}", drainer.stats());
     let events = name(&server, "}");
     server.command(&["XADD", &events, "*", "id", "nonsense"]).unwrap();
     assert!(sink.deliver(&batch(3)).await.is_delivered());
@@ -183,9 +196,22 @@ async fn refused_and_unreadable_batches_are_set_aside() {
     soon("the stream to drain", drainer.drain()).await.unwrap();
     assert_eq!((drainer.stats().dead, destination.taken().len()), (1, 1));
     let dead = server.command(&["XRANGE", &name(&server, ":dead"), "-", "+"]).unwrap().text();
-    for part in ["reason\nno", "it is too large", "it cannot be read", "nonsense"] {
+    for part in ["reason\nno", "reason\n403", "it is too large", "it cannot be read", "nonsense"] {
         assert!(dead.contains(part), "{part} in {dead}");
     }
+}
+
+#[tokio::test]
+async fn unconfirmed_batches_are_sent_three_times_and_counted() {
+    let server = RedisServer::start().unwrap();
+    let sink = RedisEventSink::open(options(&server), stream()).unwrap();
+    assert!(sink.deliver(&batch(1)).await.is_delivered());
+    let destination = Destination::with(Fault::ConfirmsNothing);
+    let drainer = EventDrainer::open(options(&server), stream(), quick(), destination).unwrap();
+    soon("the stream to drain", drainer.drain()).await.unwrap();
+    let stats = drainer.stats();
+    assert_eq!((stats.delivered, stats.delivered_events, stats.unconfirmed, stats.retries), (1, 1, 1, 2));
+    assert_eq!(drainer.backlog().await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use statsig_core::StatsigUser;
-use statsig_logger::{CustomEvent, EventStats, ExposureCounts, FlushReport, LogLineLevel};
+use statsig_logger::{CustomEvent, DeliveryHealth, EventStats, ExposureCounts, FlushReport, LogLineLevel};
 
 use super::Statsig;
 
@@ -116,6 +116,13 @@ impl Statsig {
             return EventStats::default();
         }
         self.inner.logging.logger().map(|logger| logger.stats()).unwrap_or_default()
+    }
+
+    pub(super) fn event_delivery(&self) -> DeliveryHealth {
+        if self.is_inherited() {
+            return DeliveryHealth::default();
+        }
+        self.inner.logging.logger().map(|logger| logger.delivery_health()).unwrap_or_default()
     }
 
     /// How many exposures were not logged because they had just been, or were sampled out.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 #[cfg(feature = "logger")]
-use statsig_logger::{EventStats, FlushReport};
+use statsig_logger::{DeliveryHealth, EventStats, FlushReport};
 #[cfg(feature = "net")]
 use statsig_net::{InitializeDetails, ReadyPolicy, SyncHealth, SyncReport, id_lists::IdListHealth};
 
@@ -38,6 +38,9 @@ pub struct Health {
     /// Events: their accounts, the last delivery, restarts.
     #[cfg(feature = "logger")]
     pub events: EventStats,
+    /// Delivery of events: the last failure and the next attempt.
+    #[cfg(feature = "logger")]
+    pub event_delivery: DeliveryHealth,
 }
 
 /// How much longer than a call's own limit a thread waits for it: as long as a disk that hangs may
@@ -164,6 +167,8 @@ impl Statsig {
             id_lists,
             #[cfg(feature = "logger")]
             events: self.event_stats(),
+            #[cfg(feature = "logger")]
+            event_delivery: self.event_delivery(),
         }
     }
 }

@@ -8,6 +8,7 @@ use statsig_core::{Delivery, EventBatch};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::answers::Answers;
 use super::settle::Fate;
 use super::{FIRST_PAUSE, Inner, pause_or_stop};
 use crate::codec::off_thread;
@@ -63,21 +64,36 @@ impl Inner {
         }
         let mut pause = FIRST_PAUSE;
         let mut batch = batch.clone();
+        let mut answers = Answers::default();
         loop {
             let begun = Instant::now();
             let outcome = timeout(self.options.deliver_timeout, self.sink.deliver(&batch)).await.ok();
             self.measure(begun, outcome.as_ref());
+            let longest = self.options.longest_pause;
             let (after, reason) = match outcome {
                 Some(Delivery::Delivered) => return Some(Fate::Delivered),
                 Some(Delivery::Reject { reason }) => return Some(Fate::Dead(reason.to_string())),
                 Some(Delivery::TooLarge) => return Some(too_large(batch).await),
                 Some(Delivery::Retry { after, reason }) => (after, reason.to_string()),
+                Some(Delivery::Refused { after, reason }) => {
+                    if answers.refused(self.options.refusal_window) {
+                        return Some(Fate::Dead(reason.to_string()));
+                    }
+                    (after, reason.to_string())
+                }
+                Some(Delivery::Unconfirmed { reason }) => match answers.unconfirmed(longest) {
+                    pause @ Some(_) => (pause, reason.to_string()),
+                    None => {
+                        tracing::warn!(events = batch.event_count, %reason, "a batch of events counts as delivered, unconfirmed");
+                        return Some(Fate::Unconfirmed);
+                    }
+                },
                 None => (None, "no answer in time".to_owned()),
             };
             self.stats.retries.fetch_add(1, Ordering::Relaxed);
             self.metrics.increment("redis.drain.retries_count", 1, &[]);
             tracing::debug!(id = %id_text(&batch.id), %reason, "a batch of events is not delivered yet");
-            let wait = after.unwrap_or(jittered(pause)).min(self.options.longest_pause);
+            let wait = after.unwrap_or(jittered(pause)).min(longest);
             if self.wait_holding(name, at, wait, stopping).await {
                 return None;
             }
@@ -90,6 +106,8 @@ impl Inner {
         let outcome = match outcome {
             Some(Delivery::Delivered) => "delivered",
             Some(Delivery::Retry { .. }) => "retry",
+            Some(Delivery::Refused { .. }) => "refused",
+            Some(Delivery::Unconfirmed { .. }) => "unconfirmed",
             Some(Delivery::Reject { .. }) => "reject",
             Some(Delivery::TooLarge) => "too_large",
             None => "timeout",

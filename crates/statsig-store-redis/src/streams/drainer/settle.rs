@@ -13,6 +13,8 @@ use crate::streams::wire::{Entry, encoding_word, fields, id_text, numbers};
 #[derive(Debug)]
 pub(super) enum Fate {
     Delivered,
+    /// The destination answered with success, but did not confirm it.
+    Unconfirmed,
     /// It had been delivered before.
     Known,
     /// Nobody will ever take it; why.
@@ -38,7 +40,7 @@ impl Inner {
         let remember = self.stream.remember.as_secs().to_string();
         let (what, reason) = match fate {
             Fate::Split(halves) => return self.replace(name, &mark, &entry.at, &remember, halves).await,
-            Fate::Delivered => ("delivered", ""),
+            Fate::Delivered | Fate::Unconfirmed => ("delivered", ""),
             Fate::Known => ("known", ""),
             Fate::Dead(reason) => ("dead", reason.as_str()),
         };
@@ -93,6 +95,10 @@ impl Inner {
         let events = entry.batch.as_ref().map_or(0, |batch| u64::from(batch.event_count));
         let (outcome, batches, sum) = match fate {
             Fate::Delivered => ("delivered", &self.stats.delivered, Some(&self.stats.delivered_events)),
+            Fate::Unconfirmed => {
+                self.stats.unconfirmed.fetch_add(1, Ordering::Relaxed);
+                ("unconfirmed", &self.stats.delivered, Some(&self.stats.delivered_events))
+            }
             Fate::Known => ("known", &self.stats.known, None),
             Fate::Split(_) => ("split", &self.stats.split, None),
             Fate::Dead(reason) => {
