@@ -1,7 +1,9 @@
 //! Events in a file, one a line.
 
+mod open;
+
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,6 +98,10 @@ pub struct JsonlFileSink {
 impl JsonlFileSink {
     /// Opens a file for appending, or creates it. Blocks shortly.
     ///
+    /// A new file is for its owner only (mode 0600), since events hold user data; one that exists keeps its
+    /// mode. A symbolic link of another user than root and that of the process is not followed. The folder
+    /// must exist.
+    ///
     /// # Errors
     /// [`JsonlError::InUse`] if another sink has it open; [`JsonlError::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JsonlError> {
@@ -104,7 +110,7 @@ impl JsonlFileSink {
             let path = path.clone();
             move |source| JsonlError::Io { action, path, source }
         };
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(failed("open"))?;
+        let mut file = open::open(&path).map_err(failed("open"))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(JsonlError::InUse { path }),

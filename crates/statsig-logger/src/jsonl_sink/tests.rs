@@ -93,3 +93,57 @@ fn a_folder_is_no_file() {
     let error = JsonlFileSink::open(folder.path()).unwrap_err();
     assert!(matches!(error, JsonlError::Io { action: "open", .. }) && error.is_retryable(), "{error}");
 }
+
+#[cfg(unix)]
+mod access {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    fn mode(path: &std::path::Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn new_files_are_private_and_old_ones_keep_their_mode() {
+        let folder = tempdir().unwrap();
+        let (new, old) = (folder.path().join("new.jsonl"), folder.path().join("old.jsonl"));
+        drop(JsonlFileSink::open(&new).unwrap());
+        assert_eq!(mode(&new), 0o600);
+        fs::write(&old, "").unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o640)).unwrap();
+        drop(JsonlFileSink::open(&old).unwrap());
+        assert_eq!(mode(&old), 0o640);
+    }
+
+    #[test]
+    fn own_links_are_followed_and_create_private_files() {
+        let folder = tempdir().unwrap();
+        let (link, target) = (folder.path().join("link.jsonl"), folder.path().join("target.jsonl"));
+        symlink(&target, &link).unwrap();
+        drop(JsonlFileSink::open(&link).unwrap());
+        assert_eq!(mode(&target), 0o600);
+        let names = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 2, "nothing is left behind");
+    }
+
+    #[test]
+    fn links_of_others_are_not_followed() {
+        let folder = tempdir().unwrap();
+        let (link, target) = (folder.path().join("link.jsonl"), folder.path().join("target.jsonl"));
+        fs::write(&target, "precious").unwrap();
+        symlink(&target, &link).unwrap();
+        if fs::metadata(folder.path()).unwrap().uid() != 0 {
+            // Only root can give a link away; the rule is the same for everyone.
+            return;
+        }
+        std::os::unix::fs::lchown(&link, Some(12_345), Some(12_345)).unwrap();
+        let error = JsonlFileSink::open(&link).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(source, "it is a symbolic link of another user");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+        // In a folder of theirs as well.
+        chown(folder.path(), Some(12_345), Some(12_345)).unwrap();
+        assert!(JsonlFileSink::open(&link).is_err());
+    }
+}
