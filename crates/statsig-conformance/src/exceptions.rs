@@ -117,11 +117,6 @@ pub const DOCUMENTED: &[Exception] = &[
         applies: deduplicated_across_kinds,
     },
     Exception {
-        name: "exposures are sampled in production only",
-        reason: "like all SDKs but the reference, so that nothing is missing where somebody tests",
-        applies: sampled_outside_production,
-    },
-    Exception {
         name: "checks without exposure expose nothing behind them",
         reason: "the reference logs the experiment behind an `experiment_group` condition even if the \
                  check was made with exposures switched off; here it is then logged with the next \
@@ -167,12 +162,6 @@ fn deduplicated_across_kinds(difference: &Difference<'_>) -> bool {
                 && of(gate, "/metadata/gateValue") == of(event, "/metadata/rulePassed")
                 && gate.get("user") == event.get("user")
         })
-}
-
-fn sampled_outside_production(difference: &Difference<'_>) -> bool {
-    let went_through = difference.expected.is_some_and(|mark| mark.get("shadowLogged") == Some(&"logged".into()));
-    let empty = difference.actual.is_some_and(|mark| mark.as_array().is_some_and(Vec::is_empty));
-    difference.set == "mixed" && difference.field.ends_with(".statsigMetadata") && went_through && empty
 }
 
 fn neutral_when_unsupported(difference: &Difference<'_>) -> bool {

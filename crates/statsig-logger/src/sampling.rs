@@ -151,17 +151,13 @@ impl ExposureSampler {
     /// How to log an exposure; `None` if it is not to be logged.
     ///
     /// Of each rule of each spec, the first exposure in a window is logged whatever the rate.
-    /// Overridden users (rule IDs that end in `:override` or `:id_override`) always are. Never
-    /// blocks or allocates.
+    /// Overridden users (rule IDs that end in `:override` or `:id_override`) always are, and so is
+    /// every user outside of production. In shadow mode all are, with the mark that they would have
+    /// anywhere. Never blocks or allocates.
     #[must_use]
     pub fn decide(&self, input: &SamplingInput<'_>, now_ms: u64) -> Option<SamplingMark> {
         let mode = SamplingMode::from_code(self.mode.load(Ordering::Relaxed));
-        let exempt = mode == SamplingMode::Off
-            || !self.production.load(Ordering::Relaxed)
-            || input.forward_all
-            || input.analytical
-            || input.rule_id.ends_with(":override")
-            || input.rule_id.ends_with(":id_override");
+        let exempt = mode == SamplingMode::Off || input.forward_all || input.analytical;
         if exempt || self.first_time.is_first(ExposureKey::of_rule(input.parts), now_ms) {
             return Some(SamplingMark::Unsampled);
         }
@@ -173,7 +169,17 @@ impl ExposureSampler {
             Some(rate) => ExposureKey::new(input.parts).bits().is_multiple_of(rate),
         };
         let shadow = mode == SamplingMode::Shadow;
+        if !shadow && rate.is_some_and(|rate| rate != 1) && self.always_logs(input) {
+            // One that stands for itself alone carries no rate, or the server would scale it up.
+            return Some(SamplingMark::Unsampled);
+        }
         (kept || shadow).then_some(SamplingMark::Sampled { rate, shadow, kept })
+    }
+
+    /// Whether every exposure is logged whatever its rate: of overridden users, and outside of production.
+    fn always_logs(&self, input: &SamplingInput<'_>) -> bool {
+        let is_overridden = input.rule_id.ends_with(":override") || input.rule_id.ends_with(":id_override");
+        is_overridden || !self.production.load(Ordering::Relaxed)
     }
 
     fn rate(&self, input: &SamplingInput<'_>) -> Option<u64> {

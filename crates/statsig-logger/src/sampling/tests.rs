@@ -34,12 +34,25 @@ fn matrix_of_mode_and_circumstance() {
     let special = |parts, rule_id| SamplingInput { rule_id, ..input(parts) };
 
     // The special-case rate is 10 throughout.
-    let rows: [(&str, SamplingInput<'_>, [Option<SamplingMark>; 3]); 15] = [
+    let rows: [(&str, SamplingInput<'_>, [Option<SamplingMark>; 3]); 16] = [
         // circumstance, input, [off, on, shadow]
         ("forward all", SamplingInput { forward_all: true, ..rated(&unlucky) }, [PLAIN; 3]),
         ("analytical", SamplingInput { analytical: true, ..rated(&unlucky) }, [PLAIN; 3]),
-        ("override", SamplingInput { rule_id: "a:override", ..rated(&unlucky) }, [PLAIN; 3]),
-        ("ID override", SamplingInput { rule_id: "a:id_override", ..rated(&unlucky) }, [PLAIN; 3]),
+        (
+            "override",
+            SamplingInput { rule_id: "a:override", ..rated(&unlucky) },
+            [PLAIN, PLAIN, mark(Some(10), true, false)],
+        ),
+        (
+            "ID override",
+            SamplingInput { rule_id: "a:id_override", ..rated(&lucky) },
+            [PLAIN, PLAIN, mark(Some(10), true, true)],
+        ),
+        (
+            "override without a rate",
+            SamplingInput { rule_id: "a:override", ..input(&unlucky) },
+            [PLAIN, mark(None, false, true), mark(None, true, true)],
+        ),
         ("rule rate, kept", rated(&lucky), [PLAIN, mark(Some(10), false, true), mark(Some(10), true, true)]),
         ("rule rate, not kept", rated(&unlucky), [PLAIN, None, mark(Some(10), true, false)]),
         ("special, kept", special(&lucky, "default"), [PLAIN, mark(Some(10), false, true), mark(Some(10), true, true)]),
@@ -71,7 +84,15 @@ fn matrix_of_mode_and_circumstance() {
             let _ = sampler.decide(&SamplingInput { forward_all: false, ..input }, 0);
             assert_eq!(sampler.decide(&input, 0), expected, "{name}, {mode:?}");
             sampler.set_production(false);
-            assert_eq!(sampler.decide(&input, 0), PLAIN, "{name}, {mode:?}, not in production");
+            // Outside of production nothing is left out, and no rate scales anything up.
+            let scales =
+                |mark: SamplingMark| matches!(mark, SamplingMark::Sampled { rate: Some(rate), .. } if rate != 1);
+            let expected = match expected {
+                Some(mark) if mode == On && scales(mark) => PLAIN,
+                None => PLAIN,
+                other => other,
+            };
+            assert_eq!(sampler.decide(&input, 0), expected, "{name}, {mode:?}, not in production");
         }
     }
 }
