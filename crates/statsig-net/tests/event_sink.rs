@@ -39,7 +39,8 @@ async fn requests_say_what_they_hold() {
     let mut options = EventSinkOptions::default();
     options.flushing_interval = Some(Duration::from_secs(60));
     options.batch_size = Some(500);
-    options.language_version = Some("3.14".into());
+    let compiler = options.language_version.replace("3.14".into()).unwrap();
+    assert!(compiler.starts_with("1.") && compiler.split('.').count() >= 3, "{compiler}");
     let snapshots = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
     options.snapshots = Some(Arc::clone(&snapshots));
     let sink = network(&server).event_sink(options);
@@ -67,7 +68,7 @@ async fn requests_say_what_they_hold() {
     let expected = serde_json::json!({
         "events": [{"eventName": "a"}, {"eventName": "b"}],
         "statsigMetadata": {"sdkType": "rust-server-oss", "sdkVersion": env!("CARGO_PKG_VERSION"), "sessionID": session,
-            "languageVersion": "3.14", "service_name": "tests", "flushingIntervalMs": 60_000, "batchSize": 500, "flushType": "scheduled:max_time"},
+            "os": std::env::consts::OS, "arch": std::env::consts::ARCH, "languageVersion": "3.14", "service_name": "tests", "flushingIntervalMs": 60_000, "batchSize": 500, "flushType": "scheduled:max_time"},
     });
     assert_eq!(body.to_string(), expected.to_string());
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Getters, Record};
 use crate::evaluate::{EvaluationContext, Kind, SecondaryExposure};
 use crate::hooks::LayerObserver;
-use crate::json::JsonRef;
+use crate::json::{JsonKind, JsonRef};
 
 /// The result of reading a layer: parameters that may come from an experiment, read through
 /// [`Getters`].
@@ -44,7 +44,7 @@ impl Layer {
     }
 
     /// A parameter as it is, without regard to type. A read, unlike [`Getters::get_value`]: logged
-    /// unless there is no such parameter.
+    /// unless there is no such parameter or its value is `null`.
     #[must_use]
     pub fn get_raw_value(&self, parameter: &str) -> Option<JsonRef<'_>> {
         let value = self.get_value(parameter)?;
@@ -94,6 +94,14 @@ impl Layer {
         self.record.outcome.is_experiment_group
     }
 
+    /// Whether an experiment decided in place of the layer's own rule, or several rules together.
+    ///
+    /// The exposure of a layer whose own rule decided has no list of gates (`null`) if none took part.
+    #[must_use]
+    pub fn is_delegated(&self) -> bool {
+        self.record.delegate_name().is_some() || self.record.outcome.parameter_rules.is_some()
+    }
+
     /// Where a parameter comes from, whether or not it exists. Not a read: nothing is logged.
     #[must_use]
     pub fn parameter(&self, parameter: &str) -> LayerParameter<'_> {
@@ -139,7 +147,9 @@ impl Getters for Layer {
     }
 
     fn on_read(&self, parameter: &str) {
-        if let Some(observer) = &self.observer {
+        let Some(observer) = &self.observer else { return };
+        // A user who is given `null` gets the caller's fallback, and is exposed to nothing.
+        if self.get_value(parameter).is_none_or(|value| value.kind() != JsonKind::Null) {
             observer.parameter_read(self, parameter);
         }
     }

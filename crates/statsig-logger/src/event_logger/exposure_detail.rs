@@ -62,6 +62,8 @@ pub(super) struct LayerPart<'a> {
     pub(super) parameter: &'a str,
     pub(super) allocated_experiment: &'a str,
     pub(super) is_explicit: bool,
+    /// Whether an empty list of gates is written as `null`, as of a layer whose own rule decided.
+    pub(super) omits_empty_list: bool,
 }
 
 /// All that an exposure says beside user and time.
@@ -99,7 +101,7 @@ impl Draft<'_> {
         self.mark.hash(hasher);
         self.facts.override_config_name.hash(hasher);
         if let Some(layer) = &self.layer {
-            (layer.allocated_experiment, layer.is_explicit).hash(hasher);
+            (layer.allocated_experiment, layer.is_explicit, layer.omits_empty_list).hash(hasher);
         }
     }
 
@@ -153,7 +155,12 @@ fn truth(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
 
-fn write_tail<'a>(secondary: impl Iterator<Item = SecondaryExposure<'a>>, out: &mut Vec<u8>) {
+fn write_tail<'a>(secondary: impl Iterator<Item = SecondaryExposure<'a>>, omits_empty_list: bool, out: &mut Vec<u8>) {
+    let mut secondary = secondary.peekable();
+    if omits_empty_list && secondary.peek().is_none() {
+        out.extend_from_slice(b",\"secondaryExposures\":null}");
+        return;
+    }
     out.extend_from_slice(b",\"secondaryExposures\":[");
     for (at, exposure) in secondary.enumerate() {
         out.extend_from_slice(if at == 0 { b"{" } else { b",{" });
@@ -206,7 +213,8 @@ impl ExposureDetails {
         }
         let (mut head, mut tail) = (Vec::with_capacity(256), Vec::with_capacity(64));
         draft.write_head(&mut head);
-        write_tail(secondary(), &mut tail);
+        let omits_empty_list = draft.layer.is_some_and(|layer| layer.omits_empty_list);
+        write_tail(secondary(), omits_empty_list, &mut tail);
         let detail =
             Arc::new(ExposureDetail { head: head.into(), tail: tail.into(), surroundings: Arc::clone(surroundings) });
         let Some(lane) = &mut lane else { return (detail, true) };

@@ -174,6 +174,7 @@ impl EventLogger {
             parameter,
             allocated_experiment: source.allocated_experiment.unwrap_or_default(),
             is_explicit: source.is_explicit,
+            omits_empty_list: origin != ExposureOrigin::Lookup && !layer.is_delegated(),
         };
         let says = Says { layer: Some(part), ..Says::default() };
         self.push(&new, layer.exposure(), says, || layer.parameter_exposures(source.is_explicit));

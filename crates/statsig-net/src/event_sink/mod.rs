@@ -39,17 +39,18 @@ const MAX_ANSWER: usize = 1 << 20;
 /// Time to read an answer once its status is here.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a [`HttpEventSink`] tells about the SDK beside who it is, and how it sends.
+/// Description of the SDK in event requests beside its identity, and how they are sent.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EventSinkOptions {
     /// gzip level, 1 to 9; 0 sends plain JSON. Default 6.
     pub compression_level: u32,
-    /// The operating system, if a binding knows it.
+    /// The operating system; `None` leaves it out. Default: that of the build, `linux` for example.
     pub os: Option<String>,
-    /// The processor, if a binding knows it.
+    /// The processor; `None` leaves it out. Default: that of the build, `x86_64` for example.
     pub arch: Option<String>,
-    /// The version of the language, if a binding knows it.
+    /// The version of the application's language; `None` leaves it out. Default: that of the Rust
+    /// compiler that built this crate.
     pub language_version: Option<String>,
     /// Longest time that an event waits for its batch.
     pub flushing_interval: Option<Duration>,
@@ -65,9 +66,9 @@ impl Default for EventSinkOptions {
     fn default() -> Self {
         Self {
             compression_level: 6,
-            os: None,
-            arch: None,
-            language_version: None,
+            os: Some(std::env::consts::OS.to_owned()),
+            arch: Some(std::env::consts::ARCH.to_owned()),
+            language_version: option_env!("STATSIG_RUSTC_VERSION").map(str::to_owned),
             flushing_interval: None,
             batch_size: None,
             max_pending_batches: None,
