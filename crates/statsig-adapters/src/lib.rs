@@ -26,6 +26,7 @@
 
 mod clock;
 mod data_store;
+mod delivery;
 mod error_reporter;
 mod event_sink;
 mod id_list_source;
@@ -45,8 +46,9 @@ pub use data_store::{
     InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys,
     StorePath, StoreResponse, TouchOutcome,
 };
+pub use delivery::{Delivery, SinkError};
 pub use error_reporter::{ErrorReport, ErrorReporter};
-pub use event_sink::{BatchEncoding, Delivery, EventBatch, EventSink, FlushType, SinkError};
+pub use event_sink::{BatchEncoding, EventBatch, EventSink, FlushType};
 pub use id_list_source::{IdListChunk, IdListEntry, IdListManifest, IdListSource};
 pub use noop_sink::NoopSink;
 pub use observer::{Observer, Tag};

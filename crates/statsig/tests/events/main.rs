@@ -5,6 +5,7 @@ mod accounts;
 mod golden;
 mod loggers_own;
 mod privacy;
+mod recorded;
 mod repetition;
 mod settings;
 #[cfg(feature = "spool")]
