@@ -175,7 +175,7 @@ impl<E: QueuedEvent> Sender<E> {
                 books.inform(&held, Fate::Spooled);
                 books.shelf.put_aside(Held { tickets: Vec::new(), ..held }, Some(now + pause));
             }
-            DiskCopy::None if is_closing && self.disk.is_some() && books.shelf.takes_batches(now) => {
+            DiskCopy::None if is_closing && self.may_store(books, &held) => {
                 books.shelf.order(held, Order::Store);
             }
             DiskCopy::None | DiskCopy::Impossible if is_closing => {
@@ -195,11 +195,21 @@ impl<E: QueuedEvent> Sender<E> {
             tracing::warn!(events, attempt, %reason, "the destination went on refusing a batch of events; it is dropped");
             return self.give_up(books, held);
         }
+        let can_rest = held.is_on_disk() || self.may_store(books, &held);
+        if books.closing.is_some() && !can_rest {
+            tracing::warn!(events, attempt, %reason, "the destination refuses a batch of events at shutdown; it is dropped");
+            return books.settle(&held, Some(DropCause::Refused));
+        }
         if is_first {
             let retried_for = self.options.refusal_window;
             tracing::warn!(events, ?retried_for, %reason, "the destination refuses a batch of events; it is retried");
         }
         self.failed(books, held, &Failure { asked, refused: true });
+    }
+
+    /// Whether the spool takes a batch that is in memory.
+    fn may_store(&self, books: &Books<E>, held: &Held) -> bool {
+        self.disk.is_some() && held.disk_copy == DiskCopy::None && books.shelf.takes_batches(Instant::now())
     }
 
     /// Keeps a batch for another attempt.
@@ -211,7 +221,7 @@ impl<E: QueuedEvent> Sender<E> {
             return self.leave_to_disk(books, held, failure.asked);
         }
         held.batch.attempt = attempt.saturating_add(1);
-        if self.disk.is_some() && held.disk_copy == DiskCopy::None && books.shelf.takes_batches(now) {
+        if self.may_store(books, &held) {
             self.backoff.failed(now, failure.asked);
             return books.shelf.order(held, Order::Store);
         }

@@ -192,7 +192,7 @@ fn typed_by_the_kind_of_the_fallback() {
     }
 }
 
-/// A layer is exposed exactly when a value of its own is returned.
+/// A layer is exposed exactly when a value of its own other than `null` is returned.
 #[test]
 fn reads_of_a_layer_are_exposures() {
     type Reader = fn(&statsig::Layer);
@@ -205,10 +205,9 @@ fn reads_of_a_layer_are_exposures() {
         (|layer| read(layer.get_bool("true", false)), true),
         (|layer| read(layer.get_array("array", vec![])), true),
         (|layer| read(layer.get_object_opt("object")), true),
-        (|layer| read(layer.get_opt::<Option<i64>>("null")), true),
         (|layer| read(layer.get_typed("text", None)), true),
         (|layer| read(layer.get_typed("text", Some(json!("f")))), true),
-        (|layer| read(layer.get_raw_value("null").is_some()), true),
+        (|layer| read(layer.get_raw_value("int").is_some()), true),
         // The fallback comes back.
         (|layer| read(layer.get_i64("text", 0)), false),
         (|layer| read(layer.get_i64("absent", 0)), false),
@@ -217,6 +216,10 @@ fn reads_of_a_layer_are_exposures() {
         (|layer| read(layer.get_opt::<Own>("text")), false),
         (|layer| read(layer.get_typed("text", Some(json!(1)))), false),
         (|layer| read(layer.get_raw_value("absent").is_some()), false),
+        // A value of `null` exposes nothing.
+        (|layer| read(layer.get_opt::<Option<i64>>("null")), false),
+        (|layer| read(layer.get_raw_value("null").is_some()), false),
+        (|layer| read(layer.get_typed("null", None)), false),
         // Looks, not reads.
         (|layer| read(layer.get_value("int").is_some()), false),
         (|layer| read(layer.value().to_string()), false),
