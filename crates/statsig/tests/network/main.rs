@@ -7,6 +7,7 @@
 )]
 
 mod closing;
+mod deliveries;
 mod id_lists;
 mod metrics;
 
