@@ -127,7 +127,8 @@ impl HttpSpecSource {
         }
         let (host, begun) = (request.host(), Instant::now());
         let sent = self.client.send(request).await;
-        self.metrics.request(address.version.path(), &host, &sent, begun.elapsed());
+        let status = sent.as_ref().map(|response| response.status);
+        self.metrics.request(address.version.path(), &host, status, begun.elapsed());
         Ok(self.read(sent?, address))
     }
 

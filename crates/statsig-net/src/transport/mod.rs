@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
+//! | `body` | bodies that are read piece by piece |
 //! | `client` | [`HttpClient`]: redirects, decompression, limits of size and time |
 //! | `decode` | decompression that knows its limit |
 //! | `reqwest` | [`ReqwestTransport`]: the exchange itself |
@@ -10,10 +11,12 @@
 //! A key goes in as a header marked sensitive; neither it nor an address that holds it ever leaves
 //! for another host than the one asked, or shows in an error.
 
+mod body;
 mod client;
 mod decode;
 mod reqwest;
 mod tls;
+mod tls_failure;
 
 use std::time::Duration;
 
@@ -24,6 +27,7 @@ use url::Url;
 
 use crate::error::Error;
 
+pub use self::body::{HttpBody, StreamedResponse};
 pub use self::client::HttpClient;
 pub(crate) use self::decode::ACCEPTED;
 pub use self::reqwest::{OutboundProxy, ReqwestTransport, TransportOptions};
@@ -47,6 +51,9 @@ pub struct HttpRequest {
     pub max_transferred: usize,
     /// Most bytes of an answer once it is decompressed.
     pub max_decoded: usize,
+    /// Whether the answer is JSON: gzip is then recognised without a header that names it, and a byte order mark
+    /// is removed.
+    pub(crate) expects_json: bool,
 }
 
 impl HttpRequest {
@@ -64,6 +71,7 @@ impl HttpRequest {
             timeout,
             max_transferred: Self::MAX_BYTES,
             max_decoded: Self::MAX_BYTES,
+            expects_json: false,
         }
     }
 
@@ -144,4 +152,14 @@ pub trait HttpTransport: Send + Sync {
     /// # Errors
     /// When there is no whole answer.
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, Error>;
+
+    /// Sends a request, and returns once the head of the answer is there. The body keeps to `max_transferred`.
+    ///
+    /// The default reads the whole answer first: files that do not arrive within the time limit are lost then.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    async fn open(&self, request: &HttpRequest) -> Result<StreamedResponse, Error> {
+        self.exchange(request).await.map(Into::into)
+    }
 }
