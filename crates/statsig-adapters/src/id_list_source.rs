@@ -103,7 +103,7 @@ pub trait IdListSource: Send + Sync {
     /// # Errors
     /// When the source cannot be reached, refuses, or does not have the file.
     async fn open(&self, entry: &IdListEntry, start: u64) -> Result<Box<dyn IdListReader>, SourceError> {
-        Ok(Box::new(Once(Some(self.read(entry, start).await?))))
+        Ok(self.read(entry, start).await?.into())
     }
 }
 
@@ -119,7 +119,14 @@ pub trait IdListReader: Send {
     async fn next(&mut self) -> Result<Option<IdListChunk>, SourceError>;
 }
 
-/// A file that was read as a whole.
+/// A reader of a part that is there already, in one piece.
+impl From<IdListChunk> for Box<dyn IdListReader> {
+    fn from(chunk: IdListChunk) -> Self {
+        Box::new(Once(Some(chunk)))
+    }
+}
+
+/// A part that is there already.
 struct Once(Option<IdListChunk>);
 
 #[async_trait]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 use statsig_core::{
@@ -67,8 +66,8 @@ pub(super) fn parse(json: &[u8]) -> Result<IdListManifest, serde_json::Error> {
             Ok(manifest) => return Ok(manifest),
             Err(error) => error,
         };
-        match serde_json::from_slice::<BTreeMap<String, WithoutFile>>(json) {
-            Ok(entries) if entries.values().all(WithoutFile::is_entry) => {
+        match serde_json::from_slice::<BTreeMap<String, BTreeMap<String, IgnoredAny>>>(json) {
+            Ok(entries) if entries.values().all(is_entry) => {
                 manifest.unreadable = entries.into_keys().collect();
             }
             _ => return Err(error),
@@ -79,20 +78,9 @@ pub(super) fn parse(json: &[u8]) -> Result<IdListManifest, serde_json::Error> {
     Ok(manifest)
 }
 
-/// An entry that names no file: some writers leave lists as a whole.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WithoutFile {
-    size: Option<IgnoredAny>,
-    url: Option<IgnoredAny>,
-    creation_time: Option<IgnoredAny>,
-}
-
-impl WithoutFile {
-    /// Returns whether it has a field of an entry.
-    fn is_entry(&self) -> bool {
-        self.size.is_some() || self.url.is_some() || self.creation_time.is_some()
-    }
+/// Returns whether an entry that names no file has a field of an entry: some writers leave lists as a whole.
+fn is_entry(fields: &BTreeMap<String, IgnoredAny>) -> bool {
+    ["size", "url", "creationTime"].iter().any(|field| fields.contains_key(*field))
 }
 
 impl StoredIdLists {
