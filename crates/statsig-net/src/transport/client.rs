@@ -341,4 +341,33 @@ mod tests {
             assert_eq!(after(text), None, "{text}");
         }
     }
+
+    #[test]
+    fn more_than_a_little_is_decompressed_elsewhere() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let compressed = |size| {
+                let mut out = Vec::new();
+                let mut encoder = brotli::CompressorWriter::new(&mut out, 4096, 5, 20);
+                std::io::Write::write_all(&mut encoder, &vec![b' '; size]).unwrap();
+                drop(encoder);
+                Bytes::from(out)
+            };
+            // The only blocking thread is busy until the sender is dropped.
+            let (busy, done) = std::sync::mpsc::channel::<()>();
+            tokio::task::spawn_blocking(move || done.recv());
+            let small = decompressed(compressed(SMALL_OUTPUT), "br", 1 << 30).await.unwrap();
+            assert_eq!(small.len(), SMALL_OUTPUT);
+            let bomb = compressed(SMALL_OUTPUT + 1);
+            assert!(bomb.len() < 1_000);
+            let large = decompressed(bomb, "br", 1 << 30);
+            tokio::pin!(large);
+            for _ in 0..10 {
+                assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(large.as_mut().poll(cx).is_pending())).await);
+                tokio::task::yield_now().await;
+            }
+            drop(busy);
+            assert_eq!(large.await.unwrap().len(), SMALL_OUTPUT + 1);
+        });
+    }
 }

@@ -63,22 +63,25 @@ fn certificate(error: &CertificateError) -> String {
             names(presented)
         ),
         CertificateError::Revoked => "the server's certificate is revoked: replace it".to_owned(),
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "the server's certificate is not made for servers: it needs the extended key usage `serverAuth`".to_owned()
-        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => not_for_servers(),
         CertificateError::BadSignature => "the signature of the server's certificate is wrong: an authority of the same \
              name but another key, named with the option `tls.ca`, has this effect"
             .to_owned(),
         CertificateError::BadEncoding => "the server's certificate cannot be read".to_owned(),
-        // The library that checks certificates is not a dependency, and its error has no other form here.
+        // The errors of the libraries that check certificates have no other form here.
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
             "the server shows the certificate of an authority as its own (self-signed, with CA:TRUE), which is not \
              accepted, even if the option `tls.ca` names it: make a certificate with CA:FALSE (`openssl req -x509 … -addext \
              basicConstraints=critical,CA:FALSE`) and name that with `tls.ca`, or let the authority sign one for the server"
                 .to_owned()
         }
+        CertificateError::Other(other) if format!("{other:?}").contains("Eku") => not_for_servers(),
         error => format!("the server's certificate is not accepted: {error}"),
     }
+}
+
+fn not_for_servers() -> String {
+    "the server's certificate is not made for servers: it needs the extended key usage `serverAuth`".to_owned()
 }
 
 /// Explains what the server says by an alert.
