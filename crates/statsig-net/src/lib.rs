@@ -49,6 +49,9 @@ mod endpoints;
 mod error;
 mod error_reporter;
 mod event_sink;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod id_lists;
 mod identity;
 mod mask;

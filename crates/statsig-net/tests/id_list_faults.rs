@@ -249,6 +249,32 @@ async fn a_list_that_cannot_be_continued_is_read_from_its_beginning() {
     }
 }
 
+#[tokio::test]
+async fn a_rebuilt_list_without_any_entry_does_not_empty_the_one_in_use() {
+    let server = FakeStatsig::start().unwrap();
+    let client = Client::of(&server);
+    server.publish_id_list("vips", "f1", 1, file("+1 +2"));
+    client.sync.sync_now().await;
+    for (n, content) in ["upstream error\n", "<html>", "{\"success\":false}\n", "\x1f\u{8b}"].into_iter().enumerate() {
+        server.publish_id_list("vips", &format!("g{n}"), 2, content);
+        let report = client.sync.sync_now().await;
+        assert_eq!((report.failed.len(), client.members()), (1, vec!["vips 12".to_owned()]), "{content:?}");
+    }
+    server.publish_id_list("vips", "f3", 2, file("+3"));
+    client.sync.sync_now().await;
+    assert_eq!(client.members(), ["vips 3"]);
+}
+
+#[tokio::test]
+async fn the_longest_interval_is_no_danger() {
+    let client = Client::new(Scripted::of(file("+1")), |options| options.interval = Duration::MAX);
+    assert!(client.sync.sync_now().await.success);
+    tokio::task::yield_now().await;
+    let health = client.sync.health();
+    assert!(health.running && health.restarts == 0 && health.next_round > Some(Duration::from_secs(1 << 20)));
+    client.sync.shutdown(Duration::from_secs(1)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn health_says_which_list_fails_since_when_and_what_happens_next() {
     let source = Scripted::of(file("+1"));

@@ -224,7 +224,7 @@ impl Part {
 
     /// Returns why what came does not look like a list: an error page that was sent as a success, for instance.
     ///
-    /// Bytes that are exactly what the manifest announces may hold comments alone.
+    /// A part that is exactly what the manifest announces may hold comments alone.
     fn suspicion(&self, at_end: bool) -> Option<String> {
         let place = if self.is_continuation() {
             format!("from byte {} on, the file", self.known)
@@ -237,7 +237,7 @@ impl Part {
         if self.is_markup && self.entries <= self.ignored {
             return Some(format!("{place} looks like HTML or JSON, not like lines of `+` or `-` and a hash"));
         }
-        if self.entries == 0 && self.ignored > 0 && !at_end {
+        if self.entries == 0 && self.ignored > 0 && !(at_end && self.is_continuation()) {
             return Some(format!("{place} has no line of `+` or `-` and a hash"));
         }
         (self.bytes.len() > LONGEST_LINE).then(|| format!("{place} has a line of more than {LONGEST_LINE} bytes"))

@@ -31,6 +31,9 @@ mod set;
 mod store;
 mod sync;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::lines::agree as lines_agree;
+
 pub use self::health::{FailingIdList, IdListHealth};
 pub use self::http::HttpIdListSource;
 pub use self::lists::{IdListStatus, IdLists};

@@ -64,6 +64,17 @@ pub(super) fn decode(body: Bytes, codings: &str, limit: usize) -> Result<Bytes, 
     Ok(body)
 }
 
+/// Decodes a body, and checks that no more than the limit comes out.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn for_fuzzing(body: &[u8], codings: &str, limit: usize) {
+    assert!(beginning(body, codings, limit).len() <= limit);
+    let is_left =
+        codings.to_ascii_lowercase().contains("statsig-br") || codings.replace("identity", "").trim().is_empty();
+    if let Ok(out) = decode(Bytes::copy_from_slice(body), codings, limit) {
+        assert!(out.len() <= limit || is_left);
+    }
+}
+
 /// The standard says zlib; some servers send the bare stream.
 fn deflate(body: &Bytes, limit: usize) -> Result<Bytes, DecodeError> {
     let is_zlib = matches!(**body, [first, second, ..]

@@ -30,6 +30,8 @@ use crate::error::Error;
 pub use self::body::{HttpBody, StreamedResponse};
 pub use self::client::HttpClient;
 pub(crate) use self::decode::ACCEPTED;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::decode::for_fuzzing as decode_for_fuzzing;
 pub use self::reqwest::{OutboundProxy, ReqwestTransport, TransportOptions};
 pub use self::tls::TlsOptions;
 
