@@ -124,7 +124,8 @@ fn plan(inner: &SyncInner, manifest: IdListManifest) -> Plan {
     }
     if let Some(name) = first_left_out {
         let (left_out, limit) = (plan.report.left_out, inner.options.max_lists);
-        plan.report.fail(&name, format!("left out: the limit is {limit} ID lists, and the manifest has {left_out} more"));
+        plan.report
+            .fail(&name, format!("left out: the limit is {limit} ID lists, and the manifest has {left_out} more"));
         plan.report.failed_count += left_out - 1;
     }
     plan

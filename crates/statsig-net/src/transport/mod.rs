@@ -35,8 +35,8 @@ pub(crate) use self::decode::for_fuzzing as decode_for_fuzzing;
 pub use self::reqwest::{OutboundProxy, ReqwestTransport, TransportOptions};
 pub use self::tls::TlsOptions;
 
-/// A request.
-#[derive(Debug, Clone)]
+/// A request. Its `Debug` form shows neither the address, the headers nor the body.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpRequest {
     /// GET or POST.
@@ -47,7 +47,8 @@ pub struct HttpRequest {
     pub headers: HeaderMap,
     /// The body; empty for none.
     pub body: Bytes,
-    /// Time for everything: connecting, redirects, the last byte of the answer.
+    /// Time for everything: connecting, redirects, the last byte of the answer. For a body that is read piece by piece,
+    /// the time until its head has come, and for each silence after that.
     pub timeout: Duration,
     /// Most bytes of an answer as they are transferred.
     pub max_transferred: usize,
@@ -56,6 +57,17 @@ pub struct HttpRequest {
     /// Whether the answer is JSON: gzip is then recognised without a header that names it, and a byte order mark
     /// is removed.
     pub(crate) expects_json: bool,
+}
+
+impl std::fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("host", &self.host())
+            .field("body_bytes", &self.body.len())
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HttpRequest {
