@@ -29,6 +29,7 @@ mod data_store;
 mod delivery;
 mod error_reporter;
 mod event_sink;
+mod id_list_manifest;
 mod id_list_source;
 mod noop_sink;
 mod observer;
@@ -49,7 +50,8 @@ pub use data_store::{
 pub use delivery::{Delivery, SinkError};
 pub use error_reporter::{ErrorReport, ErrorReporter};
 pub use event_sink::{BatchEncoding, EventBatch, EventSink, FlushType};
-pub use id_list_source::{IdListChunk, IdListEntry, IdListManifest, IdListSource};
+pub use id_list_manifest::{IdListEntry, IdListManifest};
+pub use id_list_source::{IdListChunk, IdListReader, IdListSource};
 pub use noop_sink::NoopSink;
 pub use observer::{Observer, Tag};
 pub use source_error::{SourceError, SourceErrorKind};

@@ -65,13 +65,17 @@ pub struct SpecUpdate {
     /// Whether the document is, as its source says, the difference to the one that the
     /// [cursor](super::SpecCursor) told of. Such a one is of no use to anybody else, and never stored.
     pub is_delta: bool,
+    /// Most bytes that the document may have once it is decompressed, as its source is set up; `None` for no limit of
+    /// the source's own. It matters for the binary form, which is decompressed after the source.
+    pub max_bytes: Option<usize>,
 }
 
 impl SpecUpdate {
     /// A JSON document from a source.
     #[must_use]
     pub fn new(document: Vec<u8>, source: SpecSourceKind, received_at_ms: u64) -> Self {
-        Self { document, format: StoreFormat::PlainText, source, origin: None, received_at_ms, is_delta: false }
+        let format = StoreFormat::PlainText;
+        Self { document, format, source, origin: None, received_at_ms, is_delta: false, max_bytes: None }
     }
 
     /// The same update, written in another way.
@@ -85,6 +89,13 @@ impl SpecUpdate {
     #[must_use]
     pub fn with_delta(mut self, is_delta: bool) -> Self {
         self.is_delta = is_delta;
+        self
+    }
+
+    /// The same update, with a limit for the decompressed document.
+    #[must_use]
+    pub fn with_max_bytes(mut self, max_bytes: Option<usize>) -> Self {
+        self.max_bytes = max_bytes;
         self
     }
 

@@ -293,8 +293,7 @@ fn split_version(path: &str) -> (&str, Option<&str>) {
 /// An HTTP address, with a scheme if it has none, without slashes at the end.
 fn parse(text: &str, default_scheme: &str) -> Result<Url, String> {
     let text = text.trim().trim_end_matches('/');
-    // What stands before an `@` may be a password.
-    let shown = text.rsplit('@').next().unwrap_or_default();
+    let shown = crate::mask::shown_address(text);
     let whole = if text.contains("://") { text.to_owned() } else { format!("{default_scheme}://{text}") };
     let url = Url::parse(&whole).map_err(|error| format!("`{shown}` is not an address: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {

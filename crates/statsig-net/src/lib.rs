@@ -44,12 +44,17 @@
 //! | `proto` | no | config specs in the vendor's binary form |
 //! | `zstd` | no | answers compressed with Zstandard |
 
+mod deadline;
 mod endpoints;
 mod error;
 mod error_reporter;
 mod event_sink;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod id_lists;
 mod identity;
+mod mask;
 mod metrics;
 mod network;
 mod process;

@@ -4,10 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use statsig_core::{Observer, SpecSourceKind, Tag};
 
 use crate::error::Error;
-use crate::transport::HttpResponse;
 
 /// Tells an observer, if there is one. One that panics loses that measurement and nothing else.
 #[derive(Clone, Default)]
@@ -100,9 +100,9 @@ impl Metrics {
     }
 
     /// An HTTP exchange for specs or ID lists has ended.
-    pub(crate) fn request(&self, path: &str, host: &str, sent: &Result<HttpResponse, Error>, duration: Duration) {
+    pub(crate) fn request(&self, path: &str, host: &str, sent: Result<StatusCode, &Error>, duration: Duration) {
         let status = match sent {
-            Ok(response) => response.status.as_u16().to_string(),
+            Ok(status) => status.as_u16().to_string(),
             Err(Error::Status { status, .. }) => status.to_string(),
             Err(_) => "none".to_owned(),
         };

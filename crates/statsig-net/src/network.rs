@@ -31,7 +31,7 @@ pub struct NetworkOptions {
     pub initial_request_timeout: Duration,
     /// Time for a request for config specs later. Default 10 seconds.
     pub request_timeout: Duration,
-    /// Time for the manifest, and for each file, of ID lists. Default 10 seconds.
+    /// Time for the manifest of ID lists, and for each silence while a file is read. Default 10 seconds.
     pub id_lists_request_timeout: Duration,
     /// Time for a batch of events. Default 10 seconds.
     pub log_event_timeout: Duration,

@@ -117,8 +117,8 @@ impl ProxyConfig {
     }
 
     /// The address for texts: without what stands before an `@`, which may be a password.
-    fn shown_address(&self) -> &str {
-        self.proxy_address.rsplit('@').next().unwrap_or_default()
+    fn shown_address(&self) -> String {
+        crate::mask::shown_address(&self.proxy_address)
     }
 
     /// What the fields say about TLS, or what is wrong with them.

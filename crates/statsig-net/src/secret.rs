@@ -1,8 +1,10 @@
-//! The SDK key, and texts that must not show it.
+//! The SDK key.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+
+pub(crate) use crate::mask::chain_of;
+use crate::mask::{PREFIX, register, shown_key};
 
 /// A server's secret key.
 ///
@@ -12,10 +14,13 @@ use std::sync::Arc;
 pub struct SdkKey(Arc<str>);
 
 impl SdkKey {
-    /// Wraps a key.
+    /// Wraps a key. Until the last copy is dropped, the errors, health values and log lines of this crate mask it
+    /// wherever it appears.
     #[must_use]
     pub fn new(key: impl Into<Arc<str>>) -> Self {
-        Self(key.into())
+        let key = key.into();
+        register(&key);
+        Self(key)
     }
 
     /// The key itself: for headers and addresses, never for texts.
@@ -52,78 +57,13 @@ impl fmt::Debug for SdkKey {
 
 impl fmt::Display for SdkKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.strip_prefix(PREFIX) {
-            Some(rest) => write!(f, "{PREFIX}{}{STARS}", shown(rest)),
-            None => f.write_str(STARS),
-        }
+        f.write_str(&shown_key(&self.0))
     }
-}
-
-const PREFIX: &str = "secret-";
-const STARS: &str = "*****";
-/// How many characters of a key are shown.
-const SHOWN: usize = 5;
-
-/// The first characters of what follows the prefix; none of a key so short that they would tell it.
-fn shown(rest: &str) -> &str {
-    let end = rest.char_indices().nth(SHOWN).map_or(rest.len(), |(at, _)| at);
-    if rest.len() > 3 * SHOWN { &rest[..end] } else { "" }
-}
-
-/// The text with every secret key in it cut after its first characters.
-#[must_use]
-pub(crate) fn mask(text: &str) -> Cow<'_, str> {
-    if !text.contains(PREFIX) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(PREFIX) {
-        let key = &rest[at + PREFIX.len()..];
-        let end = key.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(key.len());
-        out.push_str(&rest[..at]);
-        out.push_str(PREFIX);
-        out.push_str(shown(&key[..end]));
-        out.push_str(STARS);
-        rest = &key[end..];
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
-}
-
-/// An error and its sources in one line, without secrets.
-#[must_use]
-pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let next = error.to_string();
-        // Some errors repeat their source.
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        source = error.source();
-    }
-    mask(&text).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_are_cut_wherever_they_stand() {
-        for (text, masked) in [
-            ("no key here", "no key here"),
-            ("GET /v2/x/secret-AbCdEfGhIjKlMnOpQrSt.json: 500", "GET /v2/x/secret-AbCdE*****.json: 500"),
-            ("secret-short and secret-AbCdEfGhIjKlMnOpQrSt", "secret-***** and secret-AbCdE*****"),
-            ("secret-", "secret-*****"),
-            ("secret-ééé", "secret-*****ééé"),
-        ] {
-            assert_eq!(mask(text), masked);
-        }
-    }
 
     #[test]
     fn a_key_shows_no_more_than_its_first_characters() {

@@ -299,3 +299,120 @@ async fn a_proxy_that_cannot_be_gone_through_is_an_error_and_not_passed_over() {
         }
     }
 }
+
+#[tokio::test]
+async fn keys_are_masked_whatever_they_look_like_and_however_servers_write_them() {
+    use statsig_core::{FixedClock, SpecRequest, SpecSource};
+    use statsig_net::{ClientIdentity, Network, NetworkOptions, SdkKey};
+
+    let server = server();
+    for key in ["my-proxy-key-0123456789", "secret-AbCd-EfGh_IjKl-MnOp0123456789", "0123456789abcdef0123456789abcdef"] {
+        let mut options = NetworkOptions::default();
+        options.endpoints.api = Some(server.url());
+        let identity = ClientIdentity::new(SdkKey::new(key)).unwrap();
+        let network = Network::new(options, identity, std::sync::Arc::new(FixedClock(0))).unwrap();
+        let encoded: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let dashes = key.replace('-', "%2d").replace('_', "%5f");
+        for shown in [key, &*encoded, &*dashes] {
+            for status in [404, 500] {
+                let page = format!("Cannot GET /v2/download_config_specs/{shown}.json via http://u:p0123456789@proxy/");
+                server.fail_always(Endpoint::SpecsV2, Some(Fault::Status(status, page.clone())));
+                server.fail_always(Endpoint::SpecsV1, Some(Fault::Status(status, page)));
+                let error = network.spec_source().fetch(&SpecRequest::default()).await.unwrap_err();
+                let text = format!("{error:?} {}", std::error::Error::source(&error).unwrap());
+                assert!(text.contains("Cannot GET") && text.contains("*****"), "{text}");
+                let encoded_part: String = "0123456789".bytes().map(|byte| format!("%{byte:02X}")).collect();
+                assert!(!text.contains("0123456789") && !text.contains(&encoded_part), "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failing_server_is_named_by_its_status_even_if_its_answer_cannot_be_decompressed() {
+    let (server, client) = (server(), client());
+    // Its body is not gzip.
+    server.fail_once(Endpoint::SpecsV2, Fault::StatusWith(503, "content-encoding", "gzip".into()));
+    let error = client.send(request(&server)).await.unwrap_err();
+    assert!(matches!(error, Error::Status { status: 503, .. }), "{}", text(&error));
+}
+
+#[tokio::test]
+async fn specs_are_read_from_gzip_that_no_header_names_and_behind_a_byte_order_mark() {
+    use statsig_core::{FixedClock, SpecFetch, SpecRequest, SpecSource};
+    use statsig_net::{ClientIdentity, Network, NetworkOptions, SdkKey};
+
+    let server = server();
+    let mut options = NetworkOptions::default();
+    options.endpoints.api = Some(server.url());
+    options.max_specs_bytes = 4_000;
+    let identity = ClientIdentity::new(SdkKey::new(KEY)).unwrap();
+    let source = Network::new(options, identity, std::sync::Arc::new(FixedClock(0))).unwrap().spec_source();
+    let gzip = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let marked = format!("\u{feff}{SPECS}");
+    for body in [SPECS.as_bytes().to_vec(), marked.clone().into_bytes(), gzip(SPECS), gzip(&marked)] {
+        server.fail_once(Endpoint::SpecsV2, Fault::Body(body));
+        match source.fetch(&SpecRequest::default()).await.unwrap() {
+            SpecFetch::Updated(update) => assert_eq!(update.document, SPECS.as_bytes()),
+            other => panic!("{other:?}"),
+        }
+    }
+    server.fail_once(Endpoint::SpecsV2, Fault::Body(gzip(&" ".repeat(5_000))));
+    let error = source.fetch(&SpecRequest::default()).await.unwrap_err();
+    assert!(format!("{error:?}").contains("TooLarge"), "{error:?}");
+    server.fail_once(Endpoint::SpecsV2, Fault::Body(gzip(SPECS)[..30].to_vec()));
+    let error = source.fetch(&SpecRequest::default()).await.unwrap_err();
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("gzip"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_a_pause_is_not_asked_again_at_once() {
+    use statsig_core::{FixedClock, SpecRequest, SpecSource};
+    use statsig_net::{ClientIdentity, Network, NetworkOptions, SdkKey};
+
+    let server = server();
+    let mut options = NetworkOptions::default();
+    options.endpoints.specs_url = Some(format!("{}/v2/download_config_specs", server.url()));
+    let identity = ClientIdentity::new(SdkKey::new(KEY)).unwrap();
+    let source = Network::new(options, identity, std::sync::Arc::new(FixedClock(0))).unwrap().spec_source();
+    let (future, huge) = ("Fri, 01 Jan 2190 00:00:00 GMT", "99999999999999");
+    for (value, attempts) in [("30", 1), (future, 1), (huge, 1), ("0", 4), ("soon", 4)] {
+        server.fail_always(Endpoint::SpecsV2, Some(Fault::StatusWith(503, "retry-after", value.into())));
+        let before = server.requests().len();
+        let mut request = SpecRequest::default();
+        request.trigger = statsig_core::SpecTrigger::Background;
+        let error = source.fetch(&request).await.unwrap_err();
+        assert_eq!(server.requests().len() - before, attempts, "{value}");
+        assert_eq!(error.retry_after().is_some(), value != "soon", "{value}");
+    }
+}
+
+#[tokio::test]
+async fn the_longest_durations_are_no_danger() {
+    use statsig_core::{FixedClock, IdListSource, SpecRequest, SpecSource};
+    use statsig_net::{ClientIdentity, Network, NetworkOptions, SdkKey};
+
+    let server = server();
+    let mut options = NetworkOptions::default();
+    options.endpoints.api = Some(server.url());
+    options.request_timeout = Duration::MAX;
+    options.initial_request_timeout = Duration::MAX;
+    options.id_lists_request_timeout = Duration::MAX;
+    options.transport.connect_timeout = Duration::MAX;
+    options.transport.idle_timeout = Duration::MAX;
+    let identity = ClientIdentity::new(SdkKey::new(KEY)).unwrap();
+    let network = Network::new(options, identity, std::sync::Arc::new(FixedClock(0))).unwrap();
+    for trigger in [statsig_core::SpecTrigger::Initial, statsig_core::SpecTrigger::Background] {
+        let mut request = SpecRequest::default();
+        request.trigger = trigger;
+        assert!(network.spec_source().fetch(&request).await.is_ok());
+    }
+    server.publish_id_list("a", "f1", 1, "+12345678\n");
+    let source = network.id_list_source(false);
+    let entry = source.manifest().await.unwrap().entries.remove(0);
+    assert_eq!(source.read(&entry, 0).await.unwrap().bytes.len(), 10);
+}

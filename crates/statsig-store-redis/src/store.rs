@@ -265,6 +265,10 @@ impl DataStore for RedisDataStore {
         self.noted("initialize", pong, |_| "ok").map(drop)
     }
 
+    fn max_value_bytes(&self) -> Option<usize> {
+        Some(self.inner.max_value_bytes)
+    }
+
     async fn shutdown(&self) -> Result<(), DataStoreError> {
         self.inner.closed.send_replace(true);
         self.inner.link.close().await;

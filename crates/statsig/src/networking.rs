@@ -8,7 +8,7 @@ use statsig_core::{IdListLookup, IdListSource, SnapshotStore};
 use statsig_net::id_lists::{IdListHealth, IdListOptions, IdListSync, IdLists};
 use statsig_net::{InitializeDetails, ReadyPolicy, SpecSync, SyncHealth, SyncReport};
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 /// How ID lists will be fetched.
 pub(crate) struct IdListPlan {
@@ -81,7 +81,7 @@ impl Networking {
             return details;
         }
         let report = match self.init_timeout {
-            Some(limit) => timeout_at(begun + limit, id_lists.sync_now()).await.ok(),
+            Some(limit) => timeout(limit.saturating_sub(begun.elapsed()), id_lists.sync_now()).await.ok(),
             None => Some(id_lists.sync_now().await),
         };
         details.is_id_list_ready = Some(report.is_some_and(|report| report.success && report.failed.is_empty()));

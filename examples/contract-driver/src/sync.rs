@@ -93,7 +93,8 @@ pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
     let specs = health.specs.map(|specs| {
         let sources = specs.sources.iter().map(|source| {
             json!({"name": source.name, "questions": source.questions, "failures": source.failures,
-                "last_success_ms": ago(source.last_success), "last_error": source.last_error})
+                "last_success_ms": ago(source.last_success), "last_error": source.last_error,
+                "asking_for_ms": ago(source.asking_for)})
         });
         let streams = specs.streams.iter().map(|stream| {
             json!({"name": stream.name, "state": stream_state(stream.state), "failures": stream.failures,
@@ -120,8 +121,14 @@ pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
         })
     });
     let id_lists = health.id_lists.map(|lists| {
+        let failing = lists.failing.iter().map(|list| {
+            json!({"name": list.name, "error": list.error, "failures": list.failures, "since_ms": millis(list.since)})
+        });
+        let failing: Vec<_> = failing.collect();
         json!({"lists": lists.lists, "failures": lists.failures, "last_success_ms": ago(lists.last_success),
-            "running": lists.running, "restarts": lists.restarts, "error": lists.last_round.error})
+            "running": lists.running, "restarts": lists.restarts, "error": lists.error, "failing": failing,
+            "last_failure_ms": ago(lists.last_failure), "next_round_ms": ago(lists.next_round),
+            "problems": lists.last_round.problems, "left_out": lists.last_round.left_out})
     });
     let (events, delivery) = (health.events, health.event_delivery);
     json(json!({

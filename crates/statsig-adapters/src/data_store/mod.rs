@@ -173,6 +173,12 @@ pub trait DataStore: Send + Sync {
         read::append(self, key, at, tail).await
     }
 
+    /// Returns the most bytes that a value may have, compressed or not; `None`, the default, for no limit. Config specs
+    /// in binary form are decompressed by whoever reads them, to no more than this.
+    fn max_value_bytes(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether values of this kind should be followed in the store, rather than at their origin.
     async fn support_polling_updates_for(&self, path: &StorePath) -> bool;
 

@@ -43,6 +43,9 @@ pub async fn id_list_source_contract(source: &dyn IdListSource) -> Vec<(IdListEn
                 entry.name
             );
         }
+        let middle = entry.size / 2;
+        let part = read(source, &entry, middle).await;
+        assert_eq!(pieces(source, &entry, middle).await, part, "`{}`: its pieces are not what it reads", entry.name);
         both(async { assert_eq!(read(source, &entry, 0).await.bytes, file, "one of two reads at once") }, async {
             assert_eq!(read(source, &entry, 0).await.bytes, file, "the other of two reads at once")
         })
@@ -63,6 +66,27 @@ async fn read(source: &dyn IdListSource, entry: &IdListEntry, start: u64) -> IdL
     match source.read(entry, start).await {
         Ok(chunk) => chunk,
         Err(error) => panic!("`{}` from {start}: {error:?}", entry.name),
+    }
+}
+
+/// All pieces of a file from a place on, joined.
+async fn pieces(source: &dyn IdListSource, entry: &IdListEntry, start: u64) -> IdListChunk {
+    let name = &entry.name;
+    let mut reader = match source.open(entry, start).await {
+        Ok(reader) => reader,
+        Err(error) => panic!("`{name}` opened at {start}: {error:?}"),
+    };
+    let mut whole: Option<IdListChunk> = None;
+    loop {
+        match (reader.next().await, &mut whole) {
+            (Ok(Some(piece)), None) => whole = Some(piece),
+            (Ok(Some(piece)), Some(whole)) => {
+                assert_eq!(piece.start, whole.start + whole.bytes.len() as u64, "`{name}`: a piece is out of place");
+                whole.bytes.extend(piece.bytes);
+            }
+            (Ok(None), _) => return whole.unwrap_or_else(|| IdListChunk::new(start, Vec::new())),
+            (Err(error), _) => panic!("`{name}` from {start}, piece by piece: {error:?}"),
+        }
     }
 }
 

@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 use statsig_core::{Delivery, SinkError};
 
 use super::MAX_ANSWER;
-use crate::transport::{HttpResponse, decode, retry_after};
+use crate::transport::{Exchanged, decode, retry_after};
 
 /// Statuses by which a server refuses the key or a batch.
 const REFUSED: [u16; 5] = [400, 401, 403, 405, 501];
 
 /// Outcome of an attempt by its answer: the status counts first, and the body only of a success.
-pub(super) async fn outcome(host: &str, response: HttpResponse, events: u32) -> Delivery {
+pub(super) async fn outcome(host: &str, response: Exchanged, events: u32) -> Delivery {
     let (status, after) = (response.status, retry_after(&response.headers));
     let answers = || -> SinkError { format!("{host} answers {}", described(status)).into() };
     match status.as_u16() {
@@ -42,19 +42,19 @@ enum Confirmation {
     Missing(&'static str),
 }
 
-async fn confirmation(response: HttpResponse) -> Confirmation {
-    if !response.is_complete {
+async fn confirmation(response: Exchanged) -> Confirmation {
+    let Some(body) = response.body else {
         return Confirmation::Missing("a body that is cut off, late or too large");
-    }
+    };
     let codings: Vec<&str> =
         response.headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
     let codings = codings.join(",");
     if codings.is_empty() {
-        return read(&response.body);
+        return read(&body);
     }
     // Decoding may take long, whatever is announced.
     let decoded = tokio::task::spawn_blocking(move || {
-        decode(response.body, &codings, MAX_ANSWER).map_or(Confirmation::Missing(UNDECODABLE), |body| read(&body))
+        decode(body, &codings, MAX_ANSWER).map_or(Confirmation::Missing(UNDECODABLE), |body| read(&body))
     });
     decoded.await.unwrap_or(Confirmation::Missing(UNDECODABLE))
 }

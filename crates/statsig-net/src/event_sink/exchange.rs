@@ -4,8 +4,9 @@ use http::header::LOCATION;
 use tokio::time::Instant;
 use url::Url;
 
+use super::ANSWER_TIMEOUT;
 use crate::error::Error;
-use crate::transport::{HttpClient, HttpRequest, HttpResponse, host_of};
+use crate::transport::{Exchanged, HttpClient, HttpRequest, host_of};
 
 /// Most redirects of one attempt.
 const MOST_REDIRECTS: usize = 3;
@@ -37,14 +38,11 @@ pub(super) enum ExchangeError {
 /// headers and body. Returns the host for messages, and the answer.
 ///
 /// The limit of time is that of all hops together.
-pub(super) async fn send(
-    client: &HttpClient,
-    mut request: HttpRequest,
-) -> Result<(String, HttpResponse), ExchangeError> {
+pub(super) async fn send(client: &HttpClient, mut request: HttpRequest) -> Result<(String, Exchanged), ExchangeError> {
     let (begin, limit) = (Instant::now(), request.timeout);
     for _ in 0..=MOST_REDIRECTS {
         request.timeout = limit.saturating_sub(begin.elapsed());
-        let response = client.exchange(&request).await?;
+        let response = client.exchange(&request, ANSWER_TIMEOUT).await?;
         match response.status.as_u16() {
             301 | 302 | 303 | 307 | 308 => request.url = target(&request.url, &response)?,
             _ => return Ok((request.host(), response)),
@@ -54,7 +52,7 @@ pub(super) async fn send(
 }
 
 /// Returns the address that a redirect points to, if it is one to follow.
-fn target(from: &Url, response: &HttpResponse) -> Result<Url, ExchangeError> {
+fn target(from: &Url, response: &Exchanged) -> Result<Url, ExchangeError> {
     let (host, status) = (host_of(from), response.status.as_u16());
     let location = response.headers.get(LOCATION).and_then(|location| location.to_str().ok());
     let Some(mut to) = location.and_then(|location| from.join(location).ok()) else {
@@ -83,9 +81,9 @@ mod tests {
 
     use super::*;
 
-    fn redirect(status: u16, location: &[u8]) -> HttpResponse {
+    fn redirect(status: u16, location: &[u8]) -> Exchanged {
         let headers = HeaderMap::from_iter([(LOCATION, http::HeaderValue::from_bytes(location).unwrap())]);
-        HttpResponse::new(StatusCode::from_u16(status).unwrap(), headers, "")
+        Exchanged { status: StatusCode::from_u16(status).unwrap(), headers, body: None }
     }
 
     #[test]

@@ -125,7 +125,6 @@ impl EventSink for HttpEventSink {
         let mut request = HttpRequest::post(self.url.clone(), wrapped, self.timeout);
         request.max_transferred = MAX_ANSWER;
         request.max_decoded = MAX_ANSWER;
-        request.lenient_body = Some(ANSWER_TIMEOUT);
         request.headers = self.identity.headers(&*self.clock);
         let headers = &mut request.headers;
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(crate::transport::ACCEPTED));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use statsig_core::{IdHash, IdListLookup};
+use statsig_core::{IdHash, IdListEntry, IdListLookup};
 
 use super::set::IdSet;
 
@@ -18,6 +18,25 @@ pub(super) struct List {
     pub(super) read_bytes: u64,
     /// Rounds in a row in which the file was shorter than what was read of it.
     pub(super) shrunk: u32,
+    /// Rounds in a row in which the file had nothing behind what was read of it, though more was announced.
+    pub(super) stalled: u32,
+    /// The announced length at which the file was last read again from its beginning; 0 if it was not.
+    pub(super) restarted_at: u64,
+}
+
+impl List {
+    /// A list of which nothing was read yet.
+    pub(super) fn new(entry: &IdListEntry) -> Self {
+        Self {
+            set: IdSet::default(),
+            file_id: entry.file_id.as_str().into(),
+            creation_time: entry.creation_time,
+            read_bytes: 0,
+            shrunk: 0,
+            stalled: 0,
+            restarted_at: 0,
+        }
+    }
 }
 
 pub(super) type Table = BTreeMap<Arc<str>, Arc<List>>;
@@ -34,6 +53,15 @@ pub struct IdListStatus {
     pub read_bytes: u64,
     /// How many bytes of memory it takes.
     pub memory_bytes: usize,
+}
+
+/// Sums over all lists.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Totals {
+    pub(super) lists: usize,
+    pub(super) ids: usize,
+    pub(super) memory_bytes: usize,
+    pub(super) read_bytes: u64,
 }
 
 /// All ID lists of a project. Readers take no lock, and see each list before or after a change, never
@@ -83,33 +111,45 @@ impl IdLists {
         self.table.load().get(name).cloned()
     }
 
-    /// Bytes of all files that were read.
-    pub(super) fn read_bytes(&self) -> u64 {
-        self.table.load().values().map(|list| list.read_bytes).sum()
+    /// Sums over all lists: their number, the IDs in them, the memory that they take, and the bytes of files read.
+    pub(super) fn totals(&self) -> Totals {
+        let table = self.table.load();
+        let mut totals = Totals { lists: table.len(), ..Totals::default() };
+        for list in table.values() {
+            totals.ids += list.set.len();
+            totals.memory_bytes += list.set.bytes();
+            totals.read_bytes = totals.read_bytes.saturating_add(list.read_bytes);
+        }
+        totals
     }
 
-    /// Puts a list in the place of the one of its name. Several may be put at once.
-    pub(super) fn put(&self, name: &str, list: List) {
-        let list = Arc::new(list);
+    /// Puts lists in the place of those of their names, all at once. Copies the table: to be called for many lists
+    /// together, on a thread that may block.
+    pub(super) fn publish(&self, changed: Vec<(Arc<str>, List)>) {
+        if changed.is_empty() {
+            return;
+        }
+        let changed: Vec<_> = changed.into_iter().map(|(name, list)| (name, Arc::new(list))).collect();
         let old = self.table.rcu(|table| {
             let mut table = Table::clone(table);
-            table.insert(name.into(), Arc::clone(&list));
+            table.extend(changed.iter().cloned());
             table
         });
         self.replaced().push(old);
     }
 
-    /// Leaves only lists of which this is true. Returns how many went.
+    /// Removes all lists but those of which this is true. Returns the number of lists removed.
     pub(super) fn retain(&self, keep: impl Fn(&str) -> bool) -> usize {
-        let mut table = Table::clone(&self.table.load());
-        let before = table.len();
-        table.retain(|name, _| keep(name));
-        let gone = before - table.len();
-        if gone > 0 {
-            let old = self.table.swap(Arc::new(table));
+        let gone: Vec<Arc<str>> = self.table.load().keys().filter(|name| !keep(name)).cloned().collect();
+        if !gone.is_empty() {
+            let old = self.table.rcu(|table| {
+                let mut table = Table::clone(table);
+                gone.iter().for_each(|name| drop(table.remove(name)));
+                table
+            });
             self.replaced().push(old);
         }
-        gone
+        gone.len()
     }
 
     /// Frees replaced tables that nobody looks into any more. Takes milliseconds for the largest lists.
@@ -137,8 +177,7 @@ mod tests {
     fn readers_never_free_lists() {
         let lists = IdLists::new();
         let put = || {
-            let list = List { set: IdSet::default(), file_id: "f".into(), creation_time: 1, read_bytes: 0, shrunk: 0 };
-            lists.put("one", list);
+            lists.publish(vec![("one".into(), List::new(&IdListEntry::new("one", "m:", "f", 0)))]);
             Arc::downgrade(&lists.get("one").unwrap())
         };
         let first = put();

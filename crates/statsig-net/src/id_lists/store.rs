@@ -6,6 +6,7 @@
 //! who left. So it is given out as a file of its own, whose ID is the digest of what is in it: a list that
 //! changed is another file, and is read afresh, as is that of the server once it can be had.
 
+mod copied;
 mod whole;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,13 +15,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use statsig_core::{
-    AppendOutcome, DataStore, DataStoreError, DataStoreErrorKind, IdListChunk, IdListEntry, IdListManifest,
+    DataStore, DataStoreError, DataStoreErrorKind, IdListChunk, IdListEntry, IdListManifest, IdListReader,
     IdListSource, KeySchema, SourceError, SourceErrorKind, StoreFormat, StoreKey, StoreKeys, StorePath,
 };
 use tokio::time::Instant;
 
 use crate::secret::{SdkKey, chain_of};
 use crate::sources::other;
+use copied::{Copied, leave};
 use whole::WholeLists;
 
 /// Puts a data store beside another source: what that one gives is left in the store, and read from
@@ -170,23 +172,6 @@ impl StoredIdLists {
             }
         }
     }
-
-    /// Leaves a part of a file in the store, if what is there reaches up to it.
-    async fn leave(&self, key: &str, chunk: &IdListChunk) -> Result<(), DataStoreError> {
-        match self.store.append(key, chunk.start, &chunk.bytes).await? {
-            // The whole file: better than whatever is there, unless that is longer.
-            AppendOutcome::LengthDiffers { len } if chunk.start == 0 && len < chunk.bytes.len() as u64 => {
-                match self.store.set_bytes(key, &chunk.bytes, None).await {
-                    Err(error) if error.kind() == DataStoreErrorKind::BytesNotImplemented => {
-                        let text = String::from_utf8_lossy(&chunk.bytes);
-                        self.store.set(key, &text, None).await
-                    }
-                    done => done,
-                }
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 #[async_trait]
@@ -232,13 +217,37 @@ impl IdListSource for StoredIdLists {
         match origin.read(entry, start).await {
             Ok(chunk) => {
                 if self.writes
-                    && let Err(error) = self.leave(&key.name, &chunk).await
+                    && let Err(error) = leave(&*self.store, &key.name, &chunk).await
                 {
                     tracing::debug!(error = %chain_of(&error), "an ID list could not be shared");
                 }
                 Ok(chunk)
             }
             Err(error) if start > 0 => self.stored_file(&key, entry, start).await.map_err(|_| error),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn open(&self, entry: &IdListEntry, start: u64) -> Result<Box<dyn IdListReader>, SourceError> {
+        let Some(origin) = self.origin.as_ref().filter(|_| whole::place(entry).is_none()) else {
+            return Ok(self.read(entry, start).await?.into());
+        };
+        let key = StoreKey::id_list_file(&entry.url, &entry.file_id);
+        if start == 0
+            && let Ok(chunk) = self.stored_file(&key, entry, start).await
+        {
+            return Ok(chunk.into());
+        }
+        match origin.open(entry, start).await {
+            Ok(reader) if self.writes => {
+                let store = Arc::clone(&self.store);
+                Ok(Box::new(Copied::new(reader, store, key.name, entry.size)))
+            }
+            Ok(reader) => Ok(reader),
+            Err(error) if start > 0 => match self.stored_file(&key, entry, start).await {
+                Ok(chunk) => Ok(chunk.into()),
+                Err(_) => Err(error),
+            },
             Err(error) => Err(error),
         }
     }

@@ -2,6 +2,7 @@
 
 mod asked_for;
 mod differences;
+mod limits;
 
 use std::io::Write;
 

@@ -103,7 +103,8 @@ impl Reader {
         if entry.is_delta {
             return Err(SourceError::new(SourceErrorKind::Invalid, "the data store holds a mere difference"));
         }
-        let update = SpecUpdate::new(entry.bytes, kind(), now(&*self.clock));
+        let update =
+            SpecUpdate::new(entry.bytes, kind(), now(&*self.clock)).with_max_bytes(self.store.max_value_bytes());
         whole(update.with_format(entry.format).with_origin("datastore"), cursor)
     }
 

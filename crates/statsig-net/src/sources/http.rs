@@ -14,6 +14,7 @@ use statsig_core::{
 use tokio::time::{Instant, sleep};
 
 use super::now;
+use crate::deadline;
 use crate::endpoints::{SpecsAddress, SpecsVersion};
 use crate::error::Error;
 use crate::identity::ClientIdentity;
@@ -75,7 +76,7 @@ impl SpecSource for HttpSpecSource {
             SpecTrigger::Background => (BACKGROUND_ATTEMPTS, self.timeout),
             _ => (1, self.timeout),
         };
-        let deadline = Instant::now() + ALL_ATTEMPTS.max(limit);
+        let deadline = deadline::from_now(ALL_ATTEMPTS.max(limit));
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
             let error = match self.ask(&request.cursor, limit).await {
@@ -86,7 +87,10 @@ impl SpecSource for HttpSpecSource {
                 Err(error) => error,
             };
             let wait = self.random.around(pause, 0.2);
-            if attempt >= attempts || !error.is_retryable() || Instant::now() + wait >= deadline {
+            // A server that asks for a longer pause gets it: the poller waits.
+            let is_asked_to_wait = error.retry_after().is_some_and(|after| after > wait);
+            if attempt >= attempts || !error.is_retryable() || is_asked_to_wait || deadline::from_now(wait) >= deadline
+            {
                 return Err(error);
             }
             tracing::debug!(source = self.name, attempt, error = %crate::secret::chain_of(&error), "will ask again");
@@ -119,6 +123,7 @@ impl HttpSpecSource {
         let mut request = HttpRequest::get(address.request_url(self.identity.key(), cursor, READS_BINARY), limit);
         request.max_transferred = self.max_bytes;
         request.max_decoded = self.max_bytes;
+        request.expects_json = true;
         request.headers = self.identity.headers(&*self.clock);
         request.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted()));
         if READS_BINARY {
@@ -127,7 +132,8 @@ impl HttpSpecSource {
         }
         let (host, begun) = (request.host(), Instant::now());
         let sent = self.client.send(request).await;
-        self.metrics.request(address.version.path(), &host, &sent, begun.elapsed());
+        let status = sent.as_ref().map(|response| response.status);
+        self.metrics.request(address.version.path(), &host, status, begun.elapsed());
         Ok(self.read(sent?, address))
     }
 
@@ -141,7 +147,8 @@ impl HttpSpecSource {
         let format = if binary { StoreFormat::StatsigBr } else { StoreFormat::PlainText };
         let is_delta = response.headers.contains_key("x-deltas-used");
         let update = SpecUpdate::new(response.body.into(), SpecSourceKind::Network, now(&*self.clock));
-        SpecFetch::Updated(update.with_format(format).with_delta(is_delta).with_origin(address.origin()))
+        let update = update.with_format(format).with_delta(is_delta).with_max_bytes(Some(self.max_bytes));
+        SpecFetch::Updated(update.with_origin(address.origin()))
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Inner;
 use super::poll::SyncReport;
+use crate::deadline;
 use crate::secret::chain_of;
 
 /// What became of a question to a source.
@@ -190,7 +191,7 @@ impl Inner {
             biased;
             Ok(details) = initialized.wait_for(Option::is_some) => details.clone(),
             () = self.ended() => None,
-            () = async { sleep_until(begun + limit.unwrap_or_default()).await }, if limit.is_some() => {
+            () = async { sleep_until(deadline::after(begun, limit.unwrap_or_default())).await }, if limit.is_some() => {
                 Some(self.details(begun, true))
             }
         };

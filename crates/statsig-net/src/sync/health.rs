@@ -76,6 +76,9 @@ pub struct SourceHealth {
     pub failures: u32,
     /// The last failure, without secrets; `None` once it succeeds.
     pub last_error: Option<String>,
+    /// Time since a request to it began that has no answer yet, with all its attempts: a source that hangs shows here
+    /// first. `None` if there is none.
+    pub asking_for: Option<Duration>,
 }
 
 /// How a background task is.
@@ -220,6 +223,8 @@ struct WorkerPage {
 #[derive(Debug, Default)]
 struct SourcePage {
     health: SourceHealth,
+    /// When the requests began that have no answer yet.
+    asking: Vec<Instant>,
     succeeded: Option<Instant>,
     /// When a warning last told of it.
     warned: Option<Instant>,
@@ -235,6 +240,23 @@ impl Page {
             self.sources.len() - 1
         });
         &mut self.sources[at]
+    }
+}
+
+/// A request to a source that has no answer yet.
+pub(super) struct Asking<'a> {
+    books: &'a Books,
+    source: &'a str,
+    since: Instant,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let mut page = self.books.page();
+        let asking = &mut page.source(self.source).asking;
+        if let Some(at) = asking.iter().position(|since| *since == self.since) {
+            asking.swap_remove(at);
+        }
     }
 }
 
@@ -264,6 +286,13 @@ impl Books {
 
     fn page(&self) -> MutexGuard<'_, Page> {
         self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a request to a source, until the returned value is dropped.
+    pub(super) fn asking<'a>(&'a self, source: &'a str) -> Asking<'a> {
+        let since = Instant::now();
+        self.page().source(source).asking.push(since);
+        Asking { books: self, source, since }
     }
 
     pub(super) fn polling_begins(&self) {
@@ -491,6 +520,7 @@ impl Inner {
         let page = self.books.page();
         let sources = page.sources.iter().map(|source| SourceHealth {
             last_success: source.succeeded.map(|at| at.elapsed()),
+            asking_for: source.asking.iter().min().map(Instant::elapsed),
             ..source.health.clone()
         });
         let workers = page.workers.iter().map(|worker| WorkerHealth {

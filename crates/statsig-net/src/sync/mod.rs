@@ -60,6 +60,7 @@ pub use self::ready::ReadyPolicy;
 use self::accept::Acceptor;
 use self::health::Books;
 use self::poll::Rounds;
+use crate::deadline;
 use crate::metrics::Metrics;
 use crate::process::{AtHome, INHERITED, Process};
 use crate::random::Random;
@@ -197,7 +198,7 @@ impl SpecSync {
             }
         };
         let result = match inner.options.init_timeout {
-            Some(limit) => timeout_at(begun + limit, done).await,
+            Some(limit) => timeout_at(deadline::after(begun, limit), done).await,
             None => Ok(done.await),
         };
         match result {
@@ -386,7 +387,7 @@ impl Inner {
         if self.ending.send_replace(true) {
             return;
         }
-        let until = Instant::now() + within;
+        let until = deadline::from_now(within);
         let tasks = async {
             loop {
                 // A task may have spawned another meanwhile.

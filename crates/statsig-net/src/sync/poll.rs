@@ -11,6 +11,7 @@ use super::details::{AttemptOutcome, SourceAttempt};
 use super::health::Worker;
 use super::options::SpecSources;
 use super::supervise::supervise;
+use crate::deadline;
 
 /// How much pauses between polls vary.
 const JITTER: f64 = 0.1;
@@ -136,7 +137,7 @@ impl Inner {
         }
         // While everything fails, up to twice as long with each round, and no longer than the limit.
         let rounds = self.rounds();
-        let pause = pause + self.random.up_to(self.more_after(rounds.in_vain));
+        let pause = pause.saturating_add(self.random.up_to(self.more_after(rounds.in_vain)));
         // Nobody is to be asked before the first who may be.
         let polled = self.sources.polled.len();
         let sources = rounds.sources.iter().take(if polled == 0 { 1 } else { polled });
@@ -246,7 +247,7 @@ impl Inner {
             let mut rounds = self.rounds();
             for index in failed {
                 let Some(own) = rounds.sources.get_mut(index) else { continue };
-                let until = Instant::now() + self.random.up_to(self.more_after(own.failures));
+                let until = deadline::from_now(self.random.up_to(self.more_after(own.failures)));
                 own.not_before = own.not_before.max(Some(until));
             }
         }
@@ -306,7 +307,7 @@ impl Inner {
         if let AttemptOutcome::Failed { retry_after: Some(asked), .. } = outcome {
             // A little more than asked, so that those who were told the same do not come together.
             let asked = (*asked).min(longest);
-            own.not_before = Some(now + asked + self.random.up_to(asked / 10));
+            own.not_before = Some(deadline::after(now, asked.saturating_add(self.random.up_to(asked / 10))));
         }
     }
 

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Inner;
 use super::accept::Way;
 use super::details::{AttemptOutcome, SourceAttempt};
+use crate::deadline;
 use crate::metrics::Asked;
 use crate::process::AtHome;
 
@@ -37,7 +38,7 @@ impl Inner {
             let share = if next < sources.len() { self.share(begun, sources.len() - next) } else { None };
             let overdue = async {
                 match share {
-                    Some(share) => sleep_until(Instant::now() + share).await,
+                    Some(share) => sleep_until(deadline::from_now(share)).await,
                     None => std::future::pending().await,
                 }
             };
@@ -69,7 +70,7 @@ impl Inner {
         let Some(hedge) = self.options.hedge_after else { return };
         let left = self.options.init_timeout.map(|limit| limit.saturating_sub(begun.elapsed()));
         let hedge = left.map_or(hedge, |left| hedge.min(left / 2));
-        let until = sleep_until(Instant::now() + hedge);
+        let until = sleep_until(deadline::from_now(hedge));
         tokio::pin!(until);
         for _ in 0..waiting {
             tokio::select! {
@@ -140,6 +141,7 @@ impl Inner {
         let begun = Instant::now();
         let question = self.acceptor.question(&source.kind(), trigger);
         let request = SpecRequest::new(question.cursor.clone(), trigger);
+        let _asking = self.books.asking(source.name());
         let fetched = tokio::select! {
             biased;
             () = self.ended() => {

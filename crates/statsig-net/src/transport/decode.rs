@@ -17,6 +17,24 @@ pub(crate) enum DecodeError {
 /// What [`decode`] can undo, as a value for `accept-encoding`.
 pub(crate) const ACCEPTED: &str = if cfg!(feature = "zstd") { "gzip, deflate, br, zstd" } else { "gzip, deflate, br" };
 
+/// The bytes that a gzip stream begins with.
+pub(super) const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+/// Largest window of a Zstandard stream, as the power of two of its bytes: the most that HTTP allows.
+#[cfg(feature = "zstd")]
+const MAX_WINDOW_LOG: u32 = 23;
+
+/// The first bytes of a body that may be cut; nothing if they cannot be decoded.
+pub(super) fn beginning(body: &[u8], codings: &str, most: usize) -> Bytes {
+    let mut out = Vec::new();
+    // What came before a failure, such as the cut, is kept.
+    let _ = match codings.trim().to_ascii_lowercase().as_str() {
+        "gzip" | "x-gzip" => MultiGzDecoder::new(body).take(most as u64).read_to_end(&mut out),
+        "br" => brotli_decompressor::Decompressor::new(body, 16 << 10).take(most as u64).read_to_end(&mut out),
+        _ => Ok(0),
+    };
+    out.into()
+}
+
 /// Undoes the content codings of a body, the last one first.
 ///
 /// Codings that are not of HTTP (the vendor's `statsig-br`) stay, as does everything before them:
@@ -32,7 +50,8 @@ pub(crate) fn decode(body: Bytes, codings: &str, limit: usize) -> Result<Bytes, 
             "br" => read(brotli_decompressor::Decompressor::new(&*body, 16 << 10), limit, body.len())?,
             #[cfg(feature = "zstd")]
             "zstd" => {
-                let decoder = zstd::stream::read::Decoder::with_buffer(&*body).map_err(DecodeError::Broken)?;
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(&*body).map_err(DecodeError::Broken)?;
+                decoder.window_log_max(MAX_WINDOW_LOG).map_err(DecodeError::Broken)?;
                 read(decoder, limit, body.len())?
             }
             "statsig-br" => return Ok(body),
@@ -43,6 +62,17 @@ pub(crate) fn decode(body: Bytes, codings: &str, limit: usize) -> Result<Bytes, 
         };
     }
     Ok(body)
+}
+
+/// Decodes a body, and checks that no more than the limit comes out.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn for_fuzzing(body: &[u8], codings: &str, limit: usize) {
+    assert!(beginning(body, codings, limit).len() <= limit);
+    let is_left =
+        codings.to_ascii_lowercase().contains("statsig-br") || codings.replace("identity", "").trim().is_empty();
+    if let Ok(out) = decode(Bytes::copy_from_slice(body), codings, limit) {
+        assert!(out.len() <= limit || is_left);
+    }
 }
 
 /// The standard says zlib; some servers send the bare stream.
@@ -69,6 +99,7 @@ mod tests {
 
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -148,6 +179,32 @@ mod tests {
                 decode(Bytes::from_static(b"\xff\xfe garbage"), coding, 100),
                 Err(DecodeError::Broken(_))
             ));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_to_an_end_within_the_limit(
+            body in prop::collection::vec(any::<u8>(), 0..400),
+            raw in prop::collection::vec(any::<u8>(), 0..400),
+            at in any::<prop::sample::Index>(),
+            limit in 0_usize..500,
+        ) {
+            for (form, coding) in codings() {
+                if let Ok(out) = decode(body.clone().into(), coding, limit) {
+                    prop_assert!(out.len() <= limit, "{form}");
+                }
+                let mut whole = encoded(form, &raw);
+                let fits = decode(whole.clone().into(), coding, limit);
+                prop_assert_eq!(fits.is_ok(), raw.len() <= limit, "{}", form);
+                // One damaged byte: an error or bytes, never more than the limit.
+                let at = at.index(whole.len());
+                whole[at] ^= 1 << (at % 8);
+                if let Ok(out) = decode(whole.clone().into(), coding, limit) {
+                    prop_assert!(out.len() <= limit, "{form}");
+                }
+                prop_assert!(beginning(&whole, coding, limit).len() <= limit);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
+//! | `body` | bodies that are read piece by piece |
 //! | `client` | [`HttpClient`]: redirects, decompression, limits of size and time |
 //! | `decode` | decompression that knows its limit |
 //! | `reqwest` | [`ReqwestTransport`]: the exchange itself |
@@ -10,10 +11,12 @@
 //! A key goes in as a header marked sensitive; neither it nor an address that holds it ever leaves
 //! for another host than the one asked, or shows in an error.
 
+mod body;
 mod client;
 mod decode;
 mod reqwest;
 mod tls;
+mod tls_failure;
 
 use std::time::Duration;
 
@@ -24,14 +27,17 @@ use url::Url;
 
 use crate::error::Error;
 
+pub use self::body::{HttpBody, StreamedResponse};
 pub use self::client::HttpClient;
-pub(crate) use self::client::retry_after;
+pub(crate) use self::client::{Exchanged, retry_after};
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::decode::for_fuzzing as decode_for_fuzzing;
 pub(crate) use self::decode::{ACCEPTED, decode};
 pub use self::reqwest::{OutboundProxy, ReqwestTransport, TransportOptions};
 pub use self::tls::TlsOptions;
 
-/// A request.
-#[derive(Debug, Clone)]
+/// A request. Its `Debug` form shows neither the address, the headers nor the body.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpRequest {
     /// GET or POST.
@@ -42,16 +48,27 @@ pub struct HttpRequest {
     pub headers: HeaderMap,
     /// The body; empty for none.
     pub body: Bytes,
-    /// Time for everything: connecting, redirects, the last byte of the answer.
+    /// Time for everything: connecting, redirects, the last byte of the answer. For a body that is read piece by piece,
+    /// the time until its head has come, and for each silence after that.
     pub timeout: Duration,
     /// Most bytes of an answer as they are transferred.
     pub max_transferred: usize,
     /// Most bytes of an answer once it is decompressed.
     pub max_decoded: usize,
-    /// Time to read the body once the head of the answer is here, if the status counts without it:
-    /// a body that is late, breaks off or is too large then leaves
-    /// [`is_complete`](HttpResponse::is_complete) false. `None`, the default: it is an error.
-    pub lenient_body: Option<Duration>,
+    /// Whether the answer is JSON: gzip is then recognised without a header that names it, and a byte order mark
+    /// is removed.
+    pub(crate) expects_json: bool,
+}
+
+impl std::fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("host", &self.host())
+            .field("body_bytes", &self.body.len())
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HttpRequest {
@@ -69,7 +86,7 @@ impl HttpRequest {
             timeout,
             max_transferred: Self::MAX_BYTES,
             max_decoded: Self::MAX_BYTES,
-            lenient_body: None,
+            expects_json: false,
         }
     }
 
@@ -102,24 +119,13 @@ pub struct HttpResponse {
     pub headers: HeaderMap,
     /// The body: as transferred from a [`HttpTransport`], decompressed from a [`HttpClient`].
     pub body: Bytes,
-    /// Whether the whole body is here; false only where the request asked for
-    /// [leniency](HttpRequest::lenient_body).
-    pub is_complete: bool,
 }
 
 impl HttpResponse {
     /// An answer.
     #[must_use]
     pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
-        Self { status, headers, body: body.into(), is_complete: true }
-    }
-
-    /// The same answer, without its body, which did not arrive as a whole.
-    #[must_use]
-    pub fn incomplete(mut self) -> Self {
-        self.body = Bytes::new();
-        self.is_complete = false;
-        self
+        Self { status, headers, body: body.into() }
     }
 
     /// The text of a header, if it is there and is text.
@@ -161,4 +167,14 @@ pub trait HttpTransport: Send + Sync {
     /// # Errors
     /// When there is no whole answer.
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, Error>;
+
+    /// Sends a request, and returns once the head of the answer is there. The body keeps to `max_transferred`.
+    ///
+    /// The default reads the whole answer first: files that do not arrive within the time limit are lost then.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    async fn open(&self, request: &HttpRequest) -> Result<StreamedResponse, Error> {
+        self.exchange(request).await.map(Into::into)
+    }
 }

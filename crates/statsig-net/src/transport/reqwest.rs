@@ -4,13 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::BytesMut;
-use tokio::time::timeout;
+use bytes::Bytes;
 use url::Url;
 
 use super::tls::TlsOptions;
-use super::{HttpRequest, HttpResponse, HttpTransport};
+use super::{HttpBody, HttpRequest, HttpResponse, HttpTransport, StreamedResponse, tls_failure};
+use crate::deadline::NEVER;
 use crate::error::Error;
+use crate::mask::{chain_of, shown_address};
 
 /// A proxy between us and the internet.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl OutboundProxy {
 /// Shows neither the password nor what stands before an `@` in the address.
 impl fmt::Debug for OutboundProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.address.rsplit('@').next().unwrap_or_default();
+        let address = shown_address(&self.address);
         f.debug_struct("OutboundProxy").field("address", &address).field("auth", &self.auth.is_some()).finish()
     }
 }
@@ -125,13 +126,13 @@ impl ReqwestTransport {
     /// # Errors
     /// When a file, a certificate or the proxy cannot be used.
     pub fn new(options: &TransportOptions) -> Result<Self, Error> {
-        let client_error = |error: reqwest::Error| Error::Client(error.without_url().into());
+        let client_error = |error: reqwest::Error| Error::Client(chain_of(&error.without_url()).into());
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(options.tls.to_config()?)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            .connect_timeout(options.connect_timeout)
-            .pool_idle_timeout(options.idle_timeout)
+            .connect_timeout(options.connect_timeout.min(NEVER))
+            .pool_idle_timeout(options.idle_timeout.min(NEVER))
             .tcp_keepalive(Duration::from_secs(30));
         if let Some(proxy) = &options.proxy {
             let mut to = reqwest::Proxy::all(proxy.checked_address()?).map_err(client_error)?;
@@ -149,6 +150,13 @@ impl ReqwestTransport {
 #[async_trait]
 impl HttpTransport for ReqwestTransport {
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, Error> {
+        let limit = request.max_transferred;
+        let too_large = || Error::TooLarge { host: request.host(), limit, decoded: false };
+        self.open(request).await?.collect(limit, too_large).await
+    }
+
+    async fn open(&self, request: &HttpRequest) -> Result<StreamedResponse, Error> {
+        let limit = request.max_transferred;
         let mut outgoing = self
             .client
             .request(request.method.clone(), request.url.clone())
@@ -158,55 +166,56 @@ impl HttpTransport for ReqwestTransport {
             // Some servers wait for a body that nobody said is empty.
             outgoing = outgoing.header(http::header::CONTENT_LENGTH, "0");
         }
-        let mut answer = match request.lenient_body {
-            None => outgoing.send().await,
-            // The time of the whole request is that of the head.
-            Some(_) => timeout(request.timeout, outgoing.send()).await.map_err(|_| late(request))?,
+        let peer = Peer { host: request.host(), is_tls: request.url.scheme() == "https", limit: request.timeout };
+        let mut answer = outgoing.send().await.map_err(|error| peer.failed(error))?;
+        if answer.content_length().is_some_and(|announced| announced > limit as u64) {
+            return Err(Error::TooLarge { host: peer.host, limit, decoded: false });
         }
-        .map_err(|error| broken(request, error))?;
         let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
-        let body = read_body(request, &mut answer);
-        let body = match request.lenient_body {
-            None => body.await,
-            Some(limit) => timeout(limit, body).await.unwrap_or_else(|_| Err(late(request))),
+        Ok(StreamedResponse::new(status, headers, Box::new(Body { answer, peer, limit, arrived: 0 })))
+    }
+}
+
+/// The server at the other end, as errors describe it.
+struct Peer {
+    host: String,
+    is_tls: bool,
+    limit: Duration,
+}
+
+impl Peer {
+    /// Describes a failure, without the address, which holds the key.
+    fn failed(&self, error: reqwest::Error) -> Error {
+        let (host, connect, timed_out) = (self.host.clone(), error.is_connect(), error.is_timeout());
+        let error = error.without_url();
+        let source = match tls_failure::explain(&error, self.is_tls) {
+            Some(explained) => explained,
+            None => chain_of(&error),
         };
-        match body {
-            Ok(body) => Ok(HttpResponse::new(status, headers, body)),
-            Err(_) if request.lenient_body.is_some() => Ok(HttpResponse::new(status, headers, "").incomplete()),
-            Err(error) => Err(error),
+        match (connect, timed_out) {
+            (true, _) => Error::Connect { host, source: source.into() },
+            (_, true) => Error::TimedOut { host, limit: self.limit },
+            _ => Error::Broken { host, source: source.into() },
         }
     }
 }
 
-async fn read_body(request: &HttpRequest, answer: &mut reqwest::Response) -> Result<BytesMut, Error> {
-    let limit = request.max_transferred;
-    let too_large = || Error::TooLarge { host: request.host(), limit, decoded: false };
-    let announced = answer.content_length().unwrap_or(0);
-    if announced > limit as u64 {
-        return Err(too_large());
-    }
-    // What a server announces is not yet there: room comes with the bytes.
-    let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0).min(1 << 20));
-    while let Some(chunk) = answer.chunk().await.map_err(|error| broken(request, error))? {
-        if body.len() + chunk.len() > limit {
-            return Err(too_large());
+/// The body of an answer that is under way.
+struct Body {
+    answer: reqwest::Response,
+    peer: Peer,
+    limit: usize,
+    arrived: usize,
+}
+
+#[async_trait]
+impl HttpBody for Body {
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let piece = self.answer.chunk().await.map_err(|error| self.peer.failed(error))?;
+        self.arrived += piece.as_ref().map_or(0, Bytes::len);
+        if self.arrived > self.limit {
+            return Err(Error::TooLarge { host: self.peer.host.clone(), limit: self.limit, decoded: false });
         }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn late(request: &HttpRequest) -> Error {
-    Error::TimedOut { host: request.host(), limit: request.timeout }
-}
-
-fn broken(request: &HttpRequest, error: reqwest::Error) -> Error {
-    let (host, connect, timed_out) = (request.host(), error.is_connect(), error.is_timeout());
-    // The address holds the key.
-    let source = error.without_url().into();
-    match (connect, timed_out) {
-        (true, _) => Error::Connect { host, source },
-        (_, true) => Error::TimedOut { host, limit: request.timeout },
-        _ => Error::Broken { host, source },
+        Ok(piece)
     }
 }

@@ -70,6 +70,8 @@ pub enum Fault {
     Drip(Duration),
     /// The proper answer, cut after so many bytes of its body, though its header announces all.
     Cut(usize),
+    /// The proper answer, then silence after so many bytes of its body; the connection stays open.
+    Stall(usize),
     /// The connection is closed without an answer.
     Close,
     /// Bytes that are not HTTP.

@@ -22,7 +22,8 @@ pub(super) async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, share
             let mut state = shared.state();
             let fault = state.fault_for(request.endpoint);
             // What a fault hides did not arrive as far as the client knows, but events did.
-            let proper = matches!(fault, None | Some(Fault::Late(_) | Fault::Drip(_) | Fault::Cut(_)));
+            let proper =
+                matches!(fault, None | Some(Fault::Late(_) | Fault::Drip(_) | Fault::Cut(_) | Fault::Stall(_)));
             let base = format!("http://{}", request.header("host").unwrap_or_default());
             let answer = if proper { state.answer(&request, &base) } else { Answer::default() };
             state.requests.push(request);
@@ -98,6 +99,13 @@ async fn respond(stream: &mut (impl AsyncWrite + Unpin), fault: Option<Fault>, a
             stream.write_all(&whole[..end]).await?;
             stream.flush().await?;
             Ok(false)
+        }
+        Some(Fault::Stall(bytes)) => {
+            let whole = bytes_of(&answer, answer.body.len());
+            let end = whole.len() - answer.body.len() + bytes.min(answer.body.len());
+            stream.write_all(&whole[..end]).await?;
+            stream.flush().await?;
+            std::future::pending().await
         }
         Some(Fault::Close) => Ok(false),
         Some(Fault::Garbage) => {

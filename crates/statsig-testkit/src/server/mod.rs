@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 
-pub use self::certificates::Certificates;
+pub use self::certificates::{CertificateFlaw, Certificates};
 pub use self::fault::{Coding, Fault};
 pub use self::frozen::FrozenTime;
 use self::state::State;

@@ -214,6 +214,7 @@ impl NetworkChoices {
         let shared = self.data_store.zip(key).map(|(store, key)| (store, key, self.schema));
         let mut id_list_options = self.id_list_options;
         id_list_options.observer = around.observer.cloned();
+        id_list_options.clock = Some(Arc::clone(around.clock));
         let id_lists = network.filter(|_| self.id_lists).map(|network| IdListPlan {
             lists: Arc::new(IdLists::new()),
             source: stored_lists(Arc::new(network.id_list_source(self.fallback)), shared),

@@ -85,7 +85,7 @@ option_group! {
         hedge_after("hedge_after_ms", "never", "hedge_after"): Duration,
         /// Time for a request for config specs.
         request_timeout("request_timeout_ms", "3000 at start, 10000 later", "request_timeout"): Duration,
-        /// Time for the manifest, and for each file, of ID lists.
+        /// Time for the manifest of ID lists, and for each silence while a file is read.
         id_lists_request_timeout("id_lists_request_timeout_ms", "10000", "network_options"): Duration,
         /// Time for a batch of events.
         log_event_timeout("log_event_timeout_ms", "10000", "network_options"): Duration,

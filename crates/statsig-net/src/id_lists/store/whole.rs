@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 use statsig_core::{
     IdListChunk, IdListEntry, IdListManifest, KeySchema, SourceError, SourceErrorKind, StoreFormat, StoreKey, StorePath,
@@ -53,17 +54,33 @@ pub(super) fn place(entry: &IdListEntry) -> Option<KeySchema> {
     WHOLE.iter().find(|(url, _)| *url == entry.url).map(|(_, schema)| *schema)
 }
 
-/// Reads a manifest as it may stand in a store: as servers send it, or an array of names. What it says
-/// nothing about but the name is in `unreadable`.
+/// Reads a manifest in any form that a store may have: an object as servers send it, an object of entries
+/// without `fileID`, or an array of names. Lists without a file are named in `unreadable`.
 pub(super) fn parse(json: &[u8]) -> Result<IdListManifest, serde_json::Error> {
-    if json.trim_ascii_start().first() != Some(&b'[') {
-        return IdListManifest::parse(json);
-    }
+    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
     let mut manifest = IdListManifest::default();
-    manifest.unreadable = serde_json::from_slice(json)?;
+    if json.trim_ascii_start().first() == Some(&b'[') {
+        manifest.unreadable = serde_json::from_slice(json)?;
+    } else {
+        let error = match IdListManifest::parse(json) {
+            Ok(manifest) => return Ok(manifest),
+            Err(error) => error,
+        };
+        match serde_json::from_slice::<BTreeMap<String, BTreeMap<String, IgnoredAny>>>(json) {
+            Ok(entries) if entries.values().all(is_entry) => {
+                manifest.unreadable = entries.into_keys().collect();
+            }
+            _ => return Err(error),
+        }
+    }
     manifest.unreadable.sort();
     manifest.unreadable.dedup();
     Ok(manifest)
+}
+
+/// Returns whether an entry that names no file has a field of an entry: some writers leave lists as a whole.
+fn is_entry(fields: &BTreeMap<String, IgnoredAny>) -> bool {
+    ["size", "url", "creationTime"].iter().any(|field| fields.contains_key(*field))
 }
 
 impl StoredIdLists {
@@ -88,6 +105,10 @@ impl StoredIdLists {
                 Some(given) => manifest.entries.push(given),
                 None => manifest.unreadable.push(name),
             }
+        }
+        if manifest.entries.is_empty() && !manifest.unreadable.is_empty() {
+            let reason = "the manifest in the data store has no list that can be found";
+            return Err(SourceError::new(SourceErrorKind::Invalid, reason));
         }
         manifest.entries.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(manifest)
