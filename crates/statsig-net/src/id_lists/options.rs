@@ -9,7 +9,7 @@ use statsig_core::Observer;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct IdListOptions {
-    /// Pause between rounds. Default 60 seconds, at least 1; varies by a tenth.
+    /// Pause between rounds. Default 60 seconds, at least 10 milliseconds; varies by a tenth.
     pub interval: Duration,
     /// Files that are read at a time. Default 3.
     pub parallel: usize,
