@@ -48,6 +48,7 @@ mod builder;
 mod client;
 mod error;
 pub mod explain;
+mod key;
 mod logging;
 #[cfg(feature = "net")]
 mod networking;
@@ -66,9 +67,9 @@ pub use client::Statsig;
 pub use client::{Health, ShutdownReport};
 pub use error::{Error, Misconfiguration};
 pub use options::{
-    AddressText, DataStoreOptions, EndpointName, EvaluationOptions, OptionRow, OutboundProxyOptions, ProxyOptions,
-    ProxyProtocol, ProxyTlsOptions, SecretText, SourceName, SpecsText, SpoolPolicy, StatsigOptions, StoreKeySchema,
-    TlsFileOptions,
+    AddressText, Bounds, DataStoreOptions, EndpointName, EvaluationOptions, ForeignOption, OptionRow,
+    OutboundProxyOptions, ProxyOptions, ProxyProtocol, ProxyTlsOptions, SecretText, SourceName, SpecsText, SpoolPolicy,
+    StatsigOptions, StoreKeySchema, TlsFileOptions,
 };
 pub use parameter_store::ParameterStore;
 pub use statsig_core::{
