@@ -30,6 +30,8 @@ pub use self::network::DataSource;
 #[cfg(feature = "net")]
 use self::network::NetworkChoices;
 pub(crate) use self::spelling::Spelling;
+#[cfg(any(feature = "net", feature = "logger"))]
+use crate::callbacks::WatchedObserver;
 use crate::client::{Background, Inner, Overrides, Statsig};
 #[cfg(feature = "logger")]
 use crate::error::Misconfiguration;
@@ -202,8 +204,8 @@ impl StatsigBuilder {
 
     /// Calls back with every gate, dynamic config, experiment and layer that is evaluated, on the thread
     /// that does so: a [subscription](Statsig::subscribe) that is there from the beginning and stays.
-    pub fn evaluation_callback(mut self, callback: impl Fn(&ClientEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.subscriptions = Arc::new(Subscriptions::with_evaluation_callback(Arc::new(callback)));
+    pub fn evaluation_callback(self, callback: impl Fn(&ClientEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.subscriptions.set_evaluation_callback(Arc::new(callback));
         self
     }
 
@@ -228,7 +230,8 @@ impl StatsigBuilder {
     /// [`Statsig::health`]).
     #[cfg(any(feature = "net", feature = "logger"))]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observer = Some(observer);
+        let log = Arc::clone(self.subscriptions.log());
+        self.observer = Some(Arc::new(WatchedObserver { observer, log }));
         self
     }
 

@@ -146,7 +146,10 @@ impl Inner {
                 // Nobody's failure.
                 return Answer::failed(&SourceError::new(SourceErrorKind::Disabled, "the client is shut down"));
             }
-            fetched = source.fetch(&request) => fetched,
+            fetched = async {
+                let _asking = self.books.asking(source.name());
+                source.fetch(&request).await
+            } => fetched,
         };
         let answer = match fetched {
             Ok(SpecFetch::Updated(update)) => {

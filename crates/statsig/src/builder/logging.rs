@@ -278,6 +278,8 @@ impl StatsigBuilder {
 
     /// Calls back after every attempt to deliver a batch, on a background thread.
     pub fn events_flushed_callback(mut self, callback: impl Fn(&FlushedBatch) + Send + Sync + 'static) -> Self {
+        let log = Arc::clone(self.subscriptions.log());
+        let callback = move |batch: &FlushedBatch| log.watch("`events_flushed_callback`", || callback(batch));
         self.logging.options = self.logging.options.on_events_flushed(callback);
         self
     }

@@ -140,9 +140,8 @@ pub(super) fn no_source(sources: &SpecSources, around: &Surroundings<'_>) -> Opt
         && sources.fallback.is_none()
         && sources.last_known_good.is_none();
     (is_empty && !around.local_mode).then(|| {
-        let spelling = around.spelling;
-        let list = spelling.name("initialize_sources");
-        format!("no source of config specs: {list} is empty; list one, or switch `local_mode` (`disable_network`) on")
+        let list = around.spelling.name("initialize_sources");
+        format!("no source of config specs: list one in {list}, or switch `local_mode` (`disable_network`) on")
     })
 }
 
@@ -738,7 +737,10 @@ impl StatsigBuilder {
     /// Calls back with specs that came into force from any source, on a background thread; should return
     /// soon. Not with those of [`update_specs`](crate::Statsig::update_specs).
     pub fn rules_updated_callback(mut self, callback: impl Fn(&SpecsUpdated) + Send + Sync + 'static) -> Self {
-        self.network.on_update = Some(Arc::new(callback));
+        let log = Arc::clone(self.subscriptions.log());
+        self.network.on_update = Some(Arc::new(move |updated: &SpecsUpdated| {
+            log.watch("`rules_updated_callback`", || callback(updated));
+        }));
         self
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod closing;
+mod health;
 mod id_lists;
 mod metrics;
 

@@ -42,7 +42,9 @@ fn methods() -> BTreeSet<String> {
     let lines = BUILDERS.iter().flat_map(|source| source.lines());
     let lines = lines.filter_map(|line| line.strip_prefix("    pub fn "));
     // `build` is none of them: it takes no option.
-    let methods = lines.filter(|line| line.contains("(mut self,") || line.ends_with('(') || line.contains("<K"));
+    let methods = lines.filter(|line| {
+        line.contains("(mut self,") || line.contains("(self,") || line.ends_with('(') || line.contains("<K")
+    });
     methods.map(|line| line.split(['(', '<']).next().unwrap().to_owned()).collect()
 }
 

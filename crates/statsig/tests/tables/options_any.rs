@@ -90,8 +90,9 @@ proptest! {
             tells_nothing(&error);
         }
 
-        // Damaged texts.
+        // Damaged texts. Names are repeated in messages, unless they look like keys; a damaged one does not.
         let text = options.to_string();
+        prop_assume!(!text.contains(&format!("\"secret-{SECRET}\":")));
         let mut letters: Vec<char> = text.chars().collect();
         let at = cut.index(letters.len());
         letters[at] = letter;
