@@ -4,9 +4,12 @@
 use std::panic::resume_unwind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+#[cfg(any(feature = "net", feature = "logger"))]
+use std::time::Duration;
+use std::time::Instant;
 
 /// Health of the callbacks and of the observer.
+#[cfg(any(feature = "net", feature = "logger"))]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct CallbackHealth {
@@ -23,6 +26,7 @@ pub struct CallbackHealth {
 pub(crate) struct CallbackLog(Mutex<Panics>);
 
 #[derive(Debug, Default)]
+#[cfg_attr(not(any(feature = "net", feature = "logger")), allow(dead_code, reason = "shown by the health"))]
 struct Panics {
     count: u64,
     last: Option<(String, Instant)>,

@@ -297,7 +297,7 @@ async fn uphold(inner: &Inner, writer: &StoreWriter, shared: &Kept, is_behind: &
         return Ok(());
     }
     let written = writer.write(shared).await.map_err(|error| Trouble::of_store(&error));
-    inner.books.kept("data-store", written.as_ref().map(|()| ()).map_err(|trouble| trouble.text.as_str()), None);
+    inner.books.kept("data-store", written.as_ref().copied().map_err(|trouble| trouble.text.as_str()), None);
     *is_behind = written.is_err();
     written
 }

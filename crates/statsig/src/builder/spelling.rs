@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(any(feature = "net", feature = "logger"))]
 use crate::options::{Bounds, StatsigOptions};
 
 /// The spelling in which each option was set: as an option of a file, or as a method of the builder.
@@ -29,11 +30,13 @@ impl Spelling {
     }
 
     /// Whether an option was set at all.
+    #[cfg(feature = "logger")]
     pub(crate) fn is_set(&self, option: &str) -> bool {
         self.0.contains_key(option)
     }
 
     /// Whether an option was set by its own name.
+    #[cfg(any(feature = "net", feature = "logger"))]
     pub(crate) fn is_option(&self, option: &str) -> bool {
         matches!(self.0.get(option), Some(Shown::Option(_)))
     }
@@ -52,12 +55,14 @@ impl Spelling {
     }
 
     /// Returns the unit that follows a duration in a message about an option.
+    #[cfg(feature = "net")]
     pub(crate) fn unit(&self, option: &str) -> &'static str {
         if self.is_option(option) { "" } else { " ms" }
     }
 }
 
 /// Returns the bounds of an option by its path, such as `proxy.retry_backoff_base_ms`.
+#[cfg(any(feature = "net", feature = "logger"))]
 pub(crate) fn bounds_of(path: &str) -> Bounds {
     let mut rows = StatsigOptions::ALL;
     let mut bounds = Bounds::Any;

@@ -4,6 +4,7 @@
 //! the builder are checked against them, and `docs/options.md` lists them.
 
 use std::fmt;
+#[cfg(any(test, feature = "net", feature = "logger"))]
 use std::time::Duration;
 
 /// Milliseconds of a day.
@@ -61,6 +62,7 @@ pub(super) const SPOOL_BYTES: Bounds = Bounds::AtLeast(16 << 20);
 pub(super) const MULTIPLIER: Bounds = Bounds::Fraction { least: 1.0, most: 1_000.0 };
 
 /// Shortest interval between requests to Statsig's own servers.
+#[cfg(feature = "net")]
 pub(crate) const LEAST_VENDOR_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Bounds {
@@ -78,6 +80,7 @@ impl Bounds {
     }
 
     /// Returns what is wrong with a duration that was given in code.
+    #[cfg(any(test, feature = "net", feature = "logger"))]
     pub(crate) fn problem_of_duration(self, duration: Duration) -> Option<String> {
         self.problem_of_number(duration.as_millis(), " ms")
     }

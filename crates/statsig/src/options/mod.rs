@@ -23,7 +23,7 @@ mod suggest;
 mod value;
 
 pub use self::bounds::Bounds;
-#[cfg(any(feature = "net", feature = "logger"))]
+#[cfg(feature = "net")]
 pub(crate) use self::bounds::LEAST_VENDOR_INTERVAL;
 pub use self::client::{
     DataStoreOptions, OutboundProxyOptions, ProxyOptions, ProxyTlsOptions, StatsigOptions, TlsFileOptions,
