@@ -125,7 +125,7 @@ pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
 fn specs_health(specs: &SyncHealth, with_part: &dyn Fn(Value, &str) -> Value) -> Value {
     let sources = specs.sources.iter().map(|source| {
         let object = json!({"name": source.name, "questions": source.questions, "failures": source.failures,
-            "last_success_ms": ago(source.last_success), "waiting_ms": ago(source.waiting)});
+            "last_success_ms": ago(source.last_success), "asking_for_ms": ago(source.asking_for)});
         with_part(object, &format!("specs source {}", source.name))
     });
     let streams = specs.streams.iter().map(|stream| {

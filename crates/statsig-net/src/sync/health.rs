@@ -81,10 +81,11 @@ pub struct SourceHealth {
     pub failures: u32,
     /// The last failure, without secrets; `None` once it succeeds.
     pub last_error: Option<String>,
+    /// Time since a request to it began that has no answer yet, with all its attempts: a source that hangs shows here
+    /// first. `None` if there is none.
+    pub asking_for: Option<Duration>,
     /// Time since the last failure. It stays when the source succeeds.
     pub last_failure: Option<Duration>,
-    /// Time that a request has been waiting for its answer; `None` if none is under way.
-    pub waiting: Option<Duration>,
 }
 
 /// How a background task is.
@@ -238,10 +239,10 @@ struct WorkerPage {
 #[derive(Debug, Default)]
 struct SourcePage {
     health: SourceHealth,
+    /// When the requests began that have no answer yet.
+    asking: Vec<Instant>,
     succeeded: Option<Instant>,
     failed: Option<Instant>,
-    /// Start of the request that is under way.
-    asked: Option<Instant>,
     /// When a warning last told of it.
     warned: Option<Instant>,
     /// A warning told of it, and nobody told that it is over.
@@ -256,6 +257,23 @@ impl Page {
             self.sources.len() - 1
         });
         &mut self.sources[at]
+    }
+}
+
+/// A request to a source that has no answer yet.
+pub(super) struct Asking<'a> {
+    books: &'a Books,
+    source: &'a str,
+    since: Instant,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let mut page = self.books.page();
+        let asking = &mut page.source(self.source).asking;
+        if let Some(at) = asking.iter().position(|since| *since == self.since) {
+            asking.swap_remove(at);
+        }
     }
 }
 
@@ -288,6 +306,13 @@ impl Books {
 
     fn page(&self) -> MutexGuard<'_, Page> {
         self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a request to a source, until the returned value is dropped.
+    pub(super) fn asking<'a>(&'a self, source: &'a str) -> Asking<'a> {
+        let since = Instant::now();
+        self.page().source(source).asking.push(since);
+        Asking { books: self, source, since }
     }
 
     pub(super) fn polling_begins(&self) {
@@ -414,12 +439,6 @@ impl Books {
         self.metrics.kept(place, written.is_ok());
     }
 
-    /// Notes that a request to a source is under way until the returned value is dropped.
-    pub(super) fn asking(&self, source: &str) -> Asking<'_> {
-        self.page().source(source).asked = Some(Instant::now());
-        Asking { books: self, source: source.to_owned() }
-    }
-
     /// Notes when the next poll is due.
     pub(super) fn next_poll(&self, due: Instant) {
         self.page().next_poll = Some(due);
@@ -486,18 +505,6 @@ impl Books {
     }
 }
 
-/// A request to a source that is under way.
-pub(super) struct Asking<'a> {
-    books: &'a Books,
-    source: String,
-}
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        self.books.page().source(&self.source).asked = None;
-    }
-}
-
 /// Whether an answer from there proves that Statsig's servers, or a proxy in their place, were
 /// reached. A data store or a file tells only that somebody writes it; other streams are connections.
 fn proves_network(asked: Asked<'_>) -> bool {
@@ -552,8 +559,8 @@ impl Inner {
         let page = self.books.page();
         let sources = page.sources.iter().map(|source| SourceHealth {
             last_success: source.succeeded.map(|at| at.elapsed()),
+            asking_for: source.asking.iter().min().map(Instant::elapsed),
             last_failure: source.failed.map(|at| at.elapsed()),
-            waiting: source.asked.map(|at| at.elapsed()),
             ..source.health.clone()
         });
         let workers = page.workers.iter().map(|worker| WorkerHealth {

@@ -140,16 +140,14 @@ impl Inner {
         let begun = Instant::now();
         let question = self.acceptor.question(&source.kind(), trigger);
         let request = SpecRequest::new(question.cursor.clone(), trigger);
+        let _asking = self.books.asking(source.name());
         let fetched = tokio::select! {
             biased;
             () = self.ended() => {
                 // Nobody's failure.
                 return Answer::failed(&SourceError::new(SourceErrorKind::Disabled, "the client is shut down"));
             }
-            fetched = async {
-                let _asking = self.books.asking(source.name());
-                source.fetch(&request).await
-            } => fetched,
+            fetched = source.fetch(&request) => fetched,
         };
         let answer = match fetched {
             Ok(SpecFetch::Updated(update)) => {

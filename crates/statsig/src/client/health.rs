@@ -124,7 +124,7 @@ fn is_stream(source: &SourceHealth, specs: &SyncHealth) -> bool {
 
 #[cfg(feature = "net")]
 fn source_part(source: &SourceHealth, specs: &SyncHealth) -> PartHealth {
-    let next = match (source.waiting, specs.next_poll) {
+    let next = match (source.asking_for, specs.next_poll) {
         (Some(waiting), _) => Some(format!("waiting for an answer for {}", span(waiting))),
         (None, Some(pause)) => Some(in_words("next poll", pause)),
         (None, None) => None,

@@ -135,6 +135,21 @@ fn every_number_is_checked_in_files_and_in_the_environment() {
     }
 }
 
+/// Numbers for which every value makes sense, and 0 is one with a meaning.
+const FREE: &[&str] = &["dcs_delta_no_progress_threshold", "proxy.max_retry_attempts", "proxy.failover_threshold"];
+
+#[test]
+fn every_number_has_bounds() {
+    let own = StatsigOptions::ALL.iter().map(|row| (row.name.to_owned(), row));
+    let inner = StatsigOptions::ALL
+        .iter()
+        .flat_map(|group| group.inner.iter().map(|row| (format!("{}.{}", group.name, row.name), row)));
+    for (path, row) in own.chain(inner) {
+        let is_number = row.kind.contains("number");
+        assert!(!is_number || row.bounds != Bounds::Any || FREE.contains(&&*path), "{path} has no bounds");
+    }
+}
+
 #[test]
 fn every_number_is_checked_in_code() {
     for (path, row) in numbers() {
