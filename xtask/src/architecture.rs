@@ -119,7 +119,3 @@ pub(crate) const BUDGETS: &[Budget] = &[
     // Without features the facade is the evaluator over a bootstrap text: the core and a handful more.
     Budget { tree_of: "statsig", features: FeatureSet::None, crates: 45 },
 ];
-
-/// Crates that are big or have types in interfaces, and must be in the whole workspace in one version only.
-pub(crate) const HEAVY: &[&str] =
-    &["axum", "hyper", "prost", "redis", "reqwest", "rustls", "serde", "serde_json", "sha2", "tokio", "tonic"];

@@ -1,14 +1,20 @@
 //! Checks of the workspace's shape: pure functions from the model to a list of problems, empty when all is well.
 
 mod arrows;
+mod bans;
 mod budgets;
 mod duplicates;
+mod licenses;
 mod msrv;
+mod sources;
 
 pub(crate) use arrows::{forbidden_crates, wrong_arrows};
+pub(crate) use bans::{banned, wildcards};
 pub(crate) use budgets::over_budget;
 pub(crate) use duplicates::duplicated;
+pub(crate) use licenses::wrong_licenses;
 pub(crate) use msrv::too_new;
+pub(crate) use sources::wrong_sources;
 
 /// Made-up workspaces for the tests of the checks.
 #[cfg(test)]
@@ -27,6 +33,7 @@ mod fixture {
                 publishable: true,
                 features: Vec::new(),
                 dependencies: dependencies.iter().map(ToString::to_string).collect(),
+                wildcards: Vec::new(),
                 benches: Vec::new(),
             })
             .collect();
@@ -41,6 +48,8 @@ mod fixture {
             version: Version::parse(words[1]).unwrap(),
             rust_version: (words[2] != "-").then(|| Version::parse(words[2]).unwrap()),
             member,
+            license: Some("MIT".to_owned()),
+            source: None,
         }
     }
 }

@@ -6,7 +6,6 @@ use anyhow::bail;
 use clap::Args;
 
 use crate::{
-    architecture::HEAVY,
     checks, deps,
     shell::{cargo_command, run},
     workspace::Workspace,
@@ -21,8 +20,7 @@ use crate::{
 /// - clippy for each publishable crate with each of its features alone, and for the fuzz targets;
 /// - rustdoc with broken links and other warnings denied;
 /// - that no dependency needs a newer compiler than we promise;
-/// - that each heavy crate is in the graph in one version only;
-/// - what `cargo xtask deps` checks.
+/// - what `cargo xtask deps` checks: arrows between crates, sizes of trees, licences, bans and sources.
 ///
 /// Nothing is linked or run, all steps share the usual target folder.
 #[derive(Debug, Args)]
@@ -67,7 +65,6 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
         command_step("format", cargo(&["fmt", "--all", "--", "--check"])),
         step("dependencies", move || deps::check(workspace)),
         step("oldest compiler", move || deps::report(&checks::too_new(&workspace.packages))),
-        step("heavy crates in one version", move || deps::report(&checks::duplicated(&workspace.packages, HEAVY))),
         command_step(
             "clippy, all features",
             clippy(cargo(&["clippy", "--workspace", "--all-targets", "--all-features"])),

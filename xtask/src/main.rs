@@ -8,6 +8,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program talks to its user through these")]
 
+mod advisories;
 mod architecture;
 mod bench;
 mod checks;
@@ -16,6 +17,7 @@ mod demo;
 mod deps;
 mod fuzz;
 mod lint;
+mod policy;
 mod requirements;
 mod shell;
 mod test;
@@ -51,6 +53,7 @@ enum Chore {
     Bench(bench::Bench),
     Fuzz(fuzz::Fuzz),
     Deps(deps::Deps),
+    Advisories(advisories::Advisories),
 }
 
 fn main() -> ExitCode {
@@ -73,5 +76,6 @@ fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Bench(chore) => chore.run(&workspace),
         Chore::Fuzz(chore) => chore.run(&workspace),
         Chore::Deps(chore) => chore.run(&workspace),
+        Chore::Advisories(chore) => chore.run(&workspace),
     }
 }

@@ -59,13 +59,13 @@ const REQUIREMENTS: &[Requirement] = &[Requirement {
     ],
 }];
 
-/// Finds or installs what the tests of this workspace need.
+/// Finds or installs what the tests of this workspace need. With `may_install` false, a missing program is an error.
 ///
 /// # Errors
-/// Names the program that is missing and cannot be installed, and how to point to one.
-pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<()> {
+/// Names the program that is missing and cannot or must not be installed, and how to point to one.
+pub(crate) fn ensure(workspace: &Workspace, may_install: bool) -> anyhow::Result<()> {
     for requirement in REQUIREMENTS.iter().filter(|it| workspace.member(it.package).is_some()) {
-        requirement.ensure()?;
+        requirement.ensure(may_install)?;
     }
     Ok(())
 }
@@ -85,21 +85,38 @@ impl Requirement {
         Ok(Some(named))
     }
 
-    fn ensure(&self) -> anyhow::Result<()> {
+    fn ensure(&self, may_install: bool) -> anyhow::Result<()> {
         let Self { package, program, variable, .. } = self;
         if let Some(file) = self.file()? {
             return self.check_version(&file);
         }
         println!("The tests of {package} need `{program}`, which is not on the path.");
         let advice = format!("install it, or name its file in the variable {variable}");
+        if !may_install {
+            bail!("`{program}` is missing, and nothing is installed with `--no-install`: {advice}");
+        }
         if let Some(install) = self.installs.iter().find(|way| find_program(way.installer).is_some()) {
-            println!("Installing it with {}.", install.installer);
+            print!("{}", self.announcement(install));
             install.run().with_context(|| format!("`{program}` is missing and was not installed; {advice}"))?;
         }
         match self.file()? {
             Some(file) => self.check_version(&file),
             None => bail!("`{program}` is missing: {advice}"),
         }
+    }
+
+    /// What is about to happen to the system, and how to prevent it.
+    fn announcement(&self, install: &Install) -> String {
+        let Self { program, variable, .. } = self;
+        let mut text = format!("About to install `{program}` on this system with {}:\n", install.installer);
+        for words in install.commands {
+            text.push_str(&format!("    {}\n", install.words(words).join(" ")));
+        }
+        text.push_str(&format!(
+            "To prevent that, stop here and run `cargo xtask test --no-install`, or name a `{program}` that is there in \
+             {variable}.\n"
+        ));
+        text
     }
 
     /// Refuses a version that is known to be too old.
@@ -125,10 +142,15 @@ fn major_version(answer: &str, mark: &str) -> Option<u32> {
 }
 
 impl Install {
-    fn run(&self) -> anyhow::Result<()> {
+    /// A command, for who is not the administrator by way of `sudo`.
+    fn words<'a>(&self, words: &[&'a str]) -> Vec<&'a str> {
         let needs_sudo = self.as_root && output_of(Command::new("id").arg("-u")).is_some_and(|id| id.trim() != "0");
+        if needs_sudo { [&["sudo", "--non-interactive"], words].concat() } else { words.to_vec() }
+    }
+
+    fn run(&self) -> anyhow::Result<()> {
         for words in self.commands {
-            let words = if needs_sudo { [&["sudo", "--non-interactive"], *words].concat() } else { words.to_vec() };
+            let words = self.words(words);
             let [program, arguments @ ..] = words.as_slice() else {
                 continue;
             };
@@ -141,6 +163,27 @@ impl Install {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_announcement_names_each_command_and_how_to_prevent_it() {
+        for requirement in REQUIREMENTS {
+            for install in requirement.installs {
+                let text = requirement.announcement(install);
+                for words in install.commands {
+                    assert!(text.contains(&words.join(" ")), "{text}");
+                }
+                assert!(text.contains("--no-install") && text.contains(requirement.variable), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_installed_where_that_is_not_wished() {
+        let missing =
+            Requirement { program: "no-such-program-at-all", variable: "NO_SUCH_VARIABLE", ..REQUIREMENTS[0] };
+        let error = missing.ensure(false).unwrap_err().to_string();
+        assert!(error.contains("--no-install") && error.contains("NO_SUCH_VARIABLE"), "{error}");
+    }
 
     #[test]
     fn versions() {

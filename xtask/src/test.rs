@@ -10,8 +10,9 @@ use crate::{
 
 /// Runs every test of the workspace
 ///
-/// First finds, or installs with the system's package manager, the programs that some tests start as real peers
-/// (nothing is needed for the core). Then builds the examples and runs the documentation tests, and last the unit,
+/// First finds the programs that some tests start as real peers, such as redis-server (nothing is needed for the core). A
+/// missing one is installed with the system's package manager, after the commands are shown; `--no-install` prevents
+/// that. Then builds the examples and runs the documentation tests, and last the unit,
 /// property, conformance and integration tests, all with every feature: with cargo-nextest where that is installed,
 /// else with `cargo test`. No test needs the network or an account.
 #[derive(Debug, Args)]
@@ -26,6 +27,9 @@ pub(crate) struct Test {
     /// Leave out the examples and the documentation tests
     #[arg(long)]
     only_tests: bool,
+    /// Fail where a program is missing, rather than install it
+    #[arg(long)]
+    no_install: bool,
     /// Arguments for `cargo nextest run` (or `cargo test`)
     #[arg(last = true, value_name = "ARGS")]
     extra: Vec<String>,
@@ -34,7 +38,7 @@ pub(crate) struct Test {
 impl Test {
     /// Runs the chore.
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        requirements::ensure(workspace)?;
+        requirements::ensure(workspace, !self.no_install)?;
         let root = &workspace.root;
         // The long run comes last, so that its summary is what stands at the end.
         if !self.only_tests {

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, path::PathBuf, process::Command};
 
 use anyhow::{Context, bail};
 use cargo_metadata::{
-    CargoOpt, DependencyKind, Metadata, MetadataCommand, Package as CargoPackage, TargetKind, semver::Version,
+    CargoOpt, DependencyKind, Metadata, MetadataCommand, Package as CargoPackage, TargetKind,
+    semver::{Version, VersionReq},
 };
 
 use crate::architecture::FeatureSet;
@@ -33,6 +34,8 @@ pub(crate) struct Member {
     pub(crate) features: Vec<String>,
     /// Names of the packages that it declares as normal or build dependencies, optional ones included.
     pub(crate) dependencies: BTreeSet<String>,
+    /// Dependencies of any kind that it takes in any version.
+    pub(crate) wildcards: Vec<Wildcard>,
     /// Names of its benchmarks.
     pub(crate) benches: Vec<String>,
 }
@@ -48,6 +51,19 @@ pub(crate) struct Package {
     pub(crate) rust_version: Option<Version>,
     /// Whether it belongs to the workspace.
     pub(crate) member: bool,
+    /// Its licence, an SPDX expression.
+    pub(crate) license: Option<String>,
+    /// Where it comes from, such as `registry+https://…`; `None` for a folder.
+    pub(crate) source: Option<String>,
+}
+
+/// A dependency of any version.
+#[derive(Debug, Clone)]
+pub(crate) struct Wildcard {
+    /// The crate's name.
+    pub(crate) name: String,
+    /// Whether it is named by its folder.
+    pub(crate) is_path: bool,
 }
 
 /// A crate in a tree, by name and version.
@@ -75,6 +91,8 @@ impl Workspace {
                 version: package.version.clone(),
                 rust_version: package.rust_version.clone(),
                 member: metadata.workspace_members.contains(&package.id),
+                license: package.license.clone(),
+                source: package.source.as_ref().map(|source| source.repr.clone()),
             })
             .collect();
         Self { root, members, packages }
@@ -133,6 +151,12 @@ impl Member {
             .filter(|dependency| dependency.kind != DependencyKind::Development)
             .map(|dependency| dependency.name.to_string())
             .collect();
+        let wildcards = package
+            .dependencies
+            .iter()
+            .filter(|dependency| dependency.req == VersionReq::STAR)
+            .map(|dependency| Wildcard { name: dependency.name.clone(), is_path: dependency.path.is_some() })
+            .collect();
         let benches = package
             .targets
             .iter()
@@ -145,6 +169,7 @@ impl Member {
             publishable: package.publish.as_ref().is_none_or(|registries| !registries.is_empty()),
             features: package.features.keys().filter(|name| *name != "default").cloned().collect(),
             dependencies,
+            wildcards,
             benches,
         }
     }

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};
-use crate::secret::SdkKey;
+use crate::secret::{SdkKey, mask};
 use crate::transport::TlsOptions;
 
 const SPECS: &str = "https://api.statsigcdn.com/v2/download_config_specs";
@@ -76,6 +76,11 @@ impl SpecsAddress {
 
     pub(crate) fn is_statsig(&self) -> bool {
         self.prefix.as_str() == SPECS
+    }
+
+    /// Whether it is on one of the vendor's servers.
+    pub(crate) fn is_vendors(&self) -> bool {
+        is_vendors(&self.prefix)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -170,6 +175,20 @@ pub(crate) fn is_cdn(url: &Url) -> bool {
     url.scheme() == "https" && url.host_str() == Some(CDN_HOST) && url.port().is_none()
 }
 
+/// Domains of the vendor's servers, with those below them.
+const VENDOR_DOMAINS: [&str; 6] =
+    ["statsigapi.net", "statsigcdn.com", "statsig.com", "prodregistryv2.org", "featureassets.org", "featuregates.org"];
+
+/// Whether an address is on one of the vendor's servers, encrypted or not.
+pub(crate) fn is_vendors(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        let host = host.trim_end_matches('.');
+        VENDOR_DOMAINS
+            .iter()
+            .any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+    })
+}
+
 /// Whether an address is one of the vendor's servers.
 pub(crate) fn is_statsig(url: &Url) -> bool {
     let is_of =
@@ -260,7 +279,7 @@ impl Endpoints {
 
 /// A problem says which option it is about.
 fn named<T>(option: &str, result: Result<T, String>) -> Result<T, String> {
-    result.map_err(|problem| format!("{option}: {problem}"))
+    result.map_err(|problem| format!("`{option}`: {problem}"))
 }
 
 fn posted(url: Url) -> IdListsAddress {
@@ -289,6 +308,9 @@ fn split_version(path: &str) -> (&str, Option<&str>) {
         _ => (path, None),
     }
 }
+
+/// Most characters of an address that a problem repeats.
+const SHOWN: usize = 200;
 
 /// An HTTP address, with a scheme if it has none, without slashes at the end.
 fn parse(text: &str, default_scheme: &str) -> Result<Url, String> {
@@ -402,6 +424,27 @@ mod tests {
         ] {
             assert_eq!(is_statsig(&Url::parse(url).unwrap()), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn hosts_of_the_vendor_are_known_whatever_the_scheme() {
+        for (url, expected) in [
+            ("http://api.statsigcdn.com/v1/x", true),
+            ("https://statsigapi.net", true),
+            ("https://prodregistryv2.org/v1/log_event", true),
+            ("https://assets.featureassets.org./x", true),
+            ("https://evilstatsig.com/x", false),
+            ("https://statsigapi.net.example/x", false),
+            ("http://127.0.0.1:8000", false),
+        ] {
+            assert_eq!(is_vendors(&Url::parse(url).unwrap()), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn problems_are_bounded_and_show_no_key() {
+        let error = parse(&format!("ftp://secret-AbCdEfGhIjKlMnOpQrSt/{}", "x".repeat(10_000)), "https").unwrap_err();
+        assert!(error.len() < 300 && !error.contains("FgHiJ"), "{error}");
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub use proto::{BinarySpecsError, binary_specs_to_json};
 pub use proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};
 pub use secret::SdkKey;
 pub use sync::{
-    AttemptOutcome, InitializeDetails, PollingState, ReadyPolicy, SourceAttempt, SourceHealth, SpecSources, SpecSync,
-    SpecsListener, SpecsUpdated, StoreWriter, StreamHealth, StreamOptions, StreamState, SyncHealth, SyncOptions,
-    SyncReport, WorkerHealth,
+    AttemptOutcome, InitializeDetails, PersistHealth, PollingState, ReadyPolicy, SourceAttempt, SourceHealth,
+    SpecSources, SpecSync, SpecsListener, SpecsUpdated, StoreWriter, StreamHealth, StreamOptions, StreamState,
+    SyncHealth, SyncOptions, SyncReport, WorkerHealth,
 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use statsig_core::{Clock, Observer};
 
-use crate::endpoints::{EndpointOptions, Endpoints, IdListsAddress, SpecsAddress};
+use crate::endpoints::{EndpointOptions, Endpoints, IdListsAddress, SpecsAddress, is_vendors};
 use crate::error::Error;
 use crate::error_reporter::HttpErrorReporter;
 use crate::event_sink::{EventSinkOptions, HttpEventSink};
@@ -124,6 +124,20 @@ impl Network {
     #[must_use]
     pub fn identity(&self) -> &ClientIdentity {
         &self.identity
+    }
+
+    /// Whether requests of an endpoint go to Statsig's own servers. Never for
+    /// [`All`](NetworkEndpoint::All), which is no endpoint, and for the files of ID lists, whose addresses come with
+    /// the manifest.
+    #[must_use]
+    pub fn reaches_statsig(&self, endpoint: NetworkEndpoint) -> bool {
+        let endpoints = &self.endpoints;
+        match endpoint {
+            NetworkEndpoint::DownloadConfigSpecs => endpoints.specs.is_vendors(),
+            NetworkEndpoint::GetIdLists => is_vendors(&endpoints.id_lists.url),
+            NetworkEndpoint::LogEvent => is_vendors(&endpoints.log_event),
+            NetworkEndpoint::DownloadIdListFile | NetworkEndpoint::All => false,
+        }
     }
 
     /// Config specs from the configured address: source `network`.

@@ -1,9 +1,11 @@
 //! Options of a client.
 
+mod bootstrap;
 #[cfg(feature = "logger")]
 mod logging;
 #[cfg(feature = "net")]
 mod network;
+mod spelling;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -27,10 +29,13 @@ use self::logging::LoggingOptions;
 pub use self::network::DataSource;
 #[cfg(feature = "net")]
 use self::network::NetworkChoices;
+pub(crate) use self::spelling::Spelling;
+#[cfg(any(feature = "net", feature = "logger"))]
+use crate::callbacks::WatchedObserver;
 use crate::client::{Background, Inner, Overrides, Statsig};
 #[cfg(feature = "logger")]
 use crate::error::Misconfiguration;
-use crate::error::{Error, Obstacles};
+use crate::error::{Error, Obstacles, chain_of};
 use crate::logging::Logging;
 use crate::subscriptions::{ClientEvent, Subscriptions};
 #[cfg(any(feature = "net", feature = "logger"))]
@@ -52,6 +57,8 @@ impl Clock for SystemClock {
 pub struct StatsigBuilder {
     /// What is wrong with options that were given as text.
     pub(crate) problems: Vec<String>,
+    /// Names under which options were set.
+    pub(crate) spelling: Spelling,
     bootstrap: Option<Vec<u8>>,
     settings: EvaluationSettings,
     limits: CompileLimits,
@@ -77,6 +84,7 @@ impl Default for StatsigBuilder {
     fn default() -> Self {
         Self {
             problems: Vec::new(),
+            spelling: Spelling::default(),
             bootstrap: None,
             settings: EvaluationSettings::new(),
             limits: CompileLimits::default(),
@@ -114,9 +122,11 @@ impl std::fmt::Debug for StatsigBuilder {
 }
 
 impl StatsigBuilder {
-    /// The config specs to start with: a document of the v2 or v1 form, as Statsig's servers send it.
+    /// The config specs to start with: the text of a document of the v2 or v1 form, as Statsig's servers send it; not
+    /// the path of a file.
     pub fn bootstrap(mut self, specs: impl AsRef<[u8]>) -> Self {
         self.bootstrap = Some(specs.as_ref().to_vec());
+        self.spelling.in_code("bootstrap", "bootstrap");
         self
     }
 
@@ -194,13 +204,14 @@ impl StatsigBuilder {
 
     /// Calls back with every gate, dynamic config, experiment and layer that is evaluated, on the thread
     /// that does so: a [subscription](Statsig::subscribe) that is there from the beginning and stays.
-    pub fn evaluation_callback(mut self, callback: impl Fn(&ClientEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.subscriptions = Arc::new(Subscriptions::with_evaluation_callback(Arc::new(callback)));
+    pub fn evaluation_callback(self, callback: impl Fn(&ClientEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.subscriptions.set_evaluation_callback(Arc::new(callback));
         self
     }
 
     /// Local mode: evaluates as always, and neither fetches nor sends anything; events are not even
-    /// kept (default: off).
+    /// kept (default: off). Only in this mode may a client have no config specs at all: every check gives its
+    /// default then, unless there is an override. In files and in the environment: `local_mode`.
     pub fn disable_network(mut self, disable: bool) -> Self {
         self.disable_network = disable;
         self
@@ -219,7 +230,8 @@ impl StatsigBuilder {
     /// [`Statsig::health`]).
     #[cfg(any(feature = "net", feature = "logger"))]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observer = Some(observer);
+        let log = Arc::clone(self.subscriptions.log());
+        self.observer = Some(Arc::new(WatchedObserver { observer, log }));
         self
     }
 
@@ -228,14 +240,16 @@ impl StatsigBuilder {
     /// Takes time in proportion to the document: some milliseconds for a megabyte.
     ///
     /// # Errors
-    /// When options are missing or contradict each other, all problems at once; when a bootstrap
-    /// document that is the only source cannot be used. Parts of the specs that cannot be used are
-    /// no error: see [`Statsig::problems`].
+    /// When options are missing, out of their bounds (`docs/options.md`) or contradict each other, all problems at
+    /// once, by the names under which the options were set; when there is no source of config specs, except in
+    /// [local mode](Self::disable_network); when a bootstrap document that is the only source cannot be used. Beside
+    /// other sources, such a document is a warning. Parts of the specs that cannot be used are no error: see
+    /// [`Statsig::problems`].
     pub fn build(mut self) -> Result<Statsig, Error> {
         let mut obstacles = Obstacles::default();
         obstacles.problems.append(&mut self.problems);
         #[cfg(feature = "logger")]
-        self.logging.check(&mut obstacles.problems);
+        self.logging.check(&self.spelling, &mut obstacles.problems);
         let specs = Arc::new(SnapshotStore::new(self.first_snapshot(&mut obstacles)));
         let (logging, background) = self.background(&specs, obstacles)?;
         Ok(self.finish(specs, logging, background))
@@ -252,21 +266,33 @@ impl StatsigBuilder {
         let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         let empty = Snapshot::empty(SpecSourceKind::Uninitialized);
         let beside_others = self.has_other_sources();
-        // Beside other sources it is one of them: in force at once only where it is the first to be asked. What
-        // became of it, `initialize` will tell.
+        let name = self.spelling.name("bootstrap");
+        if let Some(problem) = self.bootstrap.as_deref().and_then(bootstrap::problem_of_bootstrap) {
+            obstacles.problems.push(format!("{name} {problem}"));
+            return empty;
+        }
+        // Beside other sources it is one of them: in force at once only where it is the first to be asked.
+        // `initialize` reports what became of it.
         if beside_others && !self.bootstrap_comes_first() {
             return empty;
         }
         match self.bootstrap.as_ref().map(|document| Ruleset::compile_with(document, &self.limits)) {
-            None | Some(Err(_)) if beside_others => {}
-            Some(Ok(ruleset)) if beside_others && self.is_for_another_key(&ruleset) => {}
+            None if beside_others || self.disable_network => {}
+            None => obstacles.problems.push(self.nothing_to_start_with().to_owned()),
+            Some(Err(error)) if beside_others => {
+                let error = chain_of(&error);
+                tracing::warn!(error, "cannot use the bootstrap document; the other sources are next");
+            }
+            Some(Err(error)) => obstacles.note(error.into()),
             Some(Ok(ruleset)) if self.is_for_another_key(&ruleset) => {
-                obstacles.problems.push("the bootstrap document was made for another SDK key".to_owned());
+                let problem = format!("{name} holds config specs that were made for another SDK key");
+                if beside_others {
+                    tracing::warn!(problem, "cannot use the bootstrap document; the other sources are next");
+                } else {
+                    obstacles.problems.push(problem);
+                }
             }
             Some(Ok(ruleset)) => return Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms),
-            Some(Err(error)) => obstacles.note(error.into()),
-            None if self.may_begin_with_nothing() => {}
-            None => obstacles.problems.push(self.nothing_to_start_with().to_owned()),
         }
         empty
     }
@@ -290,15 +316,24 @@ impl StatsigBuilder {
             clock: &self.clock,
             bootstrap: self.bootstrap.as_deref(),
             local_mode: self.disable_network,
+            spelling: &self.spelling,
             limits: self.limits,
             observer: self.observer.as_ref(),
         };
         #[cfg(feature = "net")]
         let (network, sources) = {
-            self.network.check(self.disable_network, &mut obstacles.problems);
+            self.network.check(&around, &mut obstacles.problems);
             let network = self.network.network(&mut self.sdk_info, &around);
             let network = network.map_err(|error| obstacles.note(Error::Network(error))).ok().flatten();
             let sources = self.network.sources(network.as_ref(), &around, &mut obstacles.problems);
+            if let Some(network) = &network {
+                self.network.check_vendor(network, &around, &mut obstacles.problems);
+                #[cfg(feature = "logger")]
+                self.logging.check_vendor(network, &self.spelling, &mut obstacles.problems);
+            }
+            if obstacles.problems.is_empty() && self.has_other_sources() {
+                obstacles.problems.extend(network::no_source(&sources, &around));
+            }
             (network, sources)
         };
         obstacles.check()?;
@@ -314,7 +349,7 @@ impl StatsigBuilder {
             #[cfg(not(feature = "net"))]
             let key = None;
             if let Err(problem) = self.logging.open(key) {
-                return Err(Error::Misconfigured(Misconfiguration { problems: vec![problem] }));
+                return Err(Error::Misconfigured(Misconfiguration::new(vec![problem])));
             }
             #[cfg(feature = "net")]
             if let Some(network) = &network {
@@ -412,18 +447,6 @@ impl StatsigBuilder {
         false
     }
 
-    /// In local mode a key stands for a project of which nothing is known.
-    #[cfg(feature = "net")]
-    fn may_begin_with_nothing(&self) -> bool {
-        self.disable_network && self.network.key.is_some()
-    }
-
-    #[cfg(not(feature = "net"))]
-    #[allow(clippy::unused_self, reason = "as with the network")]
-    fn may_begin_with_nothing(&self) -> bool {
-        false
-    }
-
     #[cfg(not(feature = "net"))]
     #[allow(clippy::unused_self, reason = "as with the network")]
     fn has_other_sources(&self) -> bool {
@@ -433,9 +456,10 @@ impl StatsigBuilder {
     #[allow(clippy::unused_self, reason = "reads as part of the checks")]
     fn nothing_to_start_with(&self) -> &'static str {
         if cfg!(feature = "net") {
-            "no config specs: call `sdk_key` with the project's server secret key, or `bootstrap` with the JSON of a project"
+            "no config specs: give `sdk_key` the project's server secret key, or `bootstrap` the JSON of a project, or switch \
+             `local_mode` (`disable_network`) on"
         } else {
-            "no config specs: call `bootstrap` with the JSON of a project"
+            "no config specs: give `bootstrap` the JSON of a project, or switch `local_mode` (`disable_network`) on"
         }
     }
 }

@@ -52,7 +52,33 @@ pub struct Misconfiguration {
     pub(crate) problems: Vec<String>,
 }
 
+/// Most bytes of one problem: room for the words of the longest, and for 200 of the user's.
+const MOST_BYTES: usize = 600;
+/// Most problems that are listed.
+const MOST_PROBLEMS: usize = 50;
+
 impl Misconfiguration {
+    /// Lists problems, each once and shortened where it is long.
+    pub(crate) fn new(problems: Vec<String>) -> Self {
+        let mut listed: Vec<String> = Vec::new();
+        let mut further = 0_usize;
+        for mut problem in problems {
+            shorten(&mut problem, MOST_BYTES);
+            if listed.contains(&problem) {
+                continue;
+            }
+            if listed.len() < MOST_PROBLEMS {
+                listed.push(problem);
+            } else {
+                further += 1;
+            }
+        }
+        if further > 0 {
+            listed.push(format!("and {further} more"));
+        }
+        Self { problems: listed }
+    }
+
     /// One sentence for each problem.
     #[must_use]
     pub fn problems(&self) -> &[String] {
@@ -66,7 +92,16 @@ impl fmt::Display for Misconfiguration {
     }
 }
 
-/// What stands in the way of a client, collected so that all of it can be told at once.
+/// Cuts a text to a number of bytes, and marks where.
+pub(crate) fn shorten(text: &mut String, most: usize) {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
+/// Problems of a client's options, collected so that all are reported at once.
 #[derive(Default)]
 pub(crate) struct Obstacles {
     /// Options that are missing, wrong, or contradict each other.
@@ -94,7 +129,7 @@ impl Obstacles {
             Some(error) if self.problems.is_empty() => Err(error),
             failed => {
                 self.problems.extend(failed.map(|error| chain_of(&error)));
-                Err(Error::Misconfigured(Misconfiguration { problems: self.problems }))
+                Err(Error::Misconfigured(Misconfiguration::new(self.problems)))
             }
         }
     }
@@ -104,4 +139,18 @@ impl Obstacles {
 pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_are_listed_once_and_bounded() {
+        let many: Vec<String> = (0..1_000).map(|number| format!("{} {}", number / 2, "é".repeat(1_000))).collect();
+        let listed = Misconfiguration::new(many);
+        assert_eq!(listed.problems().len(), MOST_PROBLEMS + 1);
+        assert_eq!(listed.problems().last().map(String::as_str), Some("and 900 more"));
+        assert!(listed.to_string().len() < (MOST_PROBLEMS + 1) * (MOST_BYTES + 10));
+    }
 }

@@ -45,9 +45,11 @@
 //! | `ip-country` | yes | the country from the user's `ip`; a 400 KB table |
 
 mod builder;
+mod callbacks;
 mod client;
 mod error;
 pub mod explain;
+mod key;
 mod logging;
 #[cfg(feature = "net")]
 mod networking;
@@ -61,14 +63,16 @@ mod shared;
 mod subscriptions;
 
 pub use builder::{StatsigBuilder, SystemClock};
+#[cfg(any(feature = "net", feature = "logger"))]
+pub use callbacks::CallbackHealth;
 pub use client::Statsig;
 #[cfg(any(feature = "net", feature = "logger"))]
-pub use client::{Health, ShutdownReport};
+pub use client::{Health, PartHealth, ShutdownReport};
 pub use error::{Error, Misconfiguration};
 pub use options::{
-    AddressText, DataStoreOptions, EndpointName, EvaluationOptions, OptionRow, OutboundProxyOptions, ProxyOptions,
-    ProxyProtocol, ProxyTlsOptions, SecretText, SourceName, SpecsText, SpoolPolicy, StatsigOptions, StoreKeySchema,
-    TlsFileOptions,
+    AddressText, Bounds, DataStoreOptions, EndpointName, EvaluationOptions, ForeignOption, OptionRow,
+    OutboundProxyOptions, ProxyOptions, ProxyProtocol, ProxyTlsOptions, SecretText, SourceName, SpecsText, SpoolPolicy,
+    StatsigOptions, StoreKeySchema, TlsFileOptions,
 };
 pub use parameter_store::ParameterStore;
 pub use statsig_core::{
@@ -111,9 +115,9 @@ pub use statsig_core::{
 pub use statsig_net as net;
 #[cfg(feature = "net")]
 pub use statsig_net::{
-    AttemptOutcome, EndpointOptions, InitializeDetails, NetworkEndpoint, NetworkOptions, NetworkProtocol, ProxyConfig,
-    ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamState, SyncHealth, SyncReport,
-    WorkerHealth,
+    AttemptOutcome, EndpointOptions, InitializeDetails, NetworkEndpoint, NetworkOptions, NetworkProtocol,
+    PersistHealth, ProxyConfig, ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamState,
+    SyncHealth, SyncReport, WorkerHealth,
 };
 #[cfg(feature = "redis")]
 pub use statsig_store_redis as redis;

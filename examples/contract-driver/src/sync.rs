@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use statsig::{InitializeDetails, ReadyPolicy, Statsig, StreamState};
+use statsig::{InitializeDetails, ReadyPolicy, Statsig, StreamState, SyncHealth};
 
 use crate::answer::{Failure, FailureKind, json};
 use crate::events::within;
@@ -87,59 +87,90 @@ pub fn wait_for_specs(statsig: &Statsig, fields: &mut Fields) -> Result<Later, F
     }))
 }
 
+/// The health, and of each part the same four fields: `last_error`, `last_error_ms` (ago), `consecutive_failures`, `next`.
 pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
     let health = statsig.health();
-    let ago = |time: Option<Duration>| time.map(millis);
-    let specs = health.specs.map(|specs| {
-        let sources = specs.sources.iter().map(|source| {
-            json!({"name": source.name, "questions": source.questions, "failures": source.failures,
-                "last_success_ms": ago(source.last_success), "last_error": source.last_error,
-                "asking_for_ms": ago(source.asking_for)})
-        });
-        let streams = specs.streams.iter().map(|stream| {
-            json!({"name": stream.name, "state": stream_state(stream.state), "failures": stream.failures,
-                "failed_over": stream.failed_over, "reconnections": stream.reconnections, "last_error": stream.last_error})
-        });
-        let workers = specs.workers.iter().map(|worker| {
-            json!({"name": worker.name, "running": worker.running, "restarts": worker.restarts,
-                "last_success_ms": ago(worker.last_success)})
-        });
-        json!({
-            "source": specs.source.to_string(),
-            "specs_time": specs.specs_time,
-            "data_age_ms": ago(specs.data_age),
-            "last_contact_ms": ago(specs.last_contact),
-            "last_update_ms": ago(specs.last_update),
-            "failures": specs.failures,
-            "last_error": specs.last_error,
-            "applied": specs.applied,
-            "questions": specs.questions,
-            "panics": specs.panics,
-            "sources": sources.collect::<Vec<_>>(),
-            "streams": streams.collect::<Vec<_>>(),
-            "workers": workers.collect::<Vec<_>>(),
-        })
-    });
-    let id_lists = health.id_lists.map(|lists| {
+    let parts = health.parts();
+    let with_part = |mut object: Value, name: &str| {
+        let part = parts.iter().find(|part| part.part == name);
+        object["last_error"] = part.and_then(|part| part.last_error.clone()).into();
+        object["last_error_ms"] = ago(part.and_then(|part| part.last_failure)).into();
+        object["consecutive_failures"] = part.map_or(0, |part| part.failures).into();
+        object["next"] = part.and_then(|part| part.next.clone()).into();
+        object
+    };
+    let all: Vec<Value> = parts.iter().map(|part| with_part(json!({"part": part.part}), &part.part)).collect();
+    let specs = health.specs.as_ref().map(|specs| specs_health(specs, &with_part));
+    let id_lists = health.id_lists.as_ref().map(|lists| {
         let failing = lists.failing.iter().map(|list| {
             json!({"name": list.name, "error": list.error, "failures": list.failures, "since_ms": millis(list.since)})
         });
         let failing: Vec<_> = failing.collect();
-        json!({"lists": lists.lists, "failures": lists.failures, "last_success_ms": ago(lists.last_success),
-            "running": lists.running, "restarts": lists.restarts, "error": lists.error, "failing": failing,
-            "last_failure_ms": ago(lists.last_failure), "next_round_ms": ago(lists.next_round),
-            "problems": lists.last_round.problems, "left_out": lists.last_round.left_out})
+        let lists = json!({"lists": lists.lists, "failures": lists.failures, "last_success_ms": ago(lists.last_success),
+            "running": lists.running, "restarts": lists.restarts, "failing": failing,
+            "next_round_ms": ago(lists.next_round), "problems": lists.last_round.problems,
+            "left_out": lists.last_round.left_out});
+        let mut lists = with_part(lists, "id-lists");
+        // The name of earlier versions.
+        lists["error"] = lists["last_error"].clone();
+        lists
     });
-    let (events, delivery) = (health.events, health.event_delivery);
+    let events = &health.events;
+    let events = json!({"pending": events.pending, "dropped": events.dropped.total(),
+        "last_delivery_ms": ago(events.last_delivery), "retries": events.retries,
+        "unconfirmed": events.unconfirmed, "failures": health.event_delivery.failures,
+        "next_attempt_ms": ago(health.event_delivery.next_attempt),
+        "restarts": events.sender_restarts + events.housekeeping_restarts});
     json(json!({
         "specs": specs,
         "id_lists": id_lists,
-        "events": {"pending": events.pending, "dropped": events.dropped.total(),
-            "last_delivery_ms": ago(events.last_delivery), "retries": events.retries,
-            "unconfirmed": events.unconfirmed, "failures": delivery.failures, "last_error": delivery.last_error,
-            "last_failure_ms": ago(delivery.last_failure), "next_attempt_ms": ago(delivery.next_attempt),
-            "restarts": events.sender_restarts + events.housekeeping_restarts},
+        "events": with_part(events, "events"),
+        "callbacks": with_part(json!({"panics": health.callbacks.panics}), "callbacks"),
+        "parts": all,
     }))
+}
+
+fn specs_health(specs: &SyncHealth, with_part: &dyn Fn(Value, &str) -> Value) -> Value {
+    let sources = specs.sources.iter().map(|source| {
+        let object = json!({"name": source.name, "questions": source.questions, "failures": source.failures,
+            "last_success_ms": ago(source.last_success), "asking_for_ms": ago(source.asking_for)});
+        with_part(object, &format!("specs source {}", source.name))
+    });
+    let streams = specs.streams.iter().map(|stream| {
+        let object = json!({"name": stream.name, "state": stream_state(stream.state), "failures": stream.failures,
+            "failed_over": stream.failed_over, "reconnections": stream.reconnections});
+        with_part(object, &format!("specs stream {}", stream.name))
+    });
+    let places = specs.persistence.iter().map(|place| {
+        let object = json!({"name": place.name, "writes": place.writes, "failed_writes": place.failed_writes,
+            "last_success_ms": ago(place.last_success)});
+        with_part(object, place.name)
+    });
+    let workers = specs.workers.iter().map(|worker| {
+        json!({"name": worker.name, "running": worker.running, "restarts": worker.restarts,
+            "last_success_ms": ago(worker.last_success)})
+    });
+    json!({
+        "source": specs.source.to_string(),
+        "specs_time": specs.specs_time,
+        "data_age_ms": ago(specs.data_age),
+        "last_contact_ms": ago(specs.last_contact),
+        "last_update_ms": ago(specs.last_update),
+        "next_poll_ms": ago(specs.next_poll),
+        "failures": specs.failures,
+        "last_error": specs.last_error,
+        "applied": specs.applied,
+        "questions": specs.questions,
+        "panics": specs.panics,
+        "sources": sources.collect::<Vec<_>>(),
+        "streams": streams.collect::<Vec<_>>(),
+        "persistence": places.collect::<Vec<_>>(),
+        "workers": workers.collect::<Vec<_>>(),
+    })
+}
+
+fn ago(time: Option<Duration>) -> Option<u64> {
+    time.map(millis)
 }
 
 fn stream_state(state: StreamState) -> &'static str {

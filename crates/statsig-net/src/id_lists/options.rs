@@ -9,8 +9,8 @@ use statsig_core::{Clock, Observer};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct IdListOptions {
-    /// Pause between rounds. Default 60 seconds, at least 1; varies by a tenth. After a round that a large file, or a
-    /// slow line, did not end in, 5 seconds at most.
+    /// Pause between rounds. Default 60 seconds, at least 10 milliseconds; varies by a tenth. After a round that a
+    /// large file, or a slow line, did not end in, 5 seconds at most.
     pub interval: Duration,
     /// Files that are read at a time. Default 3.
     pub parallel: usize,

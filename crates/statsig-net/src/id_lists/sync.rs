@@ -87,7 +87,7 @@ impl IdListSync {
         source: Arc<dyn IdListSource>,
         runtime: &Handle,
     ) -> Self {
-        options.interval = options.interval.max(Duration::from_secs(1));
+        options.interval = options.interval.max(Duration::from_millis(10));
         options.parallel = options.parallel.max(1);
         let inner = Arc::new(SyncInner {
             random: Random::new(options.jitter_seed),

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::Inner;
 use super::details::AttemptOutcome;
 use super::options::SpecSources;
+use super::persist_health::{PersistHealth, PersistLog};
 use crate::metrics::{Asked, Metrics, STREAM};
 use crate::sources::LastKnownGood;
 
@@ -60,6 +61,10 @@ pub struct StreamHealth {
     pub reconnections: u64,
     /// The last failure, without secrets.
     pub last_error: Option<String>,
+    /// Time since the last failure.
+    pub last_failure: Option<Duration>,
+    /// Time until the next attempt to connect; `None` while it is connected or connecting, and when it is off.
+    pub next_attempt: Option<Duration>,
 }
 
 /// How it goes with a source that was asked, or a stream that told something.
@@ -79,6 +84,8 @@ pub struct SourceHealth {
     /// Time since a request to it began that has no answer yet, with all its attempts: a source that hangs shows here
     /// first. `None` if there is none.
     pub asking_for: Option<Duration>,
+    /// Time since the last failure. It stays when the source succeeds.
+    pub last_failure: Option<Duration>,
 }
 
 /// How a background task is.
@@ -132,6 +139,8 @@ pub struct SyncHealth {
     pub last_error: Option<String>,
     /// The rate of polling.
     pub polling: PollingState,
+    /// Time until the next poll; zero while one is under way, `None` if nothing is polled.
+    pub next_poll: Option<Duration>,
     /// Questions to sources so far.
     pub questions: u64,
     /// Documents that came into force so far.
@@ -140,6 +149,8 @@ pub struct SyncHealth {
     pub older: u64,
     /// Documents that were kept for the next start, and failures at that.
     pub kept: (u64, u64),
+    /// Places in which accepted payloads are kept: the last-known-good file, the data store.
+    pub persistence: Vec<PersistHealth>,
     /// Tasks and listeners that panicked.
     pub panics: u64,
     /// Sources that were asked, and streams that told something, in the order of the first time.
@@ -206,9 +217,14 @@ struct Page {
     applied: u64,
     older: u64,
     kept: (u64, u64),
+    persistence: Vec<PersistLog>,
+    /// Time of the next poll.
+    next_poll: Option<Instant>,
     panics: u64,
     sources: Vec<SourcePage>,
     streams: Vec<StreamHealth>,
+    /// Of each stream: time of the last failure, and of the next attempt.
+    attempts: Vec<(Option<Instant>, Option<Instant>)>,
     workers: Vec<WorkerPage>,
 }
 
@@ -226,6 +242,7 @@ struct SourcePage {
     /// When the requests began that have no answer yet.
     asking: Vec<Instant>,
     succeeded: Option<Instant>,
+    failed: Option<Instant>,
     /// When a warning last told of it.
     warned: Option<Instant>,
     /// A warning told of it, and nobody told that it is over.
@@ -270,8 +287,11 @@ impl Books {
             failed_over: false,
             reconnections: 0,
             last_error: None,
+            last_failure: None,
+            next_attempt: None,
         });
-        let page = Page { streams: streams.collect(), ..Page::default() };
+        let attempts = vec![(None, None); sources.streams.len()];
+        let page = Page { streams: streams.collect(), attempts, ..Page::default() };
         let slow = watch::Sender::new(kinds.are_followed(&page.streams));
         Self {
             page: Mutex::new(page),
@@ -320,6 +340,7 @@ impl Books {
             AttemptOutcome::Failed { error, .. } => {
                 own.health.failures = own.health.failures.saturating_add(1);
                 own.health.last_error = Some(error.clone());
+                own.failed = Some(now);
                 warns = own.warned.is_none_or(|warned| now.duration_since(warned) >= WARN_EVERY);
                 if warns {
                     (own.warned, own.in_trouble) = (Some(now), true);
@@ -401,16 +422,34 @@ impl Books {
         self.contacts.subscribe()
     }
 
-    pub(super) fn kept(&self, place: &str, success: bool) {
+    /// Notes a write of an accepted payload, or why it failed and when it is repeated.
+    pub(super) fn kept(&self, place: &'static str, written: Result<(), &str>, retry_after: Option<Duration>) {
         {
             let mut page = self.page();
-            if success {
-                page.kept.0 += 1;
-            } else {
-                page.kept.1 += 1;
+            match written {
+                Ok(()) => page.kept.0 += 1,
+                Err(_) => page.kept.1 += 1,
             }
+            let at = page.persistence.iter().position(|log| log.place() == place).unwrap_or_else(|| {
+                page.persistence.push(PersistLog::new(place));
+                page.persistence.len() - 1
+            });
+            page.persistence[at].note(written, retry_after);
         }
-        self.metrics.kept(place, success);
+        self.metrics.kept(place, written.is_ok());
+    }
+
+    /// Notes when the next poll is due.
+    pub(super) fn next_poll(&self, due: Instant) {
+        self.page().next_poll = Some(due);
+    }
+
+    /// Notes a failure of a stream, and when it is connected again.
+    pub(super) fn stream_retries(&self, index: usize, retry_after: Duration) {
+        if let Some(attempt) = self.page().attempts.get_mut(index) {
+            let now = Instant::now();
+            *attempt = (Some(now), now.checked_add(retry_after));
+        }
     }
 
     /// Counts a panic of a task.
@@ -521,12 +560,22 @@ impl Inner {
         let sources = page.sources.iter().map(|source| SourceHealth {
             last_success: source.succeeded.map(|at| at.elapsed()),
             asking_for: source.asking.iter().min().map(Instant::elapsed),
+            last_failure: source.failed.map(|at| at.elapsed()),
             ..source.health.clone()
         });
         let workers = page.workers.iter().map(|worker| WorkerHealth {
             last_success: worker.succeeded.map(|at| at.elapsed()),
             ..worker.health.clone()
         });
+        let now = Instant::now();
+        let streams = page.streams.iter().zip(&page.attempts).map(|(stream, (failed, next))| StreamHealth {
+            last_failure: failed.map(|at| at.elapsed()),
+            next_attempt: next
+                .filter(|_| stream.state == StreamState::Backoff)
+                .map(|at| at.saturating_duration_since(now)),
+            ..stream.clone()
+        });
+        let next_poll = page.next_poll.filter(|_| polling != PollingState::Off && polling != PollingState::Paused);
         SyncHealth {
             source: snapshot.source().clone(),
             specs_time: snapshot.ruleset().meta().time,
@@ -536,13 +585,15 @@ impl Inner {
             failures: page.failures,
             last_error: page.last_error.clone(),
             polling,
+            next_poll: next_poll.filter(|_| !self.is_ending()).map(|at| at.saturating_duration_since(now)),
             questions: page.questions,
             applied: page.applied,
             older: page.older,
             kept: page.kept,
+            persistence: page.persistence.iter().map(PersistLog::health).collect(),
             panics: page.panics + self.acceptor.listener_panics(),
             sources: sources.collect(),
-            streams: page.streams.clone(),
+            streams: streams.collect(),
             workers: workers.collect(),
         }
     }

@@ -297,7 +297,7 @@ async fn uphold(inner: &Inner, writer: &StoreWriter, shared: &Kept, is_behind: &
         return Ok(());
     }
     let written = writer.write(shared).await.map_err(|error| Trouble::of_store(&error));
-    inner.books.kept("data-store", written.is_ok());
+    inner.books.kept("data-store", written.as_ref().copied().map_err(|trouble| trouble.text.as_str()), None);
     *is_behind = written.is_err();
     written
 }
@@ -307,17 +307,20 @@ async fn write(inner: &Inner, worker: Worker, keeper: &Keeper, slot: &Slot, kept
     let mut pause = FIRST_PAUSE;
     for attempt in 1..=ATTEMPTS {
         let Err(trouble) = keeper.write(kept).await else {
-            inner.books.kept(keeper.place(), true);
+            inner.books.kept(keeper.place(), Ok(()), None);
             inner.books.succeeded(worker);
             return false;
         };
-        inner.books.kept(keeper.place(), false);
-        tracing::warn!(attempt, error = trouble.text, "config specs could not be kept");
-        if !trouble.retryable || attempt == ATTEMPTS || inner.is_ending() {
+        let is_last = !trouble.retryable || attempt == ATTEMPTS || inner.is_ending();
+        let wait = inner.random.around(pause, 0.2);
+        inner.books.kept(keeper.place(), Err(&trouble.text), (!is_last).then_some(wait));
+        let next = if is_last { "with the next payload" } else { "soon" };
+        tracing::warn!(place = keeper.place(), attempt, error = trouble.text, next, "failed to persist config specs");
+        if is_last {
             return trouble.heals;
         }
         tokio::select! {
-            () = sleep(inner.random.around(pause, 0.2)) => {}
+            () = sleep(wait) => {}
             () = inner.ended() => {}
             // A newer one takes its place.
             () = slot.is_filled() => return true,

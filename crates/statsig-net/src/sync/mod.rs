@@ -31,6 +31,7 @@ mod details;
 mod health;
 mod keep;
 mod options;
+mod persist_health;
 mod poll;
 mod read;
 mod ready;
@@ -54,6 +55,7 @@ pub use self::details::{AttemptOutcome, InitializeDetails, SourceAttempt};
 pub use self::health::{PollingState, SourceHealth, StreamHealth, StreamState, SyncHealth, WorkerHealth};
 pub use self::keep::StoreWriter;
 pub use self::options::{SpecSources, StreamOptions, SyncOptions};
+pub use self::persist_health::PersistHealth;
 pub use self::poll::SyncReport;
 pub use self::ready::ReadyPolicy;
 

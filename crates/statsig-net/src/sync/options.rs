@@ -184,7 +184,7 @@ pub struct SyncOptions {
     /// and what comes later counts if it is newer. Default: only by `init_timeout`.
     pub hedge_after: Option<Duration>,
     /// Pause between polls, measured from the end of one to the beginning of the next. Default 10
-    /// seconds, at least 1; varies by a tenth.
+    /// seconds, at least 10 milliseconds; varies by a tenth.
     pub poll_interval: Duration,
     /// Pause between polls while a stream from the network lives, or all that is polled tells of changes
     /// itself. Default 5 minutes.
@@ -261,7 +261,7 @@ impl std::fmt::Debug for SyncOptions {
 impl SyncOptions {
     /// The options with every number raised to the least that works.
     pub(super) fn sane(mut self) -> Self {
-        let least = Duration::from_secs(1);
+        let least = Duration::from_millis(10);
         self.poll_interval = self.poll_interval.max(least);
         self.slow_poll_interval = self.slow_poll_interval.max(self.poll_interval);
         self.max_poll_backoff = self.max_poll_backoff.max(self.poll_interval);

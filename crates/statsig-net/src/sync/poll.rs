@@ -88,6 +88,7 @@ async fn poll(inner: &Arc<Inner>, worker: Worker, mut pause: Duration) {
         let mut hinted = false;
         let was_slow = *slow.borrow_and_update();
         let until = Instant::now() + pause.min(LONGEST);
+        inner.books.next_poll(until);
         tokio::select! {
             biased;
             () = inner.ended() => return,

@@ -72,6 +72,7 @@ async fn follow(inner: Arc<Inner>, worker: Worker, index: usize, stream: Arc<dyn
         let gave_up = options.max_retry_attempt.is_some_and(|most| failures > most);
         let own = if gave_up { options.retry_backoff_cap } else { inner.random.up_to(longest) };
         let pause = own.max(error.retry_after().unwrap_or_default().min(LONGEST_ASKED));
+        inner.books.stream_retries(index, pause);
         tokio::select! {
             biased;
             () = inner.ended() => return,

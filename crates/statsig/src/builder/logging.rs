@@ -1,6 +1,5 @@
 //! Options of events and exposures.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,13 @@ use statsig_logger::SpoolMode;
 use statsig_logger::spool::{OsFs, Spool, SpoolOptions, SystemClock};
 use statsig_logger::{EventLogger, EventLoggerOptions, FlushedBatch, JsonlFileSink};
 
+#[cfg(feature = "net")]
+use statsig_net::{Network, NetworkEndpoint};
+
 use super::StatsigBuilder;
+#[cfg(feature = "net")]
+use super::network::too_short_for_vendor;
+use super::spelling::{Spelling, bounds_of};
 use crate::error::{Error, chain_of};
 use crate::logging::Logging;
 use crate::process::Process;
@@ -44,33 +49,49 @@ struct SpoolFolder {
     mode: SpoolMode,
 }
 
-/// What an interval may be.
-const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(24 * 60 * 60);
-
 impl LoggingOptions {
-    /// Notes what makes no sense, whether or not it is used.
-    pub(super) fn check(&self, problems: &mut Vec<String>) {
+    /// Notes options that are out of bounds or contradict each other, whether or not they are used.
+    pub(super) fn check(&self, spelling: &Spelling, problems: &mut Vec<String>) {
         let pipeline = &self.options.pipeline;
-        for (option, number) in [
-            ("event_queue_size", pipeline.batch_events),
-            ("retry_queue_size", pipeline.retry_queue_size),
-            ("events of event_queue_bounds (`event_queue_max_events`)", pipeline.queue_events),
-            ("bytes of event_queue_bounds (`event_queue_max_bytes`)", pipeline.queue_bytes),
-            ("exposure_dedupe_max_keys", self.options.exposure_dedupe_max_keys),
+        let mut check = |option: &str, part: &str, problem: Option<String>| {
+            problems.extend(problem.map(|problem| format!("{part}{} {problem}", spelling.name(option))));
+        };
+        for (option, part, number) in [
+            ("event_queue_size", "", pipeline.batch_events),
+            ("retry_queue_size", "", pipeline.retry_queue_size),
+            ("event_queue_max_events", "events of ", pipeline.queue_events),
+            ("event_queue_max_bytes", "bytes of ", pipeline.queue_bytes),
+            ("exposure_dedupe_max_keys", "", self.options.exposure_dedupe_max_keys),
         ] {
-            if number == 0 {
-                problems.push(format!("{option} must be 1 or more"));
-            }
+            let part = if spelling.is_option(option) { "" } else { part };
+            check(option, part, bounds_of(option).problem_of_number(number as u128, ""));
         }
-        if let Some(path) = &self.events_file {
-            // An empty parent is the folder that we are in.
+        let interval = bounds_of("flush_interval_ms").problem_of_duration(pipeline.batch_interval);
+        check("flush_interval_ms", "", interval);
+        let (batch, queue) = ("event_queue_size", "event_queue_max_events");
+        if spelling.is_set(batch) && spelling.is_set(queue) && pipeline.queue_events > 0 {
+            let contradicts = pipeline.batch_events > pipeline.queue_events;
+            let most = || format!("must not be more than {} ({})", spelling.name(queue), pipeline.queue_events);
+            check(batch, "", contradicts.then(most));
+        }
+        if let Some(path) = self.events_file.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+            // An empty parent is the current folder.
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             if path.file_name().is_none() || folder.is_some_and(|folder| !folder.is_dir()) {
                 problems.push(format!("`events_file`: there is no folder for {}", path.display()));
+            } else if path.is_dir() {
+                problems.push(format!("`events_file`: {} is a folder", path.display()));
             }
         }
-        if !INTERVALS.contains(&pipeline.batch_interval) {
-            problems.push("event_flush_interval (`flush_interval_ms`) must be 10 ms to a day".to_owned());
+    }
+
+    /// Notes an interval that is too short for Statsig's own servers.
+    #[cfg(feature = "net")]
+    pub(super) fn check_vendor(&self, network: &Network, spelling: &Spelling, problems: &mut Vec<String>) {
+        let goes_there = self.sink.is_none() && self.events_file.is_none() && !self.disable_all_logging;
+        let interval = self.options.pipeline.batch_interval;
+        if goes_there && network.reaches_statsig(NetworkEndpoint::LogEvent) {
+            problems.extend(too_short_for_vendor("flush_interval_ms", interval, "batches of events", spelling));
         }
     }
 
@@ -167,12 +188,15 @@ impl StatsigBuilder {
 
     /// Events in a batch, and waiting events that make one be sent: 1 or more (default: 500).
     pub fn event_queue_size(mut self, events: usize) -> Self {
+        self.spelling.in_code("event_queue_size", "event_queue_size");
         self.logging.options.pipeline.batch_events = events;
         self
     }
 
-    /// Longest time that an event waits for its batch: 10 ms to a day (default: 60 s).
+    /// Longest time that an event waits for its batch: 10 ms to a day, and at least a second where batches go to
+    /// Statsig's own servers (default: 60 s).
     pub fn event_flush_interval(mut self, interval: Duration) -> Self {
+        self.spelling.in_code("flush_interval_ms", "event_flush_interval");
         self.logging.options.pipeline.batch_interval = interval;
         self
     }
@@ -180,6 +204,7 @@ impl StatsigBuilder {
     /// Batches that are kept for another attempt while the destination does not take them: 1 or
     /// more (default: 10). Further events wait in the queue.
     pub fn retry_queue_size(mut self, batches: usize) -> Self {
+        self.spelling.in_code("retry_queue_size", "retry_queue_size");
         self.logging.options.pipeline.retry_queue_size = batches;
         self
     }
@@ -188,6 +213,8 @@ impl StatsigBuilder {
     /// may take in bytes (default: 64 MiB); both 1 or more. Beyond, custom events are dropped before exposures, and
     /// all is counted.
     pub fn event_queue_bounds(mut self, events: usize, bytes: usize) -> Self {
+        self.spelling.in_code("event_queue_max_events", "event_queue_bounds");
+        self.spelling.in_code("event_queue_max_bytes", "event_queue_bounds");
         self.logging.options.pipeline.queue_events = events;
         self.logging.options.pipeline.queue_bytes = bytes;
         self
@@ -227,9 +254,10 @@ impl StatsigBuilder {
         self
     }
 
-    /// Exposures that are remembered so that they are not logged twice a minute: 1 or more (default:
+    /// Exposures that are remembered so that they are not logged twice a minute: 1 to 16,777,216 (default:
     /// 100,000; 16 bytes each).
     pub fn exposure_dedupe_max_keys(mut self, keys: usize) -> Self {
+        self.spelling.in_code("exposure_dedupe_max_keys", "exposure_dedupe_max_keys");
         self.logging.options.exposure_dedupe_max_keys = keys;
         self
     }
@@ -250,6 +278,8 @@ impl StatsigBuilder {
 
     /// Calls back after every attempt to deliver a batch, on a background thread.
     pub fn events_flushed_callback(mut self, callback: impl Fn(&FlushedBatch) + Send + Sync + 'static) -> Self {
+        let log = Arc::clone(self.subscriptions.log());
+        let callback = move |batch: &FlushedBatch| log.watch("`events_flushed_callback`", || callback(batch));
         self.logging.options = self.logging.options.on_events_flushed(callback);
         self
     }

@@ -18,7 +18,11 @@ use statsig_net::{
 use tokio::runtime::Handle;
 
 use super::StatsigBuilder;
+use super::spelling::{Spelling, bounds_of};
+use crate::error::shorten;
+use crate::key::{foreign_kind, problem_of_key};
 use crate::networking::{IdListPlan, Networking};
+use crate::options::{LEAST_VENDOR_INTERVAL, SourceName};
 use crate::runtime::A_YEAR;
 
 /// A place where config specs come from, for the order of `initialize_sources` and
@@ -61,6 +65,86 @@ impl std::fmt::Debug for DataSource {
     }
 }
 
+impl DataSource {
+    /// Returns the name that a message shows, as an option or as in code.
+    fn shown(&self, as_option: bool) -> String {
+        let (option, variant) = match self {
+            Self::Network => (SourceName::Network, "Network"),
+            Self::StatsigNetwork => (SourceName::StatsigNetwork, "StatsigNetwork"),
+            Self::DataStore => (SourceName::DataStore, "DataStore"),
+            Self::Bootstrap => (SourceName::Bootstrap, "Bootstrap"),
+            Self::File(_) => (SourceName::File, "File"),
+            Self::Snapshot => (SourceName::Snapshot, "Snapshot"),
+            Self::Stream => (SourceName::Stream, "Stream"),
+            Self::Custom(source) => {
+                let mut name = source.name().to_owned();
+                shorten(&mut name, 100);
+                return format!("`{name}`");
+            }
+        };
+        if as_option { format!("`{}`", option.as_str()) } else { format!("`DataSource::{variant}`") }
+    }
+}
+
+/// Returns the name of an endpoint in files.
+fn endpoint_name(endpoint: NetworkEndpoint) -> &'static str {
+    match endpoint {
+        NetworkEndpoint::DownloadConfigSpecs => "download_config_specs",
+        NetworkEndpoint::GetIdLists => "get_id_lists",
+        NetworkEndpoint::DownloadIdListFile => "download_id_list_file",
+        NetworkEndpoint::LogEvent => "log_event",
+        _ => "all",
+    }
+}
+
+/// Returns the name of a protocol in files.
+fn protocol_name(protocol: NetworkProtocol) -> &'static str {
+    match protocol {
+        NetworkProtocol::Http => "http",
+        NetworkProtocol::Grpc => "grpc",
+        NetworkProtocol::GrpcWebsocket => "grpc_stream",
+        _ => "websocket",
+    }
+}
+
+/// Returns the name of the option that set the proxy of an endpoint.
+fn proxy_option(endpoint: NetworkEndpoint, spelling: &Spelling) -> String {
+    match endpoint {
+        NetworkEndpoint::All if spelling.is_option("proxy") => "`proxy`".to_owned(),
+        _ if spelling.is_option("proxy_configs") => format!("`proxy_configs.{}`", endpoint_name(endpoint)),
+        _ => "`proxy_config`".to_owned(),
+    }
+}
+
+/// Returns the problem of an interval that is too short for Statsig's own servers. `requests` names what is sent.
+pub(super) fn too_short_for_vendor(
+    option: &str,
+    interval: Duration,
+    requests: &str,
+    spelling: &Spelling,
+) -> Option<String> {
+    let (least, unit) = (LEAST_VENDOR_INTERVAL, spelling.unit(option));
+    // Shorter than the bounds of the option, it is reported already.
+    let is_within = bounds_of(option).problem_of_duration(interval).is_none();
+    (is_within && interval < least).then(|| {
+        let name = spelling.name(option);
+        format!("{name} must be {}{unit} or more: {requests} go to Statsig's own servers", least.as_millis())
+    })
+}
+
+/// Returns the problem of a client that would never have specs.
+pub(super) fn no_source(sources: &SpecSources, around: &Surroundings<'_>) -> Option<String> {
+    let is_empty = sources.initial.is_empty()
+        && sources.polled.is_empty()
+        && sources.streams.is_empty()
+        && sources.fallback.is_none()
+        && sources.last_known_good.is_none();
+    (is_empty && !around.local_mode).then(|| {
+        let list = around.spelling.name("initialize_sources");
+        format!("no source of config specs: list one in {list}, or switch `local_mode` (`disable_network`) on")
+    })
+}
+
 /// What the builder knows of the network.
 pub(super) struct NetworkChoices {
     pub(super) key: Option<SdkKey>,
@@ -70,6 +154,8 @@ pub(super) struct NetworkChoices {
     id_lists: bool,
     id_list_options: IdListOptions,
     data_store: Option<Arc<dyn DataStore>>,
+    /// Options of a data store were given and refused.
+    data_store_refused: bool,
     schema: KeySchema,
     fallback: bool,
     initialize_sources: Option<Vec<DataSource>>,
@@ -89,6 +175,7 @@ impl Default for NetworkChoices {
             id_lists: true,
             id_list_options: IdListOptions::default(),
             data_store: None,
+            data_store_refused: false,
             schema: KeySchema::default(),
             fallback: false,
             initialize_sources: None,
@@ -105,6 +192,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) bootstrap: Option<&'a [u8]>,
     pub(super) local_mode: bool,
+    pub(super) spelling: &'a Spelling,
     pub(super) limits: statsig_core::CompileLimits,
     pub(super) observer: Option<&'a Arc<dyn Observer>>,
 }
@@ -127,8 +215,11 @@ impl NetworkChoices {
         }
     }
 
-    /// Notes what is given and can do nothing.
-    pub(super) fn check(&self, local_mode: bool, problems: &mut Vec<String>) {
+    /// Notes options that are out of bounds, and those that can do nothing.
+    pub(super) fn check(&self, around: &Surroundings<'_>, problems: &mut Vec<String>) {
+        let spelling = around.spelling;
+        self.check_numbers(spelling, problems);
+        self.check_proxies(spelling, problems);
         let endpoints = &self.options.endpoints;
         let addresses = [
             ("api", endpoints.api.is_some()),
@@ -137,15 +228,109 @@ impl NetworkChoices {
             ("id_list_file_api", endpoints.id_list_file_api.is_some()),
             ("log_event_url", endpoints.log_event_url.is_some()),
             ("sdk_exception_url", endpoints.sdk_exception_url.is_some()),
-            ("a proxy", !endpoints.proxies.is_empty()),
-            ("last_known_good (`snapshot_dir`)", self.last_known_good.is_some()),
+            ("proxy", !endpoints.proxies.is_empty()),
+            ("snapshot_dir", self.last_known_good.is_some()),
         ];
-        if self.key.is_none() && !local_mode {
-            let given = addresses.iter().filter(|(_, is_given)| *is_given);
-            problems.extend(given.map(|(name, _)| format!("{name} needs `sdk_key`")));
+        match &self.key {
+            None if !around.local_mode => {
+                let given = addresses.iter().filter(|(_, is_given)| *is_given);
+                problems.extend(given.map(|(option, _)| {
+                    let option =
+                        if *option == "proxy" && !spelling.is_option(option) { "proxy_configs" } else { option };
+                    format!("{} needs `sdk_key`", spelling.name(option))
+                }));
+            }
+            // In local mode, a key is of no use.
+            Some(key) if !(around.local_mode && key.expose().is_empty()) => {
+                let problem = problem_of_key(key.expose());
+                problems.extend(problem.map(|problem| format!("{} {problem}", spelling.name("sdk_key"))));
+            }
+            _ => {}
         }
         if self.sync.deltas && !cfg!(feature = "proto") {
-            problems.push("enable_dcs_deltas needs the feature `proto`: differences are binary".to_owned());
+            let name = spelling.name("enable_dcs_deltas");
+            problems.push(format!("{name} needs the feature `proto`: deltas are binary"));
+        }
+    }
+
+    fn check_numbers(&self, spelling: &Spelling, problems: &mut Vec<String>) {
+        let (options, sync) = (&self.options, &self.sync);
+        let durations = [
+            ("init_timeout_ms", sync.init_timeout),
+            ("hedge_after_ms", sync.hedge_after),
+            ("request_timeout_ms", Some(options.request_timeout)),
+            ("id_lists_request_timeout_ms", Some(options.id_lists_request_timeout)),
+            ("log_event_timeout_ms", Some(options.log_event_timeout)),
+            ("specs_sync_interval_ms", Some(sync.poll_interval)),
+            ("id_lists_sync_interval_ms", Some(self.id_list_options.interval)),
+            ("out_of_sync_threshold_ms", sync.out_of_sync_threshold),
+        ];
+        let mut check = |name: &str, problem: Option<String>| {
+            problems.extend(problem.map(|problem| format!("`{name}` {problem}")));
+        };
+        for (option, value) in durations {
+            check(spelling.bare(option), value.and_then(|value| bounds_of(option).problem_of_duration(value)));
+        }
+        let name = match spelling.bare("request_timeout_ms") {
+            NETWORK_REQUEST_TIMEOUT => "network_options.initial_request_timeout",
+            other => other,
+        };
+        let timeout = bounds_of("request_timeout_ms");
+        check(name, timeout.problem_of_duration(options.initial_request_timeout));
+        let transport = &options.transport;
+        check("network_options.transport.connect_timeout", timeout.problem_of_duration(transport.connect_timeout));
+        let bytes = bounds_of("max_specs_bytes").problem_of_number(options.max_specs_bytes as u128, "");
+        check(spelling.bare("max_specs_bytes"), bytes);
+    }
+
+    fn check_proxies(&self, spelling: &Spelling, problems: &mut Vec<String>) {
+        for (endpoint, config) in &self.options.endpoints.proxies {
+            let name = proxy_option(*endpoint, spelling);
+            if config.protocol != NetworkProtocol::Http {
+                let protocol = protocol_name(config.protocol);
+                problems.push(format!("{name}: `{protocol}` is not spoken by this version: use `http`"));
+            }
+            let base = bounds_of("proxy.retry_backoff_base_ms").problem_of_duration(config.retry_backoff_base);
+            problems.extend(base.map(|problem| format!("{name}: `retry_backoff_base` {problem}")));
+            let growth =
+                bounds_of("proxy.retry_backoff_multiplier").problem_of_fraction(config.retry_backoff_multiplier);
+            problems.extend(growth.map(|problem| format!("{name}: `retry_backoff_multiplier` {problem}")));
+        }
+    }
+
+    /// Notes what Statsig's own servers would not bear: short intervals, and keys of another kind.
+    pub(super) fn check_vendor(&self, network: &Network, around: &Surroundings<'_>, problems: &mut Vec<String>) {
+        let spelling = around.spelling;
+        let specs_are_there = network.reaches_statsig(NetworkEndpoint::DownloadConfigSpecs);
+        let asks = |sources: &Option<Vec<DataSource>>| match sources {
+            None => specs_are_there,
+            Some(sources) => sources.iter().any(|source| match source {
+                DataSource::Network => specs_are_there,
+                DataSource::StatsigNetwork => true,
+                _ => false,
+            }),
+        };
+        let polls = asks(&self.config_sync_sources);
+        if polls {
+            problems.extend(too_short_for_vendor("specs_sync_interval_ms", self.sync.poll_interval, "polls", spelling));
+        }
+        if self.id_lists && network.reaches_statsig(NetworkEndpoint::GetIdLists) {
+            let interval = self.id_list_options.interval;
+            problems.extend(too_short_for_vendor("id_lists_sync_interval_ms", interval, "requests", spelling));
+        }
+        let Some(key) = &self.key else { return };
+        match foreign_kind(key.expose()) {
+            Some(kind) if polls || asks(&self.initialize_sources) => {
+                let name = spelling.name("sdk_key");
+                problems.push(format!("{name} is {kind}: Statsig's servers take server secret keys (`secret-…`) only"));
+            }
+            Some(kind) => tracing::warn!(kind, "the SDK key is no server secret key; servers may refuse requests"),
+            None if !key.is_server_secret() => {
+                tracing::warn!(
+                    "the SDK key does not begin with `secret-`: Statsig's servers take server secret keys only"
+                );
+            }
+            None => {}
         }
     }
 
@@ -157,10 +342,9 @@ impl NetworkChoices {
     ) -> Result<Option<Network>, statsig_net::Error> {
         // In local mode any key will do.
         let Some(key) = self.key.as_ref().filter(|_| !around.local_mode) else { return Ok(None) };
-        if !key.is_server_secret() {
-            tracing::warn!("the SDK key does not begin with `secret-`: Statsig's servers take server secret keys only");
-        }
-        let identity = ClientIdentity::new(key.clone())
+        // With a key that was refused, the other options are checked all the same.
+        let key = if problem_of_key(key.expose()).is_none() { key.clone() } else { SdkKey::new("secret-") };
+        let identity = ClientIdentity::new(key)
             .and_then(|identity| identity.with_sdk(&sdk.sdk_type, &sdk.sdk_version))
             .and_then(|identity| match &self.service_name {
                 Some(service) => identity.with_service_name(service),
@@ -231,19 +415,12 @@ impl NetworkChoices {
         problems: &mut Vec<String>,
     ) -> SpecSources {
         let clock = around.clock;
-        for (endpoint, config) in &self.options.endpoints.proxies {
-            if config.protocol != NetworkProtocol::Http {
-                problems.push(format!(
-                    "the proxy for {endpoint:?} is to be spoken to by {:?}, which this version does not do: use HTTP",
-                    config.protocol
-                ));
-            }
-        }
         let store = self.data_store.as_ref().zip(self.key.as_ref());
         let store =
             store.map(|(store, key)| DataStoreSpecSource::new(Arc::clone(store), key, self.schema, Arc::clone(clock)));
         if self.data_store.is_some() && store.is_none() {
-            problems.push("a data store needs `sdk_key`: its entries are named by the key".to_owned());
+            let name = around.spelling.name("data_store");
+            problems.push(format!("{name} needs `sdk_key`: its entries are named by the key"));
         }
         let bootstrap = around.bootstrap.map(|document| {
             Arc::new(BootstrapSpecSource::new(document.to_vec(), Arc::clone(clock))) as Arc<dyn SpecSource>
@@ -253,37 +430,45 @@ impl NetworkChoices {
             network.and_then(Network::fallback_spec_source).map(|source| Arc::new(source) as _);
         let kept = self.last_known_good.as_ref().zip(self.key.as_ref());
         let kept = kept.map(|(folder, key)| LastKnownGood::new(folder, key));
-        let mut wants_streams = false;
         let mut watched: Vec<PathBuf> = Vec::new();
         let mut sources = SpecSources::new();
-        let mut find = |wanted: &DataSource, sources: &mut SpecSources| -> Option<Arc<dyn SpecSource>> {
-            let found = match wanted {
-                DataSource::Network => own.clone(),
-                DataSource::StatsigNetwork => fallback.clone().or_else(|| own.clone()),
-                DataSource::DataStore => store.clone().map(|store| Arc::new(store) as _),
-                DataSource::Bootstrap => bootstrap.clone(),
-                DataSource::File(path) => {
-                    let file = FileSpecSource::new(path, Arc::clone(clock));
-                    // Listed twice, it is watched once.
-                    if !around.local_mode && !watched.contains(path) {
-                        watched.push(path.clone());
-                        sources.streams.push(Arc::new(file.stream()));
+        let mut stream_lists: Vec<&str> = Vec::new();
+        let mut find =
+            |list: &'static str, wanted: &DataSource, sources: &mut SpecSources| -> Option<Arc<dyn SpecSource>> {
+                let found = match wanted {
+                    DataSource::Network => own.clone(),
+                    DataSource::StatsigNetwork => fallback.clone().or_else(|| own.clone()),
+                    DataSource::DataStore => store.clone().map(|store| Arc::new(store) as _),
+                    DataSource::Bootstrap => bootstrap.clone(),
+                    DataSource::File(path) => {
+                        let file = FileSpecSource::new(path, Arc::clone(clock));
+                        // Listed twice, it is watched once.
+                        if !around.local_mode && !watched.contains(path) {
+                            watched.push(path.clone());
+                            sources.streams.push(Arc::new(file.stream()));
+                        }
+                        Some(Arc::new(file) as _)
                     }
-                    Some(Arc::new(file) as _)
+                    DataSource::Snapshot => kept.clone().map(|kept| Arc::new(kept) as _),
+                    DataSource::Stream => {
+                        stream_lists.push(list);
+                        return None;
+                    }
+                    DataSource::Custom(source) => Some(Arc::clone(source)),
+                };
+                let on_network = matches!(wanted, DataSource::Network | DataSource::StatsigNetwork);
+                let is_reported = match wanted {
+                    DataSource::DataStore => self.data_store_refused || self.data_store.is_some(),
+                    DataSource::Snapshot => self.last_known_good.is_some(),
+                    _ => false,
+                };
+                if found.is_none() && !is_reported && !(on_network && (around.local_mode || self.key.is_some())) {
+                    let source = wanted.shown(around.spelling.is_option(list));
+                    let lack = if on_network { "which needs `sdk_key`" } else { "which is not configured" };
+                    problems.push(format!("{} lists {source}, {lack}", around.spelling.name(list)));
                 }
-                DataSource::Snapshot => kept.clone().map(|kept| Arc::new(kept) as _),
-                DataSource::Stream => {
-                    wants_streams = true;
-                    return None;
-                }
-                DataSource::Custom(source) => Some(Arc::clone(source)),
+                found
             };
-            let on_network = matches!(wanted, DataSource::Network | DataSource::StatsigNetwork);
-            if found.is_none() && !(on_network && (around.local_mode || self.key.is_some())) {
-                problems.push(format!("the source {wanted:?} is listed, but not configured"));
-            }
-            found
-        };
         let usual = [DataSource::DataStore, DataSource::Bootstrap, DataSource::Network];
         let is_there = |source: &DataSource| match source {
             DataSource::DataStore => store.is_some(),
@@ -296,9 +481,10 @@ impl NetworkChoices {
             usual.iter().filter(wanted).cloned().collect()
         };
         let initial = self.initialize_sources.clone().unwrap_or_else(|| usual(true));
-        sources.initial = initial.iter().filter_map(|wanted| find(wanted, &mut sources)).collect();
+        sources.initial =
+            initial.iter().filter_map(|wanted| find("initialize_sources", wanted, &mut sources)).collect();
         let polled = self.config_sync_sources.clone().unwrap_or_else(|| usual(false));
-        sources.polled = polled.iter().filter_map(|wanted| find(wanted, &mut sources)).collect();
+        sources.polled = polled.iter().filter_map(|wanted| find("config_sync_sources", wanted, &mut sources)).collect();
         sources.fallback = fallback.filter(|_| self.fallback);
         sources.streams.extend(self.streams.iter().cloned());
         if let (Some(store), Some(data_store), Some(key)) = (&store, &self.data_store, &self.key) {
@@ -308,12 +494,19 @@ impl NetworkChoices {
             sources.write_back = Some(StoreWriter::new(Arc::clone(data_store), key, self.schema));
         }
         sources.last_known_good = kept;
-        if wants_streams && sources.streams.is_empty() && !around.local_mode {
-            problems.push("the source Stream is listed, but there is no stream".to_owned());
+        if sources.streams.is_empty() && !around.local_mode {
+            let spelling = around.spelling;
+            problems.extend(stream_lists.into_iter().map(|list| {
+                let source = DataSource::Stream.shown(spelling.is_option(list));
+                format!("{} lists {source}, but there is no stream", spelling.name(list))
+            }));
         }
         sources
     }
 }
+
+/// Name of the timeout of requests, where it was set together with all options of the network.
+const NETWORK_REQUEST_TIMEOUT: &str = "network_options.request_timeout";
 
 /// A source of ID lists, beside the data store that processes share.
 fn stored_lists(
@@ -337,7 +530,11 @@ fn goes_on(sources: &SpecSources) -> bool {
 impl StatsigBuilder {
     /// The server secret key, `secret-…`. With it, specs come from Statsig's servers once
     /// [`initialize`](crate::Statsig::initialize) is called, and events go there. Shown nowhere.
+    ///
+    /// `build` refuses a key that is blank, stands in quotation marks, or has white space, control characters or others
+    /// than ASCII; and a client or console key, if it would go to Statsig's own servers.
     pub fn sdk_key(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.spelling.in_code("sdk_key", "sdk_key");
         self.network.key = Some(SdkKey::new(key));
         self
     }
@@ -345,18 +542,27 @@ impl StatsigBuilder {
     /// The base of all addresses, such as `https://statsig.example.com/v1`, for a proxy in place of
     /// Statsig's servers.
     pub fn api(mut self, base: impl Into<String>) -> Self {
+        self.spelling.in_code("api", "api");
         self.network.options.endpoints.api = Some(base.into());
         self
     }
 
     /// All addresses at once; replaces [`api`](Self::api).
     pub fn endpoints(mut self, endpoints: EndpointOptions) -> Self {
+        self.spelling.in_code("api", "endpoints.api");
+        self.spelling.in_code("specs_url", "endpoints.specs_url");
+        self.spelling.in_code("id_lists_url", "endpoints.id_lists_url");
+        self.spelling.in_code("id_list_file_api", "endpoints.id_list_file_api");
+        self.spelling.in_code("log_event_url", "endpoints.log_event_url");
+        self.spelling.in_code("sdk_exception_url", "endpoints.sdk_exception_url");
         self.network.options.endpoints = endpoints;
         self
     }
 
     /// A forward proxy for one endpoint, or for all.
     pub fn proxy_config(mut self, endpoint: NetworkEndpoint, config: ProxyConfig) -> Self {
+        self.spelling.in_code("proxy", "proxy_config");
+        self.spelling.in_code("proxy_configs", "proxy_config");
         if endpoint == NetworkEndpoint::DownloadConfigSpecs || endpoint == NetworkEndpoint::All {
             self.network.sync.stream = (&config).into();
         }
@@ -366,8 +572,17 @@ impl StatsigBuilder {
 
     /// Timeouts, sizes, TLS and proxies of requests; replaces addresses that were set before.
     pub fn network_options(mut self, options: NetworkOptions) -> Self {
+        self.spelling.in_code("request_timeout_ms", "network_options.request_timeout");
+        self.spelling.in_code("id_lists_request_timeout_ms", "network_options.id_lists_request_timeout");
+        self.spelling.in_code("log_event_timeout_ms", "network_options.log_event_timeout");
+        self.spelling.in_code("max_specs_bytes", "network_options.max_specs_bytes");
         self.network.options = options;
         self
+    }
+
+    /// Notes that there were options of a data store, which cannot be used.
+    pub(crate) fn refuse_data_store(&mut self) {
+        self.network.data_store_refused = true;
     }
 
     /// The same, to change.
@@ -375,8 +590,9 @@ impl StatsigBuilder {
         &mut self.network.options
     }
 
-    /// Time for a request for config specs, at start and later (default: 3 s and 10 s).
+    /// Time for a request for config specs, at start and later: 1 ms to 365 days (default: 3 s and 10 s).
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.spelling.in_code("request_timeout_ms", "request_timeout");
         self.network.options.initial_request_timeout = timeout;
         self.network.options.request_timeout = timeout;
         self
@@ -399,6 +615,7 @@ impl StatsigBuilder {
     /// Specs whose own time is longer ago are taken for stale: polls go on to the next source although one
     /// succeeded (default: never). A quiet project is always stale by this.
     pub fn out_of_sync_threshold(mut self, threshold: Duration) -> Self {
+        self.spelling.in_code("out_of_sync_threshold_ms", "out_of_sync_threshold");
         self.network.sync.out_of_sync_threshold = Some(threshold);
         self
     }
@@ -420,6 +637,7 @@ impl StatsigBuilder {
     /// It is the client's own: [`Statsig::shutdown`](crate::Statsig::shutdown) shuts it down. Two clients in one
     /// process need two that are opened separately; a clone of a store is the same one.
     pub fn data_store(mut self, store: Arc<dyn DataStore>) -> Self {
+        self.spelling.in_code("data_store", "data_store");
         self.network.data_store = Some(store);
         self
     }
@@ -433,12 +651,14 @@ impl StatsigBuilder {
     /// Where specs come from at start, best first (default: data store, bootstrap, network, as far
     /// as they are configured).
     pub fn initialize_sources(mut self, sources: impl IntoIterator<Item = DataSource>) -> Self {
+        self.spelling.in_code("initialize_sources", "initialize_sources");
         self.network.initialize_sources = Some(sources.into_iter().collect());
         self
     }
 
     /// Where polls ask, best first (default: data store, network, as far as they are configured).
     pub fn config_sync_sources(mut self, sources: impl IntoIterator<Item = DataSource>) -> Self {
+        self.spelling.in_code("config_sync_sources", "config_sync_sources");
         self.network.config_sync_sources = Some(sources.into_iter().collect());
         self
     }
@@ -451,12 +671,15 @@ impl StatsigBuilder {
 
     /// Keeps the newest accepted specs in a folder, as the last source of the next start.
     pub fn last_known_good(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spelling.in_code("snapshot_dir", "last_known_good");
         self.network.last_known_good = Some(folder.into());
         self
     }
 
-    /// Longest time that `initialize` waits (default: 10 s); loading goes on beyond it.
+    /// Longest time that `initialize` waits, 1 ms or more (default: 10 s); loading goes on beyond it. More than 365
+    /// days is taken for 365 days.
     pub fn init_timeout(mut self, timeout: Duration) -> Self {
+        self.spelling.in_code("init_timeout_ms", "init_timeout");
         self.network.sync.init_timeout = Some(timeout.min(A_YEAR));
         self
     }
@@ -465,6 +688,7 @@ impl StatsigBuilder {
     /// answers with specs that can be used, those asked before it get as long again to come with newer
     /// ones.
     pub fn hedge_after(mut self, after: Duration) -> Self {
+        self.spelling.in_code("hedge_after_ms", "hedge_after");
         self.network.sync.hedge_after = Some(after);
         self
     }
@@ -477,6 +701,7 @@ impl StatsigBuilder {
     /// documents only. A difference that does not fit changes nothing and is followed by a whole
     /// document. Needs the feature `proto`: `docs/protocol/network.md#deltas`.
     pub fn enable_dcs_deltas(mut self, enable: bool) -> Self {
+        self.spelling.in_code("enable_dcs_deltas", "enable_dcs_deltas");
         self.network.sync.deltas = enable;
         self
     }
@@ -488,14 +713,18 @@ impl StatsigBuilder {
         self
     }
 
-    /// Pause between polls for specs: 1 s or more (default: 10 s).
+    /// Pause between polls for specs: 10 ms to 365 days, and at least 1 s where they reach Statsig's own servers
+    /// (default: 10 s).
     pub fn specs_sync_interval(mut self, interval: Duration) -> Self {
+        self.spelling.in_code("specs_sync_interval_ms", "specs_sync_interval");
         self.network.sync.poll_interval = interval;
         self
     }
 
-    /// Pause between rounds for ID lists: 1 s or more (default: 60 s).
+    /// Pause between rounds for ID lists: 10 ms to 365 days, and at least 1 s where they reach Statsig's own servers
+    /// (default: 60 s).
     pub fn id_lists_sync_interval(mut self, interval: Duration) -> Self {
+        self.spelling.in_code("id_lists_sync_interval_ms", "id_lists_sync_interval");
         self.network.id_list_options.interval = interval;
         self
     }
@@ -509,7 +738,10 @@ impl StatsigBuilder {
     /// Calls back with specs that came into force from any source, on a background thread; should return
     /// soon. Not with those of [`update_specs`](crate::Statsig::update_specs).
     pub fn rules_updated_callback(mut self, callback: impl Fn(&SpecsUpdated) + Send + Sync + 'static) -> Self {
-        self.network.on_update = Some(Arc::new(callback));
+        let log = Arc::clone(self.subscriptions.log());
+        self.network.on_update = Some(Arc::new(move |updated: &SpecsUpdated| {
+            log.watch("`rules_updated_callback`", || callback(updated));
+        }));
         self
     }
 }

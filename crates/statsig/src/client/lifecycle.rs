@@ -1,11 +1,11 @@
-//! Beginning and end, and how it goes in between.
+//! Initialization, updates and shutdown.
 
 use std::time::Duration;
 
 #[cfg(feature = "logger")]
-use statsig_logger::{DeliveryHealth, EventStats, FlushReport};
+use statsig_logger::FlushReport;
 #[cfg(feature = "net")]
-use statsig_net::{InitializeDetails, ReadyPolicy, SyncHealth, SyncReport, id_lists::IdListHealth};
+use statsig_net::{InitializeDetails, ReadyPolicy, SyncReport};
 
 use super::Statsig;
 use crate::runtime::{A_YEAR, BackgroundRuntime};
@@ -19,28 +19,6 @@ pub struct ShutdownReport {
     /// What became of the events that were pending.
     #[cfg(feature = "logger")]
     pub events: FlushReport,
-}
-
-/// How a client is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Health {
-    /// Whether the client is a [forked child's](Statsig::is_inherited), where it only answers from what it
-    /// had. Nothing else can be told then: `specs` and `id_lists` are `None`, `events` are zero.
-    pub inherited: bool,
-    /// Specs: where from, how old, what failed. `None` for a client that only has a bootstrap
-    /// document.
-    #[cfg(feature = "net")]
-    pub specs: Option<SyncHealth>,
-    /// ID lists: the last round, what failed. `None` before the first and without ID lists.
-    #[cfg(feature = "net")]
-    pub id_lists: Option<IdListHealth>,
-    /// Events: their accounts, the last delivery, restarts.
-    #[cfg(feature = "logger")]
-    pub events: EventStats,
-    /// Delivery of events: the last failure and the next attempt.
-    #[cfg(feature = "logger")]
-    pub event_delivery: DeliveryHealth,
 }
 
 /// How much longer than a call's own limit a thread waits for it: as long as a disk that hangs may
@@ -148,35 +126,12 @@ impl Statsig {
         };
         tokio::join!(network, events).1
     }
-
-    /// How the client is: age of the data, failures, what became of events. Cheap enough for a
-    /// health check that is asked every second.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        let inherited = self.is_inherited();
-        #[cfg(feature = "net")]
-        let (specs, id_lists) = match self.networking().map(Networking::health) {
-            Some((specs, id_lists)) => (Some(specs), id_lists),
-            None => (None, None),
-        };
-        Health {
-            inherited,
-            #[cfg(feature = "net")]
-            specs,
-            #[cfg(feature = "net")]
-            id_lists,
-            #[cfg(feature = "logger")]
-            events: self.event_stats(),
-            #[cfg(feature = "logger")]
-            event_delivery: self.event_delivery(),
-        }
-    }
 }
 
 #[cfg(feature = "net")]
 impl Statsig {
     /// What synchronises, if that goes on in this process.
-    fn networking(&self) -> Option<&Networking> {
+    pub(super) fn networking(&self) -> Option<&Networking> {
         self.inner.background.networking.as_ref().filter(|_| !self.is_inherited())
     }
 

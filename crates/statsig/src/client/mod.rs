@@ -6,7 +6,8 @@
 //! | `evaluation` | checks and reads for a user |
 //! | `exposures` | exposures by hand |
 //! | `events` | custom events, and what becomes of all events |
-//! | `lifecycle` | beginning, end, health |
+//! | `health` | health |
+//! | `lifecycle` | initialization, updates, shutdown |
 //! | `overrides` | answers that come before the rules |
 //! | `lists` | what there is in the specs |
 //! | `subscriptions` | what the client does, as it does it |
@@ -18,13 +19,17 @@ mod events;
 #[cfg(feature = "logger")]
 mod exposures;
 #[cfg(any(feature = "net", feature = "logger"))]
+mod health;
+#[cfg(any(feature = "net", feature = "logger"))]
 mod lifecycle;
 mod lists;
 mod overrides;
 mod subscriptions;
 
 #[cfg(any(feature = "net", feature = "logger"))]
-pub use self::lifecycle::{Health, ShutdownReport};
+pub use self::health::{Health, PartHealth};
+#[cfg(any(feature = "net", feature = "logger"))]
+pub use self::lifecycle::ShutdownReport;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

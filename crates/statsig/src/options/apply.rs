@@ -1,6 +1,7 @@
-//! Options, to a builder.
+//! The way of options into a builder.
 
 use super::client::StatsigOptions;
+use super::group::OptionGroup;
 use crate::builder::StatsigBuilder;
 
 /// Hands an option to the builder's method, if it is set.
@@ -19,9 +20,12 @@ impl StatsigBuilder {
     /// Takes over options that operators have written. What is called on the builder later comes on top; an
     /// option that is not set changes nothing.
     ///
-    /// What cannot be used is reported by [`build`](Self::build): files that are missing, options of features
-    /// that are not compiled in.
+    /// [`build`](Self::build) reports what cannot be used: values out of their bounds, files that are missing, options
+    /// of features that are not compiled in.
     pub fn options(mut self, mut options: StatsigOptions) -> Self {
+        let names = StatsigOptions::ALL.iter().map(|row| row.name);
+        let named: Vec<&str> = names.filter(|name| options.is_set(name)).collect();
+        options.check_all("", &mut self.problems);
         set!(self, options:
             environment => environment,
             global_custom_fields => global_custom_fields,
@@ -42,7 +46,9 @@ impl StatsigBuilder {
             _ => self.problems.push("`sdk_type` and `sdk_version` belong together: one is missing".to_owned()),
         }
         self = self.network_side(&mut options);
-        self.event_side(options)
+        self = self.event_side(options);
+        self.spelling.as_options(named);
+        self
     }
 
     #[cfg(not(feature = "net"))]
@@ -196,10 +202,6 @@ mod network {
             ] {
                 *timeout = option.unwrap_or(*timeout);
             }
-            if options.max_specs_bytes == Some(0) {
-                self.problems.push("`max_specs_bytes` must be 1 or more".to_owned());
-            }
-            let network = self.network_options_mut();
             network.max_specs_bytes = options.max_specs_bytes.unwrap_or(network.max_specs_bytes);
             let tls = &mut network.transport.tls;
             if let Some(files) = options.tls.take() {
@@ -220,7 +222,7 @@ mod network {
                 self = self.by_proxy("proxy", NetworkEndpoint::All, proxy);
             }
             for (endpoint, proxy) in proxies {
-                self = self.by_proxy("proxy_configs", endpoint.into(), proxy);
+                self = self.by_proxy(&format!("proxy_configs.{}", endpoint.as_str()), endpoint.into(), proxy);
             }
             if let Some(store) = options.data_store.take() {
                 self = self.store(store);
@@ -254,27 +256,34 @@ mod network {
                 ProxyProtocol::Websocket => NetworkProtocol::Websocket,
             };
             let Some(address) = options.address else {
-                self.problems.push(format!("`{option}`: the `address` is missing"));
+                self.problems.push(format!("`{option}.address` is missing"));
                 return self;
             };
             let mut config = ProxyConfig::new(protocol, address.expose());
             config.max_retry_attempt = options.max_retry_attempts;
             config.retry_backoff_base = options.retry_backoff_base.unwrap_or(config.retry_backoff_base);
-            if options.retry_backoff_multiplier.is_some_and(|by| !(by.is_finite() && by >= 1.0)) {
-                self.problems.push(format!("`{option}`: `retry_backoff_multiplier` must be 1 or more"));
-            }
             config.retry_backoff_multiplier =
                 options.retry_backoff_multiplier.unwrap_or(config.retry_backoff_multiplier);
             config.push_worker_failover_threshold =
                 options.failover_threshold.unwrap_or(config.push_worker_failover_threshold);
             if let Some(tls) = options.tls {
                 let is_mutual = tls.client_cert.is_some() || tls.client_key.is_some();
+                let needed = [
+                    ("ca", tls.ca.is_some()),
+                    ("client_cert", tls.client_cert.is_some() || !is_mutual),
+                    ("client_key", tls.client_key.is_some() || !is_mutual),
+                ];
+                let missing: Vec<_> = needed.iter().filter(|(_, is_there)| !is_there).collect();
+                if !missing.is_empty() {
+                    self.problems.extend(missing.iter().map(|(file, _)| format!("`{option}.tls.{file}` is missing")));
+                    return self;
+                }
                 config.authentication_mode = if is_mutual { AuthenticationMode::Mtls } else { AuthenticationMode::Tls };
                 config.tls_ca_cert_path = tls.ca;
                 config.tls_client_cert_path = tls.client_cert;
                 config.tls_client_key_path = tls.client_key;
                 if tls.domain.is_some() && protocol == NetworkProtocol::Http {
-                    self.problems.push(format!("`{option}`: `tls.domain` is for gRPC; HTTP goes by the address"));
+                    self.problems.push(format!("`{option}.tls.domain` is for gRPC; HTTP goes by the address"));
                 }
             }
             self.proxy_config(endpoint, config)
@@ -283,6 +292,7 @@ mod network {
         #[cfg(not(feature = "redis"))]
         fn store(mut self, _: DataStoreOptions) -> Self {
             self.problems.push(super::needs("data_store", "redis"));
+            self.refuse_data_store();
             self
         }
 
@@ -303,6 +313,7 @@ mod network {
                         "`data_store` needs either `redis_url` or `redis_urls`; `sentinel_master` goes with the latter"
                             .to_owned(),
                     );
+                    self.refuse_data_store();
                     return self;
                 }
             };
@@ -317,7 +328,10 @@ mod network {
             });
             match opened {
                 Ok(store) => self = self.data_store(std::sync::Arc::new(store)),
-                Err(error) => self.problems.push(format!("`data_store`: {}", crate::error::chain_of(&error))),
+                Err(error) => {
+                    self.problems.push(format!("`data_store`: {}", crate::error::chain_of(&error)));
+                    self.refuse_data_store();
+                }
             }
             match options.key_schema {
                 Some(StoreKeySchema::V2) => self.data_store_key_schema(KeySchema::Hashed),
@@ -328,7 +342,8 @@ mod network {
 
         fn sources_by_name(mut self, options: &mut StatsigOptions) -> Self {
             let file = options.specs_file.take();
-            let mut named = |names: Vec<SourceName>| -> Vec<DataSource> {
+            let problems = &mut self.problems;
+            let mut named = |list: &str, names: Vec<SourceName>| -> Vec<DataSource> {
                 let source = |name| match name {
                     SourceName::DataStore => Some(DataSource::DataStore),
                     SourceName::Bootstrap => Some(DataSource::Bootstrap),
@@ -339,7 +354,7 @@ mod network {
                     SourceName::File => match &file {
                         Some(path) => Some(DataSource::File(path.clone())),
                         None => {
-                            self.problems.push("the source `file` is listed, but there is no `specs_file`".to_owned());
+                            problems.push(format!("`{list}` lists `file`, but `specs_file` is missing"));
                             None
                         }
                     },
@@ -351,8 +366,8 @@ mod network {
             // Where nothing else is said, the start asks the file.
             let is_listed = names_file(&options.initialize_sources).unwrap_or(true)
                 || names_file(&options.config_sync_sources).unwrap_or(false);
-            let initial = options.initialize_sources.take().map(&mut named);
-            let polled = options.config_sync_sources.take().map(&mut named);
+            let initial = options.initialize_sources.take().map(|names| named("initialize_sources", names));
+            let polled = options.config_sync_sources.take().map(|names| named("config_sync_sources", names));
             if file.is_some() && !is_listed {
                 self.problems.push("`specs_file` is given, but `file` is in no list of sources".to_owned());
             }

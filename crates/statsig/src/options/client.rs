@@ -33,22 +33,22 @@ option_group! {
     /// # }
     /// ```
     StatsigOptions {
-        /// The server secret key, `secret-…`. With it, specs come from Statsig's servers and events go there. In the environment also `STATSIG_SECRET_KEY`.
-        sdk_key("sdk_key", "none", "sdk_key"): SecretText,
+        /// The server secret key, `secret-…`. Keys of clients and of the console are refused where it would go to Statsig's own servers. With it, specs come from Statsig's servers and events go there. In the environment also `STATSIG_SECRET_KEY`.
+        sdk_key("sdk_key", "none", "sdk_key", KEY): SecretText,
         /// The environment tier of users that bring none of their own, for instance `staging`.
         environment("environment", "none", "environment"): String,
         /// Custom fields that every user has, unless it has its own of the same name.
         global_custom_fields("global_custom_fields", "none", "global_custom_fields"): Map<String, Value>,
         /// The name of this service, for the vendor's and the proxy's statistics.
-        service_name("service_name", "none", "service_name"): String,
-        /// Neither fetches nor sends anything; events are not even kept.
+        service_name("service_name", "none", "service_name", NOT_EMPTY): String,
+        /// Neither fetches nor sends anything; events are not even kept. Only in this mode may a client have no config specs at all.
         local_mode("local_mode", "`false`", "disable_network"): bool,
         /// The config specs to start with, as text.
         bootstrap("bootstrap", "none", "bootstrap"): SpecsText,
         /// A file with config specs, watched for changes: the source `file`, the only one at start unless `initialize_sources` says otherwise.
-        specs_file("specs_file", "none", "initialize_sources"): PathBuf,
+        specs_file("specs_file", "none", "initialize_sources", NOT_EMPTY): PathBuf,
         /// A folder that keeps the newest accepted specs, as the last source of the next start.
-        snapshot_dir("snapshot_dir", "none", "last_known_good"): PathBuf,
+        snapshot_dir("snapshot_dir", "none", "last_known_good", NOT_EMPTY): PathBuf,
 
         /// The base of all addresses, for a proxy in place of Statsig's servers.
         api("api", "Statsig's servers", "api"): AddressText,
@@ -79,22 +79,22 @@ option_group! {
         initialize_sources("initialize_sources", "data store, bootstrap, network, as far as configured", "initialize_sources"): Vec<SourceName>,
         /// Where polls ask, best first.
         config_sync_sources("config_sync_sources", "data store, network, as far as configured", "config_sync_sources"): Vec<SourceName>,
-        /// Longest time that `initialize` waits; loading goes on beyond it.
-        init_timeout("init_timeout_ms", "10000", "init_timeout"): Duration,
+        /// Longest time that `initialize` waits, cut to a year; loading goes on beyond it.
+        init_timeout("init_timeout_ms", "10000", "init_timeout", POSITIVE): Duration,
         /// At start, ask the next source as well after so long without an answer; once one answers, those asked before it get as long again, within `init_timeout_ms`, so that the freshest counts.
-        hedge_after("hedge_after_ms", "never", "hedge_after"): Duration,
+        hedge_after("hedge_after_ms", "never", "hedge_after", TIMEOUT): Duration,
         /// Time for a request for config specs.
-        request_timeout("request_timeout_ms", "3000 at start, 10000 later", "request_timeout"): Duration,
+        request_timeout("request_timeout_ms", "3000 at start, 10000 later", "request_timeout", TIMEOUT): Duration,
         /// Time for the manifest of ID lists, and for each silence while a file is read.
-        id_lists_request_timeout("id_lists_request_timeout_ms", "10000", "network_options"): Duration,
+        id_lists_request_timeout("id_lists_request_timeout_ms", "10000", "network_options", TIMEOUT): Duration,
         /// Time for a batch of events.
-        log_event_timeout("log_event_timeout_ms", "10000", "network_options"): Duration,
-        /// Pause between polls for specs; less than a second is taken for one.
-        specs_sync_interval("specs_sync_interval_ms", "10000", "specs_sync_interval"): Duration,
-        /// Pause between rounds for ID lists; less than a second is taken for one.
-        id_lists_sync_interval("id_lists_sync_interval_ms", "60000", "id_lists_sync_interval"): Duration,
+        log_event_timeout("log_event_timeout_ms", "10000", "network_options", TIMEOUT): Duration,
+        /// Pause between polls for specs; at least 1000 where they reach Statsig's own servers.
+        specs_sync_interval("specs_sync_interval_ms", "10000", "specs_sync_interval", INTERVAL): Duration,
+        /// Pause between rounds for ID lists; at least 1000 where they reach Statsig's own servers.
+        id_lists_sync_interval("id_lists_sync_interval_ms", "60000", "id_lists_sync_interval", INTERVAL): Duration,
         /// Specs that are older by their own time make polls go on to the next source although one succeeded.
-        out_of_sync_threshold("out_of_sync_threshold_ms", "none", "out_of_sync_threshold"): Duration,
+        out_of_sync_threshold("out_of_sync_threshold_ms", "none", "out_of_sync_threshold", TIMEOUT): Duration,
         /// Whether the network is asked for differences to the specs held, in place of whole ones; not by one who writes a data store. Needs the feature `proto`.
         enable_dcs_deltas("enable_dcs_deltas", "`false`", "enable_dcs_deltas"): bool,
         /// After so many differences in a row that led to nothing newer, everything is asked for, at most every 5 minutes; 0 is never.
@@ -102,32 +102,32 @@ option_group! {
         /// Whether ID lists are fetched.
         enable_id_lists("enable_id_lists", "`true`", "enable_id_lists"): bool,
         /// Most bytes of config specs, compressed or not.
-        max_specs_bytes("max_specs_bytes", "268435456", "network_options"): usize,
+        max_specs_bytes("max_specs_bytes", "268435456", "network_options", POSITIVE): usize,
 
         /// Logs no event of any kind, and counts none.
         disable_all_logging("disable_all_logging", "`false`", "disable_all_logging"): bool,
         /// Events go to this file, one a line, instead of upstream.
-        events_file("events_file", "none", "event_sink"): PathBuf,
-        /// Events in a batch, and waiting events that make one be sent; 1 or more.
-        event_queue_size("event_queue_size", "500", "event_queue_size"): usize,
-        /// Longest time that an event waits for its batch; 10 to 86400000.
-        flush_interval("flush_interval_ms", "60000", "event_flush_interval"): Duration,
-        /// Batches that are kept for another attempt while the destination does not take them; 1 or more.
-        retry_queue_size("retry_queue_size", "10", "retry_queue_size"): usize,
-        /// Most events that wait while batches cannot be sent; 1 or more.
-        event_queue_max_events("event_queue_max_events", "100000", "event_queue_bounds"): usize,
-        /// Most bytes that they hold; 1 or more.
-        event_queue_max_bytes("event_queue_max_bytes", "67108864", "event_queue_bounds"): usize,
-        /// Exposures that are remembered so that they are not logged twice a minute; 1 or more.
-        exposure_dedupe_max_keys("exposure_dedupe_max_keys", "100000", "exposure_dedupe_max_keys"): usize,
+        events_file("events_file", "none", "event_sink", NOT_EMPTY): PathBuf,
+        /// Events in a batch, and waiting events that make one be sent.
+        event_queue_size("event_queue_size", "500", "event_queue_size", POSITIVE): usize,
+        /// Longest time that an event waits for its batch; at least 1000 where batches go to Statsig's own servers.
+        flush_interval("flush_interval_ms", "60000", "event_flush_interval", FLUSH_INTERVAL): Duration,
+        /// Batches that are kept for another attempt while the destination does not take them.
+        retry_queue_size("retry_queue_size", "10", "retry_queue_size", POSITIVE): usize,
+        /// Most events that wait while batches cannot be sent; not fewer than `event_queue_size`, where both are set.
+        event_queue_max_events("event_queue_max_events", "100000", "event_queue_bounds", POSITIVE): usize,
+        /// Most bytes that they hold.
+        event_queue_max_bytes("event_queue_max_bytes", "67108864", "event_queue_bounds", POSITIVE): usize,
+        /// Exposures that are remembered so that they are not logged twice a minute.
+        exposure_dedupe_max_keys("exposure_dedupe_max_keys", "100000", "exposure_dedupe_max_keys", REMEMBERED): usize,
         /// A folder for events that cannot be delivered. Needs the feature `spool`.
-        spool_dir("spool_dir", "none: in memory only", "event_spool"): PathBuf,
+        spool_dir("spool_dir", "none: in memory only", "event_spool", NOT_EMPTY): PathBuf,
         /// When events are written there: when they cannot be delivered, or before the first attempt.
         spool_mode("spool_mode", "`overflow`", "event_spool"): SpoolPolicy,
         /// Most bytes there.
-        spool_max_bytes("spool_max_bytes", "536870912", "event_spool"): u64,
+        spool_max_bytes("spool_max_bytes", "536870912", "event_spool", SPOOL_BYTES): u64,
         /// Longest time that a batch rests there.
-        spool_max_age("spool_max_age_ms", "259200000", "event_spool"): Duration,
+        spool_max_age("spool_max_age_ms", "259200000", "event_spool", TIMEOUT): Duration,
         /// Whether lost events are reported to the vendor: how many, and why. Needs `sdk_key`.
         report_errors_upstream("report_errors_upstream", "`false`", "report_errors_upstream"): bool,
 
@@ -136,9 +136,9 @@ option_group! {
         /// A user agent does not tell browser and operating system.
         disable_user_agent_parsing("disable_user_agent_parsing", "`false`", "user_agent"): bool,
         /// What the SDK calls itself; with `sdk_version`.
-        sdk_type("sdk_type", "`rust-server-oss`", "sdk"): String,
+        sdk_type("sdk_type", "`rust-server-oss`", "sdk", NOT_EMPTY): String,
         /// The version that goes with `sdk_type`.
-        sdk_version("sdk_version", "that of this crate", "sdk"): String,
+        sdk_version("sdk_version", "that of this crate", "sdk", NOT_EMPTY): String,
     }
 }
 
@@ -152,9 +152,9 @@ option_group! {
         /// After so many failures in a row a stream waits the longest pause each time.
         max_retry_attempts("max_retry_attempts", "no limit", "proxy_config"): u32,
         /// Longest pause after the first failure of a stream.
-        retry_backoff_base("retry_backoff_base_ms", "1000", "proxy_config"): Duration,
+        retry_backoff_base("retry_backoff_base_ms", "1000", "proxy_config", BACKOFF): Duration,
         /// By what the pause grows with each failure.
-        retry_backoff_multiplier("retry_backoff_multiplier", "2", "proxy_config"): f64,
+        retry_backoff_multiplier("retry_backoff_multiplier", "2", "proxy_config", MULTIPLIER): f64,
         /// After more failures in a row than these, polling takes over until the stream is back.
         failover_threshold("failover_threshold", "4", "proxy_config"): u32,
         /// Whom to trust where the connection is encrypted, which it is unless the address says `http://`; with a client certificate, both sides show one.
@@ -166,13 +166,13 @@ option_group! {
     /// Certificates for a forward proxy: files in PEM form.
     ProxyTlsOptions {
         /// The authority to trust; must be given.
-        ca("ca", "none", "proxy_config"): PathBuf,
+        ca("ca", "none", "proxy_config", NOT_EMPTY): PathBuf,
         /// Our certificate.
-        client_cert("client_cert", "none", "proxy_config"): PathBuf,
+        client_cert("client_cert", "none", "proxy_config", NOT_EMPTY): PathBuf,
         /// The key of our certificate.
-        client_key("client_key", "none", "proxy_config"): PathBuf,
+        client_key("client_key", "none", "proxy_config", NOT_EMPTY): PathBuf,
         /// The name that the proxy's certificate must bear, for gRPC; HTTP goes by the address.
-        domain("domain", "the host of the address", "proxy_config"): String,
+        domain("domain", "the host of the address", "proxy_config", NOT_EMPTY): String,
     }
 }
 
@@ -180,11 +180,11 @@ option_group! {
     /// Certificates for all connections: files in PEM form.
     TlsFileOptions {
         /// Authorities to trust besides those of the operating system.
-        ca("ca", "none", "tls"): PathBuf,
+        ca("ca", "none", "tls", NOT_EMPTY): PathBuf,
         /// Our certificate.
-        client_cert("client_cert", "none", "tls"): PathBuf,
+        client_cert("client_cert", "none", "tls", NOT_EMPTY): PathBuf,
         /// The key of our certificate.
-        client_key("client_key", "none", "tls"): PathBuf,
+        client_key("client_key", "none", "tls", NOT_EMPTY): PathBuf,
     }
 }
 
@@ -194,7 +194,7 @@ option_group! {
         /// `http://host:port`, `https://…`, `socks5://…` or `socks5h://…`; must be given.
         address("address", "none", "outbound_proxy"): SecretText,
         /// The user name there.
-        username("username", "none", "outbound_proxy"): String,
+        username("username", "none", "outbound_proxy", NOT_EMPTY): String,
         /// The password there.
         password("password", "none", "outbound_proxy"): SecretText,
     }
@@ -204,13 +204,13 @@ option_group! {
     /// A store that processes share.
     DataStoreOptions {
         /// `redis://[user[:password]@]host[:port][/db]`, or `rediss://…` with TLS; this or `redis_urls` must be given.
-        redis_url("redis_url", "none", "data_store"): SecretText,
+        redis_url("redis_url", "none", "data_store", NOT_EMPTY): SecretText,
         /// Some nodes of a cluster; with `sentinel_master`, the sentinels.
         redis_urls("redis_urls", "none", "data_store"): Vec<SecretText>,
         /// The name that sentinels have for the master.
-        sentinel_master("sentinel_master", "none", "data_store"): String,
+        sentinel_master("sentinel_master", "none", "data_store", NOT_EMPTY): String,
         /// A file that holds the password, read again for each new connection.
-        password_file("password_file", "none", "data_store"): PathBuf,
+        password_file("password_file", "none", "data_store", NOT_EMPTY): PathBuf,
         /// How entries are named.
         key_schema("key_schema", "`v2`", "data_store_key_schema"): StoreKeySchema,
         /// A text before every key. Other SDKs do not find such keys.

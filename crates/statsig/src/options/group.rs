@@ -1,6 +1,8 @@
-//! What one table of options becomes.
+//! Types, readers and rows of documentation, declared by one table of options.
 
 use serde_json::{Map, Value};
+
+use super::bounds::Bounds;
 
 /// One option, as `docs/options.md` lists it.
 #[derive(Debug, Clone, Copy)]
@@ -10,6 +12,8 @@ pub struct OptionRow {
     pub name: &'static str,
     /// What it may be, with its unit.
     pub kind: &'static str,
+    /// The values of that kind that it may have.
+    pub bounds: Bounds,
     /// What it is if nobody says anything.
     pub default: &'static str,
     /// The builder's method that does the same.
@@ -35,14 +39,34 @@ pub(super) trait OptionValue: Sized {
     fn read_text(text: &str, name: &str, problems: &mut Vec<String>) -> Option<Self> {
         match serde_json::from_str(text) {
             Ok(value) => Self::read(value, name, problems),
-            Err(_) => Self::wrong(name, problems),
+            Err(_) => Self::wrong(name, "", problems),
         }
     }
 
-    /// Notes that the value is of another kind.
-    fn wrong(name: &str, problems: &mut Vec<String>) -> Option<Self> {
-        problems.push(format!("`{name}` must be {}", Self::KIND));
+    /// Notes that the value is of another kind. `found` says of which, and may be empty.
+    fn wrong(name: &str, found: &str, problems: &mut Vec<String>) -> Option<Self> {
+        let comma = if found.is_empty() { "" } else { ", not " };
+        problems.push(format!("`{name}` must be {}{comma}{found}", Self::KIND));
         None
+    }
+
+    /// Notes what is out of bounds, by the option's name; returns `false` for a value that must not be used.
+    fn check(&mut self, _name: &str, _bounds: Bounds, _problems: &mut Vec<String>) -> bool {
+        true
+    }
+}
+
+/// The kind of a JSON value in words.
+pub(super) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "`true` or `false`",
+        Value::Number(number) if number.as_f64().is_some_and(|number| number < 0.0) => "a negative number",
+        Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() != 0.0) => "a fraction",
+        Value::Number(_) => "such a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
     }
 }
 
@@ -53,12 +77,26 @@ pub(super) trait OptionGroup: Sized + Default {
 
     /// Takes an object; `path` names it in problems, with a dot at its end unless it is empty.
     fn read_object(object: Map<String, Value>, path: &str, problems: &mut Vec<String>) -> Self;
+
+    /// Checks every option that is set against its bounds, and takes out those that must not be used.
+    fn check_all(&mut self, path: &str, problems: &mut Vec<String>);
 }
 
-/// Declares a group: `field("name", "default", "builder's method"): type`, each with its documentation.
+/// The bounds of an option that has none unless they are given.
+macro_rules! option_bounds {
+    () => {
+        $crate::options::bounds::Bounds::Any
+    };
+    ($bounds:ident) => {
+        $crate::options::bounds::$bounds
+    };
+}
+pub(super) use option_bounds;
+
+/// Declares a group: `field("name", "default", "builder's method", BOUNDS): type`, each with its documentation.
 macro_rules! option_group {
     ($(#[$meta:meta])* $group:ident {
-        $($(#[doc = $about:literal])+ $field:ident($name:literal, $default:literal, $builder:literal): $type:ty,)*
+        $($(#[doc = $about:literal])+ $field:ident($name:literal, $default:literal, $builder:literal $(, $bounds:ident)?): $type:ty,)*
     }) => {
         $(#[$meta])*
         ///
@@ -78,6 +116,7 @@ macro_rules! option_group {
             const ROWS: &'static [$crate::options::group::OptionRow] = &[$($crate::options::group::OptionRow {
                 name: $name,
                 kind: <$type as $crate::options::group::OptionValue>::KIND,
+                bounds: $crate::options::group::option_bounds!($($bounds)?),
                 default: $default,
                 builder: $builder,
                 about: concat!($($about),+),
@@ -94,25 +133,38 @@ macro_rules! option_group {
                     if value.is_null() {
                         continue;
                     }
-                    let name = format!("{path}{key}");
                     match key.as_str() {
                         $($name => {
+                            let name = format!("{path}{}", $name);
                             group.$field = $crate::options::group::OptionValue::read(value, &name, problems);
                         })*
-                        _ => problems.push(format!("there is no option `{name}`: docs/options.md lists them all")),
+                        _ => problems.push($crate::options::suggest::unknown_option(path, &key, Self::ROWS)),
                     }
                 }
                 group
             }
+
+            fn check_all(&mut self, path: &str, problems: &mut Vec<String>) {
+                $(if let Some(value) = &mut self.$field {
+                    let (name, bounds) = (format!("{path}{}", $name), $crate::options::group::option_bounds!($($bounds)?));
+                    if !$crate::options::group::OptionValue::check(value, &name, bounds, problems) {
+                        self.$field = None;
+                    }
+                })*
+            }
         }
 
         impl $group {
-            /// Takes the text of an environment variable; `false` if there is no such option.
+            /// Takes the text of an environment variable, and checks it; `false` if there is no such option.
             #[allow(dead_code, reason = "only the outermost group is read from variables")]
             pub(super) fn set_from_text(&mut self, option: &str, text: &str, variable: &str, problems: &mut Vec<String>) -> bool {
                 match option {
                     $($name => {
                         self.$field = $crate::options::group::OptionValue::read_text(text, variable, problems);
+                        if let Some(value) = &mut self.$field {
+                            let bounds = $crate::options::group::option_bounds!($($bounds)?);
+                            $crate::options::group::OptionValue::check(value, variable, bounds, problems);
+                        }
                     })*
                     _ => return false,
                 }
@@ -162,8 +214,13 @@ macro_rules! group_value {
                         let path = format!("{name}.");
                         Some($crate::options::group::OptionGroup::read_object(object, &path, problems))
                     }
-                    _ => Self::wrong(name, problems),
+                    other => Self::wrong(name, $crate::options::group::kind_of(&other), problems),
                 }
+            }
+
+            fn check(&mut self, name: &str, _: $crate::options::bounds::Bounds, problems: &mut Vec<String>) -> bool {
+                $crate::options::group::OptionGroup::check_all(self, &format!("{name}."), problems);
+                true
             }
         }
     )*};

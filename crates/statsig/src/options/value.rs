@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::bounds::Bounds;
 use super::client::ProxyOptions;
-use super::group::{OptionRow, OptionValue};
+use super::group::{OptionGroup, OptionRow, OptionValue, kind_of};
+use super::suggest::{closest, shown};
 
 /// A text that shows nowhere: `Debug` hides it, errors do not repeat it.
 #[derive(Clone, PartialEq, Eq)]
@@ -83,55 +85,87 @@ impl fmt::Debug for SpecsText {
 }
 
 macro_rules! text_values {
-    ($($type:ty: $kind:literal;)*) => {$(
+    ($($type:ty: $kind:literal, $is_empty:expr;)*) => {$(
         impl OptionValue for $type {
             const KIND: &'static str = $kind;
 
             fn read(value: Value, name: &str, problems: &mut Vec<String>) -> Option<Self> {
                 match value {
                     Value::String(text) => Some(text.into()),
-                    _ => Self::wrong(name, problems),
+                    other => Self::wrong(name, kind_of(&other), problems),
                 }
             }
 
             fn read_text(text: &str, _: &str, _: &mut Vec<String>) -> Option<Self> {
                 Some(text.to_owned().into())
             }
+
+            fn check(&mut self, name: &str, bounds: Bounds, problems: &mut Vec<String>) -> bool {
+                let is_empty: fn(&Self) -> bool = $is_empty;
+                if bounds == Bounds::NotEmpty && is_empty(self) {
+                    problems.push(format!("`{name}` is empty: give it a value, or leave it out"));
+                }
+                // What is empty stands for what is missing nowhere: keeping it causes no further message.
+                true
+            }
         }
     )*};
 }
 
 text_values! {
-    String: "text";
-    SecretText: "text (secret)";
-    SpecsText: "text";
-    AddressText: "an address";
-    PathBuf: "a path";
+    String: "text", |text| text.trim().is_empty();
+    SecretText: "text (secret)", |text| text.0.trim().is_empty();
+    SpecsText: "text", |text| text.0.trim().is_empty();
+    AddressText: "an address", |text| text.0.trim().is_empty();
+    PathBuf: "a path", |path| path.as_os_str().is_empty();
 }
 
 impl OptionValue for bool {
     const KIND: &'static str = "`true` or `false`";
 
     fn read(value: Value, name: &str, problems: &mut Vec<String>) -> Option<Self> {
-        value.as_bool().or_else(|| Self::wrong(name, problems))
+        value.as_bool().or_else(|| Self::wrong(name, kind_of(&value), problems))
     }
 
     fn read_text(text: &str, name: &str, problems: &mut Vec<String>) -> Option<Self> {
-        match text.to_ascii_lowercase().as_str() {
+        match text.trim().to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Some(true),
             "false" | "0" | "no" | "off" => Some(false),
-            _ => Self::wrong(name, problems),
+            _ => Self::wrong(name, "", problems),
         }
     }
+}
+
+/// A whole number, also one that is written with a fraction of zero.
+fn whole(value: &Value) -> Option<u64> {
+    /// From here on, not every whole number can be written as a fraction.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    value.as_u64().or_else(|| {
+        let number = value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=EXACT).contains(number))?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range and whole")]
+        Some(number as u64)
+    })
+}
+
+/// Notes a number that is out of bounds.
+fn note(problem: Option<String>, name: &str, problems: &mut Vec<String>) -> bool {
+    let is_fine = problem.is_none();
+    problems.extend(problem.map(|problem| format!("`{name}` {problem}")));
+    is_fine
 }
 
 macro_rules! number_values {
     ($($type:ty)*) => {$(
         impl OptionValue for $type {
-            const KIND: &'static str = "a whole number, 0 or more";
+            const KIND: &'static str = "a whole number";
 
             fn read(value: Value, name: &str, problems: &mut Vec<String>) -> Option<Self> {
-                value.as_u64().and_then(|number| number.try_into().ok()).or_else(|| Self::wrong(name, problems))
+                let number = whole(&value).and_then(|number| number.try_into().ok());
+                number.or_else(|| Self::wrong(name, kind_of(&value), problems))
+            }
+
+            fn check(&mut self, name: &str, bounds: Bounds, problems: &mut Vec<String>) -> bool {
+                note(bounds.problem_of_number(*self as u128, ""), name, problems)
             }
         }
     )*};
@@ -143,7 +177,11 @@ impl OptionValue for f64 {
     const KIND: &'static str = "a number";
 
     fn read(value: Value, name: &str, problems: &mut Vec<String>) -> Option<Self> {
-        value.as_f64().or_else(|| Self::wrong(name, problems))
+        value.as_f64().or_else(|| Self::wrong(name, kind_of(&value), problems))
+    }
+
+    fn check(&mut self, name: &str, bounds: Bounds, problems: &mut Vec<String>) -> bool {
+        note(bounds.problem_of_fraction(*self), name, problems)
     }
 }
 
@@ -151,7 +189,11 @@ impl OptionValue for Duration {
     const KIND: &'static str = "milliseconds, a whole number";
 
     fn read(value: Value, name: &str, problems: &mut Vec<String>) -> Option<Self> {
-        value.as_u64().map(Self::from_millis).or_else(|| Self::wrong(name, problems))
+        whole(&value).map(Self::from_millis).or_else(|| Self::wrong(name, kind_of(&value), problems))
+    }
+
+    fn check(&mut self, name: &str, bounds: Bounds, problems: &mut Vec<String>) -> bool {
+        note(bounds.problem_of_number(self.as_millis(), ""), name, problems)
     }
 }
 
@@ -161,7 +203,7 @@ impl OptionValue for Map<String, Value> {
     fn read(value: Value, name: &str, problems: &mut Vec<String>) -> Option<Self> {
         match value {
             Value::Object(object) => Some(object),
-            _ => Self::wrong(name, problems),
+            other => Self::wrong(name, kind_of(&other), problems),
         }
     }
 }
@@ -182,14 +224,30 @@ macro_rules! word_values {
             fn read(value: Value, name: &str, problems: &mut Vec<String>) -> Option<Self> {
                 match value.as_str() {
                     Some(text) => Self::read_text(text, name, problems),
-                    None => Self::wrong(name, problems),
+                    None => Self::wrong(name, kind_of(&value), problems),
                 }
             }
 
             fn read_text(text: &str, name: &str, problems: &mut Vec<String>) -> Option<Self> {
-                match text.to_ascii_lowercase().as_str() {
+                match text.trim().to_ascii_lowercase().as_str() {
                     $($word $(| $alias)* => Some(Self::$variant),)*
-                    _ => Self::wrong(name, problems),
+                    // The word itself is not repeated: it may be a secret in the wrong place.
+                    other => {
+                        let meant = closest(other, [$($word $(, $alias)*),*]);
+                        let meant = meant.map_or_else(String::new, |word| format!(": did you mean `{word}`?"));
+                        problems.push(format!("`{name}` must be {}{meant}", Self::KIND));
+                        None
+                    }
+                }
+            }
+        }
+
+        impl $type {
+            /// Returns its name in files and in the environment.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
                 }
             }
         }
@@ -262,9 +320,9 @@ impl OptionValue for Vec<SecretText> {
     const KIND: &'static str = "a list of texts (secret)";
 
     fn read(value: Value, name: &str, problems: &mut Vec<String>) -> Option<Self> {
-        let Value::Array(items) = value else { return Self::wrong(name, problems) };
+        let Value::Array(items) = value else { return Self::wrong(name, kind_of(&value), problems) };
         let texts = items.into_iter().map(|item| item.as_str().map(SecretText::from));
-        texts.collect::<Option<Self>>().or_else(|| Self::wrong(name, problems))
+        texts.collect::<Option<Self>>().or_else(|| Self::wrong(name, "", problems))
     }
 }
 
@@ -273,7 +331,7 @@ impl OptionValue for Vec<SourceName> {
         "a list of `data_store`, `bootstrap`, `network`, `statsig_network`, `file`, `snapshot` and `stream`";
 
     fn read(value: Value, name: &str, problems: &mut Vec<String>) -> Option<Self> {
-        let Value::Array(items) = value else { return Self::wrong(name, problems) };
+        let Value::Array(items) = value else { return Self::wrong(name, kind_of(&value), problems) };
         let before = problems.len();
         let sources = items.into_iter().filter_map(|item| SourceName::read(item, name, problems)).collect();
         (problems.len() == before).then_some(sources)
@@ -291,18 +349,25 @@ impl OptionValue for BTreeMap<EndpointName, ProxyOptions> {
     const INNER: &'static [OptionRow] = &[];
 
     fn read(value: Value, name: &str, problems: &mut Vec<String>) -> Option<Self> {
-        let Value::Object(object) = value else { return Self::wrong(name, problems) };
+        let Value::Object(object) = value else { return Self::wrong(name, kind_of(&value), problems) };
         let mut proxies = Self::new();
         for (endpoint, proxy) in object {
             if proxy.is_null() {
                 continue;
             }
-            let path = format!("{name}.{endpoint}");
+            let path = format!("{name}.{}", shown(&endpoint).unwrap_or_else(|| "…".to_owned()));
             let Some(endpoint) = EndpointName::read_text(&endpoint, &path, problems) else { continue };
             if let Some(proxy) = ProxyOptions::read(proxy, &path, problems) {
                 proxies.insert(endpoint, proxy);
             }
         }
         Some(proxies)
+    }
+
+    fn check(&mut self, name: &str, _: Bounds, problems: &mut Vec<String>) -> bool {
+        for (endpoint, proxy) in self {
+            proxy.check_all(&format!("{name}.{}.", endpoint.as_str()), problems);
+        }
+        true
     }
 }

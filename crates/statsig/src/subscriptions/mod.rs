@@ -7,12 +7,13 @@ mod event;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use arc_swap::ArcSwap;
 use uuid::Uuid;
+
+use crate::callbacks::CallbackLog;
 
 pub use self::event::{ClientEvent, EventKind, UnknownEventKind};
 
@@ -60,6 +61,8 @@ pub(crate) struct Subscriptions {
     subscribers: ArcSwap<Vec<Subscriber>>,
     /// All masks in one.
     wanted: AtomicU8,
+    /// Calls that panicked, also those of other callbacks of the client.
+    log: Arc<CallbackLog>,
 }
 
 thread_local! {
@@ -91,12 +94,19 @@ impl Drop for Telling {
 }
 
 impl Subscriptions {
-    /// With one that hears of all evaluations for as long as the client lives.
-    pub(crate) fn with_evaluation_callback(callback: Arc<Callback>) -> Self {
-        let subscriptions = Self::default();
+    /// Subscribes a callback to all evaluations for as long as the client lives, in place of one that was there.
+    pub(crate) fn set_evaluation_callback(&self, callback: Arc<Callback>) {
         let mask = EventKind::All.mask() & !EventKind::SpecsUpdated.mask();
-        subscriptions.change(|all| all.push(Subscriber { id: None, mask, callback: Arc::clone(&callback) }));
-        subscriptions
+        self.change(|all| {
+            all.retain(|subscriber| subscriber.id.is_some());
+            all.push(Subscriber { id: None, mask, callback: Arc::clone(&callback) });
+        });
+    }
+
+    /// Returns the notes about calls that panicked.
+    #[cfg(any(feature = "net", feature = "logger"))]
+    pub(crate) fn log(&self) -> &Arc<CallbackLog> {
+        &self.log
     }
 
     pub(crate) fn subscribe(&self, kind: EventKind, callback: Arc<Callback>) -> SubscriptionId {
@@ -148,9 +158,8 @@ impl Subscriptions {
         let Some(_telling) = Telling::begin(std::ptr::from_ref(self).addr()) else { return };
         let mask = event.kind().mask();
         for subscriber in self.subscribers.load_full().iter().filter(|subscriber| subscriber.mask & mask != 0) {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (subscriber.callback)(&event))) {
-                // To drop it may panic, too.
-                std::mem::forget(payload);
+            let callee = || format!("a callback for `{}`", event.kind().name());
+            if !self.log.contain(&callee, || (subscriber.callback)(&event)) {
                 tracing::error!(event = event.kind().name(), "a callback of the application panicked");
             }
         }
@@ -190,7 +199,8 @@ mod tests {
         assert!(!subscriptions.wants(EventKind::SpecsUpdated) && subscriptions.wants(EventKind::GateEvaluated));
         subscriptions.unsubscribe(|_| true);
         assert!(!subscriptions.wants(EventKind::GateEvaluated));
-        let always = Subscriptions::with_evaluation_callback(nothing());
+        let always = Subscriptions::default();
+        always.set_evaluation_callback(nothing());
         always.unsubscribe(|_| true);
         assert!(always.wants(EventKind::LayerEvaluated) && !always.wants(EventKind::SpecsUpdated));
     }

@@ -8,6 +8,7 @@
 
 mod closing;
 mod deliveries;
+mod health;
 mod id_lists;
 mod metrics;
 
@@ -188,11 +189,11 @@ fn options_that_contradict_each_other_are_told_at_once() {
     assert!(error.contains("sdk_key") && error.contains("event_queue_size"), "{error}");
     let store: Arc<dyn DataStore> = Arc::new(InMemoryDataStore::default());
     let error = Statsig::builder().data_store(store).build().unwrap_err().to_string();
-    assert!(error.contains("a data store needs `sdk_key`"), "{error}");
+    assert!(error.contains("`data_store` needs `sdk_key`"), "{error}");
     let listed =
         Statsig::builder().sdk_key("secret-x").initialize_sources([DataSource::DataStore, DataSource::Bootstrap]);
     let error = listed.build().unwrap_err().to_string();
-    assert!(error.contains("DataStore is listed") && error.contains("Bootstrap is listed"), "{error}");
+    assert!(error.contains("`DataSource::DataStore`") && error.contains("`DataSource::Bootstrap`"), "{error}");
     let binary = Statsig::builder().sdk_key("secret-x").enable_dcs_deltas(true).build();
     assert_eq!(binary.is_ok(), cfg!(feature = "proto"), "differences are binary");
     let error = Statsig::builder().sdk_key("secret-abc").api("ftp://x").build().unwrap_err();
@@ -244,7 +245,13 @@ fn everything_that_is_wrong_is_listed_at_once() {
     let error = builder.build().unwrap_err();
     let statsig::Error::Misconfigured(found) = &error else { panic!("{error:?}") };
     let problems = found.problems().join("\n");
-    for named in ["specs_url", "log_event_url", "Bootstrap", "DataStore", "event_queue_size"] {
+    for named in [
+        "`specs_url`",
+        "`log_event_url`",
+        "`initialize_sources` lists `DataSource::Bootstrap`, which is not configured",
+        "`config_sync_sources` lists `DataSource::DataStore`, which is not configured",
+        "`event_queue_size`",
+    ] {
         assert!(problems.contains(named), "{named} is not in:\n{problems}");
     }
     assert!(!problems.contains("secret-test"));

@@ -1,11 +1,14 @@
 //! What the client promises, table by table.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers outside of test functions")]
 
+mod bounds;
 mod details;
 mod getters;
 mod handle;
+mod keys;
 mod lifecycle;
 mod options;
+mod options_any;
 mod overrides;
 mod parameter_stores;
 mod subscriptions;

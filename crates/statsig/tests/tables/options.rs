@@ -42,15 +42,21 @@ fn methods() -> BTreeSet<String> {
     let lines = BUILDERS.iter().flat_map(|source| source.lines());
     let lines = lines.filter_map(|line| line.strip_prefix("    pub fn "));
     // `build` is none of them: it takes no option.
-    let methods = lines.filter(|line| line.contains("(mut self,") || line.ends_with('(') || line.contains("<K"));
+    let methods = lines.filter(|line| {
+        line.contains("(mut self,") || line.contains("(self,") || line.ends_with('(') || line.contains("<K")
+    });
     methods.map(|line| line.split(['(', '<']).next().unwrap().to_owned()).collect()
 }
 
 fn list(out: &mut String, rows: &[OptionRow], path: &str) {
     for row in rows {
         let name = format!("{path}{}", row.name);
-        let _ =
-            writeln!(out, "| `{name}` | {} | {} | `{}` | {} |", row.kind, row.default, row.builder, row.about.trim());
+        let bounds = match row.bounds.to_string() {
+            none if none.is_empty() => none,
+            bounds => format!(": {bounds}"),
+        };
+        let OptionRow { kind, default, builder, about, .. } = row;
+        let _ = writeln!(out, "| `{name}` | {kind}{bounds} | {default} | `{builder}` | {} |", about.trim());
         list(out, row.inner, &format!("{name}."));
     }
 }
@@ -63,7 +69,16 @@ fn document() -> String {
     for (method, about) in IN_CODE {
         let _ = writeln!(out, "| `{method}` | {about} |");
     }
-    out.push_str(include_str!("options.tail.md"));
+    out.push_str("\n## Names in other Statsig SDKs\n\n| there | here |\n| --- | --- |\n");
+    for foreign in StatsigOptions::FOREIGN {
+        let names = foreign.names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let here = match (foreign.here, foreign.remark) {
+            (Some(here), "") => here.to_owned(),
+            (Some(here), remark) => format!("{here}: {remark}"),
+            (None, remark) => remark.to_owned(),
+        };
+        let _ = writeln!(out, "| {names} | {here} |");
+    }
     out
 }
 
@@ -170,9 +185,9 @@ fn whatever_is_wrong_is_told_at_once_by_build_too() {
     for named in [
         "sdk_version",
         "specs_file",
-        "Stream",
+        "`initialize_sources` lists `stream`",
         "http_proxy.address",
-        "`proxy`",
+        "`proxy.address`",
         "event_queue_size",
         "/no/such/folder",
         "data_store",
@@ -205,7 +220,7 @@ fn options_of_features_are_named_as_in_the_table() {
     for name in names {
         assert!(StatsigOptions::ALL.iter().any(|row| row.name == name), "{name}");
     }
-    let alone = StatsigOptions::from_json(r#"{"spool_mode": "overflow", "bootstrap": "{}"}"#).unwrap();
+    let alone = StatsigOptions::from_json(r#"{"spool_mode": "overflow", "local_mode": true}"#).unwrap();
     let told = problems(&Statsig::builder().options(alone).build().unwrap_err()).join("\n");
     assert!(told.contains("`spool_mode`"), "{told}");
 }
@@ -214,7 +229,7 @@ fn options_of_features_are_named_as_in_the_table() {
 fn what_can_do_nothing_or_contradicts_itself_is_refused() {
     let specs = r#"{"has_updates": true, "time": 1}"#;
     for (options, named) in [
-        (json!({"api": "http://h"}), "api needs `sdk_key`"),
+        (json!({"api": "http://h"}), "`api` needs `sdk_key`"),
         (json!({"snapshot_dir": "/tmp"}), "snapshot_dir"),
         (json!({"sdk_key": "secret-k", "http_proxy": {"address": "http://h", "password": "p"}}), "http_proxy.username"),
         (json!({"sdk_key": "secret-k", "http_proxy": {"address": "htp://h"}}), "http_proxy.address"),

@@ -54,6 +54,15 @@ fn wrong_options_are_named() {
         (json!({"data_store": {"redis_urk": "redis://h"}}), "invalid_option", "data_store.redis_urk"),
         (json!({"bootstrap": specs(), "data_store": {}}), "invalid_option", "redis_url"),
         (json!({"initialize_sources": ["cloud"]}), "invalid_option", "initialize_sources"),
+        (json!({"Environment": "x"}), "invalid_option", "did you mean `environment`?"),
+        (
+            json!({"api": "http://h", "request_timeout_ms": 0}),
+            "invalid_option",
+            "`request_timeout_ms` must be 1 or more",
+        ),
+        (json!({"api": "http://h", "init_timeout_ms": 0}), "invalid_option", "`init_timeout_ms` must be 1 or more"),
+        (json!({"log_event_url": "http://h/e"}), "invalid_option", "no source of config specs"),
+        (json!({"bootstrap": "specs.json"}), "invalid_option", "`bootstrap` holds a path"),
     ] {
         let answer = create(&mut driver, options.clone());
         assert_eq!(answer["error"]["kind"], kind, "{options}: {answer}");

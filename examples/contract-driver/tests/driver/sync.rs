@@ -43,6 +43,14 @@ fn a_client_starts_and_follows() {
         (&health["specs"]["specs_time"], &health["specs"]["sources"][0]["name"]),
         (&json!(2_000), &json!("network"))
     );
+    // The same four fields wherever something can fail.
+    let source = &health["specs"]["sources"][0];
+    for object in [source, &health["events"], &health["callbacks"], &health["parts"][0]] {
+        for field in ["last_error", "last_error_ms", "consecutive_failures", "next"] {
+            assert!(object.get(field).is_some(), "{field} is not in {object}");
+        }
+    }
+    assert!(source["next"].as_str().is_some_and(|next| next.starts_with("next poll in ")), "{source}");
     let workers = health["specs"]["workers"].as_array().unwrap();
     let poller = workers.iter().find(|worker| worker["name"] == "specs-poller").unwrap();
     assert_eq!((&poller["running"], &poller["restarts"]), (&json!(true), &json!(0)));

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::super::bounds::Bounds;
 use super::super::value::{ProxyProtocol, SourceName, SpoolPolicy};
 use super::*;
 
@@ -16,7 +17,13 @@ fn fitting(row: &OptionRow) -> (Value, String) {
     match row.kind {
         kind if kind.starts_with("a list") => (serde_json::json!(["network", "stream"]), "network, stream".into()),
         "`true` or `false`" => (true.into(), "true".into()),
-        "a whole number, 0 or more" | "milliseconds, a whole number" => (7.into(), "7".into()),
+        "a whole number" | "milliseconds, a whole number" => {
+            let number = match row.bounds {
+                Bounds::AtLeast(least) | Bounds::Whole { least, .. } => least,
+                _ => 7,
+            };
+            (number.into(), number.to_string())
+        }
         "a number" => (1.5.into(), "1.5".into()),
         kind if kind.starts_with("an object") => (Value::Object(Map::new()), "{}".into()),
         kind if kind.starts_with('`') => text(kind[1..].split('`').next().unwrap()),
@@ -47,7 +54,9 @@ fn every_option_refuses_another_kind_by_its_name() {
         let odd = if row.kind.starts_with("a list") { serde_json::json!({}) } else { serde_json::json!([["s3cr3t"]]) };
         let one = Value::Object(Map::from_iter([(row.name.to_owned(), odd)])).to_string();
         let found = problems(StatsigOptions::from_json(&one));
-        assert_eq!(found, [format!("`{}` must be {}", row.name, row.kind)]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(&format!("`{}` must be {}", row.name, row.kind)), "{found:?}");
+        assert!(!found[0].contains("s3cr3t"), "{found:?}");
     }
 }
 
@@ -69,6 +78,19 @@ fn nested_options_are_read_and_refused_by_their_path() {
     assert_eq!(options.spool_mode, Some(SpoolPolicy::WriteAhead));
     assert_eq!(options.initialize_sources, Some(vec![SourceName::Snapshot, SourceName::DataStore]));
 
+    let one_of = |text: &str| problems(StatsigOptions::from_json(text)).join("\n");
+    assert_eq!(
+        one_of(r#"{"proxy": {"protocol": "grpc-steam"}}"#),
+        "`proxy.protocol` must be `http`, `grpc`, `grpc_stream` or `websocket`: did you mean `grpc_stream`?"
+    );
+    assert_eq!(one_of(r#"{"local_mode": "yes"}"#), "`local_mode` must be `true` or `false`, not a text");
+    assert_eq!(
+        one_of(r#"{"init_timeout_ms": -1}"#),
+        "`init_timeout_ms` must be milliseconds, a whole number, not a negative number"
+    );
+    let fraction = StatsigOptions::from_json(r#"{"init_timeout_ms": 3e3}"#).unwrap();
+    assert_eq!(fraction.init_timeout, Some(Duration::from_secs(3)));
+
     let wrong = r#"{"proxy": {"tls": {"ca": 1}, "adress": "h"}, "proxy_configs": {"everything": {}, "all": 1},
         "config_sync_sources": ["network", "cloud"], "colour": 1, "api": null}"#;
     let found = problems(StatsigOptions::from_json(wrong)).join("\n");
@@ -89,13 +111,20 @@ fn nested_options_are_read_and_refused_by_their_path() {
 fn texts_that_are_no_object_are_refused_by_line_and_without_their_contents() {
     let found = problems(StatsigOptions::from_json("{\n\"sdk_key\": secret-abc}")).join("\n");
     assert!(found.contains("line 2") && !found.contains("abc"), "{found}");
-    assert_eq!(problems(StatsigOptions::from_json("[]")).len(), 1);
+    assert_eq!(problems(StatsigOptions::from_json("[]")), ["the options must be a JSON object, not a list"]);
+    assert!(StatsigOptions::from_json("\u{feff}{}").is_ok());
     #[cfg(feature = "toml")]
     {
         let found = problems(StatsigOptions::from_toml("api = \"h\"\nsdk_key = secret-abc")).join("\n");
         assert!(found.contains("line 2") && !found.contains("abc"), "{found}");
         let read = StatsigOptions::from_toml("init_timeout_ms = 5\n[proxy]\naddress = \"h\"").unwrap();
         assert_eq!(read, StatsigOptions::from_json(r#"{"init_timeout_ms": 5, "proxy": {"address": "h"}}"#).unwrap());
+        // What JSON does not have is not passed over.
+        let odd = "request_timeout_ms = inf\nenvironment = 1979-05-27\n[proxy]\nretry_backoff_multiplier = nan";
+        let found = problems(StatsigOptions::from_toml(odd)).join("\n");
+        for named in ["`request_timeout_ms`", "`environment`", "`proxy.retry_backoff_multiplier`"] {
+            assert!(found.contains(named), "{found}");
+        }
     }
 }
 
@@ -141,6 +170,32 @@ fn variables_of_others_are_left_alone_and_wrong_ones_named() {
     ]));
     assert_eq!(found.len(), 3, "{found:?}");
     assert!(found[0].contains("`STATSIG_INIT_TIMEOUT_MS` must be milliseconds"), "{found:?}");
+}
+
+#[test]
+fn values_of_variables_are_checked_by_the_name_of_the_variable() {
+    let found = problems(StatsigOptions::from_vars([
+        ("STATSIG_REQUEST_TIMEOUT_MS", "0"),
+        ("STATSIG_SPECS_SYNC_INTERVAL_MS", "18446744073709551615"),
+        ("STATSIG_SDK_KEY", "secret-abcdef\n"),
+        ("STATSIG_PROXY", r#"{"address": "h", "retry_backoff_base_ms": 0}"#),
+    ]));
+    assert_eq!(
+        found,
+        [
+            "`STATSIG_REQUEST_TIMEOUT_MS` must be 1 or more",
+            "`STATSIG_SPECS_SYNC_INTERVAL_MS` must be 31536000000 or less (365 days)",
+            "`STATSIG_SDK_KEY` begins or ends with white space, such as the line break of a file: remove it",
+            "`STATSIG_PROXY.retry_backoff_base_ms` must be 1 or more",
+        ]
+    );
+    let alias = problems(StatsigOptions::from_vars([("STATSIG_SECRET_KEY", "'secret-abcdef'")]));
+    assert!(alias[0].starts_with("`STATSIG_SECRET_KEY` stands in quotation marks"), "{alias:?}");
+    // The other name counts, whatever comes first.
+    for variables in [["STATSIG_SECRET_KEY", "STATSIG_SDK_KEY"], ["STATSIG_SDK_KEY", "STATSIG_SECRET_KEY"]] {
+        let read = StatsigOptions::from_vars(variables.map(|name| (name, format!("secret-{}", name.len())))).unwrap();
+        assert_eq!(read.sdk_key.unwrap().expose(), "secret-15");
+    }
 }
 
 #[test]
