@@ -430,18 +430,102 @@ fn damage_in_an_early_segment_costs_no_later_one() {
 
     let next = rig.open();
     let delivered = next.drain("damage");
-    let expected: BTreeSet<Uuid> = [5, 6, 10, 12, 13, 14, 15, 16, 17, 18].map(id).into();
+    // The salt of the first segment is intact, so that nothing of it is lost.
+    let expected: BTreeSet<Uuid> = (0..20).filter(|n| ![7, 11, 19].contains(n)).map(id).collect();
     assert_eq!(delivered, expected);
     let stats = next.spool.stats();
     assert_eq!(stats.corrupt_segments, 2);
     assert_eq!(stats.truncated_tails, 1);
-    assert_eq!(stats.corrupt_records, 1);
-    assert_eq!(stats.dropped.corrupt.batches, 1);
-    assert_eq!(stats.dropped.corrupt.events, 12, "the header tells how many");
+    assert_eq!(stats.corrupt_records, 2);
+    assert_eq!(stats.dropped.corrupt.batches, 2);
+    assert_eq!(stats.dropped.corrupt.events, 12 + 20, "the headers of the body and of the torn end tell how many");
     next.assert_balanced("damage");
     let files = rig.disk.files();
-    let quarantined = files.iter().filter(|f| f.contains("/dead/")).count();
-    assert_eq!(quarantined, 1, "the one without a header");
+    let kept = files.iter().filter(|f| f.contains("/dead/")).count();
+    assert_eq!(kept, 2, "the record without a header, and that without its body");
+}
+
+#[test]
+fn a_segment_whose_header_is_gone_still_delivers_its_records() {
+    for cut in [4, 20, 32, 32 + 10] {
+        let rig = Rig::new(FsyncPolicy::default());
+        let process = rig.open();
+        for n in 0..5 {
+            process.append(n).expect("append");
+        }
+        process.fs.kill();
+        let files = rig.disk.files();
+        let log = files.iter().find(|f| f.ends_with(".log")).expect("a log");
+        // Overwritten by noise, the salt included.
+        rig.disk.tamper(log.as_ref(), |bytes| bytes[..cut].fill(0xA5)).expect("tamper");
+        let next = rig.open();
+        let expected: BTreeSet<Uuid> = (u32::from(cut > 32)..5).map(id).collect();
+        assert_eq!(next.drain("headless"), expected, "{cut}");
+        assert_eq!(next.spool.stats().corrupt_segments, 1);
+        next.assert_balanced("headless");
+    }
+}
+
+#[test]
+fn damage_is_counted_once_and_not_by_each_process_that_finds_it() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    for n in 0..5 {
+        process.append(n).expect("append");
+    }
+    process.fs.kill();
+    let files = rig.disk.files();
+    let log = files.iter().find(|f| f.ends_with(".log")).expect("a log");
+    rig.disk.tamper(log.as_ref(), |bytes| bytes[32] ^= 1).expect("tamper");
+    for corrupt in [1, 0, 0] {
+        let next = rig.open();
+        let stats = next.spool.stats();
+        assert_eq!((stats.corrupt_records, stats.corrupt_segments), (corrupt, corrupt));
+        assert_eq!(stats.pending.batches, 4);
+        next.spool.close().expect("close");
+    }
+    assert_eq!(rig.disk.files().iter().filter(|f| f.contains("/dead/")).count(), 1);
+}
+
+#[test]
+fn an_unreadable_block_costs_its_own_records_only_and_another_process_may_read_it() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    for n in 0..5 {
+        process.append(n).expect("append");
+    }
+    process.fs.kill();
+    for faults in 1..8 {
+        let next = rig.try_open(|rules| rules.inject(FsOp::Read, Fault::IO_ERROR, 0, faults)).expect("open");
+        next.assert_balanced("unreadable");
+        next.fs.kill();
+    }
+    assert_eq!(rig.open().drain("unreadable").len(), 5, "nothing was given up");
+}
+
+#[test]
+fn a_shortage_while_adopting_is_waited_out() {
+    for op in [FsOp::Open, FsOp::Read, FsOp::Size, FsOp::List] {
+        let rig = Rig::new(FsyncPolicy::default());
+        let process = rig.open();
+        for n in 0..20 {
+            process.append(n).expect("append");
+        }
+        let batch = process.spool.next_batch().expect("next").expect("a batch");
+        process.spool.ack(batch.id, AckOutcome::Delivered).expect("ack");
+        process.fs.kill();
+        let shortage = Fault::Error(ErrorKind::OutOfMemory);
+        let next = rig.try_open(|rules| rules.inject(op, shortage, u32::from(op == FsOp::List) * 2, u32::MAX));
+        let next = next.expect("open");
+        assert_eq!(next.drain("shortage"), BTreeSet::new(), "{op:?}");
+        assert!(next.spool.stats().read_errors > 0, "{op:?}");
+        next.faults.heal();
+        rig.clock.advance(60_000);
+        next.spool.maintain().expect("maintain");
+        assert_eq!(next.drain("shortage"), (1..20).map(id).collect(), "{op:?}");
+        next.assert_balanced("shortage");
+        assert_eq!(next.spool.stats().dropped.total().batches, 0);
+    }
 }
 
 #[test]

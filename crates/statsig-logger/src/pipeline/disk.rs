@@ -17,6 +17,7 @@ use super::books::{Books, Kind};
 use super::held::{DiskCopy, Fate, Held};
 use super::queue::Queue;
 use super::shelf::{Order, Task};
+use super::spool_damage::SpoolDamage;
 use super::spooled::{handed_out, id, record};
 use crate::batch::{BatchLimits, encode, split};
 use crate::event::QueuedEvent;
@@ -39,6 +40,7 @@ impl Disk {
         let known = spool.stats();
         let mut books = queue.books();
         enter_drops(&mut books, &SpoolStats::default(), &known);
+        enter_damage(&mut books, &known);
         enter_gauges(&mut books, &known);
         books.shelf.recovered = known.pending.events + known.dropped.total().events;
         Self { spool, mode, known: Mutex::new(known) }
@@ -296,6 +298,7 @@ impl Disk {
         books.dropped.add(DropCause::Rejected, stats.dead_lettered.events - known.dead_lettered.events);
         books.shelf.recovered += stats.recovered.events - known.recovered.events;
         enter_drops(books, known, &stats);
+        enter_damage(books, &stats);
         enter_gauges(books, &stats);
         *known = stats;
     }
@@ -337,6 +340,20 @@ fn enter_drops<E>(books: &mut Books<E>, known: &SpoolStats, stats: &SpoolStats) 
             tracing::warn!(events, %cause, "the spool gave up events");
             books.dropped.add(cause, events);
         }
+    }
+}
+
+fn enter_damage<E>(books: &mut Books<E>, stats: &SpoolStats) {
+    let damage = SpoolDamage {
+        corrupt_records: stats.corrupt_records,
+        corrupt_segments: stats.corrupt_segments,
+        truncated_tails: stats.truncated_tails,
+        foreign_segments: stats.foreign_segments,
+        read_errors: stats.read_errors,
+    };
+    let before = std::mem::replace(&mut books.shelf.damage, damage);
+    if before != damage {
+        books.shelf.damage_warnings.warn(&before, &damage, Instant::now());
     }
 }
 

@@ -19,6 +19,7 @@
 //! | `backoff` | pauses after failures |
 //! | `drain` | with a spool: what goes there, and what is fetched from there |
 //! | `shelf` | with a spool: its part of the books |
+//! | `spool_damage` | with a spool: counts of damage, and their warnings |
 //! | `disk`, `spooled` | with a spool: what blocking threads do with it |
 //!
 //! # Invariants
@@ -63,6 +64,8 @@ mod queue;
 mod sender;
 #[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nobody carries out orders"))]
 mod shelf;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nothing is damaged"))]
+mod spool_damage;
 #[cfg(feature = "spool")]
 mod spool_mode;
 #[cfg(feature = "spool")]

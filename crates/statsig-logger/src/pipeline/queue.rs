@@ -184,6 +184,11 @@ impl<E: QueuedEvent> Queue<E> {
             spool_failures: books.shelf.failures,
             spool_bytes: books.shelf.bytes,
             spool_oldest_ms: books.shelf.oldest_ms,
+            spool_corrupt_records: books.shelf.damage.corrupt_records,
+            spool_corrupt_segments: books.shelf.damage.corrupt_segments,
+            spool_truncated_tails: books.shelf.damage.truncated_tails,
+            spool_foreign_segments: books.shelf.damage.foreign_segments,
+            spool_read_errors: books.shelf.damage.read_errors,
             ..EventStats::default()
         };
         for content in &contents {

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::books::Books;
 use super::held::{DiskCopy, Fate, Held};
+use super::spool_damage::{DamageWarnings, SpoolDamage};
 use crate::ledger::DropCause;
 
 /// Pause of the spool after a failure; doubles with each further one.
@@ -96,6 +97,8 @@ pub(super) struct Shelf {
     pub(super) oldest_ms: Option<u64>,
     pub(super) recovered: u64,
     pub(super) failures: u64,
+    pub(super) damage: SpoolDamage,
+    pub(super) damage_warnings: DamageWarnings,
 }
 
 impl Shelf {

@@ -148,6 +148,11 @@ impl Inner {
     /// Drops all batches over the age limit that are not in flight.
     pub(super) fn expire(&mut self) {
         for key in self.segment_keys() {
+            let outdated = self.segment(key).is_some_and(|segment| self.is_outdated(segment.created_ms));
+            if let Some(segment) = self.segment_mut(key).filter(|segment| outdated && segment.incomplete) {
+                // What could not be read in all this time is over the limit as well.
+                segment.incomplete = false;
+            }
             let suspects = match self.segment(key) {
                 Some(segment) if segment.has_ready() => segment.min_created_ms,
                 _ => continue,

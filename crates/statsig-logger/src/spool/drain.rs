@@ -5,7 +5,7 @@ use std::io;
 use uuid::Uuid;
 
 use super::error::SpoolError;
-use super::format::{Ack, KIND_BATCH, OUTCOME_DROPPED, RECORD_HEADER_LEN, RecordHeader, body_sum};
+use super::format::{Ack, KIND_BATCH, OUTCOME_DAMAGED, OUTCOME_DROPPED, RECORD_HEADER_LEN, RecordHeader, body_sum};
 use super::inner::{Inner, Lease};
 use super::record::{AckOutcome, Encoding, Settled, SpooledBatch};
 use super::segment::{EntryState, SegmentKey};
@@ -45,6 +45,7 @@ impl Inner {
                 }
                 Err(ReadProblem::Corrupt) => {
                     self.stats.corrupt_records += 1;
+                    self.keep_damaged_entry(key, index);
                     self.drop_entry(key, index, DropCause::Corrupt);
                 }
                 Err(ReadProblem::Io(error)) => {
@@ -129,6 +130,17 @@ impl Inner {
         entry.read_failures += 1;
         if entry.read_failures >= READ_TRIES {
             self.drop_entry(key, index, DropCause::Unreadable);
+        }
+    }
+
+    fn keep_damaged_entry(&mut self, key: SegmentKey, index: usize) {
+        let Some(segment) = self.segment(key) else { return };
+        let Some(entry) = segment.entry(index) else { return };
+        let (path, start) = (segment.path.clone(), u64::from(entry.offset));
+        let range = start..start + entry.record_len();
+        // Without its file, there is nothing to keep.
+        if self.fs.exists(&path).unwrap_or(false) {
+            self.keep_damaged(key, &path, range);
         }
     }
 
@@ -259,7 +271,8 @@ impl Inner {
         self.stats.dropped_by(cause).add(events);
         // Without its id: another record of the same batch may still be wanted. A note that cannot
         // be written is tried again later.
-        let _ = self.settle(key, index, Uuid::nil(), OUTCOME_DROPPED);
+        let outcome = if cause == DropCause::Corrupt { OUTCOME_DAMAGED } else { OUTCOME_DROPPED };
+        let _ = self.settle(key, index, Uuid::nil(), outcome);
     }
 
     /// Notes that the bytes at an offset, which are no longer indexed, need no delivery.

@@ -80,6 +80,8 @@ pub(super) struct Inner {
     pub(super) process_id: u32,
     pub(super) instances: BTreeMap<u32, Instance>,
     pub(super) next_instance: u32,
+    /// Adopted folders, and segments of them, that could not be read yet; without segments, not even listed.
+    pub(super) unread: BTreeMap<PathBuf, Option<BTreeSet<u64>>>,
     pub(super) next_seq: u64,
     pub(super) writer: Option<Writer>,
     pub(super) reader: Option<(SegmentKey, Box<dyn SpoolFile>)>,
@@ -124,6 +126,7 @@ impl Inner {
             lock: Some(lock),
             instances: BTreeMap::from([(OWN, own)]),
             next_instance: OWN + 1,
+            unread: BTreeMap::new(),
             next_seq: 1,
             writer: None,
             reader: None,

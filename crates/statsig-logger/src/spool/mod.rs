@@ -109,16 +109,24 @@
 //! A process always begins with a folder and a segment of its own. What others left is *adopted*:
 //! an instance whose lock can be taken has no process, so its folder is moved, with one rename,
 //! below our own, at [`Spool::open`] and by [`Spool::maintain`] once a minute. Then, for each of
-//! its segments in order, record headers are read until one does not check out:
+//! its segments in order, record headers are read. Where one does not check out:
 //!
-//! - at the end of the last segment, or where a record is longer than the file, that is a torn
-//!   write: the tail is cut off and counted. It was never acknowledged as spooled;
-//! - anywhere else it is damage: the rest of that segment is given up and counted, and reading goes
-//!   on with the next;
-//! - a segment whose own header is damaged is moved to `dead/`; one of an unknown format is left
-//!   alone.
+//! - a header at the end whose record is longer than the file, or fewer bytes than a header, are a
+//!   torn write: the tail is cut off and counted, with its events if the header is there;
+//! - anything else is damage, and costs the damaged records only: the walk goes on at the next
+//!   header whose checksum fits (it is salted, so nothing else passes for one). If the body of the
+//!   record before is damaged too, bytes may be missing, and the search begins in that body. The
+//!   damaged bytes are copied to `dead/`, and counted: with their events where a header is intact,
+//!   else as one record for each stretch;
+//! - with a damaged segment header, the salt follows from any intact record (see `resync`). Without
+//!   one, the segment is moved to `dead/`. One of an unknown format is left alone;
+//! - bytes that the medium refuses are skipped like damaged ones, but the segment stays until it is
+//!   over the age limit: another process may have better luck;
+//! - a file that cannot be read for another reason (no descriptors, no permission) is tried again
+//!   once a minute.
 //!
-//! Records with an acknowledgement are settled; a batch id that occurs twice counts once.
+//! Damage that was counted has a note in the acknowledgements, at its offset (0: the header of the
+//! segment), so that the next process does not count it again. Records with an acknowledgement are settled; a batch id that occurs twice counts once.
 //!
 //! # fsync
 //!
@@ -157,9 +165,11 @@ mod fs;
 mod inner;
 mod limbo;
 mod maintain;
+mod medium;
 mod options;
 mod record;
 mod recovery;
+mod resync;
 mod segment;
 mod stats;
 mod store;
@@ -168,6 +178,7 @@ mod sync;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod window;
 mod write;
 
 pub use clock::{SpoolClock, SystemClock};

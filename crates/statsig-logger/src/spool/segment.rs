@@ -62,7 +62,7 @@ pub(super) struct Segment {
     pub(super) tainted: bool,
     /// Holds the only bytes on disk of records that wait in memory for a new place.
     pub(super) held: bool,
-    /// Could not be read to its end: another process may have better luck.
+    /// The medium refused part of it: another process may have better luck.
     pub(super) incomplete: bool,
 }
 

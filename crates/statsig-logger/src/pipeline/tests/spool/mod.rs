@@ -1,6 +1,7 @@
 //! Tests of the pipeline with a spool, on a disk in memory that fails on command.
 
 mod accounts;
+mod damage;
 mod ending;
 mod outages;
 mod writing;
