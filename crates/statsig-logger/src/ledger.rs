@@ -98,6 +98,12 @@ impl DropCounts {
         self.0[cause as usize] += events;
     }
 
+    /// Takes back events that were not lost after all.
+    #[cfg(feature = "spool")]
+    pub(crate) fn take_back(&mut self, cause: DropCause, events: u64) {
+        self.0[cause as usize] = self.0[cause as usize].saturating_sub(events);
+    }
+
     pub(crate) fn add_all(&mut self, other: &Self) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine += theirs;

@@ -86,6 +86,8 @@ impl<E: QueuedEvent> Sender<E> {
         }
         let mut books = self.queue.books();
         let Some(mut held) = books.flying.remove(&id) else { return };
+        // It may have been written since.
+        let on_disk = held.is_on_disk();
         let (events, attempt) = (held.batch.event_count, held.batch.attempt);
         let mut asked = None;
         match outcome {
@@ -94,10 +96,7 @@ impl<E: QueuedEvent> Sender<E> {
                 books.passed += 1;
                 books.delivered_at = Some(Instant::now());
                 books.shelf.release_suspects();
-                return match on_disk {
-                    true => books.shelf.order(held, Order::Forget),
-                    false => books.settle(&held, None),
-                };
+                return books.settle_delivered(held);
             }
             Some(Delivery::TooLarge) => return books.shelf.order(held, Order::Split),
             Some(Delivery::Reject { reason }) => {
@@ -142,6 +141,10 @@ impl<E: QueuedEvent> Sender<E> {
         let halves = spawn_blocking(move || split(&batch, level)).await;
         let mut books = self.queue.books();
         let Some(held) = books.flying.remove(&id) else { return };
+        if held.is_on_disk() {
+            // It was written meanwhile.
+            return books.shelf.order(held, Order::Split);
+        }
         match halves {
             Ok(Ok(Some(batches))) => {
                 books.splits += 1;

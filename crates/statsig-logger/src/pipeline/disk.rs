@@ -22,7 +22,7 @@ use super::spooled::{handed_out, id, record};
 use crate::batch::{BatchLimits, encode, split};
 use crate::event::QueuedEvent;
 use crate::ledger::DropCause;
-use crate::spool::{AckOutcome, FsyncPolicy, Settled, Spool, SpoolError, SpoolErrorKind, SpoolStats};
+use crate::spool::{AckOutcome, FsyncPolicy, Receipt, Settled, Spool, SpoolError, SpoolErrorKind, SpoolStats};
 
 /// Events that are encoded at once at the end.
 const LAST_CUT: usize = 10_000;
@@ -101,10 +101,14 @@ impl Disk {
     fn work_on<E: QueuedEvent>(&self, queue: &Queue<E>, known: &mut SpoolStats) {
         let mut job = Job { queue, over: false };
         loop {
-            let task = queue.books().next_task();
+            let task = self.next_task(queue);
             match task {
                 None => break,
                 Some(Task::Batch(batch, disk_copy, order)) => self.carry_out(queue, known, &batch, disk_copy, order),
+                Some(Task::Copy(batch)) => {
+                    let result = self.spool.append_in_flight(&record(&batch));
+                    self.end_copy(queue, known, &batch, result);
+                }
                 Some(Task::Fetch) => self.fetch(queue, known),
                 Some(Task::Sync) => {
                     let result = self.spool.sync();
@@ -119,6 +123,15 @@ impl Disk {
             }
         }
         job.over = true;
+    }
+
+    /// The next task, after the last one has returned.
+    fn next_task<E: QueuedEvent>(&self, queue: &Queue<E>) -> Option<Task> {
+        let mut books = queue.books();
+        if std::mem::take(&mut books.shelf.hanging) {
+            tracing::info!("spool answers again");
+        }
+        books.next_task(Instant::now())
     }
 
     fn carry_out<E: QueuedEvent>(
@@ -150,8 +163,21 @@ impl Disk {
     }
 
     fn store<E: QueuedEvent>(&self, queue: &Queue<E>, known: &mut SpoolStats, batch: &EventBatch, send: bool) {
-        let record = record(batch);
-        let result = if send { self.spool.append_in_flight(&record) } else { self.spool.append(&record) };
+        // In flight, since the batch may be on its way from memory by the time the disk has it.
+        let result = self.spool.append_in_flight(&record(batch));
+        {
+            let mut books = queue.books();
+            // The call is over: from here on, nobody takes the batch back.
+            books.shelf.began = None;
+            if books.shelf.doing.is_none() {
+                drop(books);
+                return self.end_copy(queue, known, batch, result);
+            }
+        }
+        if !send && result.is_ok() {
+            // In flight a moment ago, so it cannot fail.
+            let _ = self.spool.put_back(id(batch));
+        }
         let mut books = queue.books();
         self.enter(&mut books, known);
         let Some(mut held) = books.done() else { return };
@@ -170,10 +196,50 @@ impl Disk {
                 books.waiting.push_back(held);
             }
             Err(error) => {
-                let now = Instant::now();
-                books.shelf.failed(now);
-                warn(&mut books, now, &error);
+                note_failure(&mut books, &error);
                 books.waiting.push_back(held);
+                books.unstore();
+            }
+        }
+    }
+
+    /// Notes what became of the write of a batch that stayed in memory.
+    fn end_copy<E: QueuedEvent>(
+        &self,
+        queue: &Queue<E>,
+        known: &mut SpoolStats,
+        batch: &EventBatch,
+        result: Result<Receipt, SpoolError>,
+    ) {
+        let mut books = queue.books();
+        books.shelf.began = None;
+        books.shelf.copying = None;
+        match result {
+            Ok(_) => {
+                books.shelf.works();
+                if !books.has_copy(batch.id, DiskCopy::Fresh) {
+                    match books.shelf.given_up.take() {
+                        // It was given up for want of time; the next process delivers it.
+                        Some((given_up, events)) if given_up == batch.id => {
+                            books.dropped.take_back(DropCause::Shutdown, events);
+                        }
+                        _ => {
+                            drop(books);
+                            // Delivered or given up meanwhile, and counted then.
+                            let _ = self.spool.ack(id(batch), AckOutcome::Discarded);
+                            books = queue.books();
+                        }
+                    }
+                }
+                self.enter(&mut books, known);
+            }
+            Err(SpoolError::TooLarge { .. }) => {
+                books.has_copy(batch.id, DiskCopy::Impossible);
+                self.enter(&mut books, known);
+            }
+            Err(error) => {
+                self.enter(&mut books, known);
+                note_failure(&mut books, &error);
                 books.unstore();
             }
         }
@@ -197,25 +263,26 @@ impl Disk {
         }
         let Some(held) = books.done() else { return };
         let settled = result.as_ref().err().is_none_or(|error| error.kind() != SpoolErrorKind::Usage);
-        let fate = match outcome {
-            // It could not be settled, so it stays, and is delivered again.
-            _ if !settled => Fate::Spooled,
-            AckOutcome::Delivered => Fate::Delivered,
-            _ => Fate::Failed,
-        };
-        books.inform(&held, fate);
+        match outcome {
+            AckOutcome::Delivered => {
+                books.shelf.unacknowledged -= held.events().min(books.shelf.unacknowledged);
+                if !settled {
+                    // The spool keeps it, and has it delivered again.
+                    books.unsettle_delivered(held.events());
+                }
+            }
+            _ if !settled => books.inform(&held, Fate::Spooled),
+            AckOutcome::Rejected => books.settle(&held, Some(DropCause::Rejected)),
+            _ => books.inform(&held, Fate::Failed),
+        }
     }
 
     /// Keeps a refused batch that is not on disk in `dead/`.
     fn bury<E: QueuedEvent>(&self, queue: &Queue<E>, known: &mut SpoolStats, batch: &EventBatch) {
         let written = self.spool.append_in_flight(&record(batch));
         let result = written.and_then(|_| self.spool.ack(id(batch), AckOutcome::Rejected));
-        let buried = self.spool.stats().dead_lettered != known.dead_lettered;
         let mut books = self.entered(queue, known, result.as_ref().err());
-        let Some(held) = books.done() else { return };
-        if buried {
-            books.inform(&held, Fate::Failed);
-        } else {
+        if let Some(held) = books.done() {
             books.settle(&held, Some(DropCause::Rejected));
         }
     }
@@ -293,9 +360,6 @@ impl Disk {
 
     fn enter<E>(&self, books: &mut Books<E>, known: &mut SpoolStats) {
         let stats = self.spool.stats();
-        books.delivered += stats.delivered.events - known.delivered.events;
-        books.batches_delivered += stats.delivered.batches - known.delivered.batches;
-        books.dropped.add(DropCause::Rejected, stats.dead_lettered.events - known.dead_lettered.events);
         books.shelf.recovered += stats.recovered.events - known.recovered.events;
         enter_drops(books, known, &stats);
         enter_damage(books, &stats);
@@ -339,6 +403,7 @@ fn enter_drops<E>(books: &mut Books<E>, known: &SpoolStats, stats: &SpoolStats) 
         if events > 0 {
             tracing::warn!(events, %cause, "the spool gave up events");
             books.dropped.add(cause, events);
+            books.lost_from_disk(events);
         }
     }
 }
@@ -362,6 +427,13 @@ fn enter_gauges<E>(books: &mut Books<E>, stats: &SpoolStats) {
     books.shelf.at_rest = stats.pending.batches.saturating_sub(stats.in_flight.batches);
     books.shelf.bytes = stats.disk_bytes;
     books.shelf.oldest_ms = stats.oldest_created_ms;
+}
+
+/// Notes that a batch could not be written.
+fn note_failure<E>(books: &mut Books<E>, error: &SpoolError) {
+    let now = Instant::now();
+    books.shelf.failed(now, None);
+    warn(books, now, error);
 }
 
 fn warn<E>(books: &mut Books<E>, now: Instant, error: &SpoolError) {

@@ -1,6 +1,7 @@
 //! A batch in memory, and how batches end.
 
 use statsig_core::EventBatch;
+use tokio::time::Instant;
 
 /// Whether a batch is in the spool, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +10,7 @@ pub(super) enum DiskCopy {
     None,
     /// It is in memory only, since the spool never takes it.
     Impossible,
-    /// It was written ahead: its first attempt is still to come, or under way.
+    /// It is in memory as well: it was written ahead of its first attempt, or beside one that takes long.
     Fresh,
     /// It was handed out by the spool.
     Drained,
@@ -29,6 +30,8 @@ pub(super) enum Fate {
 pub(super) struct Held {
     pub(super) batch: EventBatch,
     pub(super) disk_copy: DiskCopy,
+    /// When it came to be in memory.
+    pub(super) since: Instant,
     /// How many of its first events each ticket waits for.
     pub(super) tickets: Vec<(u64, u32)>,
     /// Failures after which other batches passed.
@@ -39,7 +42,7 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn new(batch: EventBatch, disk_copy: DiskCopy) -> Self {
-        Self { batch, disk_copy, tickets: Vec::new(), strikes: 0, passed_then: None }
+        Self { batch, disk_copy, since: Instant::now(), tickets: Vec::new(), strikes: 0, passed_then: None }
     }
 
     pub(super) fn events(&self) -> u64 {

@@ -19,6 +19,7 @@
 //! | `backoff` | pauses after failures |
 //! | `drain` | with a spool: what goes there, and what is fetched from there |
 //! | `shelf` | with a spool: its part of the books |
+//! | `copies` | with a spool: batches that are in memory and on disk, and a disk that hangs |
 //! | `spool_damage` | with a spool: counts of damage, and their warnings |
 //! | `disk`, `spooled` | with a spool: what blocking threads do with it |
 //!
@@ -36,7 +37,10 @@
 //! 5. A batch leaves the memory for the disk only after the spool has accepted it, and leaves the
 //!    disk only after the sink has.
 //! 6. The pipeline never waits for the disk before it accepts an event, and a disk that fails, is
-//!    full or hangs costs durability, not delivery: batches stay in memory, within its bounds.
+//!    full or hangs costs durability, not delivery: batches stay in memory, within its bounds. One
+//!    call of the spool that takes 2 seconds counts as hanging: what waits for it is delivered
+//!    from memory, and what it has written in the end is looked up when it returns.
+//! 7. While the disk takes batches, none is in memory only for more than a second.
 //!
 //! What can be lost when is in the table of `SpoolMode`.
 //!
@@ -50,6 +54,8 @@
 
 mod backoff;
 mod books;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nothing is copied"))]
+mod copies;
 mod delivery;
 #[cfg(feature = "spool")]
 mod disk;

@@ -173,7 +173,7 @@ impl<E: QueuedEvent> Queue<E> {
             delivered: books.delivered,
             pending: books.pending(),
             pending_in_batches: books.in_batches(),
-            pending_on_disk: books.shelf.events,
+            pending_on_disk: books.shelf.on_disk(),
             dropped: books.dropped,
             batches_delivered: books.batches_delivered,
             last_delivery: books.delivered_at.map(|at| at.elapsed()),

@@ -47,6 +47,8 @@ pub(super) enum Order {
 #[derive(Debug)]
 pub(super) enum Task {
     Batch(EventBatch, DiskCopy, Order),
+    /// Write a batch that stays in memory.
+    Copy(EventBatch),
     Fetch,
     Sync,
     Maintain,
@@ -64,7 +66,19 @@ struct Aside {
 pub(super) struct Shelf {
     /// What a job works on.
     pub(super) doing: Option<(Held, Order)>,
-    orders: VecDeque<(Held, Order)>,
+    pub(super) orders: VecDeque<(Held, Order)>,
+    /// To be written, while they stay in memory.
+    pub(super) copies: VecDeque<EventBatch>,
+    /// Is being written, while it stays in memory.
+    pub(super) copying: Option<[u8; 16]>,
+    /// Events of a batch that was given up at the end while it was being written.
+    pub(super) given_up: Option<([u8; 16], u64)>,
+    /// Events in the spool that were delivered; the spool is still to be told.
+    pub(super) unacknowledged: u64,
+    /// When the present task of a job began.
+    pub(super) began: Option<Instant>,
+    /// That task takes so long that nothing waits for it any more.
+    pub(super) hanging: bool,
     /// From the spool, to be sent.
     pub(super) fetched: VecDeque<Held>,
     /// Number of batches to be fetched.
@@ -102,15 +116,20 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    /// The batches here that are in memory. Not those that were put aside: nobody waits for them.
+    /// The batches here that are in memory and not delivered. Not those that were put aside: nobody waits for them.
     pub(super) fn held(&self) -> impl Iterator<Item = &Held> {
-        let doing = self.doing.as_ref().map(|(held, _)| held);
-        doing.into_iter().chain(self.orders.iter().map(|(held, _)| held)).chain(&self.fetched)
+        let ordered = self.doing.iter().chain(&self.orders).filter(|(_, order)| *order != Order::Forget);
+        ordered.map(|(held, _)| held).chain(&self.fetched)
     }
 
     pub(super) fn held_mut(&mut self) -> impl Iterator<Item = &mut Held> {
-        let doing = self.doing.as_mut().map(|(held, _)| held);
-        doing.into_iter().chain(self.orders.iter_mut().map(|(held, _)| held)).chain(&mut self.fetched)
+        let ordered = self.doing.iter_mut().chain(&mut self.orders).filter(|(_, order)| *order != Order::Forget);
+        ordered.map(|(held, _)| held).chain(&mut self.fetched)
+    }
+
+    /// Events in the spool that are not delivered.
+    pub(super) fn on_disk(&self) -> u64 {
+        self.events.saturating_sub(self.unacknowledged)
     }
 
     pub(super) fn order(&mut self, held: Held, order: Order) {
@@ -120,14 +139,20 @@ impl Shelf {
             }
             self.marks.insert(held.batch.id, (held.strikes, held.passed_then));
         }
+        // Whatever becomes of it, it needs no copy besides.
+        self.cancel_copy(held.batch.id);
         self.orders.push_back((held, order));
     }
 
-    /// Takes everything but what a job works on.
+    /// Takes everything but what a job works on, and what only the spool is still to forget.
     pub(super) fn clear(&mut self) -> Vec<Held> {
         self.wanted = 0;
-        let ordered = std::mem::take(&mut self.orders).into_iter().map(|(held, _)| held);
-        ordered.chain(std::mem::take(&mut self.fetched)).collect()
+        self.copies.clear();
+        let (forget, ordered) = std::mem::take(&mut self.orders)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|(_, order)| *order == Order::Forget);
+        self.orders = forget;
+        ordered.into_iter().map(|(held, _)| held).chain(std::mem::take(&mut self.fetched)).collect()
     }
 
     /// Notes a batch that the spool has handed out.
@@ -188,7 +213,7 @@ impl Shelf {
 
     /// Whether batches can be written.
     pub(super) fn takes_batches(&self, now: Instant) -> bool {
-        !self.closed && self.down.is_none_or(|(until, _)| until <= now)
+        !self.closed && !self.hanging && self.down.is_none_or(|(until, _)| until <= now)
     }
 
     pub(super) fn works(&mut self) {
@@ -197,12 +222,13 @@ impl Shelf {
         }
     }
 
-    /// Notes that a batch could not be written: batches stay in memory for a while.
-    pub(super) fn failed(&mut self, now: Instant) {
+    /// Notes that a batch could not be written: batches stay in memory for a while, as long as the spool asks for if
+    /// it does.
+    pub(super) fn failed(&mut self, now: Instant, asked: Option<Duration>) {
         self.failures += 1;
         let times = self.down.map_or(0, |(_, times)| times);
         let pause = LEAST_PAUSE.saturating_mul(1 << times.min(10)).min(MOST_PAUSE);
-        self.down = Some((now + pause, times.saturating_add(1)));
+        self.down = Some((now + asked.unwrap_or(pause), times.saturating_add(1)));
     }
 
     /// Notes that a batch could not be read.
@@ -225,23 +251,40 @@ impl<E> Books<E> {
     /// Whether there is work for a blocking thread, and none at it.
     pub(super) fn wants_job(&self) -> bool {
         let shelf = &self.shelf;
-        let work = !shelf.orders.is_empty() || shelf.wanted > 0 || shelf.maintain || self.awaits_sync();
+        let batches = !shelf.orders.is_empty() || !shelf.copies.is_empty();
+        let work = batches || shelf.wanted > 0 || shelf.maintain || self.awaits_sync();
         work && !shelf.working && !shelf.stopped && !shelf.closed
     }
 
     /// Takes the next task of a job; with `None` the job is over.
-    pub(super) fn next_task(&mut self) -> Option<Task> {
+    pub(super) fn next_task(&mut self, now: Instant) -> Option<Task> {
+        let task = self.choose_task();
+        self.shelf.began = task.as_ref().map(|_| now);
+        self.shelf.working = task.is_some();
+        task
+    }
+
+    fn choose_task(&mut self) -> Option<Task> {
         let shelf = &mut self.shelf;
-        if shelf.stopped || shelf.closed {
-            shelf.working = false;
+        if shelf.closed {
             return None;
         }
-        if let Some((held, order)) = shelf.orders.pop_front() {
+        // At the end, what was delivered is still forgotten, or the next process would deliver it again.
+        let at = shelf.orders.iter().position(|(_, order)| !shelf.stopped || *order == Order::Forget);
+        if let Some((held, order)) = at.and_then(|at| shelf.orders.remove(at)) {
             let batch = held.batch.clone();
             let task = Task::Batch(batch, held.disk_copy, order);
             shelf.doing = Some((held, order));
             shelf.dirty = true;
             return Some(task);
+        }
+        if shelf.stopped {
+            return None;
+        }
+        if let Some(batch) = shelf.copies.pop_front() {
+            shelf.copying = Some(batch.id);
+            shelf.dirty = true;
+            return Some(Task::Copy(batch));
         }
         if shelf.wanted > 0 {
             shelf.wanted -= 1;
@@ -251,20 +294,36 @@ impl<E> Books<E> {
             shelf.dirty = false;
             return Some(Task::Maintain);
         }
-        if self.awaits_sync() {
-            return Some(Task::Sync);
-        }
-        self.shelf.working = false;
-        None
+        self.awaits_sync().then_some(Task::Sync)
     }
 
-    /// Takes the batch back that a job has worked on.
+    /// Takes the batch back that a job has worked on; `None` if the job took too long, and others have it.
     pub(super) fn done(&mut self) -> Option<Held> {
         self.shelf.doing.take().map(|(held, _)| held)
     }
 
+    /// Notes that the sink has taken a batch. If the spool has it, the spool is told later.
+    pub(super) fn settle_delivered(&mut self, mut held: Held) {
+        self.settle(&held, None);
+        if held.is_on_disk() {
+            self.shelf.unacknowledged += held.events();
+            held.tickets.clear();
+            held.batch.body = [].into();
+            self.shelf.order(held, Order::Forget);
+        } else {
+            self.shelf.cancel_copy(held.batch.id);
+        }
+    }
+
+    /// Takes back that a batch was delivered, since the spool has it all the same.
+    pub(super) fn unsettle_delivered(&mut self, events: u64) {
+        self.delivered = self.delivered.saturating_sub(events);
+        self.batches_delivered = self.batches_delivered.saturating_sub(1);
+    }
+
     /// Puts back to the queue what was to be written, since the spool does not take it.
     pub(super) fn unstore(&mut self) {
+        self.shelf.copies.clear();
         let orders = std::mem::take(&mut self.shelf.orders);
         for (held, order) in orders {
             match order {
@@ -277,14 +336,21 @@ impl<E> Books<E> {
     /// Notes that a job ended in a panic: what it worked on is where it was before.
     pub(super) fn abandon_job(&mut self, now: Instant) {
         self.shelf.working = false;
+        self.shelf.began = None;
+        self.shelf.hanging = false;
+        self.shelf.copying = None;
         // Not at once again.
-        self.shelf.failed(now);
+        self.shelf.failed(now, None);
         self.shelf.unreadable(now);
         self.synced();
         if let Some((held, order)) = self.shelf.doing.take() {
             match order {
                 Order::Store | Order::StoreAndSend => self.waiting.push_back(held),
                 Order::Bury if !held.is_on_disk() => self.settle(&held, Some(DropCause::Rejected)),
+                Order::Forget => {
+                    self.shelf.unacknowledged -= held.events().min(self.shelf.unacknowledged);
+                    self.unsettle_delivered(held.events());
+                }
                 // It is on disk, and stays there.
                 _ => self.inform(&held, Fate::Spooled),
             }
@@ -293,6 +359,7 @@ impl<E> Books<E> {
 
     /// Moves everything that is in memory only to the disk, in the order of age.
     pub(super) fn store_everything(&mut self) {
+        self.shelf.copies.clear();
         let flying = std::mem::take(&mut self.flying).into_values();
         let mut left: Vec<Held> = flying.chain(std::mem::take(&mut self.waiting)).collect();
         // Ids begin with a time.
@@ -316,7 +383,7 @@ mod tests {
         let begin = Instant::now();
         for seconds in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
             let now = Instant::now();
-            shelf.failed(now);
+            shelf.failed(now, None);
             warnings += u64::from(shelf.may_warn(now));
             let pause = Duration::from_secs(seconds);
             assert!(!shelf.takes_batches(now + pause - Duration::from_millis(1)));
@@ -325,7 +392,7 @@ mod tests {
         }
         assert!(warnings > 1 && warnings <= begin.elapsed().as_secs() / 60 + 1, "{warnings}");
         shelf.works();
-        shelf.failed(begin);
+        shelf.failed(begin, None);
         assert!(shelf.takes_batches(begin + Duration::from_secs(1)));
     }
 

@@ -161,7 +161,8 @@ impl Inner {
         Some(batch)
     }
 
-    pub(super) fn release(&mut self, id: Uuid) -> Result<Settled, SpoolError> {
+    /// Puts a batch in flight back to its place, with more attempts.
+    pub(super) fn put_back(&mut self, id: Uuid, attempts: u16) -> Result<Settled, SpoolError> {
         self.check_usable()?;
         let lease = self.leases.remove(&id);
         let (events, settled) = match lease {
@@ -172,7 +173,7 @@ impl Inner {
                 };
                 segment.set_state(index, EntryState::Ready);
                 let events = segment.entry_mut(index).map_or(0, |entry| {
-                    entry.attempts = entry.attempts.saturating_add(1);
+                    entry.attempts = entry.attempts.saturating_add(attempts);
                     entry.event_count
                 });
                 (events, Settled::Kept)
@@ -181,7 +182,7 @@ impl Inner {
                 let record = self.limbo.iter_mut().find(|record| record.header.id == id);
                 let events = record.map_or(0, |record| {
                     record.in_flight = false;
-                    record.attempts = record.attempts.saturating_add(1);
+                    record.attempts = record.attempts.saturating_add(attempts);
                     record.header.event_count
                 });
                 (events, Settled::Kept)

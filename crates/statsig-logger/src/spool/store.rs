@@ -126,7 +126,15 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::NotInFlight`], [`SpoolError::Closed`], [`SpoolError::ForeignProcess`].
     pub fn release(&self, id: Uuid) -> Result<Settled, SpoolError> {
-        self.with(|inner| inner.release(id))
+        self.with(|inner| inner.put_back(id, 1))
+    }
+
+    /// Puts a batch in flight back to its place in the queue, without counting an attempt.
+    ///
+    /// # Errors
+    /// As [`release`](Self::release).
+    pub fn put_back(&self, id: Uuid) -> Result<Settled, SpoolError> {
+        self.with(|inner| inner.put_back(id, 0))
     }
 
     /// Forces everything to the disk, whatever the policy.

@@ -3,6 +3,7 @@
 mod accounts;
 mod damage;
 mod ending;
+mod hanging;
 mod outages;
 mod writing;
 
