@@ -64,6 +64,14 @@ pub fn event_stats(statsig: &Statsig, _: &mut Fields) -> Answer {
         "delivered": stats.delivered,
         "pending": stats.pending,
         "dropped": dropped,
+        "spool": {
+            "failures": stats.spool_failures,
+            "corrupt_records": stats.spool_corrupt_records,
+            "corrupt_segments": stats.spool_corrupt_segments,
+            "truncated_tails": stats.spool_truncated_tails,
+            "foreign_segments": stats.spool_foreign_segments,
+            "read_errors": stats.spool_read_errors,
+        },
     }))
 }
 

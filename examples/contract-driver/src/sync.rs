@@ -123,6 +123,13 @@ pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
         json!({"lists": lists.lists, "failures": lists.failures, "last_success_ms": ago(lists.last_success),
             "running": lists.running, "restarts": lists.restarts, "error": lists.last_round.error})
     });
+    #[cfg(not(feature = "spool"))]
+    let spool = Value::Null;
+    #[cfg(feature = "spool")]
+    let spool = health.spool.map(|spool| {
+        json!({"state": spool.state.name(), "since_ms": millis(spool.since), "error": spool.last_error,
+            "error_ms": ago(spool.last_error_ago), "next_retry_ms": ago(spool.next_retry)})
+    });
     let events = health.events;
     json(json!({
         "specs": specs,
@@ -130,6 +137,7 @@ pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
         "events": {"pending": events.pending, "dropped": events.dropped.total(),
             "last_delivery_ms": ago(events.last_delivery), "retries": events.retries,
             "restarts": events.sender_restarts + events.housekeeping_restarts},
+        "spool": spool,
     }))
 }
 

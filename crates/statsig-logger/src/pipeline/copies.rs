@@ -86,6 +86,8 @@ impl<E> Books<E> {
         if is_new {
             self.shelf.hanging = true;
             self.shelf.failures += 1;
+            self.shelf.history.failed("a call has not returned within 2 seconds".to_owned(), now);
+            self.shelf.note_state(now);
             self.reclaim_task();
         }
         if self.shelf.hanging {

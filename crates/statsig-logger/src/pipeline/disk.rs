@@ -22,7 +22,7 @@ use super::spooled::{handed_out, id, record};
 use crate::batch::{BatchLimits, encode, split};
 use crate::event::QueuedEvent;
 use crate::ledger::DropCause;
-use crate::spool::{AckOutcome, FsyncPolicy, Receipt, Settled, Spool, SpoolError, SpoolErrorKind, SpoolStats};
+use crate::spool::{AckOutcome, FsyncPolicy, Receipt, Settled, Spool, SpoolError, SpoolErrorKind, SpoolStats, text_of};
 
 /// Events that are encoded at once at the end.
 const LAST_CUT: usize = 10_000;
@@ -43,6 +43,18 @@ impl Disk {
         enter_damage(&mut books, &known);
         enter_gauges(&mut books, &known);
         books.shelf.recovered = known.pending.events + known.dropped.total().events;
+        let now = Instant::now();
+        if let Some(outage) = spool.outage() {
+            tracing::warn!(
+                error = outage.error,
+                "failed to open the spool; events stay in memory, and it is tried again once a minute"
+            );
+            books.shelf.may_warn(now);
+            books.shelf.unopened = true;
+            books.shelf.history.failed(outage.error, now);
+            books.shelf.failed(now, Some(outage.retry_after));
+        }
+        books.shelf.note_state(now);
         Self { spool, mode, known: Mutex::new(known) }
     }
 
@@ -118,7 +130,21 @@ impl Disk {
                 }
                 Some(Task::Maintain) => {
                     let result = self.spool.maintain();
-                    drop(self.entered(queue, known, result.as_ref().err()));
+                    let is_due = {
+                        let books = self.entered(queue, known, result.as_ref().err());
+                        let until = books.shelf.down_until().filter(|_| result.is_ok());
+                        until.is_some_and(|until| until <= Instant::now())
+                    };
+                    if is_due {
+                        // Else nobody would know that it works again until a batch has to be written.
+                        let result = self.spool.probe();
+                        let mut books = self.entered(queue, known, None);
+                        match result {
+                            Ok(()) => books.shelf.works(),
+                            Err(error) => note_failure(&mut books, &error),
+                        }
+                        books.shelf.note_state(Instant::now());
+                    }
                 }
             }
         }
@@ -130,6 +156,7 @@ impl Disk {
         let mut books = queue.books();
         if std::mem::take(&mut books.shelf.hanging) {
             tracing::info!("spool answers again");
+            books.shelf.note_state(Instant::now());
         }
         books.next_task(Instant::now())
     }
@@ -184,6 +211,7 @@ impl Disk {
         match result {
             Ok(_) => {
                 books.shelf.works();
+                books.shelf.note_state(Instant::now());
                 if send {
                     held.disk_copy = DiskCopy::Fresh;
                     books.waiting.push_back(held);
@@ -217,6 +245,7 @@ impl Disk {
         match result {
             Ok(_) => {
                 books.shelf.works();
+                books.shelf.note_state(Instant::now());
                 if !books.has_copy(batch.id, DiskCopy::Fresh) {
                     match books.shelf.given_up.take() {
                         // It was given up for want of time; the next process delivers it.
@@ -353,13 +382,22 @@ impl Disk {
         self.enter(&mut books, known);
         if let Some(error) = error {
             books.shelf.failures += 1;
-            warn(&mut books, Instant::now(), error);
+            let now = Instant::now();
+            if let SpoolError::Unavailable { retry_after, .. } = error {
+                books.shelf.failed(now, Some(*retry_after));
+            }
+            warn(&mut books, now, error);
         }
         books
     }
 
     fn enter<E>(&self, books: &mut Books<E>, known: &mut SpoolStats) {
         let stats = self.spool.stats();
+        if books.shelf.unopened && self.spool.outage().is_none() {
+            books.shelf.unopened = false;
+            books.shelf.works();
+            books.shelf.note_state(Instant::now());
+        }
         books.shelf.recovered += stats.recovered.events - known.recovered.events;
         enter_drops(books, known, &stats);
         enter_damage(books, &stats);
@@ -432,13 +470,23 @@ fn enter_gauges<E>(books: &mut Books<E>, stats: &SpoolStats) {
 /// Notes that a batch could not be written.
 fn note_failure<E>(books: &mut Books<E>, error: &SpoolError) {
     let now = Instant::now();
-    books.shelf.failed(now, None);
+    let asked = match error {
+        SpoolError::Unavailable { retry_after, .. } => Some(*retry_after),
+        _ => None,
+    };
+    books.shelf.failed(now, asked);
     warn(books, now, error);
 }
 
 fn warn<E>(books: &mut Books<E>, now: Instant, error: &SpoolError) {
+    let error = text_of(error);
+    books.shelf.history.failed(error.clone(), now);
     if books.shelf.may_warn(now) {
         let failures = books.shelf.failures;
-        tracing::warn!(%error, failures, "the spool fails; batches of events stay where they are");
+        tracing::warn!(
+            error,
+            failures,
+            "the spool fails; batches of events stay where they are, and it is tried again"
+        );
     }
 }

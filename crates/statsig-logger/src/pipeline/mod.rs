@@ -20,6 +20,7 @@
 //! | `drain` | with a spool: what goes there, and what is fetched from there |
 //! | `shelf` | with a spool: its part of the books |
 //! | `copies` | with a spool: batches that are in memory and on disk, and a disk that hangs |
+//! | `spool_health` | with a spool: its state and last error |
 //! | `spool_damage` | with a spool: counts of damage, and their warnings |
 //! | `disk`, `spooled` | with a spool: what blocking threads do with it |
 //!
@@ -72,6 +73,8 @@ mod sender;
 mod shelf;
 #[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nothing is damaged"))]
 mod spool_damage;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, it has no health"))]
+mod spool_health;
 #[cfg(feature = "spool")]
 mod spool_mode;
 #[cfg(feature = "spool")]
@@ -93,6 +96,8 @@ use self::disk::Disk;
 pub use self::options::PipelineOptions;
 use self::queue::Queue;
 use self::sender::{Parts, Rescue};
+#[cfg(feature = "spool")]
+pub use self::spool_health::{SpoolHealth, SpoolState};
 #[cfg(feature = "spool")]
 pub use self::spool_mode::SpoolMode;
 pub use self::tuning::PipelineTuning;
@@ -173,7 +178,8 @@ impl<E: QueuedEvent> EventPipeline<E> {
     /// warning at most once a minute, and the spool is tried again after 1 to 60 seconds.
     ///
     /// The spool belongs to the pipeline, which closes it at its end. Opening it blocks on the
-    /// disk. Its clock and the pipeline's should tell the same time.
+    /// disk. One of [`Spool::open_or_retry`](crate::spool::Spool::open_or_retry) that is not open yet is opened as soon
+    /// as the disk allows it, and delivers then what earlier processes left. Its clock and the pipeline's should tell the same time.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -296,6 +302,13 @@ impl<E: QueuedEvent> EventPipeline<E> {
     #[must_use]
     pub fn stats(&self) -> EventStats {
         self.queue.stats()
+    }
+
+    /// Returns the health of the spool; `None` without one. Never waits for the disk.
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn spool_health(&self) -> Option<SpoolHealth> {
+        self.has_disk.then(|| self.queue.books().shelf.health(Instant::now()))
     }
 
     /// Whether a shutdown began.

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::books::Books;
 use super::held::{DiskCopy, Fate, Held};
 use super::spool_damage::{DamageWarnings, SpoolDamage};
+use super::spool_health::{SpoolHealth, SpoolHistory, SpoolState};
 use crate::ledger::DropCause;
 
 /// Pause of the spool after a failure; doubles with each further one.
@@ -111,6 +112,9 @@ pub(super) struct Shelf {
     pub(super) oldest_ms: Option<u64>,
     pub(super) recovered: u64,
     pub(super) failures: u64,
+    pub(super) history: SpoolHistory,
+    /// The spool could not be opened yet.
+    pub(super) unopened: bool,
     pub(super) damage: SpoolDamage,
     pub(super) damage_warnings: DamageWarnings,
 }
@@ -222,6 +226,22 @@ impl Shelf {
         }
     }
 
+    /// Brings the history up to the present state.
+    pub(super) fn note_state(&mut self, now: Instant) {
+        let state = match (self.closed || self.stopped, self.hanging, self.down) {
+            (true, _, _) => SpoolState::Closed,
+            (_, true, _) => SpoolState::Hanging,
+            (_, _, Some(_)) => SpoolState::Unavailable,
+            _ => SpoolState::Ok,
+        };
+        self.history.enter(state, now);
+    }
+
+    pub(super) fn health(&mut self, now: Instant) -> SpoolHealth {
+        self.note_state(now);
+        self.history.health(self.down_until(), now)
+    }
+
     /// Notes that a batch could not be written: batches stay in memory for a while, as long as the spool asks for if
     /// it does.
     pub(super) fn failed(&mut self, now: Instant, asked: Option<Duration>) {
@@ -229,6 +249,7 @@ impl Shelf {
         let times = self.down.map_or(0, |(_, times)| times);
         let pause = LEAST_PAUSE.saturating_mul(1 << times.min(10)).min(MOST_PAUSE);
         self.down = Some((now + asked.unwrap_or(pause), times.saturating_add(1)));
+        self.note_state(now);
     }
 
     /// Notes that a batch could not be read.

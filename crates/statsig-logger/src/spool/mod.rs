@@ -187,4 +187,5 @@ pub use fs::{DirItem, OsFs, SpoolFile, SpoolFs, SpoolLock};
 pub use options::{FsyncPolicy, SpoolOptions};
 pub use record::{AckOutcome, Durability, Encoding, Receipt, Settled, SpoolRecord, SpooledBatch};
 pub use stats::{DropTallies, SpoolStats, Tally};
-pub use store::Spool;
+pub(crate) use store::text_of;
+pub use store::{Spool, SpoolOutage};

@@ -1,7 +1,9 @@
 //! The spool as its users see it: a lock around the state, and accounts that can be read any time.
 
-use std::fmt;
+use std::error::Error;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -49,9 +51,32 @@ use super::stats::SpoolStats;
 /// ```
 pub struct Spool {
     options: SpoolOptions,
-    inner: Mutex<Inner>,
+    slot: Mutex<Slot>,
     stats: Mutex<SpoolStats>,
+    outage: Mutex<Option<SpoolOutage>>,
 }
+
+/// The state of a spool, or what it takes to open it.
+enum Slot {
+    Open(Box<Inner>),
+    Unopened { fs: Arc<dyn SpoolFs>, clock: Arc<dyn SpoolClock>, retry_at_ms: u64 },
+    Closed,
+}
+
+/// Reason why a spool could not be opened yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpoolOutage {
+    /// The last error with its causes, at most 200 characters.
+    pub error: String,
+    /// Time from that error to the next try.
+    pub retry_after: Duration,
+}
+
+/// Time between two tries to open a spool.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// Longest text of an error.
+const MOST_ERROR_CHARS: usize = 200;
 
 impl Spool {
     /// Opens the spool of this process and adopts what dead processes left.
@@ -64,9 +89,46 @@ impl Spool {
     /// of this process cannot be created and locked.
     pub fn open(options: SpoolOptions, fs: Arc<dyn SpoolFs>, clock: Arc<dyn SpoolClock>) -> Result<Self, SpoolError> {
         options.validate()?;
-        let mut inner = Inner::open(options.clone(), fs, clock)?;
-        let stats = inner.snapshot();
-        Ok(Self { options, inner: Mutex::new(inner), stats: Mutex::new(stats) })
+        let inner = Inner::open(options.clone(), fs, clock)?;
+        Ok(Self::with_slot(options, Slot::Open(Box::new(inner)), None))
+    }
+
+    /// Opens the spool of this process as [`open`](Self::open) does, now or later.
+    ///
+    /// If the folder cannot be used (full disk, read-only file system, a file in its place), the spool is returned all
+    /// the same and holds nothing. Calls then fail with [`SpoolError::Unavailable`], but once a minute a call tries
+    /// to open it again; [`maintain`](Self::maintain) is enough for that. [`outage`](Self::outage) says why.
+    ///
+    /// # Errors
+    /// [`SpoolError::InvalidOptions`] only.
+    pub fn open_or_retry(
+        options: SpoolOptions,
+        fs: Arc<dyn SpoolFs>,
+        clock: Arc<dyn SpoolClock>,
+    ) -> Result<Self, SpoolError> {
+        options.validate()?;
+        match Inner::open(options.clone(), Arc::clone(&fs), Arc::clone(&clock)) {
+            Ok(inner) => Ok(Self::with_slot(options, Slot::Open(Box::new(inner)), None)),
+            Err(error) => {
+                let retry_at_ms = clock.monotonic_ms().saturating_add(millis(RETRY_AFTER));
+                let outage = SpoolOutage { error: text_of(&error), retry_after: RETRY_AFTER };
+                Ok(Self::with_slot(options, Slot::Unopened { fs, clock, retry_at_ms }, Some(outage)))
+            }
+        }
+    }
+
+    fn with_slot(options: SpoolOptions, mut slot: Slot, outage: Option<SpoolOutage>) -> Self {
+        let stats = match &mut slot {
+            Slot::Open(inner) => inner.snapshot(),
+            _ => SpoolStats::default(),
+        };
+        Self { options, slot: Mutex::new(slot), stats: Mutex::new(stats), outage: Mutex::new(outage) }
+    }
+
+    /// Returns why the spool is not open; `None` if it is. Never waits for the disk.
+    #[must_use]
+    pub fn outage(&self) -> Option<SpoolOutage> {
+        lock(&self.outage).clone()
     }
 
     /// Returns the options that it was opened with.
@@ -149,15 +211,27 @@ impl Spool {
         self.with(Inner::sync)
     }
 
-    /// Does what is due: fsync, adoption, age limit, repeating what failed before.
+    /// Does what is due: opening, fsync, adoption, age limit, repeating what failed before.
     ///
     /// Call it about as often as the fsync interval, at least once a minute. Cheap when nothing is
     /// due.
     ///
     /// # Errors
-    /// The first failure; the other duties have been tried all the same.
+    /// The first failure; the other duties have been tried all the same. That the spool is not open is an error only
+    /// when opening it was tried.
     pub fn maintain(&self) -> Result<(), SpoolError> {
-        self.with(Inner::maintain)
+        match self.with(Inner::maintain) {
+            Err(SpoolError::Unavailable { tried: false, .. }) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Tries whether the disk takes a new segment, if none is being written.
+    ///
+    /// # Errors
+    /// Any of [`append`](Self::append).
+    pub fn probe(&self) -> Result<(), SpoolError> {
+        self.with(Inner::probe)
     }
 
     /// Returns the accounts as of the last call that ended. Never waits for the disk.
@@ -174,15 +248,56 @@ impl Spool {
     /// # Errors
     /// The failure of the fsync; the spool is closed all the same.
     pub fn close(&self) -> Result<(), SpoolError> {
-        self.with(Inner::close)
+        let mut slot = lock(&self.slot);
+        match &mut *slot {
+            Slot::Open(inner) => {
+                let result = inner.close();
+                *lock(&self.stats) = inner.snapshot();
+                result
+            }
+            unopened => {
+                *unopened = Slot::Closed;
+                *lock(&self.outage) = None;
+                Ok(())
+            }
+        }
     }
 
-    fn with<T>(&self, call: impl FnOnce(&mut Inner) -> T) -> T {
-        let mut inner = lock(&self.inner);
-        let result = call(&mut inner);
+    fn with<T>(&self, call: impl FnOnce(&mut Inner) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        let mut slot = lock(&self.slot);
+        let inner = self.opened(&mut slot)?;
+        let result = call(inner);
         let snapshot = inner.snapshot();
         *lock(&self.stats) = snapshot;
         result
+    }
+
+    /// The open state, after another try to open it if that is due.
+    fn opened<'s>(&self, slot: &'s mut Slot) -> Result<&'s mut Inner, SpoolError> {
+        if let Slot::Unopened { fs, clock, retry_at_ms } = slot {
+            let now_ms = clock.monotonic_ms();
+            if now_ms < *retry_at_ms {
+                let retry_after = Duration::from_millis(*retry_at_ms - now_ms);
+                let error = lock(&self.outage).as_ref().map(|outage| outage.error.clone()).unwrap_or_default();
+                return Err(SpoolError::Unavailable { error, retry_after, tried: false });
+            }
+            match Inner::open(self.options.clone(), Arc::clone(fs), Arc::clone(clock)) {
+                Ok(inner) => {
+                    *slot = Slot::Open(Box::new(inner));
+                    *lock(&self.outage) = None;
+                }
+                Err(error) => {
+                    *retry_at_ms = now_ms.saturating_add(millis(RETRY_AFTER));
+                    let error = text_of(&error);
+                    *lock(&self.outage) = Some(SpoolOutage { error: error.clone(), retry_after: RETRY_AFTER });
+                    return Err(SpoolError::Unavailable { error, retry_after: RETRY_AFTER, tried: true });
+                }
+            }
+        }
+        match slot {
+            Slot::Open(inner) => Ok(inner),
+            _ => Err(SpoolError::Closed),
+        }
     }
 }
 
@@ -196,6 +311,26 @@ impl Drop for Spool {
 impl fmt::Debug for Spool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spool").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// An error with its causes, cut at a length that fits a log line.
+pub(crate) fn text_of(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let separator = if text.is_empty() { "" } else { ": " };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{separator}{error}");
+        next = error.source();
+    }
+    match text.char_indices().nth(MOST_ERROR_CHARS) {
+        Some((at, _)) => text.split_at(at).0.to_owned(),
+        None => text,
     }
 }
 

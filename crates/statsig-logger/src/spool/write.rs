@@ -37,6 +37,13 @@ impl Inner {
         Ok(Receipt { id: record.id, durability: if durable { Durability::Synced } else { Durability::Written } })
     }
 
+    /// Makes sure that there is an active segment.
+    pub(super) fn probe(&mut self) -> Result<(), SpoolError> {
+        self.check_usable()?;
+        self.rehome_limbo()?;
+        self.prepare_segment(0)
+    }
+
     fn header_of(&self, record: &SpoolRecord<'_>) -> Result<RecordHeader, SpoolError> {
         let limit = self.options.max_body_bytes();
         let too_large = || SpoolError::TooLarge { id: record.id, len: record.body.len(), limit };

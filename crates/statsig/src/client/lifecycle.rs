@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "spool")]
+use statsig_logger::SpoolHealth;
 #[cfg(feature = "logger")]
 use statsig_logger::{EventStats, FlushReport};
 #[cfg(feature = "net")]
@@ -38,6 +40,9 @@ pub struct Health {
     /// Events: their accounts, the last delivery, restarts.
     #[cfg(feature = "logger")]
     pub events: EventStats,
+    /// Spool of events: whether it takes batches, the last error, and when it is tried again. `None` without one.
+    #[cfg(feature = "spool")]
+    pub spool: Option<SpoolHealth>,
 }
 
 /// How much longer than a call's own limit a thread waits for it: as long as a disk that hangs may
@@ -164,6 +169,8 @@ impl Statsig {
             id_lists,
             #[cfg(feature = "logger")]
             events: self.event_stats(),
+            #[cfg(feature = "spool")]
+            spool: self.inner.logging.logger().and_then(|logger| logger.spool_health()),
         }
     }
 }

@@ -122,6 +122,8 @@ async fn a_disk_that_hangs_never_stops_delivery_to_a_sink_that_works() {
         let took = pass_until(&process, "delivery", |stats| stats.delivered == 195).await;
         assert!(took < SECOND, "{op:?}: {took:?}");
         assert!(process.stats().spool_failures > 0);
+        let health = process.pipeline.spool_health().unwrap();
+        assert_eq!((health.state, health.next_retry), (crate::SpoolState::Hanging, None));
         let report = pass(process.pipeline.flush(5 * SECOND)).await;
         assert!(report.is_safe(), "{op:?}: {report:?}");
 

@@ -4,6 +4,7 @@ mod accounts;
 mod damage;
 mod ending;
 mod hanging;
+mod opening;
 mod outages;
 mod writing;
 
