@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use statsig_logger::spool::testing::{Fault, FaultyFs, FsOp, ManualClock, MemDisk, MemFs};
 use statsig_logger::spool::{
-    AckOutcome, Encoding, FsyncPolicy, Spool, SpoolError, SpoolErrorKind, SpoolOptions, SpoolRecord,
+    AckOutcome, Encoding, FsyncPolicy, Settled, Spool, SpoolClock, SpoolError, SpoolErrorKind, SpoolFs, SpoolOptions,
+    SpoolRecord,
 };
 use uuid::Uuid;
 
@@ -355,22 +356,111 @@ fn without_copies_a_failed_fsync_is_reported_until_its_batches_are_gone() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_does_not_hold_up_the_queue() {
+fn a_record_that_the_medium_refuses_is_tried_for_minutes_and_does_not_hold_up_the_queue() {
     let rig = Rig::new(FsyncPolicy::default());
     let process = rig.open();
     process.append(0).expect("append");
     process.append(1).expect("append");
-    process.faults.inject(FsOp::Read, Fault::IO_ERROR, 0, 3);
-    for _ in 0..3 {
-        let error = process.spool.next_batch().expect_err("unreadable");
-        assert!(error.is_retryable());
-    }
+    process.faults.inject(FsOp::Read, Fault::IO_ERROR, 0, 1);
+    assert!(process.spool.next_batch().expect_err("unreadable").is_retryable());
     let batch = process.spool.next_batch().expect("next").expect("a batch");
     assert_eq!(batch.id, id(1));
+    assert!(process.spool.next_batch().expect("next").is_none(), "it is kept back");
+    let mut failures = 1;
+    process.faults.break_down(FsOp::Read, Fault::IO_ERROR);
+    let begin = rig.clock.now_ms();
+    while process.spool.stats().dropped.unreadable.batches == 0 {
+        rig.clock.advance(10_000);
+        failures += u64::from(process.spool.next_batch().is_err());
+        assert!(rig.clock.now_ms() < begin + 3_600_000);
+        process.assert_balanced("unreadable");
+    }
     let stats = process.spool.stats();
-    assert_eq!(stats.dropped.unreadable.events, 1);
-    assert_eq!(stats.read_errors, 3);
-    process.assert_balanced("unreadable");
+    assert!(rig.clock.now_ms() >= begin + 120_000, "not before two minutes");
+    assert_eq!((stats.dropped.unreadable.events, stats.read_errors), (1, failures));
+    assert!(failures >= 3, "{failures}");
+}
+
+#[test]
+fn a_record_that_the_medium_gives_back_in_the_end_is_delivered() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    process.append(0).expect("append");
+    process.faults.inject(FsOp::Read, Fault::IO_ERROR, 0, 2);
+    process.spool.next_batch().expect_err("unreadable");
+    rig.clock.advance(30_000);
+    process.spool.next_batch().expect_err("unreadable");
+    rig.clock.advance(60_000);
+    assert_eq!(process.spool.next_batch().expect("next").expect("a batch").id, id(0));
+}
+
+#[test]
+fn a_shortage_never_gives_up_a_batch_however_long_it_lasts() {
+    for kind in [ErrorKind::OutOfMemory, ErrorKind::PermissionDenied, ErrorKind::Interrupted, ErrorKind::WouldBlock] {
+        for op in [FsOp::Open, FsOp::Read] {
+            let rig = Rig::new(FsyncPolicy::default());
+            let process = rig.open();
+            for n in 0..20 {
+                process.append(n).expect("append");
+            }
+            process.faults.break_down(op, Fault::Error(kind));
+            for _ in 0..1_000 {
+                process.spool.next_batch().expect_err("a shortage");
+                rig.clock.advance(1_000);
+            }
+            process.faults.heal();
+            assert_eq!(process.drain("shortage"), (0..20).map(id).collect(), "{kind:?} {op:?}");
+            assert_eq!(process.spool.stats().dropped.total().batches, 0);
+        }
+    }
+}
+
+#[test]
+fn files_that_somebody_has_deleted_are_counted_and_the_spool_goes_on() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    for n in 0..8 {
+        process.append(n).expect("append");
+    }
+    let flying = process.spool.next_batch().expect("next").expect("a batch");
+    let remove = |ends: &str| {
+        for path in rig.disk.files().into_iter().filter(|path| path.ends_with(ends)) {
+            process.fs.remove_file(path.as_ref()).expect("remove");
+        }
+    };
+    remove(".log");
+    remove(".lock");
+    process.spool.sync().expect("nothing is left to sync");
+    let stats = process.spool.stats();
+    assert_eq!((stats.dropped.corrupt.batches, stats.pending.batches), (7, 1), "but for the one in flight");
+    assert_eq!(process.spool.release(flying.id).expect("release"), Settled::Evicted);
+    process.assert_balanced("deleted");
+    assert_eq!(process.spool.stats().pending.batches, 0);
+
+    process.append(100).expect("append");
+    assert!(rig.disk.files().iter().any(|path| path.ends_with(".lock")), "nobody adopts a folder in use");
+    rig.clock.advance(60_000);
+    let other = rig.open();
+    assert_eq!(other.spool.stats().recovered.batches, 0);
+    assert_eq!(process.drain("after").len(), 1);
+}
+
+#[test]
+fn a_folder_that_somebody_has_deleted_is_made_again() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    process.append(0).expect("append");
+    let log = rig.disk.files().into_iter().find(|path| path.ends_with(".log")).expect("a log");
+    let dir = std::path::Path::new(&log).parent().expect("a folder").to_path_buf();
+    process.fs.remove_file(log.as_ref()).expect("remove");
+    process.fs.remove_dir(&dir).expect("remove");
+    rig.clock.advance(10_000);
+    process.spool.maintain().expect("maintain");
+    assert_eq!(process.spool.stats().dropped.corrupt.batches, 1);
+    process.append(1).expect("append");
+    process.fs.kill();
+    let expected: BTreeSet<Uuid> = [id(1)].into();
+    assert_eq!(rig.open().drain("made again"), expected);
 }
 
 #[test]

@@ -97,6 +97,9 @@ impl Disk {
                 }
             }
         }
+        // What cannot be found any more must not be reported as spooled, and what is written now must be found.
+        let checked = self.spool.check_files();
+        drop(self.entered(queue, &mut known, checked.as_ref().err().filter(|_| self.spool.outage().is_none())));
         queue.books().store_everything();
         self.work_on(queue, &mut known);
         let events = queue.books().give_up(DropCause::Shutdown);

@@ -261,12 +261,11 @@ impl Inner {
             EntryState::Settled
         };
         segment.push(Entry {
-            created_ms: header.created_ms,
+            created_ms: self.believable(header.created_ms),
             offset,
             body_len: header.body_len,
             event_count: header.event_count,
             attempts: header.attempts,
-            read_failures: 0,
             state,
         });
     }

@@ -7,12 +7,10 @@ use uuid::Uuid;
 use super::error::SpoolError;
 use super::format::{Ack, KIND_BATCH, OUTCOME_DAMAGED, OUTCOME_DROPPED, RECORD_HEADER_LEN, RecordHeader, body_sum};
 use super::inner::{Inner, Lease};
+use super::medium::is_medium_error;
 use super::record::{AckOutcome, Encoding, Settled, SpooledBatch};
 use super::segment::{EntryState, SegmentKey};
 use super::stats::DropCause;
-
-/// Times that a record is read before it is given up.
-const READ_TRIES: u8 = 3;
 
 /// Why a record cannot be handed out.
 enum ReadProblem {
@@ -25,8 +23,9 @@ enum ReadProblem {
 impl Inner {
     pub(super) fn next_batch(&mut self) -> Result<Option<SpooledBatch>, SpoolError> {
         self.check_usable()?;
+        self.retry_unreadable();
         while let Some((key, index, created_ms)) = self.oldest_ready() {
-            if self.is_outdated(created_ms) {
+            if self.is_outdated(key.instance, created_ms) {
                 self.drop_entry(key, index, DropCause::MaxAge);
                 continue;
             }
@@ -36,6 +35,7 @@ impl Inner {
                     self.drop_entry(key, index, DropCause::Duplicate);
                 }
                 Ok(batch) => {
+                    self.set_readable(key, index);
                     if let Some(segment) = self.segment_mut(key) {
                         segment.set_state(index, EntryState::InFlight);
                     }
@@ -51,7 +51,9 @@ impl Inner {
                 Err(ReadProblem::Io(error)) => {
                     self.reader = None;
                     self.stats.read_errors += 1;
-                    self.count_read_failure(key, index);
+                    if matches!(&error, SpoolError::Io { source, .. } if is_medium_error(source)) {
+                        self.set_unreadable(key, index);
+                    }
                     return Err(error);
                 }
             }
@@ -121,16 +123,6 @@ impl Inner {
             attempts: entry.attempts,
             body,
         })
-    }
-
-    fn count_read_failure(&mut self, key: SegmentKey, index: usize) {
-        let Some(entry) = self.segment_mut(key).and_then(|s| s.entry_mut(index)) else {
-            return;
-        };
-        entry.read_failures += 1;
-        if entry.read_failures >= READ_TRIES {
-            self.drop_entry(key, index, DropCause::Unreadable);
-        }
     }
 
     fn keep_damaged_entry(&mut self, key: SegmentKey, index: usize) {
@@ -265,8 +257,8 @@ impl Inner {
         }
     }
 
-    /// Drops a record that is ready, and counts it.
-    fn drop_entry(&mut self, key: SegmentKey, index: usize, cause: DropCause) {
+    /// Drops a record that waits, and counts it.
+    pub(super) fn drop_entry(&mut self, key: SegmentKey, index: usize, cause: DropCause) {
         let events = self.segment(key).and_then(|segment| segment.entry(index)).map_or(0, |entry| entry.event_count);
         self.stats.pending.remove(events);
         self.stats.dropped_by(cause).add(events);

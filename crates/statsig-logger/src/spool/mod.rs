@@ -92,8 +92,9 @@
 //! **Read.** [`Spool::next_batch`] takes the oldest batch that is not in flight, in the order of
 //! writing within one process and by creation time between adopted ones, checks both checksums, and
 //! marks it in flight. [`Spool::release`] puts it back in its place. A record whose body fails its
-//! checksum is dropped and counted; one that cannot be read three times is too, so that one bad
-//! sector does not hold up the queue.
+//! checksum is dropped and counted. One that the medium refuses is kept back while others are handed
+//! out, and dropped after three failures over two minutes; a read that fails for any other reason
+//! says nothing about the record.
 //!
 //! **Acknowledge.** [`Spool::ack`] appends to the `.ack` file; when no record of a sealed segment
 //! is open, its `.log` is deleted, the folder synced, and then the `.ack`, so that a crash between
@@ -102,7 +103,8 @@
 //!
 //! **Evict.** Beyond `max_bytes` the oldest segment is deleted, and its open batches are counted as
 //! dropped. Those in flight are not: the caller still holds them, and its acknowledgement decides.
-//! A batch older than `max_age` is dropped when it is met.
+//! A batch older than `max_age` is dropped when it is met; a clock that jumps gives up none at once
+//! (see `jumps`). What is in a file that somebody else has deleted is counted as damaged.
 //!
 //! # Recovery
 //!
@@ -163,6 +165,7 @@ mod error;
 mod format;
 mod fs;
 mod inner;
+mod jumps;
 mod limbo;
 mod maintain;
 mod medium;
@@ -178,6 +181,8 @@ mod sync;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod unreadable;
+mod vanished;
 mod window;
 mod write;
 

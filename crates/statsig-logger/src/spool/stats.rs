@@ -35,7 +35,7 @@ pub struct DropTallies {
     pub max_age: Tally,
     /// Damaged on disk.
     pub corrupt: Tally,
-    /// Could not be read, three times in a row.
+    /// Refused by the medium, time and again for minutes.
     pub unreadable: Tally,
     /// Appended under the id of another batch, which was in flight when this one was met.
     pub duplicate: Tally,

@@ -165,8 +165,9 @@ impl Spool {
     /// [`release`](Self::release). Damaged and outdated batches met on the way are dropped.
     ///
     /// # Errors
-    /// [`SpoolError::Io`] if the batch could not be read; the third time it is dropped, so calling
-    /// again gets on. [`SpoolError::Closed`], [`SpoolError::ForeignProcess`].
+    /// [`SpoolError::Io`] if the batch could not be read. If the medium refuses it, it is kept back for half a minute
+    /// and more, and calling again gets on; it is dropped after three failures over two minutes at least. After any
+    /// other error (no descriptors, no permission), the same batch is next again. [`SpoolError::Closed`], [`SpoolError::ForeignProcess`].
     pub fn next_batch(&self) -> Result<Option<SpooledBatch>, SpoolError> {
         self.with(Inner::next_batch)
     }
@@ -208,7 +209,23 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::SyncFailed`] and other I/O errors if some batches are not durable.
     pub fn sync(&self) -> Result<(), SpoolError> {
-        self.with(Inner::sync)
+        self.with(|inner| {
+            let checked = inner.check_files();
+            inner.sync().and(checked)
+        })
+    }
+
+    /// Looks whether somebody has deleted files of the spool: what was in them is counted as dropped, and the folder is
+    /// made anew. [`maintain`](Self::maintain) does so every 10 seconds, [`sync`](Self::sync) and
+    /// [`close`](Self::close) every time.
+    ///
+    /// # Errors
+    /// If the folder or its lock cannot be made.
+    pub fn check_files(&self) -> Result<(), SpoolError> {
+        self.with(|inner| {
+            inner.check_usable()?;
+            inner.check_files()
+        })
     }
 
     /// Does what is due: opening, fsync, adoption, age limit, repeating what failed before.
@@ -266,6 +283,7 @@ impl Spool {
     fn with<T>(&self, call: impl FnOnce(&mut Inner) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
         let mut slot = lock(&self.slot);
         let inner = self.opened(&mut slot)?;
+        inner.observe_clock();
         let result = call(inner);
         let snapshot = inner.snapshot();
         *lock(&self.stats) = snapshot;

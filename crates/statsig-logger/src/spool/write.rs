@@ -109,7 +109,15 @@ impl Inner {
             // The last 32 bits of a UUIDv7 are random.
             salt: uuid::Uuid::now_v7().as_u64_pair().1 as u32,
         };
-        let mut file = match self.fs.create(&path) {
+        let created = match self.fs.create(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // Somebody has deleted the folder.
+                self.check_files()?;
+                self.fs.create(&path)
+            }
+            created => created,
+        };
+        let mut file = match created {
             Ok(file) => file,
             Err(error) => return Err(self.write_error("create", &path, error)),
         };
@@ -173,7 +181,6 @@ impl Inner {
                 body_len: header.body_len,
                 event_count: header.event_count,
                 attempts: header.attempts,
-                read_failures: 0,
                 state: EntryState::Ready,
             });
         }

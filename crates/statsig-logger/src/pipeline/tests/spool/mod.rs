@@ -6,6 +6,7 @@ mod ending;
 mod hanging;
 mod opening;
 mod outages;
+mod reports;
 mod writing;
 
 use std::collections::HashSet;
