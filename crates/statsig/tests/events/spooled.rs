@@ -114,7 +114,8 @@ fn a_folder_that_cannot_be_used_prevents_no_client_and_is_said() {
 fn options_that_are_wrong_in_themselves_are_refused() {
     let mut spool = SpoolOptions::for_sdk_key("spool", "secret-key");
     spool.segment_bytes = 1;
-    let built = Statsig::builder().event_sink(Arc::new(Down)).event_spool(spool, SpoolMode::Overflow).build();
+    let builder = Statsig::builder().bootstrap(specs(|_| ())).event_sink(Arc::new(Down));
+    let built = builder.event_spool(spool, SpoolMode::Overflow).build();
     let error = built.err().unwrap();
     assert!(matches!(error, statsig::Error::Spool(_)) && !error.is_retryable(), "{error:?}");
 }
