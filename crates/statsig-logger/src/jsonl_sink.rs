@@ -94,7 +94,8 @@ pub struct JsonlFileSink {
 }
 
 impl JsonlFileSink {
-    /// Opens a file for appending, or creates it. Blocks shortly.
+    /// Opens a file for appending, or creates it, readable by its owner only since it holds users (Unix mode `0600`).
+    /// An existing file keeps its mode. Blocks shortly.
     ///
     /// # Errors
     /// [`JsonlError::InUse`] if another sink has it open; [`JsonlError::Io`].
@@ -104,7 +105,14 @@ impl JsonlFileSink {
             let path = path.clone();
             move |source| JsonlError::Io { action, path, source }
         };
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(failed("open"))?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(0o600);
+        }
+        let mut file = options.open(&path).map_err(failed("open"))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(JsonlError::InUse { path }),

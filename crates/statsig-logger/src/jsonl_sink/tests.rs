@@ -93,3 +93,13 @@ fn a_folder_is_no_file() {
     let error = JsonlFileSink::open(folder.path()).unwrap_err();
     assert!(matches!(error, JsonlError::Io { action: "open", .. }) && error.is_retryable(), "{error}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_readable_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let _sink = JsonlFileSink::open(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}

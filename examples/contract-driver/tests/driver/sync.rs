@@ -43,6 +43,7 @@ fn a_client_starts_and_follows() {
         (&health["specs"]["specs_time"], &health["specs"]["sources"][0]["name"]),
         (&json!(2_000), &json!("network"))
     );
+    assert_eq!(health["spool"], Value::Null, "without a spool");
     let workers = health["specs"]["workers"].as_array().unwrap();
     let poller = workers.iter().find(|worker| worker["name"] == "specs-poller").unwrap();
     assert_eq!((&poller["running"], &poller["restarts"]), (&json!(true), &json!(0)));
