@@ -12,8 +12,8 @@ use super::held::{DiskCopy, Fate, Held};
 use super::shelf::{Order, Shelf};
 use crate::ledger::DropCause;
 
-/// Longest time that a batch is in memory only, while the disk takes batches.
-const COPY_AFTER: Duration = Duration::from_secs(1);
+/// Age at which a batch that is in memory only is written. With the time that a disk takes, it is there within a second.
+const COPY_AFTER: Duration = Duration::from_millis(750);
 /// Longest time that anything waits for the disk.
 pub(super) const HANGS_AFTER: Duration = Duration::from_secs(2);
 

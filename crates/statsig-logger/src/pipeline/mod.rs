@@ -73,7 +73,7 @@ mod sender;
 mod shelf;
 #[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nothing is damaged"))]
 mod spool_damage;
-#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, it has no health"))]
+#[cfg_attr(not(feature = "spool"), allow(dead_code, unreachable_pub, reason = "without a spool, it has no health"))]
 mod spool_health;
 #[cfg(feature = "spool")]
 mod spool_mode;

@@ -82,6 +82,7 @@ impl<E> Books<E> {
     /// Notes that the spool gave up events that it held: those who wait learn that they are lost.
     ///
     /// It gives up its oldest batches first, which are those that a ticket counts.
+    #[cfg(feature = "spool")]
     pub(super) fn lost_from_disk(&mut self, events: u64) {
         for ticket in &mut self.tickets {
             let lost = events.min(ticket.report.spooled);

@@ -171,7 +171,7 @@ fn a_spool_that_cannot_be_opened_is_told_and_prevents_nothing() {
     let mut driver = Driver::start();
     let bootstrap = r#"{"has_updates":true,"time":1,"feature_gates":{},"dynamic_configs":{},"layer_configs":{}}"#;
     let options = json!({"bootstrap": bootstrap, "events_file": path, "spool_dir": file});
-    driver.result(json!({"op": "create", "options": options}));
+    driver.result(json!({"op": "create", "sdk_key": "secret-key", "options": options}));
     driver.result(json!({"op": "log_event", "user": {"userID": "ada"}, "event": "bought"}));
     assert_eq!(driver.result(json!({"op": "flush"}))["delivered"], 1);
     let spool = driver.result(json!({"op": "health"}))["spool"].clone();

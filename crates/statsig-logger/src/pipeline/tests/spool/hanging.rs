@@ -47,7 +47,7 @@ async fn an_attempt_without_an_answer_is_on_disk_after_a_second_and_forgotten_wh
     let mut process = machine.start(SpoolMode::Overflow, |_| Step::Late(5 * SECOND, Delivery::Delivered));
     (0..25).for_each(|number| process.pipeline.log(exposure(number)));
     let mut flush = Box::pin(process.pipeline.flush(20 * SECOND));
-    let early = tokio::time::timeout(Duration::from_millis(990), &mut flush).await;
+    let early = tokio::time::timeout(Duration::from_millis(740), &mut flush).await;
     assert!(early.is_err() && machine.files(".log").is_empty());
     assert!(tokio::time::timeout(Duration::from_millis(100), &mut flush).await.is_err());
     let stats = process.stats();
@@ -71,7 +71,7 @@ async fn batches_behind_attempts_without_an_answer_are_on_disk_too() {
     let process = machine.start(SpoolMode::Overflow, |_| hangs());
     // Four on their way, the others wait.
     (0..200).for_each(|number| process.pipeline.log(exposure(number)));
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    tokio::time::sleep(SECOND).await;
     assert_eq!(process.stats().pending_on_disk, 200);
     machine.disk.kill(crate::spool::SpoolFs::process_id(&*process.fs));
     let mut next = machine.start(SpoolMode::Overflow, |_| taken());
