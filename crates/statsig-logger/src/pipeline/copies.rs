@@ -18,12 +18,12 @@ const COPY_AFTER: Duration = Duration::from_millis(750);
 pub(super) const HANGS_AFTER: Duration = Duration::from_secs(2);
 
 impl Shelf {
-    /// Whether the disk does not answer.
+    /// Says whether the disk does not answer.
     pub(super) fn is_hanging(&self) -> bool {
         self.hanging
     }
 
-    /// When the present task counts as hanging, if it does not already.
+    /// Returns the time at which the present task counts as hanging, if it does not already.
     pub(super) fn hangs_at(&self) -> Option<Instant> {
         self.began.filter(|_| self.working && !self.hanging).map(|began| began + HANGS_AFTER)
     }
@@ -55,7 +55,7 @@ impl<E> Books<E> {
         self.shelf.copies.extend(batches);
     }
 
-    /// When the next batch needs a copy.
+    /// Returns the time at which the next batch needs a copy.
     pub(super) fn copy_at(&self) -> Option<Instant> {
         let in_memory = self.flying.values().chain(&self.waiting).filter(|held| self.shelf.needs_copy(held));
         in_memory.map(|held| held.since + COPY_AFTER).min()

@@ -5,6 +5,9 @@
 //! accounts of the pipeline hold at every moment, whatever the spool evicted, adopted or found
 //! damaged in the call.
 
+mod counts;
+mod store;
+
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +15,8 @@ use std::time::Duration;
 use statsig_core::{BatchEncoding, EventBatch};
 use tokio::time::Instant;
 
+use self::counts::{enter_damage, enter_drops, enter_gauges};
+use self::store::note_failure;
 use super::SpoolMode;
 use super::books::{Books, Kind};
 use super::held::{DiskCopy, Fate, Held};
@@ -22,7 +27,7 @@ use super::spooled::{handed_out, id, record};
 use crate::batch::{BatchLimits, encode, split};
 use crate::event::QueuedEvent;
 use crate::ledger::DropCause;
-use crate::spool::{AckOutcome, FsyncPolicy, Receipt, Settled, Spool, SpoolError, SpoolErrorKind, SpoolStats, text_of};
+use crate::spool::{AckOutcome, FsyncPolicy, Settled, Spool, SpoolErrorKind, SpoolStats};
 
 /// Events that are encoded at once at the end.
 const LAST_CUT: usize = 10_000;
@@ -192,91 +197,6 @@ impl Disk {
         }
     }
 
-    fn store<E: QueuedEvent>(&self, queue: &Queue<E>, known: &mut SpoolStats, batch: &EventBatch, send: bool) {
-        // In flight, since the batch may be on its way from memory by the time the disk has it.
-        let result = self.spool.append_in_flight(&record(batch));
-        {
-            let mut books = queue.books();
-            // The call is over: from here on, nobody takes the batch back.
-            books.shelf.began = None;
-            if books.shelf.doing.is_none() {
-                drop(books);
-                return self.end_copy(queue, known, batch, result);
-            }
-        }
-        if !send && result.is_ok() {
-            // In flight a moment ago, so it cannot fail.
-            let _ = self.spool.put_back(id(batch));
-        }
-        let mut books = queue.books();
-        self.enter(&mut books, known);
-        let Some(mut held) = books.done() else { return };
-        match result {
-            Ok(_) => {
-                books.shelf.works();
-                books.shelf.note_state(Instant::now());
-                if send {
-                    held.disk_copy = DiskCopy::Fresh;
-                    books.waiting.push_back(held);
-                } else {
-                    books.inform(&held, Fate::Spooled);
-                }
-            }
-            Err(SpoolError::TooLarge { .. }) => {
-                held.disk_copy = DiskCopy::Impossible;
-                books.waiting.push_back(held);
-            }
-            Err(error) => {
-                note_failure(&mut books, &error);
-                books.waiting.push_back(held);
-                books.unstore();
-            }
-        }
-    }
-
-    /// Notes what became of the write of a batch that stayed in memory.
-    fn end_copy<E: QueuedEvent>(
-        &self,
-        queue: &Queue<E>,
-        known: &mut SpoolStats,
-        batch: &EventBatch,
-        result: Result<Receipt, SpoolError>,
-    ) {
-        let mut books = queue.books();
-        books.shelf.began = None;
-        books.shelf.copying = None;
-        match result {
-            Ok(_) => {
-                books.shelf.works();
-                books.shelf.note_state(Instant::now());
-                if !books.has_copy(batch.id, DiskCopy::Fresh) {
-                    match books.shelf.given_up.take() {
-                        // It was given up for want of time; the next process delivers it.
-                        Some((given_up, events)) if given_up == batch.id => {
-                            books.dropped.take_back(DropCause::Shutdown, events);
-                        }
-                        _ => {
-                            drop(books);
-                            // Delivered or given up meanwhile, and counted then.
-                            let _ = self.spool.ack(id(batch), AckOutcome::Discarded);
-                            books = queue.books();
-                        }
-                    }
-                }
-                self.enter(&mut books, known);
-            }
-            Err(SpoolError::TooLarge { .. }) => {
-                books.has_copy(batch.id, DiskCopy::Impossible);
-                self.enter(&mut books, known);
-            }
-            Err(error) => {
-                self.enter(&mut books, known);
-                note_failure(&mut books, &error);
-                books.unstore();
-            }
-        }
-    }
-
     /// Settles a batch that is on disk.
     fn acknowledge<E: QueuedEvent>(
         &self,
@@ -373,40 +293,6 @@ impl Disk {
             Ok(None) | Err(_) => books.shelf.unreadable(Instant::now()),
         }
     }
-
-    /// The books, brought up to the accounts of the spool.
-    fn entered<'q, E: QueuedEvent>(
-        &self,
-        queue: &'q Queue<E>,
-        known: &mut SpoolStats,
-        error: Option<&SpoolError>,
-    ) -> std::sync::MutexGuard<'q, Books<E>> {
-        let mut books = queue.books();
-        self.enter(&mut books, known);
-        if let Some(error) = error {
-            books.shelf.failures += 1;
-            let now = Instant::now();
-            if let SpoolError::Unavailable { retry_after, .. } = error {
-                books.shelf.failed(now, Some(*retry_after));
-            }
-            warn(&mut books, now, error);
-        }
-        books
-    }
-
-    fn enter<E>(&self, books: &mut Books<E>, known: &mut SpoolStats) {
-        let stats = self.spool.stats();
-        if books.shelf.unopened && self.spool.outage().is_none() {
-            books.shelf.unopened = false;
-            books.shelf.works();
-            books.shelf.note_state(Instant::now());
-        }
-        books.shelf.recovered += stats.recovered.events - known.recovered.events;
-        enter_drops(books, known, &stats);
-        enter_damage(books, &stats);
-        enter_gauges(books, &stats);
-        *known = stats;
-    }
 }
 
 impl fmt::Debug for Disk {
@@ -427,69 +313,5 @@ impl<E: QueuedEvent> Drop for Job<'_, E> {
             self.queue.books().abandon_job(Instant::now());
             self.queue.wake.notify_one();
         }
-    }
-}
-
-fn enter_drops<E>(books: &mut Books<E>, known: &SpoolStats, stats: &SpoolStats) {
-    let damaged = |stats: &SpoolStats| {
-        let dropped = stats.dropped;
-        dropped.corrupt.events + dropped.unreadable.events + dropped.duplicate.events
-    };
-    let full = stats.dropped.max_bytes.events - known.dropped.max_bytes.events;
-    let expired = stats.dropped.max_age.events - known.dropped.max_age.events;
-    let damaged = damaged(stats) - damaged(known);
-    for (cause, events) in
-        [(DropCause::SpoolFull, full), (DropCause::SpoolExpired, expired), (DropCause::SpoolDamaged, damaged)]
-    {
-        if events > 0 {
-            tracing::warn!(events, %cause, "the spool gave up events");
-            books.dropped.add(cause, events);
-            books.lost_from_disk(events);
-        }
-    }
-}
-
-fn enter_damage<E>(books: &mut Books<E>, stats: &SpoolStats) {
-    let damage = SpoolDamage {
-        corrupt_records: stats.corrupt_records,
-        corrupt_segments: stats.corrupt_segments,
-        truncated_tails: stats.truncated_tails,
-        foreign_segments: stats.foreign_segments,
-        read_errors: stats.read_errors,
-    };
-    let before = std::mem::replace(&mut books.shelf.damage, damage);
-    if before != damage {
-        books.shelf.damage_warnings.warn(&before, &damage, Instant::now());
-    }
-}
-
-fn enter_gauges<E>(books: &mut Books<E>, stats: &SpoolStats) {
-    books.shelf.events = stats.pending.events;
-    books.shelf.at_rest = stats.pending.batches.saturating_sub(stats.in_flight.batches);
-    books.shelf.bytes = stats.disk_bytes;
-    books.shelf.oldest_ms = stats.oldest_created_ms;
-}
-
-/// Notes that a batch could not be written.
-fn note_failure<E>(books: &mut Books<E>, error: &SpoolError) {
-    let now = Instant::now();
-    let asked = match error {
-        SpoolError::Unavailable { retry_after, .. } => Some(*retry_after),
-        _ => None,
-    };
-    books.shelf.failed(now, asked);
-    warn(books, now, error);
-}
-
-fn warn<E>(books: &mut Books<E>, now: Instant, error: &SpoolError) {
-    let error = text_of(error);
-    books.shelf.history.failed(error.clone(), now);
-    if books.shelf.may_warn(now) {
-        let failures = books.shelf.failures;
-        tracing::warn!(
-            error,
-            failures,
-            "the spool fails; batches of events stay where they are, and it is tried again"
-        );
     }
 }

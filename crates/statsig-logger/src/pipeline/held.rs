@@ -30,7 +30,7 @@ pub(super) enum Fate {
 pub(super) struct Held {
     pub(super) batch: EventBatch,
     pub(super) disk_copy: DiskCopy,
-    /// When it came to be in memory.
+    /// Time at which it came to be in memory.
     pub(super) since: Instant,
     /// How many of its first events each ticket waits for.
     pub(super) tickets: Vec<(u64, u32)>,

@@ -19,6 +19,7 @@
 //! | `backoff` | pauses after failures |
 //! | `drain` | with a spool: what goes there, and what is fetched from there |
 //! | `shelf` | with a spool: its part of the books |
+//! | `tasks` | with a spool: what blocking threads do next |
 //! | `copies` | with a spool: batches that are in memory and on disk, and a disk that hangs |
 //! | `spool_health` | with a spool: its state and last error |
 //! | `spool_damage` | with a spool: counts of damage, and their warnings |
@@ -79,6 +80,8 @@ mod spool_health;
 mod spool_mode;
 #[cfg(feature = "spool")]
 mod spooled;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, there are no tasks"))]
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod tickets;

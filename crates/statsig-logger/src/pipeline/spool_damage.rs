@@ -17,7 +17,7 @@ pub(super) struct SpoolDamage {
     pub(super) read_errors: u64,
 }
 
-/// When each kind of damage was last warned about.
+/// Times of the last warnings, by kind of damage.
 #[derive(Debug, Default)]
 pub(super) struct DamageWarnings([Option<Instant>; 4]);
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpoolHealth {
-    /// Whether batches are written, and why not.
+    /// Tells whether batches are written, or the reason against it.
     pub state: SpoolState,
     /// Time for which it has been in this state.
     pub since: Duration,
@@ -21,7 +21,7 @@ pub struct SpoolHealth {
     pub next_retry: Option<Duration>,
 }
 
-/// Whether a spool takes batches.
+/// State of a spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SpoolState {
@@ -48,7 +48,7 @@ impl SpoolState {
     }
 }
 
-/// What the pipeline remembers for the health of the spool.
+/// Past of the spool, for its health.
 #[derive(Debug, Default)]
 pub(super) struct SpoolHistory {
     state: Option<(SpoolState, Instant)>,

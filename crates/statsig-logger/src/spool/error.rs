@@ -68,11 +68,11 @@ pub enum SpoolError {
     /// The spool could not be opened yet; see [`Spool::open_or_retry`](super::Spool::open_or_retry).
     #[error("spool is not open: {error}")]
     Unavailable {
-        /// Why it could not be opened, at most 200 characters.
+        /// Reason why it could not be opened, at most 200 characters.
         error: String,
         /// Time until the next try.
         retry_after: std::time::Duration,
-        /// Whether this call has tried.
+        /// `true` if this call has tried.
         tried: bool,
     },
     /// The spool was closed.

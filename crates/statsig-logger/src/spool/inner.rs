@@ -96,7 +96,7 @@ pub(super) struct Inner {
     pub(super) dirty_dirs: BTreeSet<PathBuf>,
     pub(super) last_sync_ms: u64,
     pub(super) last_adoption_ms: u64,
-    /// When it was last looked whether all files are there, on the clock that only passes.
+    /// Time of the last look for deleted files, on the clock that only passes.
     pub(super) checked_files_ms: u64,
     pub(super) clock_watch: ClockWatch,
     pub(super) failed_reads: BTreeMap<(SegmentKey, usize), FailedReads>,

@@ -17,7 +17,7 @@ const STEADY_MS: u64 = 10 * 60_000;
 /// Earlier times of day come from a clock that was never set: 1 January 2015.
 const NEVER_SET_MS: u64 = 1_420_070_400_000;
 
-/// What the clocks showed at the last call.
+/// Readings of the clocks at the last call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClockWatch {
     now_ms: u64,

@@ -39,7 +39,7 @@ pub(super) struct Damage {
 /// Content of a segment.
 pub(super) struct Scan {
     pub(super) segment: SegmentHeader,
-    /// Whether the header of the segment itself is damaged.
+    /// `true` if the header of the segment itself is damaged.
     pub(super) damaged_header: bool,
     pub(super) records: Vec<Found>,
     pub(super) damages: Vec<Damage>,
@@ -50,7 +50,7 @@ pub(super) struct Scan {
     pub(super) file_len: u64,
 }
 
-/// Why a segment has no content.
+/// Reason why a segment has no content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unscannable {
     /// Shorter than its header, which a crash at creation leaves.

@@ -9,7 +9,7 @@ use std::io;
 use super::format::{KIND_BATCH, RECORD_HEADER_LEN, RecordHeader};
 use super::window::{Chunk, Window};
 
-/// What a search has to see of the bytes after the first of a header.
+/// Bytes of a header after its first, which a search has to see as well.
 const OVERLAP: usize = RECORD_HEADER_LEN - 1;
 
 /// Returns the offset of the first record header at or after `from`.

@@ -22,7 +22,7 @@ pub(super) enum EntryState {
 }
 
 impl EntryState {
-    /// Whether the record waits to be handed out, now or later.
+    /// Says whether the record waits to be handed out, now or later.
     pub(super) fn is_waiting(self) -> bool {
         matches!(self, Self::Ready | Self::Unreadable)
     }

@@ -1,7 +1,6 @@
 //! The spool as its users see it: a lock around the state, and accounts that can be read any time.
 
-use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::error::SpoolError;
 use super::fs::SpoolFs;
 use super::inner::Inner;
 use super::options::SpoolOptions;
+use super::outage::{SpoolOutage, text_of};
 use super::record::{AckOutcome, Receipt, Settled, SpoolRecord, SpooledBatch};
 use super::stats::SpoolStats;
 
@@ -63,20 +63,8 @@ enum Slot {
     Closed,
 }
 
-/// Reason why a spool could not be opened yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SpoolOutage {
-    /// The last error with its causes, at most 200 characters.
-    pub error: String,
-    /// Time from that error to the next try.
-    pub retry_after: Duration,
-}
-
 /// Time between two tries to open a spool.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
-/// Longest text of an error.
-const MOST_ERROR_CHARS: usize = 200;
 
 impl Spool {
     /// Opens the spool of this process and adopts what dead processes left.
@@ -216,7 +204,7 @@ impl Spool {
     }
 
     /// Looks whether somebody has deleted files of the spool: what was in them is counted as dropped, and the folder is
-    /// made anew. [`maintain`](Self::maintain) does so every 10 seconds, [`sync`](Self::sync) and
+    /// made again. [`maintain`](Self::maintain) does so every 10 seconds, [`sync`](Self::sync) and
     /// [`close`](Self::close) every time.
     ///
     /// # Errors
@@ -334,22 +322,6 @@ impl fmt::Debug for Spool {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// An error with its causes, cut at a length that fits a log line.
-pub(crate) fn text_of(error: &(dyn Error + 'static)) -> String {
-    let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let separator = if text.is_empty() { "" } else { ": " };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{separator}{error}");
-        next = error.source();
-    }
-    match text.char_indices().nth(MOST_ERROR_CHARS) {
-        Some((at, _)) => text.split_at(at).0.to_owned(),
-        None => text,
-    }
 }
 
 /// A panic in a foreign `SpoolFs` must not take the queue down with it.

@@ -6,7 +6,7 @@ use super::segment::SegmentKey;
 use super::stats::DropCause;
 
 impl Inner {
-    /// Counts as lost what is in segments that are gone, and makes folder and lock anew.
+    /// Counts as lost what is in segments that are gone, and makes folder and lock again.
     ///
     /// # Errors
     /// If folder or lock cannot be made; what is lost is counted all the same.

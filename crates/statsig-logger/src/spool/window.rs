@@ -18,7 +18,7 @@ pub(super) struct Window<'a> {
     start: u64,
     bytes: Vec<u8>,
     pub(super) len: u64,
-    /// Whether the medium refused a block since this was last reset.
+    /// `true` if the medium refused a block since this was last reset.
     pub(super) unreadable: bool,
 }
 
