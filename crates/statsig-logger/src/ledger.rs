@@ -103,6 +103,12 @@ impl DropCounts {
         self.0[cause as usize] += events;
     }
 
+    /// Takes back events that were not lost after all.
+    #[cfg(feature = "spool")]
+    pub(crate) fn take_back(&mut self, cause: DropCause, events: u64) {
+        self.0[cause as usize] = self.0[cause as usize].saturating_sub(events);
+    }
+
     pub(crate) fn add_all(&mut self, other: &Self) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine += theirs;
@@ -159,6 +165,17 @@ pub struct EventStats {
     pub spool_failures: u64,
     /// Bytes of the files of the spool.
     pub spool_bytes: u64,
+    /// Records of the spool that were damaged. Where a header is intact, its events are in `dropped` with the cause
+    /// `spool_damaged`; else the number of events is unknown, and a damaged stretch counts as one record.
+    pub spool_corrupt_records: u64,
+    /// Segments of the spool in which damage was found. Their intact records are delivered.
+    pub spool_corrupt_segments: u64,
+    /// Interrupted writes that were cut off the end of segments.
+    pub spool_truncated_tails: u64,
+    /// Segments of a newer format, which are left alone.
+    pub spool_foreign_segments: u64,
+    /// Failed reads of the spool. They are repeated.
+    pub spool_read_errors: u64,
     /// When the oldest batch that rests in the spool was cut, in milliseconds since 1970.
     pub spool_oldest_ms: Option<u64>,
 }

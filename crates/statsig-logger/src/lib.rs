@@ -41,7 +41,7 @@ pub use event_logger::{
 pub use exposure_key::{ExposureKey, ExposureKind, ExposureParts, exposure_hash};
 pub use jsonl_sink::{JsonlError, JsonlFileSink};
 pub use ledger::{DropCause, DropCounts, EventStats, FlushReport};
-#[cfg(feature = "spool")]
-pub use pipeline::SpoolMode;
 pub use pipeline::{EventPipeline, PipelineOptions, PipelineTuning};
+#[cfg(feature = "spool")]
+pub use pipeline::{SpoolHealth, SpoolMode, SpoolState};
 pub use sampling::{ExposureSampler, SamplingInput, SamplingMark, SamplingMode};

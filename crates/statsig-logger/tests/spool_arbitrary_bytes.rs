@@ -7,12 +7,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::use_debug)]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use statsig_logger::spool::testing::ManualClock;
-use statsig_logger::spool::{AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolOptions, SpoolRecord};
+use statsig_logger::spool::{AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolOptions, SpoolRecord, SpoolStats};
 use uuid::Uuid;
 
 const NOW: u64 = 1_790_000_000_000;
@@ -36,6 +36,14 @@ enum Damage {
     Append {
         bytes: Vec<u8>,
     },
+    Insert {
+        at: usize,
+        bytes: Vec<u8>,
+    },
+    Cut {
+        at: usize,
+        len: usize,
+    },
     Zero {
         from: usize,
     },
@@ -54,13 +62,15 @@ fn damage() -> impl Strategy<Value = Damage> {
         2 => (any::<usize>(), bytes()).prop_map(|(at, bytes)| Damage::Overwrite { at, bytes }),
         2 => bytes().prop_map(|bytes| Damage::Append { bytes }),
         1 => any::<usize>().prop_map(|from| Damage::Zero { from }),
+        2 => (any::<usize>(), bytes()).prop_map(|(at, bytes)| Damage::Insert { at, bytes }),
+        2 => (any::<usize>(), 1_usize..200).prop_map(|(at, len)| Damage::Cut { at, len }),
         1 => Just(Damage::Delete),
         1 => any::<usize>().prop_map(|file| Damage::CopyFrom { file }),
     ]
 }
 
 impl Damage {
-    fn apply(&self, path: &Path, files: &[std::path::PathBuf]) {
+    fn apply(&self, path: &Path, files: &[PathBuf]) {
         let Ok(mut bytes) = fs::read(path) else {
             return;
         };
@@ -79,6 +89,15 @@ impl Damage {
                 }
             }
             Self::Append { bytes: noise } => bytes.extend_from_slice(noise),
+            Self::Insert { at, bytes: noise } => {
+                let at = at % len;
+                bytes.splice(at..at, noise.iter().copied());
+            }
+            Self::Cut { at, len: cut } => {
+                let at = at % len;
+                let end = (at + cut).min(bytes.len());
+                bytes.drain(at..end);
+            }
             Self::Zero { from } => {
                 let from = from % len;
                 bytes.iter_mut().skip(from).for_each(|byte| *byte = 0);
@@ -141,7 +160,7 @@ fn write_some(dir: &Path) {
     spool.close().expect("close");
 }
 
-fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+fn files(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut open = vec![dir.to_path_buf()];
     while let Some(dir) = open.pop() {
@@ -160,6 +179,11 @@ fn files(dir: &Path) -> Vec<std::path::PathBuf> {
 
 /// Drains a damaged spool; returns the numbers of the batches handed out.
 fn drain(dir: &Path, only_ours: bool) -> Result<Vec<u32>, TestCaseError> {
+    drain_counted(dir, only_ours).map(|(seen, _)| seen)
+}
+
+/// The same with what the spool has counted.
+fn drain_counted(dir: &Path, only_ours: bool) -> Result<(Vec<u32>, SpoolStats), TestCaseError> {
     let spool = open(dir);
     let mut seen = Vec::new();
     while let Some(batch) = spool.next_batch().map_err(|error| TestCaseError::fail(error.to_string()))? {
@@ -176,7 +200,29 @@ fn drain(dir: &Path, only_ours: bool) -> Result<Vec<u32>, TestCaseError> {
     prop_assert_eq!(came, became);
     prop_assert_eq!(stats.pending.batches, 0);
     spool.close().map_err(|error| TestCaseError::fail(error.to_string()))?;
-    Ok(seen)
+    Ok((seen, stats))
+}
+
+/// Segments, with the numbers and bytes of their records.
+type Records = Vec<(PathBuf, Vec<(u32, Vec<u8>)>)>;
+
+fn records(dir: &Path) -> Records {
+    let mut next = 0;
+    let mut segments = Vec::new();
+    for path in files(dir).into_iter().filter(|path| path.extension().is_some_and(|end| end == "log")) {
+        let bytes = fs::read(&path).expect("read");
+        let mut records = Vec::new();
+        let mut at = 32;
+        while at < bytes.len() {
+            let end = at + 48 + body(next).len();
+            records.push((next, bytes[at..end].to_vec()));
+            next += 1;
+            at = end;
+        }
+        segments.push((path, records));
+    }
+    assert_eq!(next, BATCHES);
+    segments
 }
 
 proptest! {
@@ -206,18 +252,59 @@ proptest! {
     }
 
     #[test]
-    fn a_flip_costs_at_most_the_rest_of_its_segment(at in any::<usize>(), bit in 0_u8..8) {
+    fn every_intact_record_is_delivered_whatever_is_around_it(
+        damages in prop::collection::vec((any::<usize>(), damage()), 1..6),
+    ) {
         let folder = tempfile::tempdir().expect("tempdir");
         write_some(folder.path());
-        let logs: Vec<_> = files(folder.path())
-            .into_iter()
-            .filter(|path| path.extension().is_some_and(|e| e == "log"))
-            .collect();
+        let before = records(folder.path());
+        let logs: Vec<PathBuf> = before.iter().map(|(path, _)| path.clone()).collect();
+        for (file, damage) in &damages {
+            damage.apply(&logs[file % logs.len()], &logs);
+        }
+        let mut expected = Vec::new();
+        for path in &logs {
+            // What was copied to another segment is a record of that one by its salt only.
+            let own = before.iter().find(|(of, _)| of == path).map(|(_, records)| records.as_slice());
+            let bytes = fs::read(path).unwrap_or_default();
+            for (n, record) in own.unwrap_or_default() {
+                if n % 2 == 1 && bytes.windows(record.len()).any(|window| window == record) {
+                    expected.push(*n);
+                }
+            }
+        }
+        let (mut seen, stats) = drain_counted(folder.path(), true)?;
+        seen.sort_unstable();
+        let copied = damages.iter().any(|(_, damage)| matches!(damage, Damage::CopyFrom { .. }));
+        let missing: Vec<u32> = expected.iter().copied().filter(|n| !seen.contains(n)).collect();
+        prop_assert!(copied || missing.is_empty(), "{missing:?} of {expected:?}");
+        let lost = (1..BATCHES).step_by(2).filter(|n| !seen.contains(n)).count() as u64;
+        let removed = damages.iter().any(|(_, damage)| {
+            matches!(damage, Damage::Delete | Damage::CopyFrom { .. } | Damage::Truncate { .. } | Damage::Cut { .. })
+        });
+        if lost > 0 && !removed {
+            prop_assert!(stats.corrupt_records + stats.truncated_tails > 0, "{stats:?}");
+        }
+        // Counted once, not by every process.
+        let (_, again) = drain_counted(folder.path(), true)?;
+        prop_assert_eq!(again.recovered.batches, 0);
+        prop_assert_eq!(again.corrupt_records, 0);
+    }
+
+    #[test]
+    fn a_flip_costs_its_record_only_and_is_counted(at in any::<usize>(), bit in 0_u8..8) {
+        let folder = tempfile::tempdir().expect("tempdir");
+        write_some(folder.path());
+        let logs: Vec<PathBuf> = records(folder.path()).into_iter().map(|(path, _)| path).collect();
         Damage::Flip { at, bit }.apply(&logs[at % logs.len()], &logs);
-        let seen = drain(folder.path(), true)?;
-        let pending = BATCHES as usize / 2;
-        // At most 6 records of 138 bytes fit a segment of 1 KiB, every other one is pending.
-        prop_assert!(seen.len() + 4 > pending, "{} of {pending}", seen.len());
+        let (seen, stats) = drain_counted(folder.path(), true)?;
+        let lost = BATCHES as usize / 2 - seen.len();
+        prop_assert!(lost <= 1, "{lost}");
+        if lost == 1 {
+            prop_assert_eq!((stats.corrupt_records, stats.truncated_tails), (1, 0));
+        }
+        let kept = fs::read_dir(folder.path().join(KEY_HASH).join("dead")).map_or(0, Iterator::count);
+        prop_assert_eq!(kept as u64, stats.corrupt_records);
     }
 
     #[test]

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use statsig_logger::spool::testing::{Fault, FaultyFs, FsOp, ManualClock, MemDisk, MemFs};
 use statsig_logger::spool::{
-    AckOutcome, Encoding, FsyncPolicy, Spool, SpoolError, SpoolErrorKind, SpoolOptions, SpoolRecord,
+    AckOutcome, Encoding, FsyncPolicy, Settled, Spool, SpoolClock, SpoolError, SpoolErrorKind, SpoolFs, SpoolOptions,
+    SpoolRecord,
 };
 use uuid::Uuid;
 
@@ -355,22 +356,111 @@ fn without_copies_a_failed_fsync_is_reported_until_its_batches_are_gone() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_does_not_hold_up_the_queue() {
+fn a_record_that_the_medium_refuses_is_tried_for_minutes_and_does_not_hold_up_the_queue() {
     let rig = Rig::new(FsyncPolicy::default());
     let process = rig.open();
     process.append(0).expect("append");
     process.append(1).expect("append");
-    process.faults.inject(FsOp::Read, Fault::IO_ERROR, 0, 3);
-    for _ in 0..3 {
-        let error = process.spool.next_batch().expect_err("unreadable");
-        assert!(error.is_retryable());
-    }
+    process.faults.inject(FsOp::Read, Fault::IO_ERROR, 0, 1);
+    assert!(process.spool.next_batch().expect_err("unreadable").is_retryable());
     let batch = process.spool.next_batch().expect("next").expect("a batch");
     assert_eq!(batch.id, id(1));
+    assert!(process.spool.next_batch().expect("next").is_none(), "it is kept back");
+    let mut failures = 1;
+    process.faults.break_down(FsOp::Read, Fault::IO_ERROR);
+    let begin = rig.clock.now_ms();
+    while process.spool.stats().dropped.unreadable.batches == 0 {
+        rig.clock.advance(10_000);
+        failures += u64::from(process.spool.next_batch().is_err());
+        assert!(rig.clock.now_ms() < begin + 3_600_000);
+        process.assert_balanced("unreadable");
+    }
     let stats = process.spool.stats();
-    assert_eq!(stats.dropped.unreadable.events, 1);
-    assert_eq!(stats.read_errors, 3);
-    process.assert_balanced("unreadable");
+    assert!(rig.clock.now_ms() >= begin + 120_000, "not before two minutes");
+    assert_eq!((stats.dropped.unreadable.events, stats.read_errors), (1, failures));
+    assert!(failures >= 3, "{failures}");
+}
+
+#[test]
+fn a_record_that_the_medium_gives_back_in_the_end_is_delivered() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    process.append(0).expect("append");
+    process.faults.inject(FsOp::Read, Fault::IO_ERROR, 0, 2);
+    process.spool.next_batch().expect_err("unreadable");
+    rig.clock.advance(30_000);
+    process.spool.next_batch().expect_err("unreadable");
+    rig.clock.advance(60_000);
+    assert_eq!(process.spool.next_batch().expect("next").expect("a batch").id, id(0));
+}
+
+#[test]
+fn a_shortage_never_gives_up_a_batch_however_long_it_lasts() {
+    for kind in [ErrorKind::OutOfMemory, ErrorKind::PermissionDenied, ErrorKind::Interrupted, ErrorKind::WouldBlock] {
+        for op in [FsOp::Open, FsOp::Read] {
+            let rig = Rig::new(FsyncPolicy::default());
+            let process = rig.open();
+            for n in 0..20 {
+                process.append(n).expect("append");
+            }
+            process.faults.break_down(op, Fault::Error(kind));
+            for _ in 0..1_000 {
+                process.spool.next_batch().expect_err("a shortage");
+                rig.clock.advance(1_000);
+            }
+            process.faults.heal();
+            assert_eq!(process.drain("shortage"), (0..20).map(id).collect(), "{kind:?} {op:?}");
+            assert_eq!(process.spool.stats().dropped.total().batches, 0);
+        }
+    }
+}
+
+#[test]
+fn files_that_somebody_has_deleted_are_counted_and_the_spool_goes_on() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    for n in 0..8 {
+        process.append(n).expect("append");
+    }
+    let flying = process.spool.next_batch().expect("next").expect("a batch");
+    let remove = |ends: &str| {
+        for path in rig.disk.files().into_iter().filter(|path| path.ends_with(ends)) {
+            process.fs.remove_file(path.as_ref()).expect("remove");
+        }
+    };
+    remove(".log");
+    remove(".lock");
+    process.spool.sync().expect("nothing is left to sync");
+    let stats = process.spool.stats();
+    assert_eq!((stats.dropped.corrupt.batches, stats.pending.batches), (7, 1), "but for the one in flight");
+    assert_eq!(process.spool.release(flying.id).expect("release"), Settled::Evicted);
+    process.assert_balanced("deleted");
+    assert_eq!(process.spool.stats().pending.batches, 0);
+
+    process.append(100).expect("append");
+    assert!(rig.disk.files().iter().any(|path| path.ends_with(".lock")), "nobody adopts a folder in use");
+    rig.clock.advance(60_000);
+    let other = rig.open();
+    assert_eq!(other.spool.stats().recovered.batches, 0);
+    assert_eq!(process.drain("after").len(), 1);
+}
+
+#[test]
+fn a_folder_that_somebody_has_deleted_is_made_again() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    process.append(0).expect("append");
+    let log = rig.disk.files().into_iter().find(|path| path.ends_with(".log")).expect("a log");
+    let dir = std::path::Path::new(&log).parent().expect("a folder").to_path_buf();
+    process.fs.remove_file(log.as_ref()).expect("remove");
+    process.fs.remove_dir(&dir).expect("remove");
+    rig.clock.advance(10_000);
+    process.spool.maintain().expect("maintain");
+    assert_eq!(process.spool.stats().dropped.corrupt.batches, 1);
+    process.append(1).expect("append");
+    process.fs.kill();
+    let expected: BTreeSet<Uuid> = [id(1)].into();
+    assert_eq!(rig.open().drain("made again"), expected);
 }
 
 #[test]
@@ -430,18 +520,102 @@ fn damage_in_an_early_segment_costs_no_later_one() {
 
     let next = rig.open();
     let delivered = next.drain("damage");
-    let expected: BTreeSet<Uuid> = [5, 6, 10, 12, 13, 14, 15, 16, 17, 18].map(id).into();
+    // The salt of the first segment is intact, so that nothing of it is lost.
+    let expected: BTreeSet<Uuid> = (0..20).filter(|n| ![7, 11, 19].contains(n)).map(id).collect();
     assert_eq!(delivered, expected);
     let stats = next.spool.stats();
     assert_eq!(stats.corrupt_segments, 2);
     assert_eq!(stats.truncated_tails, 1);
-    assert_eq!(stats.corrupt_records, 1);
-    assert_eq!(stats.dropped.corrupt.batches, 1);
-    assert_eq!(stats.dropped.corrupt.events, 12, "the header tells how many");
+    assert_eq!(stats.corrupt_records, 2);
+    assert_eq!(stats.dropped.corrupt.batches, 2);
+    assert_eq!(stats.dropped.corrupt.events, 12 + 20, "the headers of the body and of the torn end tell how many");
     next.assert_balanced("damage");
     let files = rig.disk.files();
-    let quarantined = files.iter().filter(|f| f.contains("/dead/")).count();
-    assert_eq!(quarantined, 1, "the one without a header");
+    let kept = files.iter().filter(|f| f.contains("/dead/")).count();
+    assert_eq!(kept, 2, "the record without a header, and that without its body");
+}
+
+#[test]
+fn a_segment_whose_header_is_gone_still_delivers_its_records() {
+    for cut in [4, 20, 32, 32 + 10] {
+        let rig = Rig::new(FsyncPolicy::default());
+        let process = rig.open();
+        for n in 0..5 {
+            process.append(n).expect("append");
+        }
+        process.fs.kill();
+        let files = rig.disk.files();
+        let log = files.iter().find(|f| f.ends_with(".log")).expect("a log");
+        // Overwritten by noise, the salt included.
+        rig.disk.tamper(log.as_ref(), |bytes| bytes[..cut].fill(0xA5)).expect("tamper");
+        let next = rig.open();
+        let expected: BTreeSet<Uuid> = (u32::from(cut > 32)..5).map(id).collect();
+        assert_eq!(next.drain("headless"), expected, "{cut}");
+        assert_eq!(next.spool.stats().corrupt_segments, 1);
+        next.assert_balanced("headless");
+    }
+}
+
+#[test]
+fn damage_is_counted_once_and_not_by_each_process_that_finds_it() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    for n in 0..5 {
+        process.append(n).expect("append");
+    }
+    process.fs.kill();
+    let files = rig.disk.files();
+    let log = files.iter().find(|f| f.ends_with(".log")).expect("a log");
+    rig.disk.tamper(log.as_ref(), |bytes| bytes[32] ^= 1).expect("tamper");
+    for corrupt in [1, 0, 0] {
+        let next = rig.open();
+        let stats = next.spool.stats();
+        assert_eq!((stats.corrupt_records, stats.corrupt_segments), (corrupt, corrupt));
+        assert_eq!(stats.pending.batches, 4);
+        next.spool.close().expect("close");
+    }
+    assert_eq!(rig.disk.files().iter().filter(|f| f.contains("/dead/")).count(), 1);
+}
+
+#[test]
+fn an_unreadable_block_costs_its_own_records_only_and_another_process_may_read_it() {
+    let rig = Rig::new(FsyncPolicy::default());
+    let process = rig.open();
+    for n in 0..5 {
+        process.append(n).expect("append");
+    }
+    process.fs.kill();
+    for faults in 1..8 {
+        let next = rig.try_open(|rules| rules.inject(FsOp::Read, Fault::IO_ERROR, 0, faults)).expect("open");
+        next.assert_balanced("unreadable");
+        next.fs.kill();
+    }
+    assert_eq!(rig.open().drain("unreadable").len(), 5, "nothing was given up");
+}
+
+#[test]
+fn a_shortage_while_adopting_is_waited_out() {
+    for op in [FsOp::Open, FsOp::Read, FsOp::Size, FsOp::List] {
+        let rig = Rig::new(FsyncPolicy::default());
+        let process = rig.open();
+        for n in 0..20 {
+            process.append(n).expect("append");
+        }
+        let batch = process.spool.next_batch().expect("next").expect("a batch");
+        process.spool.ack(batch.id, AckOutcome::Delivered).expect("ack");
+        process.fs.kill();
+        let shortage = Fault::Error(ErrorKind::OutOfMemory);
+        let next = rig.try_open(|rules| rules.inject(op, shortage, u32::from(op == FsOp::List) * 2, u32::MAX));
+        let next = next.expect("open");
+        assert_eq!(next.drain("shortage"), BTreeSet::new(), "{op:?}");
+        assert!(next.spool.stats().read_errors > 0, "{op:?}");
+        next.faults.heal();
+        rig.clock.advance(60_000);
+        next.spool.maintain().expect("maintain");
+        assert_eq!(next.drain("shortage"), (1..20).map(id).collect(), "{op:?}");
+        next.assert_balanced("shortage");
+        assert_eq!(next.spool.stats().dropped.total().batches, 0);
+    }
 }
 
 #[test]

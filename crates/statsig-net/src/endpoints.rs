@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};
-use crate::secret::{SdkKey, mask};
+use crate::secret::SdkKey;
 use crate::transport::TlsOptions;
 
 const SPECS: &str = "https://api.statsigcdn.com/v2/download_config_specs";
@@ -309,8 +309,6 @@ fn split_version(path: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Most characters of an address that a problem repeats.
-const SHOWN: usize = 200;
 
 /// An HTTP address, with a scheme if it has none, without slashes at the end.
 fn parse(text: &str, default_scheme: &str) -> Result<Url, String> {

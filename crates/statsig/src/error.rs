@@ -24,9 +24,10 @@ pub enum Error {
     #[cfg(feature = "net")]
     #[error("the network cannot be set up")]
     Network(#[source] statsig_net::Error),
-    /// The folder for events that cannot be delivered cannot be used.
+    /// The options of the spool contradict themselves or a limit. A folder that cannot be used is no error: see
+    /// [`Health::spool`](crate::Health::spool).
     #[cfg(feature = "spool")]
-    #[error("the spool of events cannot be opened")]
+    #[error("the options of the event spool cannot be used")]
     Spool(#[source] statsig_logger::spool::SpoolError),
 }
 

@@ -101,9 +101,9 @@ pub use statsig_logger::{
 };
 
 #[cfg(feature = "spool")]
-pub use statsig_logger::SpoolMode;
-#[cfg(feature = "spool")]
 pub use statsig_logger::spool::{FsyncPolicy, SpoolError, SpoolOptions};
+#[cfg(feature = "spool")]
+pub use statsig_logger::{SpoolHealth, SpoolMode, SpoolState};
 
 #[cfg(feature = "net")]
 pub use builder::DataSource;

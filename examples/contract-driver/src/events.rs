@@ -58,7 +58,7 @@ pub fn event_stats(statsig: &Statsig, _: &mut Fields) -> Answer {
     let stats = statsig.event_stats();
     let dropped: Map<String, Value> =
         stats.dropped.iter().map(|(cause, events)| (cause.name().to_owned(), events.into())).collect();
-    json(json!({
+    let mut answer = json!({
         "accepted": stats.accepted,
         "recovered": stats.recovered,
         "delivered": stats.delivered,
@@ -66,7 +66,19 @@ pub fn event_stats(statsig: &Statsig, _: &mut Fields) -> Answer {
         "pending": stats.pending,
         "spooled": stats.pending_on_disk,
         "dropped": dropped,
-    }))
+    });
+    #[cfg(feature = "spool")]
+    if statsig.health().spool.is_some() {
+        answer["spool"] = json!({
+            "failures": stats.spool_failures,
+            "corrupt_records": stats.spool_corrupt_records,
+            "corrupt_segments": stats.spool_corrupt_segments,
+            "truncated_tails": stats.spool_truncated_tails,
+            "foreign_segments": stats.spool_foreign_segments,
+            "read_errors": stats.spool_read_errors,
+        });
+    }
+    json(answer)
 }
 
 pub fn flush(statsig: &Statsig, fields: &mut Fields) -> Result<Later, Failure> {

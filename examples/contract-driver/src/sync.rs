@@ -121,10 +121,19 @@ pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
         "unconfirmed": events.unconfirmed, "failures": health.event_delivery.failures,
         "next_attempt_ms": ago(health.event_delivery.next_attempt),
         "restarts": events.sender_restarts + events.housekeeping_restarts});
+    #[cfg(not(feature = "spool"))]
+    let spool = Value::Null;
+    #[cfg(feature = "spool")]
+    let spool = health.spool.as_ref().map(|spool| {
+        let spool = json!({"state": spool.state.name(), "since_ms": millis(spool.since), "error": spool.last_error,
+            "error_ms": ago(spool.last_error_ago), "next_retry_ms": ago(spool.next_retry)});
+        with_part(spool, "spool")
+    });
     json(json!({
         "specs": specs,
         "id_lists": id_lists,
         "events": with_part(events, "events"),
+        "spool": spool,
         "callbacks": with_part(json!({"panics": health.callbacks.panics}), "callbacks"),
         "parts": all,
     }))

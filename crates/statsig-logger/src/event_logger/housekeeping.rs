@@ -179,6 +179,12 @@ fn tell(observer: &dyn Observer, before: &Told, now: &Told, reports: &[ErrorRepo
             observer.increment("events_dropped_count", lost, &[("cause", cause.name())]);
         }
     }
+    for ((kind, before), (_, now)) in spool_damage(&before.events).into_iter().zip(spool_damage(&now.events)) {
+        let found = now.saturating_sub(before);
+        if found > 0 {
+            observer.increment("spool_damage_count", found, &[("kind", kind)]);
+        }
+    }
     #[allow(clippy::cast_precision_loss)] // queues are smaller than 2^52
     let gauge = |name: &str, value: u64| observer.gauge(name, value as f64, &[]);
     gauge("events_queue_depth", now.events.pending);
@@ -194,6 +200,17 @@ fn tell(observer: &dyn Observer, before: &Told, now: &Told, reports: &[ErrorRepo
     for report in reports {
         observer.error(report.tag, &report.message);
     }
+}
+
+/// Damage in the spool, by kind.
+fn spool_damage(stats: &EventStats) -> [(&'static str, u64); 5] {
+    [
+        ("record", stats.spool_corrupt_records),
+        ("segment", stats.spool_corrupt_segments),
+        ("truncated_tail", stats.spool_truncated_tails),
+        ("foreign_segment", stats.spool_foreign_segments),
+        ("read_error", stats.spool_read_errors),
+    ]
 }
 
 fn figures(logger: &EventLogger) -> Told {
@@ -284,6 +301,27 @@ mod tests {
             assert!(logger.stats().last_housekeeping.is_some_and(|ago| ago <= TURN));
             assert!(logger.shutdown(Duration::from_secs(1)).await.is_complete());
         }
+    }
+
+    struct Counters(std::sync::Mutex<Vec<(String, u64, String)>>);
+
+    impl Observer for Counters {
+        fn increment(&self, name: &str, value: u64, tags: &[Tag<'_>]) {
+            let tag = tags.first().map_or(String::new(), |tag| tag.1.to_owned());
+            self.0.lock().unwrap().push((name.to_owned(), value, tag));
+        }
+    }
+
+    #[test]
+    fn damage_in_the_spool_is_a_metric() {
+        let counters = Counters(Mutex::default());
+        let mut now = Told::default();
+        now.events.spool_corrupt_records = 3;
+        now.events.spool_truncated_tails = 1;
+        tell(&counters, &Told::default(), &now, &[]);
+        tell(&counters, &now, &now, &[]);
+        let damage = |value, kind: &str| ("spool_damage_count".to_owned(), value, kind.to_owned());
+        assert_eq!(*counters.0.lock().unwrap(), [damage(3, "record"), damage(1, "truncated_tail")]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -298,6 +298,13 @@ impl EventLogger {
         self.pipeline.delivery_health()
     }
 
+    /// Returns the health of the spool; `None` without one. Never waits for the disk.
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn spool_health(&self) -> Option<crate::SpoolHealth> {
+        self.pipeline.spool_health()
+    }
+
     /// What became of exposures that were not logged.
     #[must_use]
     pub fn exposure_counts(&self) -> ExposureCounts {

@@ -117,7 +117,7 @@ impl<E> Books<E> {
 
     pub(super) fn in_batches(&self) -> u64 {
         let in_memory: u64 = self.held().filter(|held| !held.is_on_disk()).map(Held::events).sum();
-        in_memory + self.shelf.events
+        in_memory + self.shelf.on_disk()
     }
 
     fn unbatched(&self) -> u64 {
@@ -143,7 +143,10 @@ impl<E> Books<E> {
 
     /// Whether something is left to be done for events that do not rest on disk.
     pub(super) fn is_busy(&self) -> bool {
-        self.unbatched() > 0 || self.held().next().is_some()
+        let in_hand = !self.waiting.is_empty() || !self.flying.is_empty();
+        // What is on a disk that does not answer has to wait for the next process.
+        let at_disk = self.shelf.held().any(|held| !self.shelf.is_hanging() || !held.is_on_disk());
+        self.unbatched() > 0 || in_hand || at_disk
     }
 
     /// Asks for everything staged to be cut.
@@ -258,6 +261,7 @@ impl<E> Books<E> {
                 self.settle(held, None);
             } else {
                 let cause = if held.history.was_refused() { DropCause::Refused } else { cause };
+                self.shelf.give_up_copy(held, cause);
                 self.settle(held, Some(cause));
             }
         }

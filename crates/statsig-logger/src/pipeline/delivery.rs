@@ -136,7 +136,7 @@ impl<E: QueuedEvent> Sender<E> {
         books.passed += 1;
         books.delivered_at = Some(Instant::now());
         books.shelf.release_suspects();
-        if held.is_on_disk() { books.shelf.order(held, Order::Forget) } else { books.settle(&held, None) }
+        books.settle_delivered(held);
     }
 
     /// Drops a batch for good. With a spool, it is kept in `dead/`.
@@ -252,6 +252,10 @@ impl<E: QueuedEvent> Sender<E> {
         let halves = spawn_blocking(move || split(&batch, level)).await;
         let mut books = self.queue.books();
         let Some(held) = books.flying.remove(&id) else { return };
+        if held.is_on_disk() {
+            // It was written meanwhile.
+            return books.shelf.order(held, Order::Split);
+        }
         match halves {
             Ok(Ok(Some(batches))) => {
                 books.splits += 1;

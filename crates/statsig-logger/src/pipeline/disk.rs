@@ -5,6 +5,9 @@
 //! accounts of the pipeline hold at every moment, whatever the spool evicted, adopted or found
 //! damaged in the call.
 
+mod counts;
+mod store;
+
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,16 +15,19 @@ use std::time::Duration;
 use statsig_core::{BatchEncoding, EventBatch};
 use tokio::time::Instant;
 
+use self::counts::{enter_damage, enter_drops, enter_gauges};
+use self::store::note_failure;
 use super::SpoolMode;
 use super::books::{Books, Kind};
 use super::held::{DiskCopy, Fate, Held};
 use super::queue::Queue;
 use super::shelf::{Order, Task};
+use super::spool_damage::SpoolDamage;
 use super::spooled::{handed_out, id, record};
 use crate::batch::{BatchLimits, encode, split};
 use crate::event::QueuedEvent;
 use crate::ledger::DropCause;
-use crate::spool::{AckOutcome, FsyncPolicy, Settled, Spool, SpoolError, SpoolErrorKind, SpoolStats};
+use crate::spool::{AckOutcome, FsyncPolicy, Settled, Spool, SpoolErrorKind, SpoolStats};
 
 /// Events that are encoded at once at the end.
 const LAST_CUT: usize = 10_000;
@@ -39,8 +45,21 @@ impl Disk {
         let known = spool.stats();
         let mut books = queue.books();
         enter_drops(&mut books, &SpoolStats::default(), &known);
+        enter_damage(&mut books, &known);
         enter_gauges(&mut books, &known);
         books.shelf.recovered = known.pending.events + known.dropped.total().events;
+        let now = Instant::now();
+        if let Some(outage) = spool.outage() {
+            tracing::warn!(
+                error = outage.error,
+                "failed to open the spool; events stay in memory, and it is tried again once a minute"
+            );
+            books.shelf.may_warn(now);
+            books.shelf.unopened = true;
+            books.shelf.history.failed(outage.error, now);
+            books.shelf.failed(now, Some(outage.retry_after));
+        }
+        books.shelf.note_state(now);
         Self { spool, mode, known: Mutex::new(known) }
     }
 
@@ -83,6 +102,9 @@ impl Disk {
                 }
             }
         }
+        // What cannot be found any more must not be reported as spooled, and what is written now must be found.
+        let checked = self.spool.check_files();
+        drop(self.entered(queue, &mut known, checked.as_ref().err().filter(|_| self.spool.outage().is_none())));
         queue.books().store_everything();
         self.work_on(queue, &mut known);
         let events = queue.books().give_up(DropCause::Shutdown);
@@ -99,10 +121,14 @@ impl Disk {
     fn work_on<E: QueuedEvent>(&self, queue: &Queue<E>, known: &mut SpoolStats) {
         let mut job = Job { queue, over: false };
         loop {
-            let task = queue.books().next_task();
+            let task = self.next_task(queue);
             match task {
                 None => break,
                 Some(Task::Batch(batch, disk_copy, order)) => self.carry_out(queue, known, &batch, disk_copy, order),
+                Some(Task::Copy(batch)) => {
+                    let result = self.spool.append_in_flight(&record(&batch));
+                    self.end_copy(queue, known, &batch, result);
+                }
                 Some(Task::Fetch) => self.fetch(queue, known),
                 Some(Task::Sync) => {
                     let result = self.spool.sync();
@@ -112,11 +138,35 @@ impl Disk {
                 }
                 Some(Task::Maintain) => {
                     let result = self.spool.maintain();
-                    drop(self.entered(queue, known, result.as_ref().err()));
+                    let is_due = {
+                        let books = self.entered(queue, known, result.as_ref().err());
+                        let until = books.shelf.down_until().filter(|_| result.is_ok());
+                        until.is_some_and(|until| until <= Instant::now())
+                    };
+                    if is_due {
+                        // Else nobody would know that it works again until a batch has to be written.
+                        let result = self.spool.probe();
+                        let mut books = self.entered(queue, known, None);
+                        match result {
+                            Ok(()) => books.shelf.works(),
+                            Err(error) => note_failure(&mut books, &error),
+                        }
+                        books.shelf.note_state(Instant::now());
+                    }
                 }
             }
         }
         job.over = true;
+    }
+
+    /// The next task, after the last one has returned.
+    fn next_task<E: QueuedEvent>(&self, queue: &Queue<E>) -> Option<Task> {
+        let mut books = queue.books();
+        if std::mem::take(&mut books.shelf.hanging) {
+            tracing::info!("spool answers again");
+            books.shelf.note_state(Instant::now());
+        }
+        books.next_task(Instant::now())
     }
 
     fn carry_out<E: QueuedEvent>(
@@ -147,36 +197,6 @@ impl Disk {
         }
     }
 
-    fn store<E: QueuedEvent>(&self, queue: &Queue<E>, known: &mut SpoolStats, batch: &EventBatch, send: bool) {
-        let record = record(batch);
-        let result = if send { self.spool.append_in_flight(&record) } else { self.spool.append(&record) };
-        let mut books = queue.books();
-        self.enter(&mut books, known);
-        let Some(mut held) = books.done() else { return };
-        match result {
-            Ok(_) => {
-                books.shelf.works();
-                if send {
-                    held.disk_copy = DiskCopy::Fresh;
-                    books.waiting.push_back(held);
-                } else {
-                    books.inform(&held, Fate::Spooled);
-                }
-            }
-            Err(SpoolError::TooLarge { .. }) => {
-                held.disk_copy = DiskCopy::Impossible;
-                books.waiting.push_back(held);
-            }
-            Err(error) => {
-                let now = Instant::now();
-                books.shelf.failed(now);
-                warn(&mut books, now, &error);
-                books.waiting.push_back(held);
-                books.unstore();
-            }
-        }
-    }
-
     /// Settles a batch that is on disk.
     fn acknowledge<E: QueuedEvent>(
         &self,
@@ -186,7 +206,7 @@ impl Disk {
         outcome: AckOutcome,
         cause: Option<DropCause>,
     ) {
-        let (before, delivered_before) = (known.discarded.events, known.delivered.events);
+        let before = known.discarded.events;
         let result = self.spool.ack(id(batch), outcome);
         let mut books = self.entered(queue, known, result.as_ref().err());
         if let Some(cause) = cause {
@@ -194,29 +214,27 @@ impl Disk {
             books.dropped.add(cause, discarded);
         }
         let Some(held) = books.done() else { return };
-        if held.history.ends_unconfirmed() {
-            books.unconfirmed += known.delivered.events - delivered_before;
-        }
         let settled = result.as_ref().err().is_none_or(|error| error.kind() != SpoolErrorKind::Usage);
-        let fate = match outcome {
-            // It could not be settled, so it stays, and is delivered again.
-            _ if !settled => Fate::Spooled,
-            AckOutcome::Delivered => Fate::Delivered,
-            _ => Fate::Failed,
-        };
-        books.inform(&held, fate);
+        match outcome {
+            AckOutcome::Delivered => {
+                books.shelf.unacknowledged -= held.events().min(books.shelf.unacknowledged);
+                if !settled {
+                    // The spool keeps it, and has it delivered again.
+                    books.unsettle_delivered(&held);
+                }
+            }
+            _ if !settled => books.inform(&held, Fate::Spooled),
+            AckOutcome::Rejected => books.settle(&held, Some(held.refusal_cause())),
+            _ => books.inform(&held, Fate::Failed),
+        }
     }
 
     /// Keeps a refused batch that is not on disk in `dead/`.
     fn bury<E: QueuedEvent>(&self, queue: &Queue<E>, known: &mut SpoolStats, batch: &EventBatch) {
         let written = self.spool.append_in_flight(&record(batch));
         let result = written.and_then(|_| self.spool.ack(id(batch), AckOutcome::Rejected));
-        let buried = self.spool.stats().dead_lettered != known.dead_lettered;
         let mut books = self.entered(queue, known, result.as_ref().err());
-        let Some(held) = books.done() else { return };
-        if buried {
-            books.inform(&held, Fate::Failed);
-        } else {
+        if let Some(held) = books.done() {
             books.settle(&held, Some(held.refusal_cause()));
         }
     }
@@ -275,34 +293,6 @@ impl Disk {
             Ok(None) | Err(_) => books.shelf.unreadable(Instant::now()),
         }
     }
-
-    /// The books, brought up to the accounts of the spool.
-    fn entered<'q, E: QueuedEvent>(
-        &self,
-        queue: &'q Queue<E>,
-        known: &mut SpoolStats,
-        error: Option<&SpoolError>,
-    ) -> std::sync::MutexGuard<'q, Books<E>> {
-        let mut books = queue.books();
-        self.enter(&mut books, known);
-        if let Some(error) = error {
-            books.shelf.failures += 1;
-            warn(&mut books, Instant::now(), error);
-        }
-        books
-    }
-
-    fn enter<E>(&self, books: &mut Books<E>, known: &mut SpoolStats) {
-        let stats = self.spool.stats();
-        books.delivered += stats.delivered.events - known.delivered.events;
-        books.batches_delivered += stats.delivered.batches - known.delivered.batches;
-        let cause = books.shelf.doing.as_ref().map_or(DropCause::Rejected, |(held, _)| held.refusal_cause());
-        books.dropped.add(cause, stats.dead_lettered.events - known.dead_lettered.events);
-        books.shelf.recovered += stats.recovered.events - known.recovered.events;
-        enter_drops(books, known, &stats);
-        enter_gauges(books, &stats);
-        *known = stats;
-    }
 }
 
 impl fmt::Debug for Disk {
@@ -323,37 +313,5 @@ impl<E: QueuedEvent> Drop for Job<'_, E> {
             self.queue.books().abandon_job(Instant::now());
             self.queue.wake.notify_one();
         }
-    }
-}
-
-fn enter_drops<E>(books: &mut Books<E>, known: &SpoolStats, stats: &SpoolStats) {
-    let damaged = |stats: &SpoolStats| {
-        let dropped = stats.dropped;
-        dropped.corrupt.events + dropped.unreadable.events + dropped.duplicate.events
-    };
-    let full = stats.dropped.max_bytes.events - known.dropped.max_bytes.events;
-    let expired = stats.dropped.max_age.events - known.dropped.max_age.events;
-    let damaged = damaged(stats) - damaged(known);
-    for (cause, events) in
-        [(DropCause::SpoolFull, full), (DropCause::SpoolExpired, expired), (DropCause::SpoolDamaged, damaged)]
-    {
-        if events > 0 {
-            tracing::warn!(events, %cause, "the spool gave up events");
-            books.dropped.add(cause, events);
-        }
-    }
-}
-
-fn enter_gauges<E>(books: &mut Books<E>, stats: &SpoolStats) {
-    books.shelf.events = stats.pending.events;
-    books.shelf.at_rest = stats.pending.batches.saturating_sub(stats.in_flight.batches);
-    books.shelf.bytes = stats.disk_bytes;
-    books.shelf.oldest_ms = stats.oldest_created_ms;
-}
-
-fn warn<E>(books: &mut Books<E>, now: Instant, error: &SpoolError) {
-    if books.shelf.may_warn(now) {
-        let failures = books.shelf.failures;
-        tracing::warn!(%error, failures, "the spool fails; batches of events stay where they are");
     }
 }

@@ -7,6 +7,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::books::Books;
+use super::copies::HANGS_AFTER;
 use super::delivery::{AT_FAULT, MOST_DRAINED};
 use super::held::{DiskCopy, Held};
 use super::sender::Sender;
@@ -27,8 +28,12 @@ impl<E: QueuedEvent> Sender<E> {
         let paused = self.backoff.until(now).is_some();
         let queue = Arc::clone(&self.queue);
         let mut books = queue.books();
+        if books.leave_hanging_disk(now) && books.shelf.may_warn(now) {
+            tracing::warn!("the disk of the spool does not answer; events are delivered from memory until it does");
+        }
         if books.shelf.takes_batches(now) {
-            self.shelve(&mut books, failing, ahead);
+            self.shelve(&mut books, failing, ahead, now);
+            books.order_copies(now);
         }
         books.shelf.release_due(now);
         if books.closing.is_some() {
@@ -45,6 +50,7 @@ impl<E: QueuedEvent> Sender<E> {
         }
         if books.wants_job() {
             books.shelf.working = true;
+            books.shelf.began = Some(now);
             let (disk, queue) = (Arc::clone(disk), Arc::clone(&queue));
             spawn_blocking(move || disk.work(&queue));
         }
@@ -54,11 +60,14 @@ impl<E: QueuedEvent> Sender<E> {
     pub(super) fn disk_at(&self, books: &Books<E>) -> Option<Instant> {
         self.disk.as_ref()?;
         let shelf = &books.shelf;
-        let store_at = shelf.down_until().filter(|_| !books.waiting.is_empty());
+        let in_memory = !books.waiting.is_empty() || !books.flying.is_empty();
+        let store_at = shelf.down_until().filter(|_| in_memory);
         let fetch_at = shelf.unreadable_until.filter(|_| shelf.at_rest > 0);
         let now = Instant::now();
+        let copy_at = books.copy_at().filter(|_| shelf.takes_batches(now));
         let soon = [store_at, fetch_at].into_iter().flatten().filter(|&at| at > now);
-        soon.chain(shelf.next_due()).chain([self.maintain_at(books)]).min()
+        let due = [copy_at, shelf.hangs_at(), shelf.next_due()].into_iter().flatten();
+        soon.chain(due).chain([self.maintain_at(books)]).min()
     }
 
     fn maintain_at(&self, books: &Books<E>) -> Instant {
@@ -67,7 +76,9 @@ impl<E: QueuedEvent> Sender<E> {
     }
 
     /// Has batches written: ahead, if they would have to wait, or if memory is half full.
-    fn shelve(&self, books: &mut Books<E>, failing: bool, ahead: bool) {
+    ///
+    /// One that has waited for the disk for too long is not written ahead any more.
+    fn shelve(&self, books: &mut Books<E>, failing: bool, ahead: bool, now: Instant) {
         let most_bytes = self.options.queue_bytes / 2;
         let mut bytes = self.queue.bytes() + books.waiting.iter().map(|held| held.batch.body.len()).sum::<usize>();
         let mut stay = Vec::new();
@@ -83,7 +94,7 @@ impl<E: QueuedEvent> Sender<E> {
             if failing || bytes > most_bytes {
                 bytes = bytes.saturating_sub(held.batch.body.len());
                 books.shelf.order(held, order);
-            } else if ahead && held.disk_copy == DiskCopy::None {
+            } else if ahead && held.disk_copy == DiskCopy::None && now < held.since + HANGS_AFTER {
                 books.shelf.order(held, Order::StoreAndSend);
             } else {
                 stay.push(held);

@@ -1,6 +1,7 @@
 //! A batch in memory, and how batches end.
 
 use statsig_core::EventBatch;
+use tokio::time::Instant;
 
 use super::history::AnswerHistory;
 use crate::ledger::DropCause;
@@ -12,7 +13,7 @@ pub(super) enum DiskCopy {
     None,
     /// It is in memory only, since the spool never takes it.
     Impossible,
-    /// It was written ahead: its first attempt is still to come, or under way.
+    /// It is in memory as well: it was written ahead of its first attempt, or beside one that takes long.
     Fresh,
     /// It was handed out by the spool.
     Drained,
@@ -32,6 +33,8 @@ pub(super) enum Fate {
 pub(super) struct Held {
     pub(super) batch: EventBatch,
     pub(super) disk_copy: DiskCopy,
+    /// Time at which it came to be in memory.
+    pub(super) since: Instant,
     /// How many of its first events each ticket waits for.
     pub(super) tickets: Vec<(u64, u32)>,
     /// Failures after which other batches passed.
@@ -44,7 +47,15 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn new(batch: EventBatch, disk_copy: DiskCopy) -> Self {
-        Self { batch, disk_copy, tickets: Vec::new(), strikes: 0, passed_then: None, history: AnswerHistory::default() }
+        Self {
+            batch,
+            disk_copy,
+            since: Instant::now(),
+            tickets: Vec::new(),
+            strikes: 0,
+            passed_then: None,
+            history: AnswerHistory::default(),
+        }
     }
 
     pub(super) fn events(&self) -> u64 {

@@ -19,6 +19,10 @@
 //! | `backoff` | pauses after failures |
 //! | `drain` | with a spool: what goes there, and what is fetched from there |
 //! | `shelf` | with a spool: its part of the books |
+//! | `tasks` | with a spool: what blocking threads do next |
+//! | `copies` | with a spool: batches that are in memory and on disk, and a disk that hangs |
+//! | `spool_health` | with a spool: its state and last error |
+//! | `spool_damage` | with a spool: counts of damage, and their warnings |
 //! | `disk`, `spooled` | with a spool: what blocking threads do with it |
 //!
 //! # Invariants
@@ -35,7 +39,10 @@
 //! 5. A batch leaves the memory for the disk only after the spool has accepted it, and leaves the
 //!    disk only after the sink has.
 //! 6. The pipeline never waits for the disk before it accepts an event, and a disk that fails, is
-//!    full or hangs costs durability, not delivery: batches stay in memory, within its bounds.
+//!    full or hangs costs durability, not delivery: batches stay in memory, within its bounds. One
+//!    call of the spool that takes 2 seconds counts as hanging: what waits for it is delivered
+//!    from memory, and what it has written in the end is looked up when it returns.
+//! 7. While the disk takes batches, none is in memory only for more than a second.
 //!
 //! What can be lost when is in the table of `SpoolMode`.
 //!
@@ -49,6 +56,8 @@
 
 mod backoff;
 mod books;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nothing is copied"))]
+mod copies;
 mod delivery;
 #[cfg(feature = "spool")]
 mod disk;
@@ -64,10 +73,16 @@ mod queue;
 mod sender;
 #[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nobody carries out orders"))]
 mod shelf;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nothing is damaged"))]
+mod spool_damage;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, unreachable_pub, reason = "without a spool, it has no health"))]
+mod spool_health;
 #[cfg(feature = "spool")]
 mod spool_mode;
 #[cfg(feature = "spool")]
 mod spooled;
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, there are no tasks"))]
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -85,6 +100,8 @@ use self::disk::Disk;
 pub use self::options::PipelineOptions;
 use self::queue::Queue;
 use self::sender::{Parts, Rescue};
+#[cfg(feature = "spool")]
+pub use self::spool_health::{SpoolHealth, SpoolState};
 #[cfg(feature = "spool")]
 pub use self::spool_mode::SpoolMode;
 pub use self::tuning::PipelineTuning;
@@ -170,7 +187,8 @@ impl<E: QueuedEvent> EventPipeline<E> {
     /// warning at most once a minute, and the spool is tried again after 1 to 60 seconds.
     ///
     /// The spool belongs to the pipeline, which closes it at its end. Opening it blocks on the
-    /// disk. Its clock and the pipeline's should tell the same time.
+    /// disk. One of [`Spool::open_or_retry`](crate::spool::Spool::open_or_retry) that is not open yet is opened as soon
+    /// as the disk allows it, and delivers then what earlier processes left. Its clock and the pipeline's should tell the same time.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -299,6 +317,13 @@ impl<E: QueuedEvent> EventPipeline<E> {
     #[must_use]
     pub fn delivery_health(&self) -> DeliveryHealth {
         self.queue.books().record.health()
+    }
+
+    /// Returns the health of the spool; `None` without one. Never waits for the disk.
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn spool_health(&self) -> Option<SpoolHealth> {
+        self.has_disk.then(|| self.queue.books().shelf.health(Instant::now()))
     }
 
     /// Whether a shutdown began.

@@ -174,7 +174,7 @@ impl<E: QueuedEvent> Queue<E> {
             unconfirmed: books.unconfirmed,
             pending: books.pending(),
             pending_in_batches: books.in_batches(),
-            pending_on_disk: books.shelf.events,
+            pending_on_disk: books.shelf.on_disk(),
             dropped: books.dropped,
             batches_delivered: books.batches_delivered,
             last_delivery: books.delivered_at.map(|at| at.elapsed()),
@@ -185,6 +185,11 @@ impl<E: QueuedEvent> Queue<E> {
             spool_failures: books.shelf.failures,
             spool_bytes: books.shelf.bytes,
             spool_oldest_ms: books.shelf.oldest_ms,
+            spool_corrupt_records: books.shelf.damage.corrupt_records,
+            spool_corrupt_segments: books.shelf.damage.corrupt_segments,
+            spool_truncated_tails: books.shelf.damage.truncated_tails,
+            spool_foreign_segments: books.shelf.damage.foreign_segments,
+            spool_read_errors: books.shelf.damage.read_errors,
             ..EventStats::default()
         };
         for content in &contents {

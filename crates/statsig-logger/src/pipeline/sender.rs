@@ -93,7 +93,7 @@ impl<E: QueuedEvent> Drop for Rescue<E> {
             self.0.queue.stage();
             let events = {
                 let mut books = self.0.queue.books();
-                books.shelf.stopped = true;
+                books.abandon_disk();
                 books.give_up(DropCause::Shutdown)
             };
             self.0.queue.release_events(&events);
@@ -292,8 +292,8 @@ impl<E: QueuedEvent> Sender<E> {
                 // The runtime ends at the same time: a thread of our own does it.
                 Ok(Err(_)) => return,
                 Err(_) => {
-                    tracing::warn!("the disk did not take the last batches of events in time");
-                    self.queue.books().shelf.stopped = true;
+                    tracing::warn!("the disk did not take the last batches of events in time; they are given up");
+                    self.queue.books().abandon_disk();
                 }
             }
         }

@@ -11,9 +11,10 @@ use std::time::Duration;
 use statsig_core::EventBatch;
 use tokio::time::Instant;
 
-use super::books::Books;
-use super::held::{DiskCopy, Fate, Held};
+use super::held::{DiskCopy, Held};
 use super::history::RememberedAnswers;
+use super::spool_damage::{DamageWarnings, SpoolDamage};
+use super::spool_health::{SpoolHealth, SpoolHistory, SpoolState};
 use crate::ledger::DropCause;
 
 /// Pause of the spool after a failure; doubles with each further one.
@@ -49,6 +50,8 @@ pub(super) enum Order {
 #[derive(Debug)]
 pub(super) enum Task {
     Batch(EventBatch, DiskCopy, Order),
+    /// Write a batch that stays in memory.
+    Copy(EventBatch),
     Fetch,
     Sync,
     Maintain,
@@ -66,7 +69,19 @@ struct Aside {
 pub(super) struct Shelf {
     /// What a job works on.
     pub(super) doing: Option<(Held, Order)>,
-    orders: VecDeque<(Held, Order)>,
+    pub(super) orders: VecDeque<(Held, Order)>,
+    /// To be written, while they stay in memory.
+    pub(super) copies: VecDeque<EventBatch>,
+    /// Is being written, while it stays in memory.
+    pub(super) copying: Option<[u8; 16]>,
+    /// Events of a batch that was given up at the end while it was being written.
+    pub(super) given_up: Option<([u8; 16], u64, DropCause)>,
+    /// Events in the spool that were delivered; the spool is still to be told.
+    pub(super) unacknowledged: u64,
+    /// Beginning of the present task of a job.
+    pub(super) began: Option<Instant>,
+    /// That task takes so long that nothing waits for it any more.
+    pub(super) hanging: bool,
     /// From the spool, to be sent.
     pub(super) fetched: VecDeque<Held>,
     /// Number of batches to be fetched.
@@ -101,18 +116,28 @@ pub(super) struct Shelf {
     pub(super) oldest_ms: Option<u64>,
     pub(super) recovered: u64,
     pub(super) failures: u64,
+    pub(super) history: SpoolHistory,
+    /// The spool could not be opened yet.
+    pub(super) unopened: bool,
+    pub(super) damage: SpoolDamage,
+    pub(super) damage_warnings: DamageWarnings,
 }
 
 impl Shelf {
-    /// The batches here that are in memory. Not those that were put aside: nobody waits for them.
+    /// The batches here that are in memory and not delivered. Not those that were put aside: nobody waits for them.
     pub(super) fn held(&self) -> impl Iterator<Item = &Held> {
-        let doing = self.doing.as_ref().map(|(held, _)| held);
-        doing.into_iter().chain(self.orders.iter().map(|(held, _)| held)).chain(&self.fetched)
+        let ordered = self.doing.iter().chain(&self.orders).filter(|(_, order)| *order != Order::Forget);
+        ordered.map(|(held, _)| held).chain(&self.fetched)
     }
 
     pub(super) fn held_mut(&mut self) -> impl Iterator<Item = &mut Held> {
-        let doing = self.doing.as_mut().map(|(held, _)| held);
-        doing.into_iter().chain(self.orders.iter_mut().map(|(held, _)| held)).chain(&mut self.fetched)
+        let ordered = self.doing.iter_mut().chain(&mut self.orders).filter(|(_, order)| *order != Order::Forget);
+        ordered.map(|(held, _)| held).chain(&mut self.fetched)
+    }
+
+    /// Events in the spool that are not delivered.
+    pub(super) fn on_disk(&self) -> u64 {
+        self.events.saturating_sub(self.unacknowledged)
     }
 
     pub(super) fn order(&mut self, held: Held, order: Order) {
@@ -125,14 +150,20 @@ impl Shelf {
             }
             self.marks.insert(held.batch.id, (held.strikes, held.passed_then));
         }
+        // Whatever becomes of it, it needs no copy besides.
+        self.cancel_copy(held.batch.id);
         self.orders.push_back((held, order));
     }
 
-    /// Takes everything but what a job works on.
+    /// Takes everything but what a job works on, and what only the spool is still to forget.
     pub(super) fn clear(&mut self) -> Vec<Held> {
         self.wanted = 0;
-        let ordered = std::mem::take(&mut self.orders).into_iter().map(|(held, _)| held);
-        ordered.chain(std::mem::take(&mut self.fetched)).collect()
+        self.copies.clear();
+        let (forget, ordered) = std::mem::take(&mut self.orders)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|(_, order)| *order == Order::Forget);
+        self.orders = forget;
+        ordered.into_iter().map(|(held, _)| held).chain(std::mem::take(&mut self.fetched)).collect()
     }
 
     /// Notes a batch that the spool has handed out.
@@ -200,7 +231,7 @@ impl Shelf {
 
     /// Whether batches can be written.
     pub(super) fn takes_batches(&self, now: Instant) -> bool {
-        !self.closed && self.down.is_none_or(|(until, _)| until <= now)
+        !self.closed && !self.hanging && self.down.is_none_or(|(until, _)| until <= now)
     }
 
     pub(super) fn works(&mut self) {
@@ -209,12 +240,30 @@ impl Shelf {
         }
     }
 
-    /// Notes that a batch could not be written: batches stay in memory for a while.
-    pub(super) fn failed(&mut self, now: Instant) {
+    /// Brings the history up to the present state.
+    pub(super) fn note_state(&mut self, now: Instant) {
+        let state = match (self.closed || self.stopped, self.hanging, self.down) {
+            (true, _, _) => SpoolState::Closed,
+            (_, true, _) => SpoolState::Hanging,
+            (_, _, Some(_)) => SpoolState::Unavailable,
+            _ => SpoolState::Ok,
+        };
+        self.history.enter(state, now);
+    }
+
+    pub(super) fn health(&mut self, now: Instant) -> SpoolHealth {
+        self.note_state(now);
+        self.history.health(self.down_until(), now)
+    }
+
+    /// Notes that a batch could not be written: batches stay in memory for a while, as long as the spool asks for if
+    /// it does.
+    pub(super) fn failed(&mut self, now: Instant, asked: Option<Duration>) {
         self.failures += 1;
         let times = self.down.map_or(0, |(_, times)| times);
         let pause = LEAST_PAUSE.saturating_mul(1 << times.min(10)).min(MOST_PAUSE);
-        self.down = Some((now + pause, times.saturating_add(1)));
+        self.down = Some((now + asked.unwrap_or(pause), times.saturating_add(1)));
+        self.note_state(now);
     }
 
     /// Notes that a batch could not be read.
@@ -233,90 +282,6 @@ impl Shelf {
     }
 }
 
-impl<E> Books<E> {
-    /// Whether there is work for a blocking thread, and none at it.
-    pub(super) fn wants_job(&self) -> bool {
-        let shelf = &self.shelf;
-        let work = !shelf.orders.is_empty() || shelf.wanted > 0 || shelf.maintain || self.awaits_sync();
-        work && !shelf.working && !shelf.stopped && !shelf.closed
-    }
-
-    /// Takes the next task of a job; with `None` the job is over.
-    pub(super) fn next_task(&mut self) -> Option<Task> {
-        let shelf = &mut self.shelf;
-        if shelf.stopped || shelf.closed {
-            shelf.working = false;
-            return None;
-        }
-        if let Some((held, order)) = shelf.orders.pop_front() {
-            let batch = held.batch.clone();
-            let task = Task::Batch(batch, held.disk_copy, order);
-            shelf.doing = Some((held, order));
-            shelf.dirty = true;
-            return Some(task);
-        }
-        if shelf.wanted > 0 {
-            shelf.wanted -= 1;
-            return Some(Task::Fetch);
-        }
-        if std::mem::take(&mut shelf.maintain) {
-            shelf.dirty = false;
-            return Some(Task::Maintain);
-        }
-        if self.awaits_sync() {
-            return Some(Task::Sync);
-        }
-        self.shelf.working = false;
-        None
-    }
-
-    /// Takes the batch back that a job has worked on.
-    pub(super) fn done(&mut self) -> Option<Held> {
-        self.shelf.doing.take().map(|(held, _)| held)
-    }
-
-    /// Puts back to the queue what was to be written, since the spool does not take it.
-    pub(super) fn unstore(&mut self) {
-        let orders = std::mem::take(&mut self.shelf.orders);
-        for (held, order) in orders {
-            match order {
-                Order::Store | Order::StoreAndSend => self.waiting.push_back(held),
-                order => self.shelf.orders.push_back((held, order)),
-            }
-        }
-    }
-
-    /// Notes that a job ended in a panic: what it worked on is where it was before.
-    pub(super) fn abandon_job(&mut self, now: Instant) {
-        self.shelf.working = false;
-        // Not at once again.
-        self.shelf.failed(now);
-        self.shelf.unreadable(now);
-        self.synced();
-        if let Some((held, order)) = self.shelf.doing.take() {
-            match order {
-                Order::Store | Order::StoreAndSend => self.waiting.push_back(held),
-                Order::Bury if !held.is_on_disk() => self.settle(&held, Some(held.refusal_cause())),
-                // It is on disk, and stays there.
-                _ => self.inform(&held, Fate::Spooled),
-            }
-        }
-    }
-
-    /// Moves everything that is in memory only to the disk, in the order of age.
-    pub(super) fn store_everything(&mut self) {
-        let flying = std::mem::take(&mut self.flying).into_values();
-        let mut left: Vec<Held> = flying.chain(std::mem::take(&mut self.waiting)).collect();
-        // Ids begin with a time.
-        left.sort_by_key(|held| held.batch.id);
-        left.extend(std::mem::take(&mut self.shelf.fetched));
-        for held in left {
-            let order = if held.is_on_disk() { Order::Release } else { Order::Store };
-            self.shelf.order(held, order);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,7 +293,7 @@ mod tests {
         let begin = Instant::now();
         for seconds in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
             let now = Instant::now();
-            shelf.failed(now);
+            shelf.failed(now, None);
             warnings += u64::from(shelf.may_warn(now));
             let pause = Duration::from_secs(seconds);
             assert!(!shelf.takes_batches(now + pause - Duration::from_millis(1)));
@@ -337,7 +302,7 @@ mod tests {
         }
         assert!(warnings > 1 && warnings <= begin.elapsed().as_secs() / 60 + 1, "{warnings}");
         shelf.works();
-        shelf.failed(begin);
+        shelf.failed(begin, None);
         assert!(shelf.takes_batches(begin + Duration::from_secs(1)));
     }
 

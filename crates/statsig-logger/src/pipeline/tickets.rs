@@ -24,7 +24,7 @@ impl<E> Books<E> {
         let (done, receiver) = oneshot::channel();
         let id = self.next_ticket;
         self.next_ticket += 1;
-        let (mut spooled, pending) = (self.shelf.events, self.pending());
+        let (mut spooled, pending) = (self.shelf.on_disk(), self.pending());
         for held in self.waiting.iter_mut().chain(self.flying.values_mut()).chain(self.shelf.held_mut()) {
             match held.disk_copy {
                 // It will be there again if it does not pass this time.
@@ -77,6 +77,18 @@ impl<E> Books<E> {
             }
         }
         self.resolve_tickets();
+    }
+
+    /// Notes that the spool gave up events that it held: those who wait learn that they are lost.
+    ///
+    /// It gives up its oldest batches first, which are those that a ticket counts.
+    #[cfg(feature = "spool")]
+    pub(super) fn lost_from_disk(&mut self, events: u64) {
+        for ticket in &mut self.tickets {
+            let lost = events.min(ticket.report.spooled);
+            ticket.report.spooled -= lost;
+            ticket.report.failed += lost;
+        }
     }
 
     pub(super) fn resolve_tickets(&mut self) {

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::error::SpoolError;
 use super::inner::{Inner, Instance, lock_path};
-use super::recovery::{Acks, Scan, ScanEnd, Unscannable, read_acks, scan_segment};
-use super::segment::{Entry, EntryState, Segment, SegmentKey, segment_path, segment_seq};
+use super::medium::is_medium_error;
+use super::recovery::{Acks, Unscannable, read_acks, scan_segment};
+use super::segment::{Segment, SegmentKey, segment_path, segment_seq};
 
 /// Beginning of the name of an adopted folder; the name of the instance follows.
 const ADOPTED: &str = "adopted-";
@@ -22,6 +23,7 @@ impl Inner {
     /// The first failure; the other instances have been looked at all the same.
     pub(super) fn adopt_orphans(&mut self) -> Result<(), SpoolError> {
         self.last_adoption_ms = self.clock.now_ms();
+        let mut result = self.read_unread();
         let key_dir = self.key_dir.clone();
         let items = self.fs.list(&key_dir).map_err(|error| SpoolError::io("list", &key_dir, error))?;
         let mut names: Vec<&str> = items
@@ -39,7 +41,6 @@ impl Inner {
                 SpoolError::sync(&key_dir, error)
             })?;
         }
-        let mut result = Ok(());
         for name in &names {
             result = result.and(self.adopt(name));
         }
@@ -109,14 +110,32 @@ impl Inner {
 
     /// Reads the segments of a folder and queues what is not settled.
     fn read_instance(&mut self, dir: PathBuf) -> Result<(), SpoolError> {
-        let items = self.fs.list(&dir).map_err(|error| SpoolError::io("list", &dir, error))?;
-        let mut seqs: Vec<(u64, u64)> = items
-            .iter()
-            .filter(|item| !item.is_dir)
-            .filter_map(|item| Some((segment_seq(&item.name)?, item.len)))
-            .collect();
-        seqs.sort_unstable();
+        let items = match self.fs.list(&dir) {
+            Ok(items) => items,
+            Err(error) => {
+                self.unread.insert(dir.clone(), None);
+                return Err(SpoolError::io("list", &dir, error));
+            }
+        };
+        let seqs = items.iter().filter(|item| !item.is_dir).filter_map(|item| segment_seq(&item.name)).collect();
+        self.read_segments(dir, seqs);
+        Ok(())
+    }
 
+    /// Reads what could not be read when it was adopted.
+    pub(super) fn read_unread(&mut self) -> Result<(), SpoolError> {
+        let mut result = Ok(());
+        for (dir, seqs) in std::mem::take(&mut self.unread) {
+            match seqs {
+                Some(seqs) => self.read_segments(dir, seqs),
+                None => result = result.and(self.read_instance(dir)),
+            }
+        }
+        result
+    }
+
+    /// Reads segments of a folder, in order, as an instance of their own.
+    fn read_segments(&mut self, dir: PathBuf, seqs: BTreeSet<u64>) {
         let instance = self.next_instance;
         self.next_instance += 1;
         let content = Instance { dir: dir.clone(), segments: BTreeMap::new() };
@@ -125,22 +144,27 @@ impl Inner {
         // Settled or seen.
         let mut known = HashSet::new();
         let mut scans = Vec::with_capacity(seqs.len());
-        for (seq, len) in seqs {
+        for seq in seqs {
             let path = segment_path(&dir, seq);
             let acks = match read_acks(&*self.fs, &path.with_extension("ack"), &mut known) {
-                Ok(acks) => acks,
-                Err(_) => {
+                Ok(acks) => Some(acks),
+                Err(error) if is_medium_error(&error) => {
+                    // To deliver twice is better than never.
                     self.stats.read_errors += 1;
-                    Acks::default()
+                    Some(Acks::default())
                 }
+                Err(_) => None,
             };
-            let scan = scan_segment(&*self.fs, &path);
-            scans.push((seq, len, path, acks, scan));
+            let scan = match &acks {
+                Some(_) => scan_segment(&*self.fs, &path),
+                None => Err(Unscannable::Unreadable),
+            };
+            scans.push((seq, path, acks.unwrap_or_default(), scan));
         }
         // A batch may be in two segments, if it had to be moved after a failed fsync. Only the
         // later one is known to be good.
         let mut open = BTreeSet::new();
-        for (seq, _, _, acks, scan) in scans.iter().rev() {
+        for (seq, _, acks, scan) in scans.iter().rev() {
             for found in scan.iter().flat_map(|scan| scan.records.iter().rev()) {
                 let last = known.insert(found.header.id);
                 if last && !acks.offsets.contains(&found.offset) {
@@ -148,15 +172,11 @@ impl Inner {
                 }
             }
         }
-        let last = scans.last().map(|&(seq, ..)| seq);
-        for (seq, len, path, acks, scan) in scans {
+        for (seq, path, acks, scan) in scans {
             let key = SegmentKey { instance, seq };
             match scan {
                 Ok(scan) => {
-                    let mut segment = self.index(&scan, path, last == Some(seq), len);
-                    segment.ack_len = acks.len;
-                    // Nobody knows how far its process had synced it.
-                    segment.unsynced = true;
+                    let mut segment = self.index(key, &scan, path, &acks, &mut known);
                     for found in &scan.records {
                         let open = open.contains(&(seq, found.offset));
                         self.recover(&mut segment, found.offset, &found.header, open);
@@ -165,51 +185,11 @@ impl Inner {
                         content.segments.insert(seq, segment);
                     }
                 }
-                Err(problem) => self.set_aside(key, &path, len, problem),
+                Err(problem) => self.set_aside(key, &dir, &path, problem),
             }
         }
         self.remove_spent(instance);
         self.remove_drained_instance(instance);
-        Ok(())
-    }
-
-    /// Counts how a segment ended, and cuts off a torn end.
-    fn index(&mut self, scan: &Scan, path: PathBuf, is_last: bool, file_len: u64) -> Segment {
-        let header = scan.segment;
-        let mut segment = Segment::new(path, header.salt, header.created_ms, file_len);
-        let torn = scan.end == ScanEnd::Torn || (scan.end == ScanEnd::Damaged && is_last);
-        if torn {
-            self.stats.truncated_tails += 1;
-            let cut = self.fs.open(&segment.path).and_then(|mut file| file.truncate(scan.len));
-            if cut.is_ok() {
-                segment.disk_len = scan.len;
-            }
-        } else if scan.end == ScanEnd::Damaged {
-            self.stats.corrupt_segments += 1;
-        } else if scan.end == ScanEnd::ReadError {
-            self.stats.read_errors += 1;
-            segment.incomplete = true;
-        }
-        segment
-    }
-
-    fn recover(&mut self, segment: &mut Segment, offset: u32, header: &super::format::RecordHeader, open: bool) {
-        let state = if open {
-            self.stats.recovered.add(header.event_count);
-            self.stats.pending.add(header.event_count);
-            EntryState::Ready
-        } else {
-            EntryState::Settled
-        };
-        segment.push(Entry {
-            created_ms: header.created_ms,
-            offset,
-            body_len: header.body_len,
-            event_count: header.event_count,
-            attempts: header.attempts,
-            read_failures: 0,
-            state,
-        });
     }
 
     /// Deletes the segments of an instance in which nothing is open.
@@ -223,23 +203,29 @@ impl Inner {
         }
     }
 
-    /// Deals with a segment whose header cannot be used.
-    fn set_aside(&mut self, key: SegmentKey, path: &Path, len: u64, problem: Unscannable) {
+    /// Deals with a segment of which nothing can be used, now or ever.
+    fn set_aside(&mut self, key: SegmentKey, dir: &Path, path: &Path, problem: Unscannable) {
         match problem {
             Unscannable::Empty => {
                 // The process ended while it created the segment. Nothing was in it.
-                self.stats.truncated_tails += u64::from(len > 0);
+                self.stats.truncated_tails += 1;
                 let _ = self.fs.remove_file(path);
             }
             Unscannable::Damaged => {
                 self.stats.corrupt_segments += 1;
-                if self.quarantine(path, len, key).is_err() {
+                self.stats.corrupt_records += 1;
+                if self.quarantine(path, key).is_err() {
                     // Without a place to keep it, it would only take up room.
                     let _ = self.fs.remove_file(path);
                 }
             }
             Unscannable::UnknownFormat => self.stats.foreign_segments += 1,
-            Unscannable::Unreadable => self.stats.read_errors += 1,
+            Unscannable::Unreadable => {
+                self.stats.read_errors += 1;
+                let seqs = self.unread.entry(dir.to_path_buf()).or_insert_with(|| Some(BTreeSet::new()));
+                seqs.get_or_insert_default().insert(key.seq);
+            }
+            Unscannable::Gone => {}
         }
     }
 }

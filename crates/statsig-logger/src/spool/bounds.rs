@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::error::SpoolError;
 use super::format::{Ack, OUTCOME_DROPPED};
-use super::inner::{Inner, Lease, OWN};
+use super::inner::{Inner, OWN};
 use super::segment::{EntryState, SegmentKey};
 use super::stats::DropCause;
 
@@ -40,29 +40,11 @@ impl Inner {
             self.seal();
         }
         let entries: Vec<_> = self.segment(key).map(|segment| segment.entries().to_vec()).unwrap_or_default();
-        let leased: Vec<(Uuid, usize)> = self
-            .leases
-            .iter()
-            .filter_map(|(id, lease)| match lease {
-                Lease::Entry { key: of, index } if *of == key => Some((*id, *index)),
-                _ => None,
-            })
-            .collect();
         let removed = self.remove_segment(key);
         if self.segment(key).is_some() {
             return removed;
         }
-        for entry in &entries {
-            if entry.state == EntryState::Ready {
-                self.stats.pending.remove(entry.event_count);
-                self.stats.dropped.max_bytes.add(entry.event_count);
-            }
-        }
-        for (id, index) in leased {
-            let events = entries.get(index).map_or(0, |entry| entry.event_count);
-            let cause = DropCause::MaxBytes;
-            self.leases.insert(id, Lease::Evicted { events, cause });
-        }
+        self.count_gone(key, &entries, DropCause::MaxBytes);
         Ok(())
     }
 
@@ -139,20 +121,19 @@ impl Inner {
         Ok(())
     }
 
-    /// Says whether a batch of this creation time is over the age limit. The future is young.
-    pub(super) fn is_outdated(&self, created_ms: u64) -> bool {
-        let age = self.clock.now_ms().saturating_sub(created_ms);
-        age > self.options.max_age_ms()
-    }
-
     /// Drops all batches over the age limit that are not in flight.
     pub(super) fn expire(&mut self) {
         for key in self.segment_keys() {
+            let outdated = self.segment(key).is_some_and(|segment| self.is_outdated(key.instance, segment.created_ms));
+            if let Some(segment) = self.segment_mut(key).filter(|segment| outdated && segment.incomplete) {
+                // What could not be read in all this time is over the limit as well.
+                segment.incomplete = false;
+            }
             let suspects = match self.segment(key) {
-                Some(segment) if segment.has_ready() => segment.min_created_ms,
+                Some(segment) if segment.has_open() => segment.min_created_ms,
                 _ => continue,
             };
-            if !self.is_outdated(suspects) {
+            if !self.is_outdated(key.instance, suspects) {
                 continue;
             }
             let outdated: Vec<usize> = self
@@ -161,7 +142,7 @@ impl Inner {
                 .unwrap_or_default()
                 .iter()
                 .enumerate()
-                .filter(|(_, entry)| entry.state == EntryState::Ready && self.is_outdated(entry.created_ms))
+                .filter(|(_, entry)| entry.state.is_waiting() && self.is_outdated(key.instance, entry.created_ms))
                 .map(|(index, _)| index)
                 .collect();
             self.expire_entries(key, &outdated);

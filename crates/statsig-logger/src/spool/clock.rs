@@ -1,15 +1,22 @@
-//! Where the spool takes the time from.
+//! Source of time of the spool.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Tells the time of day.
+/// Time of day, and time that only passes.
 ///
-/// The spool uses it for the age of batches and for the fsync interval. It may jump in either
-/// direction: a jump back makes a due fsync happen at once and batches look younger, a jump forward
-/// ages them; nothing else depends on it.
+/// The spool uses the time of day for the age of batches and for the fsync interval. It may jump in either direction: a
+/// jump back makes a due fsync happen at once; how jumps affect ages is in the documentation of the [module](super).
 pub trait SpoolClock: Send + Sync {
     /// Returns milliseconds since the Unix epoch. Must be cheap: it is read in every call.
     fn now_ms(&self) -> u64;
+
+    /// Returns milliseconds since some moment; never jumps. Must be cheap.
+    ///
+    /// By default this is the time of day, and jumps are not noticed.
+    fn monotonic_ms(&self) -> u64 {
+        self.now_ms()
+    }
 }
 
 /// Clock of the operating system.
@@ -20,5 +27,10 @@ impl SpoolClock for SystemClock {
     fn now_ms(&self) -> u64 {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        static BEGIN: OnceLock<Instant> = OnceLock::new();
+        u64::try_from(BEGIN.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }

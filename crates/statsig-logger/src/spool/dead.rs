@@ -1,16 +1,22 @@
 //! `dead/`: batches that the server refuses, kept for inspection within a byte bound.
 //!
-//! Each is a segment of its own with one record, so the tools that read segments read these. The
+//! Each is a segment of its own with one record, so the tools that read segments read these. Damaged bytes of segments
+//! are kept beside them, as they were found. The
 //! folder is shared by the processes of a key: files are written whole and renamed into place, and
 //! their names begin with a time, so that the oldest is the first.
 
 use std::io;
+use std::ops::Range;
+use std::path::Path;
 
 use super::error::SpoolError;
 use super::format::{KIND_BATCH, RecordHeader, SegmentHeader, body_sum};
 use super::inner::Inner;
 use super::record::SpooledBatch;
 use super::segment::SegmentKey;
+
+/// Bytes copied at once.
+const COPY_CHUNK: usize = 64 << 10;
 
 /// Name of the folder.
 pub(super) const DIR: &str = "dead";
@@ -55,12 +61,50 @@ impl Inner {
         if self.syncs() { self.sync_dirs() } else { Ok(()) }
     }
 
-    /// Moves a segment with a damaged header to `dead/`.
-    pub(super) fn quarantine(&mut self, path: &std::path::Path, len: u64, key: SegmentKey) -> Result<(), SpoolError> {
-        self.prepare_dead(len)?;
+    /// Moves a segment without any intact record to `dead/`.
+    pub(super) fn quarantine(&mut self, path: &Path, key: SegmentKey) -> Result<(), SpoolError> {
+        let len = self.fs.open(path).and_then(|mut file| file.size());
+        self.prepare_dead(len.map_err(|error| SpoolError::io("inspect", path, error))?)?;
         let name = format!("{:013}-corrupt-{}-{}-{}.log", self.clock.now_ms(), self.name, key.instance, key.seq);
         let target = self.dead_dir().join(name);
         self.fs.rename(path, &target).map_err(|error| SpoolError::io("move", path, error))
+    }
+
+    /// Copies damaged bytes of a segment to `dead/`, as many as fit there.
+    ///
+    /// The name says which place of which segment they come from.
+    pub(super) fn keep_damaged(&mut self, key: SegmentKey, path: &Path, range: Range<u64>) {
+        let len = (range.end - range.start).min(self.options.dead_max_bytes);
+        if len == 0 {
+            return;
+        }
+        let folder = self.instances.get(&key.instance).and_then(|instance| instance.dir.file_name());
+        let folder = folder.unwrap_or_default().to_string_lossy().into_owned();
+        let name = format!("{:013}-damaged-{folder}-{}-{}.bin", self.clock.now_ms(), key.seq, range.start);
+        let target = self.dead_dir().join(name);
+        let copied = self.prepare_dead(len).and_then(|()| {
+            let copy = || -> io::Result<()> {
+                let mut from = self.fs.open(path)?;
+                let mut to = self.fs.create(&target)?;
+                let mut chunk = vec![0; COPY_CHUNK];
+                let mut at = range.start;
+                while at < range.start + len {
+                    let wanted = usize::try_from(range.start + len - at).unwrap_or(COPY_CHUNK).min(COPY_CHUNK);
+                    let slot = chunk.get_mut(..wanted).unwrap_or_default();
+                    let count = from.read_at(at, slot)?;
+                    if count == 0 {
+                        break;
+                    }
+                    to.append(slot.get(..count).unwrap_or_default())?;
+                    at += count as u64;
+                }
+                Ok(())
+            };
+            copy().map_err(|error| self.write_error("write", &target, error))
+        });
+        if copied.is_err() {
+            self.stats.dead_write_errors += 1;
+        }
     }
 
     /// Makes room for a file in `dead/`, creating the folder if needed.

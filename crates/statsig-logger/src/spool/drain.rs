@@ -5,14 +5,12 @@ use std::io;
 use uuid::Uuid;
 
 use super::error::SpoolError;
-use super::format::{Ack, KIND_BATCH, OUTCOME_DROPPED, RECORD_HEADER_LEN, RecordHeader, body_sum};
+use super::format::{Ack, KIND_BATCH, OUTCOME_DAMAGED, OUTCOME_DROPPED, RECORD_HEADER_LEN, RecordHeader, body_sum};
 use super::inner::{Inner, Lease};
+use super::medium::is_medium_error;
 use super::record::{AckOutcome, Encoding, Settled, SpooledBatch};
 use super::segment::{EntryState, SegmentKey};
 use super::stats::DropCause;
-
-/// Times that a record is read before it is given up.
-const READ_TRIES: u8 = 3;
 
 /// Why a record cannot be handed out.
 enum ReadProblem {
@@ -25,8 +23,9 @@ enum ReadProblem {
 impl Inner {
     pub(super) fn next_batch(&mut self) -> Result<Option<SpooledBatch>, SpoolError> {
         self.check_usable()?;
+        self.retry_unreadable();
         while let Some((key, index, created_ms)) = self.oldest_ready() {
-            if self.is_outdated(created_ms) {
+            if self.is_outdated(key.instance, created_ms) {
                 self.drop_entry(key, index, DropCause::MaxAge);
                 continue;
             }
@@ -36,6 +35,7 @@ impl Inner {
                     self.drop_entry(key, index, DropCause::Duplicate);
                 }
                 Ok(batch) => {
+                    self.set_readable(key, index);
                     if let Some(segment) = self.segment_mut(key) {
                         segment.set_state(index, EntryState::InFlight);
                     }
@@ -45,12 +45,15 @@ impl Inner {
                 }
                 Err(ReadProblem::Corrupt) => {
                     self.stats.corrupt_records += 1;
+                    self.keep_damaged_entry(key, index);
                     self.drop_entry(key, index, DropCause::Corrupt);
                 }
                 Err(ReadProblem::Io(error)) => {
                     self.reader = None;
                     self.stats.read_errors += 1;
-                    self.count_read_failure(key, index);
+                    if matches!(&error, SpoolError::Io { source, .. } if is_medium_error(source)) {
+                        self.set_unreadable(key, index);
+                    }
                     return Err(error);
                 }
             }
@@ -122,13 +125,14 @@ impl Inner {
         })
     }
 
-    fn count_read_failure(&mut self, key: SegmentKey, index: usize) {
-        let Some(entry) = self.segment_mut(key).and_then(|s| s.entry_mut(index)) else {
-            return;
-        };
-        entry.read_failures += 1;
-        if entry.read_failures >= READ_TRIES {
-            self.drop_entry(key, index, DropCause::Unreadable);
+    fn keep_damaged_entry(&mut self, key: SegmentKey, index: usize) {
+        let Some(segment) = self.segment(key) else { return };
+        let Some(entry) = segment.entry(index) else { return };
+        let (path, start) = (segment.path.clone(), u64::from(entry.offset));
+        let range = start..start + entry.record_len();
+        // Without its file, there is nothing to keep.
+        if self.fs.exists(&path).unwrap_or(false) {
+            self.keep_damaged(key, &path, range);
         }
     }
 
@@ -149,7 +153,8 @@ impl Inner {
         Some(batch)
     }
 
-    pub(super) fn release(&mut self, id: Uuid) -> Result<Settled, SpoolError> {
+    /// Puts a batch in flight back to its place, with more attempts.
+    pub(super) fn put_back(&mut self, id: Uuid, attempts: u16) -> Result<Settled, SpoolError> {
         self.check_usable()?;
         let lease = self.leases.remove(&id);
         let (events, settled) = match lease {
@@ -160,7 +165,7 @@ impl Inner {
                 };
                 segment.set_state(index, EntryState::Ready);
                 let events = segment.entry_mut(index).map_or(0, |entry| {
-                    entry.attempts = entry.attempts.saturating_add(1);
+                    entry.attempts = entry.attempts.saturating_add(attempts);
                     entry.event_count
                 });
                 (events, Settled::Kept)
@@ -169,7 +174,7 @@ impl Inner {
                 let record = self.limbo.iter_mut().find(|record| record.header.id == id);
                 let events = record.map_or(0, |record| {
                     record.in_flight = false;
-                    record.attempts = record.attempts.saturating_add(1);
+                    record.attempts = record.attempts.saturating_add(attempts);
                     record.header.event_count
                 });
                 (events, Settled::Kept)
@@ -252,14 +257,15 @@ impl Inner {
         }
     }
 
-    /// Drops a record that is ready, and counts it.
-    fn drop_entry(&mut self, key: SegmentKey, index: usize, cause: DropCause) {
+    /// Drops a record that waits, and counts it.
+    pub(super) fn drop_entry(&mut self, key: SegmentKey, index: usize, cause: DropCause) {
         let events = self.segment(key).and_then(|segment| segment.entry(index)).map_or(0, |entry| entry.event_count);
         self.stats.pending.remove(events);
         self.stats.dropped_by(cause).add(events);
         // Without its id: another record of the same batch may still be wanted. A note that cannot
         // be written is tried again later.
-        let _ = self.settle(key, index, Uuid::nil(), OUTCOME_DROPPED);
+        let outcome = if cause == DropCause::Corrupt { OUTCOME_DAMAGED } else { OUTCOME_DROPPED };
+        let _ = self.settle(key, index, Uuid::nil(), outcome);
     }
 
     /// Notes that the bytes at an offset, which are no longer indexed, need no delivery.

@@ -65,6 +65,16 @@ pub enum SpoolError {
         /// The batch.
         id: Uuid,
     },
+    /// The spool could not be opened yet; see [`Spool::open_or_retry`](super::Spool::open_or_retry).
+    #[error("spool is not open: {error}")]
+    Unavailable {
+        /// Reason why it could not be opened, at most 200 characters.
+        error: String,
+        /// Time until the next try.
+        retry_after: std::time::Duration,
+        /// `true` if this call has tried.
+        tried: bool,
+    },
     /// The spool was closed.
     #[error("the spool is closed")]
     Closed,
@@ -96,7 +106,7 @@ impl SpoolError {
         match self {
             Self::InvalidOptions { .. } => SpoolErrorKind::Options,
             Self::DiskFull { .. } => SpoolErrorKind::DiskFull,
-            Self::Io { .. } => SpoolErrorKind::Io,
+            Self::Io { .. } | Self::Unavailable { .. } => SpoolErrorKind::Io,
             Self::SyncFailed { .. } => SpoolErrorKind::Sync,
             Self::TooLarge { .. }
             | Self::NotInFlight { .. }
@@ -113,7 +123,7 @@ impl SpoolError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::DiskFull { .. } | Self::SyncFailed { .. } => true,
+            Self::DiskFull { .. } | Self::SyncFailed { .. } | Self::Unavailable { .. } => true,
             Self::Io { source, .. } => !matches!(
                 source.kind(),
                 io::ErrorKind::NotFound

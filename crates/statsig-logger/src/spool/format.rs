@@ -17,6 +17,8 @@ const FORMAT: u16 = 1;
 pub(super) const KIND_BATCH: u8 = 0;
 /// Outcome of a record that the spool itself dropped; those of the caller are in `AckOutcome`.
 pub(super) const OUTCOME_DROPPED: u8 = 0;
+/// Outcome of damage that was counted, which may be more than the record at its offset.
+pub(super) const OUTCOME_DAMAGED: u8 = 255;
 
 /// What precedes the records of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +56,12 @@ impl SegmentHeader {
         if u16::from_le_bytes(take(bytes, 4)) != FORMAT {
             return Err(HeaderProblem::UnknownFormat);
         }
-        Ok(Self { created_ms: u64::from_le_bytes(take(bytes, 8)), salt: u32::from_le_bytes(take(bytes, 16)) })
+        Ok(Self::unchecked(bytes))
+    }
+
+    /// Returns the fields of a header without regard to its checksum.
+    pub(super) fn unchecked(bytes: &[u8; SEGMENT_HEADER_LEN]) -> Self {
+        Self { created_ms: u64::from_le_bytes(take(bytes, 8)), salt: u32::from_le_bytes(take(bytes, 16)) }
     }
 }
 
@@ -88,10 +95,13 @@ impl RecordHeader {
 
     /// Returns the header if its checksum is right for a segment of this salt.
     pub(super) fn decode(bytes: &[u8; RECORD_HEADER_LEN], salt: u32) -> Option<Self> {
-        if u32::from_le_bytes(take(bytes, 0)) != salted(salt, &bytes[4..]) {
-            return None;
-        }
-        Some(Self {
+        let intact = u32::from_le_bytes(take(bytes, 0)) == salted(salt, &bytes[4..]);
+        intact.then(|| Self::unchecked(bytes))
+    }
+
+    /// Returns the fields of a header without regard to its checksum.
+    pub(super) fn unchecked(bytes: &[u8; RECORD_HEADER_LEN]) -> Self {
+        Self {
             body_sum: u32::from_le_bytes(take(bytes, 4)),
             body_len: u32::from_le_bytes(take(bytes, 8)),
             event_count: u32::from_le_bytes(take(bytes, 12)),
@@ -100,7 +110,39 @@ impl RecordHeader {
             attempts: u16::from_le_bytes(take(bytes, 40)),
             encoding: bytes[42],
             kind: bytes[43],
-        })
+        }
+    }
+
+    /// Computes the salt with which the checksum of a header is right.
+    ///
+    /// The checksum is an affine function of the salt over GF(2), and one to one: the salt is the solution of 32
+    /// linear equations.
+    pub(super) fn salt(bytes: &[u8; RECORD_HEADER_LEN]) -> u32 {
+        let unsalted = salted(0, &bytes[4..]);
+        let mut wanted = u32::from_le_bytes(take(bytes, 0)) ^ unsalted;
+        let mut salt = 0;
+        // Effects of salts, by their highest bit, and these salts.
+        let mut rows = [(0_u32, 0_u32); 32];
+        for bit in 0..32 {
+            let mut row = (salted(1 << bit, &bytes[4..]) ^ unsalted, 1 << bit);
+            while let Some(high) = row.0.checked_ilog2() {
+                let known = &mut rows[high as usize];
+                if known.0 == 0 {
+                    *known = row;
+                    break;
+                }
+                row = (row.0 ^ known.0, row.1 ^ known.1);
+            }
+        }
+        while let Some(high) = wanted.checked_ilog2() {
+            let (effect, of) = rows[high as usize];
+            if effect == 0 {
+                break;
+            }
+            wanted ^= effect;
+            salt ^= of;
+        }
+        salt
     }
 
     /// Bytes of header and body.
@@ -213,6 +255,13 @@ mod tests {
         assert_eq!(RecordHeader::decode(&header().encode(9), 8), None);
         assert_eq!(RecordHeader::decode(&[0; RECORD_HEADER_LEN], 0), None);
         assert_eq!(Ack::decode(&[0; ACK_LEN]), None);
+    }
+
+    #[test]
+    fn the_salt_follows_from_a_record() {
+        for salt in [0, 1, 9, 0x8000_0000, 0xDEAD_BEEF, u32::MAX] {
+            assert_eq!(RecordHeader::salt(&header().encode(salt)), salt);
+        }
     }
 
     #[test]

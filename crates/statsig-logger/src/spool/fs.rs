@@ -12,7 +12,7 @@ use std::path::Path;
 pub struct DirItem {
     /// Name without path. Entries whose name is not UTF-8 are left out.
     pub name: String,
-    /// Whether it is a folder. Symbolic links are neither followed nor folders.
+    /// Whether it is a folder. What is neither a folder nor a regular file (links, pipes) is left out.
     pub is_dir: bool,
     /// Bytes, for files.
     pub len: u64,
@@ -74,7 +74,8 @@ pub trait SpoolFs: Send + Sync {
     /// Makes an existing folder readable by the owner only.
     ///
     /// # Errors
-    /// What the file system says.
+    /// `NotADirectory` if it is a link, `PermissionDenied` if it belongs to another user, else what the file system
+    /// says. Nothing is changed then.
     fn make_private(&self, dir: &Path) -> io::Result<()>;
 
     /// Forces creations, renames and removals in a folder to the disk.
@@ -144,15 +145,45 @@ pub trait SpoolFs: Send + Sync {
 pub struct OsFs;
 
 impl OsFs {
-    fn options() -> OpenOptions {
+    /// Opens a regular file for reading and writing. Follows no link, and waits for nobody at the other end of a pipe.
+    fn open_regular(path: &Path, choose: impl FnOnce(&mut OpenOptions) -> &mut OpenOptions) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
-            options.mode(0o600);
+            options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
         }
-        options
+        let file = choose(&mut options).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        Ok(file)
+    }
+}
+
+/// Fails unless a path is a folder of our own, no link to one.
+///
+/// There is no safe call that names the user of a process. The owner of a file that it creates is as good, and right
+/// for shares that map users, too.
+#[cfg(unix)]
+fn check_own(dir: &Path) -> io::Result<fs::Metadata> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = fs::symlink_metadata(dir)?;
+    if !metadata.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "not a folder, or a link to one"));
+    }
+    let probe = dir.join(format!(".owner-{}", uuid::Uuid::now_v7()));
+    let created = OsFs::open_regular(&probe, |options| options.create_new(true));
+    let owner = created.and_then(|file| Ok(file.metadata()?.uid()));
+    let _ = fs::remove_file(&probe);
+    match owner {
+        Ok(owner) if owner != metadata.uid() => {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "the folder belongs to another user"))
+        }
+        // We are not the superuser, then, who alone could change folders of others.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(metadata),
+        owner => owner.map(|_| metadata),
     }
 }
 
@@ -170,12 +201,14 @@ impl SpoolFs for OsFs {
 
     #[cfg(unix)]
     fn make_private(&self, dir: &Path) -> io::Result<()> {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(dir)?.permissions().mode();
-        if mode & 0o777 == 0o700 {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        if check_own(dir)?.permissions().mode() & 0o777 == 0o700 {
             return Ok(());
         }
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
+        // By its descriptor: the name may have become a link since.
+        let flags = libc::O_NOFOLLOW | libc::O_DIRECTORY;
+        let folder = OpenOptions::new().read(true).custom_flags(flags).open(dir)?;
+        folder.set_permissions(fs::Permissions::from_mode(0o700))
     }
 
     #[cfg(not(unix))]
@@ -207,18 +240,19 @@ impl SpoolFs for OsFs {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            items.push(DirItem { name, is_dir: metadata.is_dir(), len: metadata.len() });
+            if metadata.is_dir() || metadata.is_file() {
+                items.push(DirItem { name, is_dir: metadata.is_dir(), len: metadata.len() });
+            }
         }
         Ok(items)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn SpoolFile>> {
-        let file = Self::options().create_new(true).open(path)?;
-        Ok(Box::new(OsFile(file)))
+        Ok(Box::new(OsFile(Self::open_regular(path, |options| options.create_new(true))?)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn SpoolFile>> {
-        Ok(Box::new(OsFile(Self::options().open(path)?)))
+        Ok(Box::new(OsFile(Self::open_regular(path, |options| options)?)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -234,7 +268,7 @@ impl SpoolFs for OsFs {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn SpoolLock>>> {
-        let file = Self::options().create(true).truncate(false).open(path)?;
+        let file = Self::open_regular(path, |options| options.create(true).truncate(false))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(OsLock { _file: file }))),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -11,9 +11,11 @@ use super::clock::SpoolClock;
 use super::error::SpoolError;
 use super::format::RecordHeader;
 use super::fs::{SpoolFile, SpoolFs, SpoolLock};
+use super::jumps::ClockWatch;
 use super::options::{FsyncPolicy, SpoolOptions};
 use super::segment::{Segment, SegmentKey};
 use super::stats::{DropCause, SpoolStats};
+use super::unreadable::FailedReads;
 
 /// Ordinal of our own instance; adopted ones follow.
 pub(super) const OWN: u32 = 0;
@@ -80,6 +82,8 @@ pub(super) struct Inner {
     pub(super) process_id: u32,
     pub(super) instances: BTreeMap<u32, Instance>,
     pub(super) next_instance: u32,
+    /// Adopted folders, and segments of them, that could not be read yet; without segments, not even listed.
+    pub(super) unread: BTreeMap<PathBuf, Option<BTreeSet<u64>>>,
     pub(super) next_seq: u64,
     pub(super) writer: Option<Writer>,
     pub(super) reader: Option<(SegmentKey, Box<dyn SpoolFile>)>,
@@ -92,6 +96,10 @@ pub(super) struct Inner {
     pub(super) dirty_dirs: BTreeSet<PathBuf>,
     pub(super) last_sync_ms: u64,
     pub(super) last_adoption_ms: u64,
+    /// Time of the last look for deleted files, on the clock that only passes.
+    pub(super) checked_files_ms: u64,
+    pub(super) clock_watch: ClockWatch,
+    pub(super) failed_reads: BTreeMap<(SegmentKey, usize), FailedReads>,
     /// Buffer for encoding, kept to spare allocations.
     pub(super) scratch: Vec<u8>,
     pub(super) stats: SpoolStats,
@@ -110,7 +118,7 @@ impl Inner {
             .map_err(|error| SpoolError::io("create", &key_dir, error))?;
         let (name, lock) = create_instance(&*fs, &key_dir)?;
         let own = Instance { dir: key_dir.join(&name), segments: BTreeMap::new() };
-        let now = clock.now_ms();
+        let (now, monotonic_ms) = (clock.now_ms(), clock.monotonic_ms());
         let mut dirty_dirs = BTreeSet::from([options.dir.clone(), key_dir.clone()]);
         dirty_dirs.extend(options.dir.parent().map(PathBuf::from));
         dirty_dirs.retain(|dir| !dir.as_os_str().is_empty());
@@ -124,6 +132,7 @@ impl Inner {
             lock: Some(lock),
             instances: BTreeMap::from([(OWN, own)]),
             next_instance: OWN + 1,
+            unread: BTreeMap::new(),
             next_seq: 1,
             writer: None,
             reader: None,
@@ -134,6 +143,9 @@ impl Inner {
             dirty_dirs,
             last_sync_ms: now,
             last_adoption_ms: now,
+            checked_files_ms: monotonic_ms,
+            clock_watch: ClockWatch::new(now, monotonic_ms),
+            failed_reads: BTreeMap::new(),
             scratch: Vec::new(),
             stats: SpoolStats::default(),
         };

@@ -106,7 +106,6 @@ impl Inner {
                 body_len: record.header.body_len,
                 event_count: record.header.event_count,
                 attempts: record.attempts,
-                read_failures: 0,
                 state: if record.in_flight { EntryState::InFlight } else { EntryState::Ready },
             };
             entries.push((record.header.id, entry));

@@ -6,6 +6,8 @@ use super::options::FsyncPolicy;
 
 /// Time between two looks for orphans.
 const ADOPTION_INTERVAL_MS: u64 = 60_000;
+/// Time between two looks whether somebody has deleted files.
+const CHECK_INTERVAL_MS: u64 = 10_000;
 /// Age at which an active segment with nothing open in it is deleted.
 const IDLE_SEGMENT_MS: u64 = 60_000;
 
@@ -13,6 +15,10 @@ impl Inner {
     pub(super) fn maintain(&mut self) -> Result<(), SpoolError> {
         self.check_usable()?;
         let now = self.clock.now_ms();
+        let checked = match self.clock.monotonic_ms().saturating_sub(self.checked_files_ms) >= CHECK_INTERVAL_MS {
+            true => self.check_files(),
+            false => Ok(()),
+        };
         let rehomed = self.rehome_limbo();
         let synced = match self.options.fsync {
             FsyncPolicy::Interval { every, .. } if self.interval_passed(every) => self.sync(),
@@ -29,7 +35,7 @@ impl Inner {
         self.retire_idle_segment(now);
         let swept = self.sweep();
         let bounded = self.make_room(0);
-        rehomed.and(synced).and(adopted).and(swept).and(bounded)
+        checked.and(rehomed).and(synced).and(adopted).and(swept).and(bounded)
     }
 
     /// Deletes the active segment if everything in it has long been delivered: user data should not
@@ -65,6 +71,8 @@ impl Inner {
             Err(SpoolError::Closed) => return Ok(()),
             usable => usable?,
         }
+        // An end needs no folder; what is lost with it is counted.
+        let _ = self.check_files();
         let result = if self.syncs() { self.sync() } else { self.persist_acks(false) };
         self.seal();
         let _ = self.sweep();

@@ -92,8 +92,9 @@
 //! **Read.** [`Spool::next_batch`] takes the oldest batch that is not in flight, in the order of
 //! writing within one process and by creation time between adopted ones, checks both checksums, and
 //! marks it in flight. [`Spool::release`] puts it back in its place. A record whose body fails its
-//! checksum is dropped and counted; one that cannot be read three times is too, so that one bad
-//! sector does not hold up the queue.
+//! checksum is dropped and counted. One that the medium refuses is kept back while others are handed
+//! out, and dropped after three failures over two minutes; a read that fails for any other reason
+//! says nothing about the record.
 //!
 //! **Acknowledge.** [`Spool::ack`] appends to the `.ack` file; when no record of a sealed segment
 //! is open, its `.log` is deleted, the folder synced, and then the `.ack`, so that a crash between
@@ -102,23 +103,32 @@
 //!
 //! **Evict.** Beyond `max_bytes` the oldest segment is deleted, and its open batches are counted as
 //! dropped. Those in flight are not: the caller still holds them, and its acknowledgement decides.
-//! A batch older than `max_age` is dropped when it is met.
+//! A batch older than `max_age` is dropped when it is met; a clock that jumps gives up none at once
+//! (see `jumps`). What is in a file that somebody else has deleted is counted as damaged.
 //!
 //! # Recovery
 //!
 //! A process always begins with a folder and a segment of its own. What others left is *adopted*:
 //! an instance whose lock can be taken has no process, so its folder is moved, with one rename,
 //! below our own, at [`Spool::open`] and by [`Spool::maintain`] once a minute. Then, for each of
-//! its segments in order, record headers are read until one does not check out:
+//! its segments in order, record headers are read. Where one does not check out:
 //!
-//! - at the end of the last segment, or where a record is longer than the file, that is a torn
-//!   write: the tail is cut off and counted. It was never acknowledged as spooled;
-//! - anywhere else it is damage: the rest of that segment is given up and counted, and reading goes
-//!   on with the next;
-//! - a segment whose own header is damaged is moved to `dead/`; one of an unknown format is left
-//!   alone.
+//! - a header at the end whose record is longer than the file, or fewer bytes than a header, are a
+//!   torn write: the tail is cut off and counted, with its events if the header is there;
+//! - anything else is damage, and costs the damaged records only: the walk goes on at the next
+//!   header whose checksum fits (it is salted, so nothing else passes for one). If the body of the
+//!   record before is damaged too, bytes may be missing, and the search begins in that body. The
+//!   damaged bytes are copied to `dead/`, and counted: with their events where a header is intact,
+//!   else as one record for each stretch;
+//! - with a damaged segment header, the salt follows from any intact record (see `resync`). Without
+//!   one, the segment is moved to `dead/`. One of an unknown format is left alone;
+//! - bytes that the medium refuses are skipped like damaged ones, but the segment stays until it is
+//!   over the age limit: another process may have better luck;
+//! - a file that cannot be read for another reason (no descriptors, no permission) is tried again
+//!   once a minute.
 //!
-//! Records with an acknowledgement are settled; a batch id that occurs twice counts once.
+//! Damage that was counted has a note in the acknowledgements, at its offset (0: the header of the
+//! segment), so that the next process does not count it again. Records with an acknowledgement are settled; a batch id that occurs twice counts once.
 //!
 //! # fsync
 //!
@@ -154,12 +164,17 @@ mod drain;
 mod error;
 mod format;
 mod fs;
+mod index;
 mod inner;
+mod jumps;
 mod limbo;
 mod maintain;
+mod medium;
 mod options;
+mod outage;
 mod record;
 mod recovery;
+mod resync;
 mod segment;
 mod stats;
 mod store;
@@ -168,12 +183,17 @@ mod sync;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod unreadable;
+mod vanished;
+mod window;
 mod write;
 
 pub use clock::{SpoolClock, SystemClock};
 pub use error::{SpoolError, SpoolErrorKind};
 pub use fs::{DirItem, OsFs, SpoolFile, SpoolFs, SpoolLock};
 pub use options::{FsyncPolicy, SpoolOptions};
+pub use outage::SpoolOutage;
+pub(crate) use outage::text_of;
 pub use record::{AckOutcome, Durability, Encoding, Receipt, Settled, SpoolRecord, SpooledBatch};
 pub use stats::{DropTallies, SpoolStats, Tally};
 pub use store::Spool;

@@ -16,7 +16,16 @@ pub(super) struct SegmentKey {
 pub(super) enum EntryState {
     Ready,
     InFlight,
+    /// The medium refused it; it is ready again later.
+    Unreadable,
     Settled,
+}
+
+impl EntryState {
+    /// Says whether the record waits to be handed out, now or later.
+    pub(super) fn is_waiting(self) -> bool {
+        matches!(self, Self::Ready | Self::Unreadable)
+    }
 }
 
 /// A record of a segment: 32 bytes of memory each.
@@ -27,7 +36,6 @@ pub(super) struct Entry {
     pub(super) body_len: u32,
     pub(super) event_count: u32,
     pub(super) attempts: u16,
-    pub(super) read_failures: u8,
     pub(super) state: EntryState,
 }
 
@@ -62,7 +70,7 @@ pub(super) struct Segment {
     pub(super) tainted: bool,
     /// Holds the only bytes on disk of records that wait in memory for a new place.
     pub(super) held: bool,
-    /// Could not be read to its end: another process may have better luck.
+    /// The medium refused part of it: another process may have better luck.
     pub(super) incomplete: bool,
 }
 
@@ -97,7 +105,7 @@ impl Segment {
                 self.ready += 1;
                 self.open += 1;
             }
-            EntryState::InFlight => self.open += 1,
+            EntryState::InFlight | EntryState::Unreadable => self.open += 1,
             EntryState::Settled => {}
         }
         self.entries.push(entry);
@@ -116,6 +124,16 @@ impl Segment {
         &self.entries
     }
 
+    /// Moves the creation times of all records.
+    pub(super) fn shift_times(&mut self, by_ms: i64) {
+        for entry in &mut self.entries {
+            entry.created_ms = entry.created_ms.saturating_add_signed(by_ms);
+        }
+        if self.min_created_ms != u64::MAX {
+            self.min_created_ms = self.min_created_ms.saturating_add_signed(by_ms);
+        }
+    }
+
     /// Forgets the records from an offset on and returns them with their former indices.
     pub(super) fn split_off(&mut self, offset: u64) -> Vec<(usize, Entry)> {
         let at = self.entries.partition_point(|entry| u64::from(entry.offset) < offset);
@@ -126,7 +144,7 @@ impl Segment {
                     self.ready -= 1;
                     self.open -= 1;
                 }
-                EntryState::InFlight => self.open -= 1,
+                EntryState::InFlight | EntryState::Unreadable => self.open -= 1,
                 EntryState::Settled => {}
             }
         }
@@ -143,7 +161,7 @@ impl Segment {
                 self.ready -= 1;
                 self.open -= 1;
             }
-            EntryState::InFlight => self.open -= 1,
+            EntryState::InFlight | EntryState::Unreadable => self.open -= 1,
             EntryState::Settled => {}
         }
         match state {
@@ -152,7 +170,7 @@ impl Segment {
                 self.open += 1;
                 self.cursor = self.cursor.min(index);
             }
-            EntryState::InFlight => self.open += 1,
+            EntryState::InFlight | EntryState::Unreadable => self.open += 1,
             EntryState::Settled => {}
         }
         entry.state = state;
@@ -223,15 +241,7 @@ mod tests {
     use super::*;
 
     fn entry(offset: u32) -> Entry {
-        Entry {
-            created_ms: 10,
-            offset,
-            body_len: 4,
-            event_count: 1,
-            attempts: 0,
-            read_failures: 0,
-            state: EntryState::Ready,
-        }
+        Entry { created_ms: 10, offset, body_len: 4, event_count: 1, attempts: 0, state: EntryState::Ready }
     }
 
     #[test]

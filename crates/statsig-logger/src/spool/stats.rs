@@ -35,7 +35,7 @@ pub struct DropTallies {
     pub max_age: Tally,
     /// Damaged on disk.
     pub corrupt: Tally,
-    /// Could not be read, three times in a row.
+    /// Refused by the medium, time and again for minutes.
     pub unreadable: Tally,
     /// Appended under the id of another batch, which was in flight when this one was met.
     pub duplicate: Tally,
@@ -91,9 +91,9 @@ pub struct SpoolStats {
     pub adopted_instances: u64,
     /// Ends of segments cut off because a write had been interrupted.
     pub truncated_tails: u64,
-    /// Segments given up from some point on because of damage.
+    /// Segments in which damage was found when they were adopted.
     pub corrupt_segments: u64,
-    /// Records that failed a check when they were read.
+    /// Records that failed a check. A damaged stretch whose headers are unreadable counts as one record.
     pub corrupt_records: u64,
     /// Segments left alone because a newer version wrote them.
     pub foreign_segments: u64,

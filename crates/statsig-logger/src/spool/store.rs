@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -10,6 +11,7 @@ use super::error::SpoolError;
 use super::fs::SpoolFs;
 use super::inner::Inner;
 use super::options::SpoolOptions;
+use super::outage::{SpoolOutage, text_of};
 use super::record::{AckOutcome, Receipt, Settled, SpoolRecord, SpooledBatch};
 use super::stats::SpoolStats;
 
@@ -49,9 +51,20 @@ use super::stats::SpoolStats;
 /// ```
 pub struct Spool {
     options: SpoolOptions,
-    inner: Mutex<Inner>,
+    slot: Mutex<Slot>,
     stats: Mutex<SpoolStats>,
+    outage: Mutex<Option<SpoolOutage>>,
 }
+
+/// The state of a spool, or what it takes to open it.
+enum Slot {
+    Open(Box<Inner>),
+    Unopened { fs: Arc<dyn SpoolFs>, clock: Arc<dyn SpoolClock>, retry_at_ms: u64 },
+    Closed,
+}
+
+/// Time between two tries to open a spool.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 impl Spool {
     /// Opens the spool of this process and adopts what dead processes left.
@@ -64,9 +77,46 @@ impl Spool {
     /// of this process cannot be created and locked.
     pub fn open(options: SpoolOptions, fs: Arc<dyn SpoolFs>, clock: Arc<dyn SpoolClock>) -> Result<Self, SpoolError> {
         options.validate()?;
-        let mut inner = Inner::open(options.clone(), fs, clock)?;
-        let stats = inner.snapshot();
-        Ok(Self { options, inner: Mutex::new(inner), stats: Mutex::new(stats) })
+        let inner = Inner::open(options.clone(), fs, clock)?;
+        Ok(Self::with_slot(options, Slot::Open(Box::new(inner)), None))
+    }
+
+    /// Opens the spool of this process as [`open`](Self::open) does, now or later.
+    ///
+    /// If the folder cannot be used (full disk, read-only file system, a file in its place), the spool is returned all
+    /// the same and holds nothing. Calls then fail with [`SpoolError::Unavailable`], but once a minute a call tries
+    /// to open it again; [`maintain`](Self::maintain) is enough for that. [`outage`](Self::outage) says why.
+    ///
+    /// # Errors
+    /// [`SpoolError::InvalidOptions`] only.
+    pub fn open_or_retry(
+        options: SpoolOptions,
+        fs: Arc<dyn SpoolFs>,
+        clock: Arc<dyn SpoolClock>,
+    ) -> Result<Self, SpoolError> {
+        options.validate()?;
+        match Inner::open(options.clone(), Arc::clone(&fs), Arc::clone(&clock)) {
+            Ok(inner) => Ok(Self::with_slot(options, Slot::Open(Box::new(inner)), None)),
+            Err(error) => {
+                let retry_at_ms = clock.monotonic_ms().saturating_add(millis(RETRY_AFTER));
+                let outage = SpoolOutage { error: text_of(&error), retry_after: RETRY_AFTER };
+                Ok(Self::with_slot(options, Slot::Unopened { fs, clock, retry_at_ms }, Some(outage)))
+            }
+        }
+    }
+
+    fn with_slot(options: SpoolOptions, mut slot: Slot, outage: Option<SpoolOutage>) -> Self {
+        let stats = match &mut slot {
+            Slot::Open(inner) => inner.snapshot(),
+            _ => SpoolStats::default(),
+        };
+        Self { options, slot: Mutex::new(slot), stats: Mutex::new(stats), outage: Mutex::new(outage) }
+    }
+
+    /// Returns why the spool is not open; `None` if it is. Never waits for the disk.
+    #[must_use]
+    pub fn outage(&self) -> Option<SpoolOutage> {
+        lock(&self.outage).clone()
     }
 
     /// Returns the options that it was opened with.
@@ -103,8 +153,9 @@ impl Spool {
     /// [`release`](Self::release). Damaged and outdated batches met on the way are dropped.
     ///
     /// # Errors
-    /// [`SpoolError::Io`] if the batch could not be read; the third time it is dropped, so calling
-    /// again gets on. [`SpoolError::Closed`], [`SpoolError::ForeignProcess`].
+    /// [`SpoolError::Io`] if the batch could not be read. If the medium refuses it, it is kept back for half a minute
+    /// and more, and calling again gets on; it is dropped after three failures over two minutes at least. After any
+    /// other error (no descriptors, no permission), the same batch is next again. [`SpoolError::Closed`], [`SpoolError::ForeignProcess`].
     pub fn next_batch(&self) -> Result<Option<SpooledBatch>, SpoolError> {
         self.with(Inner::next_batch)
     }
@@ -126,7 +177,15 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::NotInFlight`], [`SpoolError::Closed`], [`SpoolError::ForeignProcess`].
     pub fn release(&self, id: Uuid) -> Result<Settled, SpoolError> {
-        self.with(|inner| inner.release(id))
+        self.with(|inner| inner.put_back(id, 1))
+    }
+
+    /// Puts a batch in flight back to its place in the queue, without counting an attempt.
+    ///
+    /// # Errors
+    /// As [`release`](Self::release).
+    pub fn put_back(&self, id: Uuid) -> Result<Settled, SpoolError> {
+        self.with(|inner| inner.put_back(id, 0))
     }
 
     /// Forces everything to the disk, whatever the policy.
@@ -138,18 +197,46 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::SyncFailed`] and other I/O errors if some batches are not durable.
     pub fn sync(&self) -> Result<(), SpoolError> {
-        self.with(Inner::sync)
+        self.with(|inner| {
+            let checked = inner.check_files();
+            inner.sync().and(checked)
+        })
     }
 
-    /// Does what is due: fsync, adoption, age limit, repeating what failed before.
+    /// Looks whether somebody has deleted files of the spool: what was in them is counted as dropped, and the folder is
+    /// made again. [`maintain`](Self::maintain) does so every 10 seconds, [`sync`](Self::sync) and
+    /// [`close`](Self::close) every time.
+    ///
+    /// # Errors
+    /// If the folder or its lock cannot be made.
+    pub fn check_files(&self) -> Result<(), SpoolError> {
+        self.with(|inner| {
+            inner.check_usable()?;
+            inner.check_files()
+        })
+    }
+
+    /// Does what is due: opening, fsync, adoption, age limit, repeating what failed before.
     ///
     /// Call it about as often as the fsync interval, at least once a minute. Cheap when nothing is
     /// due.
     ///
     /// # Errors
-    /// The first failure; the other duties have been tried all the same.
+    /// The first failure; the other duties have been tried all the same. That the spool is not open is an error only
+    /// when opening it was tried.
     pub fn maintain(&self) -> Result<(), SpoolError> {
-        self.with(Inner::maintain)
+        match self.with(Inner::maintain) {
+            Err(SpoolError::Unavailable { tried: false, .. }) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Tries whether the disk takes a new segment, if none is being written.
+    ///
+    /// # Errors
+    /// Any of [`append`](Self::append).
+    pub fn probe(&self) -> Result<(), SpoolError> {
+        self.with(Inner::probe)
     }
 
     /// Returns the accounts as of the last call that ended. Never waits for the disk.
@@ -166,15 +253,57 @@ impl Spool {
     /// # Errors
     /// The failure of the fsync; the spool is closed all the same.
     pub fn close(&self) -> Result<(), SpoolError> {
-        self.with(Inner::close)
+        let mut slot = lock(&self.slot);
+        match &mut *slot {
+            Slot::Open(inner) => {
+                let result = inner.close();
+                *lock(&self.stats) = inner.snapshot();
+                result
+            }
+            unopened => {
+                *unopened = Slot::Closed;
+                *lock(&self.outage) = None;
+                Ok(())
+            }
+        }
     }
 
-    fn with<T>(&self, call: impl FnOnce(&mut Inner) -> T) -> T {
-        let mut inner = lock(&self.inner);
-        let result = call(&mut inner);
+    fn with<T>(&self, call: impl FnOnce(&mut Inner) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        let mut slot = lock(&self.slot);
+        let inner = self.opened(&mut slot)?;
+        inner.observe_clock();
+        let result = call(inner);
         let snapshot = inner.snapshot();
         *lock(&self.stats) = snapshot;
         result
+    }
+
+    /// The open state, after another try to open it if that is due.
+    fn opened<'s>(&self, slot: &'s mut Slot) -> Result<&'s mut Inner, SpoolError> {
+        if let Slot::Unopened { fs, clock, retry_at_ms } = slot {
+            let now_ms = clock.monotonic_ms();
+            if now_ms < *retry_at_ms {
+                let retry_after = Duration::from_millis(*retry_at_ms - now_ms);
+                let error = lock(&self.outage).as_ref().map(|outage| outage.error.clone()).unwrap_or_default();
+                return Err(SpoolError::Unavailable { error, retry_after, tried: false });
+            }
+            match Inner::open(self.options.clone(), Arc::clone(fs), Arc::clone(clock)) {
+                Ok(inner) => {
+                    *slot = Slot::Open(Box::new(inner));
+                    *lock(&self.outage) = None;
+                }
+                Err(error) => {
+                    *retry_at_ms = now_ms.saturating_add(millis(RETRY_AFTER));
+                    let error = text_of(&error);
+                    *lock(&self.outage) = Some(SpoolOutage { error: error.clone(), retry_after: RETRY_AFTER });
+                    return Err(SpoolError::Unavailable { error, retry_after: RETRY_AFTER, tried: true });
+                }
+            }
+        }
+        match slot {
+            Slot::Open(inner) => Ok(inner),
+            _ => Err(SpoolError::Closed),
+        }
     }
 }
 
@@ -189,6 +318,10 @@ impl fmt::Debug for Spool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spool").field("stats", &self.stats()).finish_non_exhaustive()
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A panic in a foreign `SpoolFs` must not take the queue down with it.

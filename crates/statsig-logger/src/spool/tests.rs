@@ -266,6 +266,64 @@ fn batches_over_the_age_limit_are_dropped_from_their_creation_on() {
 }
 
 #[test]
+fn a_clock_that_jumps_gives_up_nothing_at_once() {
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    let bench = Bench::new();
+    let (spool, fs) = bench.open();
+    append(&spool, 0);
+    // Ahead and back again, as with a wrong clock that the network sets right.
+    bench.clock.set(NOW + 100 * DAY);
+    spool.maintain().expect("maintain");
+    append_at(&spool, 1, NOW + 100 * DAY).expect("append");
+    bench.clock.set(NOW);
+    spool.maintain().expect("maintain");
+    assert_eq!(spool.stats().dropped.max_age.batches, 0);
+    // Both have the age that has passed.
+    bench.clock.advance(3 * DAY - 1_000);
+    spool.maintain().expect("maintain");
+    assert_eq!(spool.stats().pending.batches, 2);
+    fs.kill();
+
+    // Another process starts with a wrong clock.
+    bench.clock.set(NOW + 100 * DAY);
+    let (spool, fs) = bench.open();
+    assert_eq!(spool.stats().pending.batches, 2);
+    bench.clock.advance(5 * 60_000);
+    spool.maintain().expect("maintain");
+    assert_eq!(spool.stats().pending.batches, 2, "not before the clock has proved steady");
+    bench.clock.set(NOW + 2 * DAY);
+    bench.clock.advance(20 * 60_000);
+    spool.maintain().expect("maintain");
+    assert_eq!(spool.stats().pending.batches, 2, "set right in time");
+    fs.kill();
+
+    // It was no jump: the machine was off.
+    bench.clock.set(NOW + 200 * DAY);
+    let (spool, _fs) = bench.open();
+    bench.clock.advance(10 * 60_000);
+    spool.maintain().expect("maintain");
+    assert_eq!((spool.stats().pending.batches, spool.stats().dropped.max_age.batches), (0, 2));
+    assert_balanced(&spool);
+}
+
+#[test]
+fn a_clock_that_was_not_set_yet_does_not_make_batches_old() {
+    let bench = Bench::new();
+    bench.clock.set(5_000);
+    let (spool, fs) = bench.open();
+    append_at(&spool, 0, 5_000).expect("append");
+    bench.clock.set(NOW);
+    bench.clock.advance(11 * 60_000);
+    spool.maintain().expect("maintain");
+    assert_eq!(spool.stats().pending.batches, 1);
+    fs.kill();
+    let (spool, _fs) = bench.open();
+    bench.clock.advance(11 * 60_000);
+    spool.maintain().expect("maintain");
+    assert_eq!(next(&spool), Some(id(0)));
+}
+
+#[test]
 fn a_rejected_batch_goes_to_a_bounded_dead_folder() {
     let mut bench = Bench::new();
     bench.options.dead_max_bytes = 3 * (150 + dead::OVERHEAD as u64);
@@ -460,4 +518,69 @@ fn on_a_real_disk_everything_is_private_and_survives() {
         }
     });
     assert_eq!(left.len(), 1, "only the dead letter");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_pipes_in_the_folder_are_neither_followed_nor_waited_for() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let folder = tempfile::tempdir().expect("tempdir");
+    let (dir, elsewhere) = (folder.path().join("spool"), folder.path().join("elsewhere"));
+    std::fs::create_dir_all(&dir).expect("create");
+    std::fs::create_dir(&elsewhere).expect("create");
+    std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    symlink(&elsewhere, dir.join(KEY_HASH)).expect("link");
+    let options = SpoolOptions::new(&dir, KEY_HASH);
+    let open = || Spool::open(options.clone(), Arc::new(OsFs), Arc::new(ManualClock::new(NOW)));
+    let error = open().expect_err("a link");
+    assert!(matches!(error, SpoolError::Io { .. }), "{error}");
+    let mode = std::fs::metadata(&elsewhere).expect("metadata").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o755, "untouched");
+    assert_eq!(std::fs::read_dir(&elsewhere).expect("read_dir").count(), 0);
+
+    // In the folder of a dead process: a pipe and a link in place of segments.
+    std::fs::remove_file(dir.join(KEY_HASH)).expect("remove");
+    let instance = dir.join(KEY_HASH).join(id(1).to_string());
+    std::fs::create_dir_all(&instance).expect("create");
+    let made = std::process::Command::new("mkfifo").arg(instance.join("seg-00000000000000000001.log")).status();
+    assert!(made.expect("mkfifo").success());
+    std::fs::write(elsewhere.join("file"), "not ours").expect("write");
+    symlink(elsewhere.join("file"), instance.join("seg-00000000000000000002.log")).expect("link");
+    symlink(elsewhere.join("file"), instance.join("seg-00000000000000000003.ack")).expect("link");
+    let spool = open().expect("open");
+    assert_eq!(spool.stats().recovered.batches, 0);
+    append(&spool, 0);
+    spool.sync().expect("sync");
+    spool.close().expect("close");
+    assert_eq!(std::fs::read(elsewhere.join("file")).expect("read"), b"not ours");
+
+    // Even a pipe that is opened by name.
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    for error in [OsFs.open(&pipe).err(), OsFs.try_lock(&pipe).err()] {
+        assert_eq!(error.expect("not a file").kind(), std::io::ErrorKind::InvalidInput);
+    }
+}
+
+/// As the superuser only: nobody else can make a folder that belongs to another.
+#[cfg(unix)]
+#[test]
+fn a_folder_of_another_user_is_refused_and_keeps_its_mode() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+    let folder = tempfile::tempdir().expect("tempdir");
+    let theirs = folder.path().join("theirs");
+    std::fs::create_dir(&theirs).expect("create");
+    std::fs::set_permissions(&theirs, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    OsFs.make_private(&theirs).expect("our own");
+    assert_eq!(std::fs::metadata(&theirs).expect("metadata").mode() & 0o777, 0o700);
+    std::fs::set_permissions(&theirs, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    if chown(&theirs, Some(12_345), None).is_err() {
+        return;
+    }
+    let error = OsFs.make_private(&theirs).expect_err("not ours");
+    assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+    assert_eq!(std::fs::metadata(&theirs).expect("metadata").mode() & 0o777, 0o755);
+    assert_eq!(std::fs::read_dir(&theirs).expect("read_dir").count(), 0, "no trace is left");
 }

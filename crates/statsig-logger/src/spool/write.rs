@@ -37,6 +37,13 @@ impl Inner {
         Ok(Receipt { id: record.id, durability: if durable { Durability::Synced } else { Durability::Written } })
     }
 
+    /// Makes sure that there is an active segment.
+    pub(super) fn probe(&mut self) -> Result<(), SpoolError> {
+        self.check_usable()?;
+        self.rehome_limbo()?;
+        self.prepare_segment(0)
+    }
+
     fn header_of(&self, record: &SpoolRecord<'_>) -> Result<RecordHeader, SpoolError> {
         let limit = self.options.max_body_bytes();
         let too_large = || SpoolError::TooLarge { id: record.id, len: record.body.len(), limit };
@@ -102,7 +109,15 @@ impl Inner {
             // The last 32 bits of a UUIDv7 are random.
             salt: uuid::Uuid::now_v7().as_u64_pair().1 as u32,
         };
-        let mut file = match self.fs.create(&path) {
+        let created = match self.fs.create(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // Somebody has deleted the folder.
+                self.check_files()?;
+                self.fs.create(&path)
+            }
+            created => created,
+        };
+        let mut file = match created {
             Ok(file) => file,
             Err(error) => return Err(self.write_error("create", &path, error)),
         };
@@ -166,7 +181,6 @@ impl Inner {
                 body_len: header.body_len,
                 event_count: header.event_count,
                 attempts: header.attempts,
-                read_failures: 0,
                 state: EntryState::Ready,
             });
         }

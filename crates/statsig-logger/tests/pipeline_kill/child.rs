@@ -1,7 +1,8 @@
 //! Logs through a pipeline that writes ahead, to a sink that fails half of the time, until it is
 //! killed.
 //!
-//! Arguments: folder, fsync policy, seed. The sink appends delivered events to `events.jsonl` in
+//! Arguments: folder, fsync policy, seed. With the policy `hanging`, the sink never answers and batches are written in
+//! the default mode; `stored` on standard output says that the spool has all of the `seed` events. Otherwise the sink appends delivered events to `events.jsonl` in
 //! the folder. On standard output, `safe A..B` says that a flush has reported the events A to B as
 //! delivered or spooled.
 
@@ -54,6 +55,37 @@ impl EventSink for Moody {
     }
 }
 
+/// Never answers.
+struct Hanging;
+
+#[async_trait]
+impl EventSink for Hanging {
+    async fn deliver(&self, _: &EventBatch) -> Delivery {
+        std::future::pending().await
+    }
+}
+
+/// Logs events to a sink that never answers, and waits to be killed.
+async fn hang(spool: Spool, events: u64) -> Result<(), Box<dyn Error>> {
+    let mut options = PipelineOptions::default();
+    options.batch_events = 100;
+    let mode = SpoolMode::default();
+    let (sink, clock) = (Arc::new(Hanging), Arc::new(WallClock));
+    let pipeline = EventPipeline::start_with_spool(options, spool, mode, sink, clock, &Handle::current());
+    (0..events).for_each(|number| pipeline.log(Number(number)));
+    let begin = tokio::time::Instant::now();
+    while pipeline.stats().pending_on_disk < events {
+        if begin.elapsed() > Duration::from_secs(60) {
+            return Err("not stored".into());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "stored")?;
+    out.flush()?;
+    std::future::pending().await
+}
+
 struct WallClock;
 
 impl Clock for WallClock {
@@ -66,7 +98,9 @@ impl Clock for WallClock {
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let dir = args.next().ok_or("no folder")?;
-    let fsync = match args.next().ok_or("no policy")?.as_str() {
+    let policy = args.next().ok_or("no policy")?;
+    let hanging = policy == "hanging";
+    let fsync = match policy.as_str() {
         "never" => FsyncPolicy::Never,
         "every-batch" => FsyncPolicy::EveryBatch,
         _ => FsyncPolicy::Interval { every: Duration::from_millis(1), bytes: 4096 },
@@ -78,6 +112,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     spool_options.segment_bytes = 4096;
     spool_options.fsync = fsync;
     let spool = Spool::open(spool_options, Arc::new(OsFs), Arc::new(SystemClock))?;
+    if hanging {
+        return hang(spool, seed).await;
+    }
     let file = JsonlFileSink::open(Path::new(&dir).join("events.jsonl"))?;
     let sink = Arc::new(Moody { file, random: AtomicU64::new(seed.wrapping_mul(0xd134_2543_de82_ef95)) });
 

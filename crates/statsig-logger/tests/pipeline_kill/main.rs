@@ -63,6 +63,25 @@ fn run_and_kill(dir: &Path, policy: &str, seed: u64, safe: &mut BTreeSet<u64>) -
     heard
 }
 
+#[tokio::test]
+async fn batches_that_a_hanging_sink_has_not_answered_survive_sigkill_in_the_default_mode() {
+    const EVENTS: u64 = 1_200;
+    let folder = tempfile::tempdir().expect("tempdir");
+    let child = Command::new(env!("CARGO_BIN_EXE_pipeline-kill-child"))
+        .arg(folder.path())
+        .args(["hanging", &EVENTS.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("spawn");
+    let mut victim = Victim(child);
+    let mut lines = BufReader::new(victim.0.stdout.take().expect("stdout")).lines();
+    assert_eq!(lines.next().expect("a line").expect("readable"), "stored");
+    victim.0.kill().expect("kill");
+    victim.0.wait().expect("wait");
+    assert_eq!(drain(folder.path()).await, EVENTS);
+    assert_eq!(delivered(folder.path()), (0..EVENTS).collect());
+}
+
 struct Nothing;
 
 impl QueuedEvent for Nothing {

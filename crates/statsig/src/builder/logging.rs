@@ -169,7 +169,8 @@ impl LoggingOptions {
         let (settings, clock) = (settings.clone(), Arc::clone(clock));
         #[cfg(feature = "spool")]
         if let Some((options, mode)) = self.spool {
-            let spool = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock)).map_err(Error::Spool)?;
+            // Only options that are wrong in themselves are an error: a client does not depend on a disk.
+            let spool = Spool::open_or_retry(options, Arc::new(OsFs), Arc::new(SystemClock)).map_err(Error::Spool)?;
             let handle = runtime.handle();
             let logger = EventLogger::start_with_spool(self.options, settings, spool, mode, sink, clock, handle);
             return Ok(Logging::new(logger, runtime, Arc::clone(process)));
@@ -248,6 +249,10 @@ impl StatsigBuilder {
 
     /// Keeps events that cannot be delivered in a folder (default: in memory only). `build` opens
     /// it, which blocks on the disk.
+    ///
+    /// If the folder cannot be used, the client runs without it, which a warning and
+    /// [`health`](crate::Statsig::health) say, and tries again once a minute. Options that contradict themselves or
+    /// a limit are an error of `build`.
     #[cfg(feature = "spool")]
     pub fn event_spool(mut self, options: SpoolOptions, mode: SpoolMode) -> Self {
         self.logging.spool = Some((options, mode));

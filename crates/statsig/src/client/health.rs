@@ -4,6 +4,8 @@ use std::time::Duration;
 
 #[cfg(feature = "logger")]
 use statsig_logger::{DeliveryHealth, EventStats};
+#[cfg(feature = "spool")]
+use statsig_logger::{SpoolHealth, SpoolState};
 #[cfg(feature = "net")]
 use statsig_net::{SourceHealth, StreamHealth, StreamState, SyncHealth, id_lists::IdListHealth};
 
@@ -36,6 +38,9 @@ pub struct Health {
     /// Delivery of events: the last failure and the next attempt.
     #[cfg(feature = "logger")]
     pub event_delivery: DeliveryHealth,
+    /// Spool of events: whether it takes batches, the last error, and when it is tried again. `None` without one.
+    #[cfg(feature = "spool")]
+    pub spool: Option<SpoolHealth>,
     /// Callbacks and the observer of the application.
     pub callbacks: CallbackHealth,
 }
@@ -45,7 +50,7 @@ pub struct Health {
 #[non_exhaustive]
 pub struct PartHealth {
     /// The part: `specs source NAME`, `specs stream NAME`, `last-known-good`, `data-store` (what is written there),
-    /// `id-lists`, `events` (their delivery), `callbacks`.
+    /// `id-lists`, `events` (their delivery), `spool`, `callbacks`.
     pub part: String,
     /// The last failure: at most 200 bytes, without secrets and user data. `None` if there was none, and once the part
     /// works again.
@@ -116,6 +121,8 @@ impl Health {
             let (error, failure) = (delivery.last_error.clone(), delivery.last_failure);
             parts.push(PartHealth::new("events", error, failure, delivery.failures, next));
         }
+        #[cfg(feature = "spool")]
+        parts.extend(self.spool.as_ref().map(spool_part));
         let callbacks = &self.callbacks;
         if callbacks.panics > 0 {
             let next = Some("calls go on".to_owned());
@@ -161,6 +168,17 @@ fn id_lists_part(lists: &IdListHealth) -> PartHealth {
     PartHealth::new("id-lists", lists.error.clone(), lists.last_failure, lists.failures, next)
 }
 
+#[cfg(feature = "spool")]
+fn spool_part(spool: &SpoolHealth) -> PartHealth {
+    let is_failing = matches!(spool.state, SpoolState::Unavailable | SpoolState::Hanging);
+    let next = match (spool.state, spool.next_retry) {
+        (SpoolState::Hanging, _) => Some("used again once it answers".to_owned()),
+        (_, pause) => pause.map(|pause| in_words("next attempt", pause)),
+    };
+    let error = spool.last_error.clone().filter(|_| is_failing);
+    PartHealth::new("spool", error, spool.last_error_ago, u64::from(is_failing), next)
+}
+
 /// What happens after a pause.
 #[cfg(any(feature = "net", feature = "logger"))]
 fn in_words(what: &str, pause: Duration) -> String {
@@ -198,6 +216,8 @@ impl Statsig {
             events: self.event_stats(),
             #[cfg(feature = "logger")]
             event_delivery: self.event_delivery(),
+            #[cfg(feature = "spool")]
+            spool: self.inner.logging.logger().and_then(|logger| logger.spool_health()),
             callbacks: if inherited { CallbackHealth::default() } else { self.inner.subscriptions.log().health() },
         }
     }

@@ -88,3 +88,34 @@ fn events_of_an_outage_are_delivered_by_the_next_process() {
         assert_eq!(names, ["\"statsig::gate_exposure\"", "\"statsig::identify\""]);
     }
 }
+
+#[test]
+fn a_folder_that_cannot_be_used_prevents_no_client_and_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "not a folder").unwrap();
+    let sink = Arc::new(MemorySink::default());
+    let client = client(&file, sink.clone(), SpoolMode::WriteAhead);
+    let user = StatsigUser::builder().user_id("u1").build();
+    assert!(!client.check_gate(&user, "by_plan"));
+    let spool = client.health().spool.unwrap();
+    assert_eq!(spool.state, statsig::SpoolState::Unavailable);
+    let error = spool.last_error.unwrap();
+    assert!(error.starts_with("cannot create") && error.contains("a-file"), "{error}");
+    assert!(spool.next_retry.is_some_and(|retry| retry <= Duration::from_secs(60)), "{:?}", spool.next_retry);
+    let report = client.flush_events_blocking(LONG);
+    assert!(report.is_complete() && report.delivered == 1, "{report:?}");
+    assert_eq!(sink.take().len(), 1);
+    let _ = client.shutdown_blocking(LONG);
+    assert_eq!(client.health().spool.unwrap().state, statsig::SpoolState::Closed);
+}
+
+#[test]
+fn options_that_are_wrong_in_themselves_are_refused() {
+    let mut spool = SpoolOptions::for_sdk_key("spool", "secret-key");
+    spool.segment_bytes = 1;
+    let builder = Statsig::builder().bootstrap(specs(|_| ())).event_sink(Arc::new(Down));
+    let built = builder.event_spool(spool, SpoolMode::Overflow).build();
+    let error = built.err().unwrap();
+    assert!(matches!(error, statsig::Error::Spool(_)) && !error.is_retryable(), "{error:?}");
+}

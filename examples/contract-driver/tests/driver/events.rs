@@ -161,3 +161,22 @@ fn after_shutdown_checks_answer_and_nothing_is_logged() {
     driver.end();
     assert_eq!(names(&logged(&path)), ["before"]);
 }
+
+#[cfg(feature = "spool")]
+#[test]
+fn a_spool_that_cannot_be_opened_is_told_and_prevents_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, file) = (folder.path().join("events.jsonl"), folder.path().join("a-file"));
+    std::fs::write(&file, "not a folder").unwrap();
+    let mut driver = Driver::start();
+    let bootstrap = r#"{"has_updates":true,"time":1,"feature_gates":{},"dynamic_configs":{},"layer_configs":{}}"#;
+    let options = json!({"bootstrap": bootstrap, "events_file": path, "spool_dir": file});
+    driver.result(json!({"op": "create", "sdk_key": "secret-key", "options": options}));
+    driver.result(json!({"op": "log_event", "user": {"userID": "ada"}, "event": "bought"}));
+    assert_eq!(driver.result(json!({"op": "flush"}))["delivered"], 1);
+    let spool = driver.result(json!({"op": "health"}))["spool"].clone();
+    assert_eq!(spool["state"], "unavailable");
+    assert!(spool["error"].as_str().unwrap().contains("a-file"), "{spool}");
+    assert!(spool["next_retry_ms"].as_u64().unwrap() <= 60_000, "{spool}");
+    assert_eq!(driver.result(json!({"op": "event_stats"}))["spool"]["corrupt_records"], 0);
+}

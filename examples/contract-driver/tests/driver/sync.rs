@@ -51,6 +51,7 @@ fn a_client_starts_and_follows() {
         }
     }
     assert!(source["next"].as_str().is_some_and(|next| next.starts_with("next poll in ")), "{source}");
+    assert_eq!(health["spool"], Value::Null, "without a spool");
     let workers = health["specs"]["workers"].as_array().unwrap();
     let poller = workers.iter().find(|worker| worker["name"] == "specs-poller").unwrap();
     assert_eq!((&poller["running"], &poller["restarts"]), (&json!(true), &json!(0)));

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::spool::{DirItem, SpoolFile, SpoolFs, SpoolLock};
 
@@ -82,6 +82,8 @@ pub enum Fault {
     TornWrite(usize),
     /// [`FsOp::Read`] succeeds with one bit of the result flipped.
     BitFlip,
+    /// Waits until [`FaultyFs::heal`], and then succeeds.
+    Hang,
 }
 
 impl Fault {
@@ -94,7 +96,7 @@ impl Fault {
         match self {
             Self::Error(kind) => io::Error::new(kind, "injected fault"),
             Self::ShortWrite(_) => io::Error::new(io::ErrorKind::StorageFull, "injected fault"),
-            Self::TornWrite(_) | Self::BitFlip => io::Error::other("injected fault"),
+            Self::TornWrite(_) | Self::BitFlip | Self::Hang => io::Error::other("injected fault"),
         }
     }
 }
@@ -107,10 +109,16 @@ struct Rule {
     times: u32,
 }
 
+#[derive(Debug, Default)]
+struct Rules {
+    list: Mutex<Vec<Rule>>,
+    changed: Condvar,
+}
+
 /// Wraps a file system; what was injected fails, the rest passes through.
 pub struct FaultyFs {
     below: Arc<dyn SpoolFs>,
-    rules: Arc<Mutex<Vec<Rule>>>,
+    rules: Arc<Rules>,
     forked: AtomicBool,
 }
 
@@ -139,10 +147,11 @@ impl FaultyFs {
     /// Ends all faults.
     pub fn heal(&self) {
         self.rules().clear();
+        self.rules.changed.notify_all();
     }
 
     fn rules(&self) -> MutexGuard<'_, Vec<Rule>> {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rules.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn check(&self, op: FsOp) -> io::Result<()> {
@@ -157,9 +166,20 @@ impl FaultyFs {
     }
 }
 
-/// Takes the fault that an operation meets, if any.
-fn due(rules: &Mutex<Vec<Rule>>, op: FsOp) -> Option<Fault> {
-    let mut rules = rules.lock().unwrap_or_else(PoisonError::into_inner);
+/// Takes the fault that an operation meets, if any, after waiting if it is to hang.
+fn due(rules: &Rules, op: FsOp) -> Option<Fault> {
+    let mut list = rules.list.lock().unwrap_or_else(PoisonError::into_inner);
+    let fault = take_due(&mut list, op);
+    if fault == Some(Fault::Hang) {
+        while list.iter().any(|rule| rule.op == op && rule.fault == Fault::Hang) {
+            list = rules.changed.wait(list).unwrap_or_else(PoisonError::into_inner);
+        }
+        return None;
+    }
+    fault
+}
+
+fn take_due(rules: &mut [Rule], op: FsOp) -> Option<Fault> {
     for rule in rules.iter_mut().filter(|rule| rule.op == op) {
         if rule.skip > 0 {
             rule.skip -= 1;
@@ -235,7 +255,7 @@ impl SpoolFs for FaultyFs {
 
 struct FaultyFile {
     below: Box<dyn SpoolFile>,
-    rules: Arc<Mutex<Vec<Rule>>>,
+    rules: Arc<Rules>,
 }
 
 impl FaultyFile {

@@ -18,28 +18,36 @@ use super::SpoolClock;
 
 /// Clock that a test sets.
 #[derive(Debug)]
-pub struct ManualClock(AtomicU64);
+pub struct ManualClock {
+    now_ms: AtomicU64,
+    monotonic_ms: AtomicU64,
+}
 
 impl ManualClock {
     /// Returns a clock that shows this time, in ms since the epoch.
     #[must_use]
     pub fn new(now_ms: u64) -> Self {
-        Self(AtomicU64::new(now_ms))
+        Self { now_ms: AtomicU64::new(now_ms), monotonic_ms: AtomicU64::new(0) }
     }
 
-    /// Moves the clock forward.
+    /// Lets time pass.
     pub fn advance(&self, ms: u64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
+        self.now_ms.fetch_add(ms, Ordering::SeqCst);
+        self.monotonic_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
-    /// Sets the clock, backward if need be.
+    /// Sets the time of day, backward if need be: a jump, as no time passes.
     pub fn set(&self, now_ms: u64) {
-        self.0.store(now_ms, Ordering::SeqCst);
+        self.now_ms.store(now_ms, Ordering::SeqCst);
     }
 }
 
 impl SpoolClock for ManualClock {
     fn now_ms(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+        self.now_ms.load(Ordering::SeqCst)
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.monotonic_ms.load(Ordering::SeqCst)
     }
 }

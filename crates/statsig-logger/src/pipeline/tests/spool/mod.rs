@@ -2,8 +2,12 @@
 
 mod accounts;
 mod answers;
+mod damage;
 mod ending;
+mod hanging;
+mod opening;
 mod outages;
+mod reports;
 mod writing;
 
 use std::collections::HashSet;
