@@ -112,7 +112,7 @@ pub use statsig_net as net;
 #[cfg(feature = "net")]
 pub use statsig_net::{
     AttemptOutcome, EndpointOptions, InitializeDetails, NetworkEndpoint, NetworkOptions, NetworkProtocol, ProxyConfig,
-    ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamState, SyncHealth, SyncReport,
+    ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamState, SyncHealth, SyncReport, UpdatesBy,
     WorkerHealth,
 };
 #[cfg(feature = "redis")]

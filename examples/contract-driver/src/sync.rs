@@ -97,7 +97,9 @@ pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
         });
         let streams = specs.streams.iter().map(|stream| {
             json!({"name": stream.name, "state": stream_state(stream.state), "failures": stream.failures,
-                "failed_over": stream.failed_over, "reconnections": stream.reconnections, "last_error": stream.last_error})
+                "failed_over": stream.failed_over, "reconnections": stream.reconnections, "last_error": stream.last_error,
+                "updates": stream.updates.map(|updates| updates.to_string()),
+                "last_notice_ms": ago(stream.last_notice)})
         });
         let workers = specs.workers.iter().map(|worker| {
             json!({"name": worker.name, "running": worker.running, "restarts": worker.restarts,

@@ -36,7 +36,8 @@ const READS_BINARY: bool = cfg!(feature = "proto");
 /// Gives the config specs of an address, by HTTP.
 ///
 /// Made by [`Network`](crate::Network). Asks with the time and checksum held. A regular poll makes up
-/// to 4 attempts within 30 seconds while the failure is one that seconds may heal. An address for
+/// to 4 attempts within 30 seconds while the failure is one that seconds may heal, but only one at a server
+/// that asks for a pause or does not answer in time: the next poll is soon enough. An address for
 /// which we chose version 2 is asked for version 1 from the first 404 on.
 pub struct HttpSpecSource {
     pub(crate) name: &'static str,
@@ -86,7 +87,7 @@ impl SpecSource for HttpSpecSource {
                 Err(error) => error,
             };
             let wait = self.random.around(pause, 0.2);
-            if attempt >= attempts || !error.is_retryable() || Instant::now() + wait >= deadline {
+            if attempt >= attempts || !is_worth_another_attempt(&error) || Instant::now() + wait >= deadline {
                 return Err(error);
             }
             tracing::debug!(source = self.name, attempt, error = %crate::secret::chain_of(&error), "will ask again");
@@ -143,6 +144,12 @@ impl HttpSpecSource {
         let update = SpecUpdate::new(response.body.into(), SpecSourceKind::Network, now(&*self.clock));
         SpecFetch::Updated(update.with_format(format).with_delta(is_delta).with_origin(address.origin()))
     }
+}
+
+/// Returns whether the same request may succeed within a second. A server that asks for a pause gets it; one that does
+/// not answer in time is reported at once, rather than after several time limits.
+fn is_worth_another_attempt(error: &SourceError) -> bool {
+    error.is_retryable() && error.retry_after().is_none() && error.kind() != SourceErrorKind::TimedOut
 }
 
 /// The codings that we ask for.

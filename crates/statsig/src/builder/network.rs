@@ -493,6 +493,15 @@ impl StatsigBuilder {
         self
     }
 
+    /// Longest pause between polls for specs while they fail (default: the interval, but not less than 10 s).
+    ///
+    /// Pauses are uniform between 1 s and a limit that doubles with each failure up to this; a shorter one than the
+    /// interval counts as the interval. A pause that a server asks for may be longer: up to 5 minutes, or this.
+    pub fn max_poll_backoff(mut self, longest: Duration) -> Self {
+        self.network.sync.max_poll_backoff = Some(longest.min(A_YEAR));
+        self
+    }
+
     /// Pause between rounds for ID lists: 1 s or more (default: 60 s).
     pub fn id_lists_sync_interval(mut self, interval: Duration) -> Self {
         self.network.id_list_options.interval = interval;

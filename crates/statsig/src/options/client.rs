@@ -91,6 +91,8 @@ option_group! {
         log_event_timeout("log_event_timeout_ms", "10000", "network_options"): Duration,
         /// Pause between polls for specs; less than a second is taken for one.
         specs_sync_interval("specs_sync_interval_ms", "10000", "specs_sync_interval"): Duration,
+        /// Longest pause between polls for specs while they fail, in milliseconds; at least the sync interval.
+        max_poll_backoff("max_poll_backoff_ms", "the sync interval, at least 10000", "max_poll_backoff"): Duration,
         /// Pause between rounds for ID lists; less than a second is taken for one.
         id_lists_sync_interval("id_lists_sync_interval_ms", "60000", "id_lists_sync_interval"): Duration,
         /// Specs that are older by their own time make polls go on to the next source although one succeeded.
