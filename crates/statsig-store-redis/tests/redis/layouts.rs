@@ -45,7 +45,7 @@ async fn every_known_key_and_layout_is_read() {
 async fn legacy_json_with_additions_is_read() {
     let server = RedisServer::start().unwrap();
     let text = r#" {"dynamic_configs": [{"rules": [{"conditions": [{"type": "user_bucket", "user_bucket": {"1": true},
-        "fast_target_value": {"a": true}}]}]}], "has_updates": true, "time": 1700000000000.0, "hashed_sdk_key_used": "1"} "#;
+        "fast_target_value": {"a": true}}]}]}], "feature_gates": [], "has_updates": true, "time": 1700000000000.0, "hashed_sdk_key_used": "1"} "#;
     server.command(&["SET", "statsig.cache", text]).unwrap();
     let entry = open(&server).get_entry(&EntryRequest::new([StoreKey::legacy_specs()])).await.unwrap().unwrap();
     assert_eq!((entry.bytes, entry.version), (text.into(), Some(EntryVersion::new(1_700_000_000_000, None))));
