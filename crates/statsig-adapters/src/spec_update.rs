@@ -65,13 +65,24 @@ pub struct SpecUpdate {
     /// Whether the document is, as its source says, the difference to the one that the
     /// [cursor](super::SpecCursor) told of. Such a one is of no use to anybody else, and never stored.
     pub is_delta: bool,
+    /// Most bytes that the document may have once it is decoded, as the options of its source say; `None` for the limit
+    /// of whoever applies it.
+    pub max_decoded: Option<usize>,
 }
 
 impl SpecUpdate {
     /// A JSON document from a source.
     #[must_use]
     pub fn new(document: Vec<u8>, source: SpecSourceKind, received_at_ms: u64) -> Self {
-        Self { document, format: StoreFormat::PlainText, source, origin: None, received_at_ms, is_delta: false }
+        Self {
+            document,
+            format: StoreFormat::PlainText,
+            source,
+            origin: None,
+            received_at_ms,
+            is_delta: false,
+            max_decoded: None,
+        }
     }
 
     /// The same update, written in another way.
@@ -85,6 +96,13 @@ impl SpecUpdate {
     #[must_use]
     pub fn with_delta(mut self, is_delta: bool) -> Self {
         self.is_delta = is_delta;
+        self
+    }
+
+    /// The same update, with the most bytes that it may have once it is decoded.
+    #[must_use]
+    pub fn with_max_decoded(mut self, max_decoded: Option<usize>) -> Self {
+        self.max_decoded = max_decoded;
         self
     }
 

@@ -337,6 +337,10 @@ impl DataStore for RedisDataStore {
         self.inner.read_only
     }
 
+    fn max_value_bytes(&self) -> Option<usize> {
+        Some(self.inner.max_value_bytes)
+    }
+
     async fn watch(&self, keys: &[StoreKey]) -> Result<Option<Box<dyn ChangeFeed>>, DataStoreError> {
         let inner = &self.inner;
         let channels = keys.iter().map(|key| (inner.names.channel(&key.name), Arc::clone(&key.name))).collect();

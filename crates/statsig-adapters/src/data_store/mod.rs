@@ -218,6 +218,12 @@ pub trait DataStore: Send + Sync {
         false
     }
 
+    /// Returns the most bytes that a value may have, decompressed; `None`, the default, if the store has no limit of its
+    /// own.
+    fn max_value_bytes(&self) -> Option<usize> {
+        None
+    }
+
     /// Subscribes to changes of some keys; `None`, the default, if the store has to be polled.
     ///
     /// Does not wait for a connection: the feed says when it is [`Subscribed`](ChangeHint::Subscribed).

@@ -142,7 +142,8 @@ impl HttpSpecSource {
         let format = if binary { StoreFormat::StatsigBr } else { StoreFormat::PlainText };
         let is_delta = response.headers.contains_key("x-deltas-used");
         let update = SpecUpdate::new(response.body.into(), SpecSourceKind::Network, now(&*self.clock));
-        SpecFetch::Updated(update.with_format(format).with_delta(is_delta).with_origin(address.origin()))
+        let update = update.with_format(format).with_delta(is_delta).with_origin(address.origin());
+        SpecFetch::Updated(update.with_max_decoded(Some(self.max_bytes)))
     }
 }
 

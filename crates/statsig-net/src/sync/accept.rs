@@ -313,7 +313,8 @@ impl Shared {
     /// Reads and compiles a document.
     fn compile(&self, update: &SpecUpdate, way: &Way) -> Result<Compiled, Unusable> {
         let base = way.base();
-        let read = read(update, self.limits.max_bytes, base.map(|base| &**base))
+        let limit = update.max_decoded.unwrap_or(usize::MAX).min(self.limits.max_bytes);
+        let read = read(update, limit, base.map(|base| &**base))
             .map_err(|unreadable| Unusable::unreadable(unreadable, update.is_delta))?;
         let invalid = |reason| Unusable::refused(SourceErrorKind::Invalid, reason, read.is_delta);
         // What is held now may not be what was held when it was asked for.

@@ -7,7 +7,7 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 /// Why a body could not be decoded.
 #[derive(Debug)]
-pub(super) enum DecodeError {
+pub(crate) enum DecodeError {
     /// More than the limit came out.
     TooLarge,
     /// The data is broken, or ends too early.
@@ -21,7 +21,7 @@ pub(crate) const ACCEPTED: &str = if cfg!(feature = "zstd") { "gzip, deflate, br
 ///
 /// Codings that are not of HTTP (the vendor's `statsig-br`) stay, as does everything before them:
 /// the caller looks at the header. Cost: linear in what comes out, which is at most `limit`.
-pub(super) fn decode(body: Bytes, codings: &str, limit: usize) -> Result<Bytes, DecodeError> {
+pub(crate) fn decode(body: Bytes, codings: &str, limit: usize) -> Result<Bytes, DecodeError> {
     let mut body = body;
     // No server stacks more than one; a hostile one would make us work.
     for coding in codings.rsplit(',').take(3).map(str::trim) {

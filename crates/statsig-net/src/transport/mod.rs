@@ -11,7 +11,7 @@
 //! for another host than the one asked, or shows in an error.
 
 mod client;
-mod decode;
+pub(crate) mod decode;
 mod reqwest;
 mod tls;
 
