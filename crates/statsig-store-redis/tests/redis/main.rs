@@ -8,6 +8,7 @@ mod failover;
 mod id_lists;
 mod judged;
 mod layouts;
+mod lies;
 mod metrics;
 mod ordering;
 mod outages;

@@ -114,7 +114,8 @@ impl Reader {
 /// Judges an entry by its outside.
 ///
 /// # Errors
-/// [`SourceErrorKind::Invalid`], with the kind of what is there instead of config specs.
+/// [`SourceErrorKind::Invalid`], with the kind of what is there instead of config specs;
+/// [`SourceErrorKind::Empty`] for an answer that says nothing is new.
 pub(super) async fn judge(entry: StoreEntry, limit: usize) -> Result<Usable, SourceError> {
     let StoreEntry { bytes, format, key, version: told, is_delta, .. } = entry;
     let refused = |reason: String| {
@@ -129,13 +130,18 @@ pub(super) async fn judge(entry: StoreEntry, limit: usize) -> Result<Usable, Sou
         let version = match format {
             StoreFormat::StatsigBr => version_of(&document, format),
             _ => match recognise(&document).refusal() {
-                Some(error) => return Err(error.to_string()),
+                Some(statsig_core::Error::NoUpdates) => return Err(None),
+                Some(error) => return Err(Some(error.to_string())),
                 None => version_of(&document, format),
             },
         };
         Ok((document, version))
     });
-    let (document, version) = judged.await.map_err(|error| refused(error.to_string()))?.map_err(refused)?;
+    let judged = judged.await.map_err(|error| refused(error.to_string()))?;
+    let (document, version) = judged.map_err(|reason| match reason {
+        Some(reason) => refused(reason),
+        None => SourceError::new(SourceErrorKind::Empty, "the data store has no specs, only word that nothing is new"),
+    })?;
     // A build that does not read the binary form has to believe what it is told.
     let version = version.or_else(|| told.filter(|_| format != StoreFormat::PlainText && !cfg!(feature = "proto")));
     match version {
