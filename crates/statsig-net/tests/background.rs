@@ -853,3 +853,25 @@ async fn a_new_bootstrap_counts_when_asked_for() {
     let server = FakeStatsig::start().unwrap();
     let _ = network(&server);
 }
+
+#[tokio::test(start_paused = true)]
+async fn health_says_why_a_source_fails_when_and_what_comes_next() {
+    let network = Told::network(|_| Err(down()));
+    let slow = Told::new(adapter(), |_| Err(down().with_retry_after(Some(100 * SECOND))));
+    let sync = start(options(), &empty(), SpecSources::new().then(network.clone()).then(slow));
+    sync.initialize().await;
+    tokio::time::sleep(60 * SECOND).await;
+    let of = |name: &str| sync.health().sources.into_iter().find(|source| source.name == name).unwrap();
+    let (network_health, other) = (of("network"), of("other"));
+    assert!(network_health.failures > 3 && network_health.last_error.unwrap().contains("down"));
+    assert!(network_health.last_failure.unwrap() <= 11 * SECOND && network_health.next_attempt.unwrap() <= 10 * SECOND);
+    assert!(other.next_attempt.unwrap() > 30 * SECOND, "{:?}", other.next_attempt);
+    *network.answer.lock().unwrap() = Box::new(gives(SpecSourceKind::Network, 90));
+    reaches(&sync, 90).await;
+    tokio::time::sleep(100 * SECOND).await;
+    let health = of("network");
+    assert_eq!((health.failures, health.last_error), (0, None));
+    assert!(health.last_failure.unwrap() > 90 * SECOND, "it is remembered");
+    sync.shutdown(SECOND).await;
+    assert_eq!(of("network").next_attempt, None);
+}

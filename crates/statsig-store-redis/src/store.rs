@@ -2,6 +2,7 @@
 
 mod judge;
 mod memory;
+mod node;
 mod read;
 mod write;
 

@@ -93,7 +93,8 @@ pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
     let specs = health.specs.map(|specs| {
         let sources = specs.sources.iter().map(|source| {
             json!({"name": source.name, "questions": source.questions, "failures": source.failures,
-                "last_success_ms": ago(source.last_success), "last_error": source.last_error})
+                "last_success_ms": ago(source.last_success), "last_error": source.last_error,
+                "last_failure_ms": ago(source.last_failure), "next_attempt_ms": ago(source.next_attempt)})
         });
         let streams = specs.streams.iter().map(|stream| {
             json!({"name": stream.name, "state": stream_state(stream.state), "failures": stream.failures,

@@ -106,6 +106,11 @@ pub struct SourceHealth {
     pub failures: u32,
     /// The last failure, without secrets; `None` once it succeeds.
     pub last_error: Option<String>,
+    /// Time since the last failure, also after a success; `None` if there was none.
+    pub last_failure: Option<Duration>,
+    /// Time until a poll may ask it again; `None` if it is not polled. A stream or a call may be sooner, and a source
+    /// earlier in the list may make it needless.
+    pub next_attempt: Option<Duration>,
 }
 
 /// How a background task is.
@@ -268,6 +273,7 @@ struct WorkerPage {
 struct SourcePage {
     health: SourceHealth,
     succeeded: Option<Instant>,
+    failed: Option<Instant>,
     /// When a warning last told of it.
     warned: Option<Instant>,
     /// A warning told of it, and nobody told that it is over.
@@ -341,6 +347,7 @@ impl Books {
             AttemptOutcome::Failed { error, .. } => {
                 own.health.failures = own.health.failures.saturating_add(1);
                 own.health.last_error = Some(error.clone());
+                own.failed = Some(now);
                 warns = own.warned.is_none_or(|warned| now.duration_since(warned) >= WARN_EVERY);
                 if warns {
                     (own.warned, own.in_trouble) = (Some(now), true);
@@ -565,9 +572,12 @@ impl Inner {
         };
         let data_age = self.data_age();
         let streams = self.stream_health();
+        let next = self.next_attempts();
         let page = self.books.page();
         let sources = page.sources.iter().map(|source| SourceHealth {
             last_success: source.succeeded.map(|at| at.elapsed()),
+            last_failure: source.failed.map(|at| at.elapsed()),
+            next_attempt: next.iter().find(|(name, _)| *name == source.health.name).map(|(_, left)| *left),
             ..source.health.clone()
         });
         let workers = page.workers.iter().map(|worker| WorkerHealth {

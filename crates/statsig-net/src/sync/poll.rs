@@ -44,6 +44,8 @@ pub(super) struct Rounds {
     without_network: u32,
     /// Rounds in a row in which all were asked in vain.
     in_vain: u32,
+    /// When the next regular poll is due.
+    next_poll: Option<Instant>,
 }
 
 /// What came of questions to one source.
@@ -60,7 +62,7 @@ struct Asked {
 impl Rounds {
     pub(super) fn new(sources: &SpecSources) -> Self {
         let count = sources.polled.len() + usize::from(sources.fallback.is_some());
-        Self { sources: vec![Asked::default(); count], without_network: 0, in_vain: 0 }
+        Self { sources: vec![Asked::default(); count], without_network: 0, in_vain: 0, next_poll: None }
     }
 }
 
@@ -93,6 +95,7 @@ async fn poll(inner: &Arc<Inner>, worker: Worker, mut pause: Duration) {
         let mut hinted = false;
         let was_slow = *slow.borrow_and_update();
         let until = Instant::now() + pause.min(LONGEST);
+        inner.rounds().next_poll = Some(until);
         tokio::select! {
             biased;
             () = inner.ended() => return,
@@ -159,6 +162,19 @@ impl Inner {
         let limit = self.options.poll_interval.saturating_mul(1_u32 << failures.clamp(1, 16));
         let limit = limit.min(self.options.longest_poll_backoff());
         self.random.up_to(limit).max(LEAST_BACKOFF.min(limit))
+    }
+
+    /// Returns the time until a poll may ask each polled source, by its name.
+    pub(super) fn next_attempts(&self) -> Vec<(String, Duration)> {
+        let rounds = self.rounds();
+        let Some(next) = rounds.next_poll.filter(|_| !self.is_ending()) else { return Vec::new() };
+        let polled = self.sources.polled.iter().chain(&self.sources.fallback).zip(&rounds.sources);
+        polled
+            .map(|(source, own)| {
+                let at = own.not_before.map_or(next, |not_before| not_before.max(next));
+                (source.name().to_owned(), at.saturating_duration_since(Instant::now()))
+            })
+            .collect()
     }
 
     fn rounds(&self) -> MutexGuard<'_, Rounds> {

@@ -119,6 +119,13 @@ impl Call<'_> {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
+        if candidates.is_empty() && unusable.is_none() && failure.is_none() {
+            for (key, entry) in self.node_entries(&request.keys).await? {
+                let candidate =
+                    Candidate { key, version: entry.version.clone(), entry: Some(entry), was_unusable: false };
+                if candidate.is_unusable() { unusable.get_or_insert(candidate); } else { candidates.push(candidate) }
+            }
+        }
         while let Some(best) = best_of(&candidates, request.now_ms) {
             let candidate = candidates.remove(best);
             match self.read_candidate(&candidate, request).await? {
@@ -251,7 +258,10 @@ impl Call<'_> {
                 let about = self.about(&key.name, &stored.bytes).await?;
                 (stored.bytes, about)
             }
-            StoreFormat::PlainText => (self.decoded(&key.name, stored.bytes).await?, fields.version()),
+            StoreFormat::PlainText => {
+                let text = self.decoded(&key.name, stored.bytes).await?;
+                (codec::unzipped(text, self.max_value_bytes).await?, fields.version())
+            }
             _ => (stored.bytes, fields.version()),
         };
         let format = key.format;

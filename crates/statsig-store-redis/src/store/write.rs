@@ -160,6 +160,7 @@ impl Call<'_> {
                 let (lcut, len) = (stored.lcut(), stored.bytes.len() as u64);
                 let beside = beside.parse().ok().map(|lcut| EntryVersion::new(lcut, None));
                 let payload = self.decoded(key, stored.bytes).await?;
+                let payload = codec::unzipped(payload, self.max_value_bytes).await?;
                 let judged = off_thread(payload.len(), move || judge::version_of(&payload, format, beside)).await?;
                 self.memory.set_read(key, Read { lcut, len, version: judged.clone() });
                 judged

@@ -133,6 +133,7 @@ impl NetworkChoices {
         let addresses = [
             ("api", endpoints.api.is_some()),
             ("specs_url", endpoints.specs_url.is_some()),
+            ("fallback_specs_url", endpoints.fallback_specs_url.is_some()),
             ("id_lists_url", endpoints.id_lists_url.is_some()),
             ("id_list_file_api", endpoints.id_list_file_api.is_some()),
             ("log_event_url", endpoints.log_event_url.is_some()),
@@ -252,6 +253,8 @@ impl NetworkChoices {
             network.and_then(Network::fallback_spec_source).map(|source| Arc::new(source) as _);
         let kept = self.last_known_good.as_ref().zip(self.key.as_ref());
         let kept = kept.map(|(folder, key)| LastKnownGood::new(folder, key));
+        let second = network.and_then(Network::second_spec_source);
+        let second: Option<Arc<dyn SpecSource>> = second.map(|source| Arc::new(source) as _);
         let mut wants_streams = false;
         let mut watched: Vec<PathBuf> = Vec::new();
         let mut sources = SpecSources::new();
@@ -295,9 +298,16 @@ impl NetworkChoices {
             usual.iter().filter(wanted).cloned().collect()
         };
         let initial = self.initialize_sources.clone().unwrap_or_else(|| usual(true));
-        sources.initial = initial.iter().filter_map(|wanted| find(wanted, &mut sources)).collect();
+        // The second address is asked right after the first, wherever that is listed.
+        let with_second = |wanted: &DataSource, found: Option<Arc<dyn SpecSource>>| {
+            let second = second.clone().filter(|_| matches!(wanted, DataSource::Network));
+            found.into_iter().chain(second)
+        };
+        let found = initial.iter().flat_map(|wanted| with_second(wanted, find(wanted, &mut sources))).collect();
+        sources.initial = found;
         let polled = self.config_sync_sources.clone().unwrap_or_else(|| usual(false));
-        sources.polled = polled.iter().filter_map(|wanted| find(wanted, &mut sources)).collect();
+        let found = polled.iter().flat_map(|wanted| with_second(wanted, find(wanted, &mut sources))).collect();
+        sources.polled = found;
         sources.fallback = fallback.filter(|_| self.fallback);
         sources.streams.extend(self.streams.iter().cloned());
         if let (Some(store), Some(data_store), Some(key)) = (&store, &self.data_store, &self.key) {

@@ -54,6 +54,7 @@ impl StatsigBuilder {
             "snapshot_dir",
             "api",
             "specs_url",
+            "fallback_specs_url",
             "id_lists_url",
             "id_list_file_api",
             "log_event_url",
@@ -185,6 +186,7 @@ mod network {
             for (address, option) in [
                 (&mut endpoints.api, options.api.take()),
                 (&mut endpoints.specs_url, options.specs_url.take()),
+                (&mut endpoints.fallback_specs_url, options.fallback_specs_url.take()),
                 (&mut endpoints.id_lists_url, options.id_lists_url.take()),
                 (&mut endpoints.id_list_file_api, options.id_list_file_api.take()),
                 (&mut endpoints.log_event_url, options.log_event_url.take()),

@@ -54,6 +54,8 @@ option_group! {
         api("api", "Statsig's servers", "api"): AddressText,
         /// Address of the config specs, up to and with `download_config_specs`.
         specs_url("specs_url", "by `api`", "endpoints"): AddressText,
+        /// Address of the config specs that is asked right after the first one fails, in the same form as `specs_url`.
+        fallback_specs_url("fallback_specs_url", "none", "endpoints"): AddressText,
         /// Address of the manifest of the ID lists, whole.
         id_lists_url("id_lists_url", "by `api`", "endpoints"): AddressText,
         /// Scheme and host in place of those in a manifest's addresses.
