@@ -401,8 +401,7 @@ mod tests {
     #[test]
     fn a_second_address_of_specs_is_resolved_like_the_first() {
         let fallback = |text: &str| {
-            let mut options = EndpointOptions::default();
-            options.fallback_specs_url = Some(text.into());
+            let options = EndpointOptions { fallback_specs_url: Some(text.into()), ..EndpointOptions::default() };
             Endpoints::resolve(&options).map(|endpoints| endpoints.fallback_specs)
         };
         let address = fallback("https://b.example/v1/download_config_specs").unwrap().unwrap();

@@ -74,6 +74,6 @@ pub use proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, Pro
 pub use secret::SdkKey;
 pub use sync::{
     AttemptOutcome, InitializeDetails, PollingState, ReadyPolicy, SourceAttempt, SourceHealth, SpecSources, SpecSync,
-    SpecsListener, SpecsUpdated, StoreWriter, StreamHealth, StreamOptions, StreamState, SyncHealth, SyncOptions, UpdatesBy,
-    SyncReport, WorkerHealth,
+    SpecsListener, SpecsUpdated, StoreWriter, StreamHealth, StreamOptions, StreamState, SyncHealth, SyncOptions,
+    SyncReport, UpdatesBy, WorkerHealth,
 };

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use statsig_core::{
-    ChangeFeed, ChangeHint, Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema,
-    Snapshot, SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind,
-    SpecUpdate, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse, StreamEvent,
+    ChangeFeed, ChangeHint, Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore,
+    KeySchema, Snapshot, SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource,
+    SpecSourceKind, SpecUpdate, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse, StreamEvent,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
 use statsig_net::{AttemptOutcome, PollingState, SpecSources, SpecSync, StreamState, SyncOptions, UpdatesBy};
@@ -105,7 +105,8 @@ async fn pauses_after_failures_grow_to_ten_seconds_or_as_the_options_say() {
 async fn a_source_that_is_back_ends_the_pauses_of_others_but_not_those_that_servers_asked_for() {
     let first = Told::network(|_| Err(down()));
     let second = Told::new(adapter(), |_| Err(down()));
-    let third = Told::new(SpecSourceKind::Adapter("Third".into()), |_| Err(down().with_retry_after(Some(200 * SECOND))));
+    let third =
+        Told::new(SpecSourceKind::Adapter("Third".into()), |_| Err(down().with_retry_after(Some(200 * SECOND))));
     let mut options = options();
     (options.poll_interval, options.max_poll_backoff) = (SECOND, Some(100 * SECOND));
     let sources = SpecSources::new().then(first.clone()).then(second.clone()).then(third.clone());
@@ -431,8 +432,7 @@ impl DataStore for SometimesAnnounced {
 async fn entries_of_writers_that_announce_nothing_are_read_within_an_interval() {
     for with_network in [false, true] {
         let announced = SometimesAnnounced(InMemoryDataStore::new(), tokio::sync::broadcast::Sender::new(8));
-        let from_store =
-            DataStoreSpecSource::new(Arc::new(announced.clone()), &key(), KeySchema::Hashed, clock());
+        let from_store = DataStoreSpecSource::new(Arc::new(announced.clone()), &key(), KeySchema::Hashed, clock());
         let mut sources =
             SpecSources::new().with_stream(Arc::new(from_store.stream())).then(Arc::new(from_store.clone()));
         let network = Told::network(|_| Ok(SpecFetch::Behind));

@@ -62,7 +62,9 @@ fn others() -> [(String, &'static str); 6] {
         ("garbage".into(), "not JSON"),
         (r#"{"time":99,"error":"forbidden"}"#.into(), "an error object"),
         (
-            format!(r#"{{"has_updates":true,"time":99,"feature_gates":{evaluated},"sdkParams":{{}},"hash_used":"none"}}"#),
+            format!(
+                r#"{{"has_updates":true,"time":99,"feature_gates":{evaluated},"sdkParams":{{}},"hash_used":"none"}}"#
+            ),
             "a client-initialize response",
         ),
         (r#"{"has_updates":true,"time":99,"condition_map":{}}"#.into(), "parts missing"),
@@ -144,11 +146,9 @@ async fn gzip_and_byte_order_marks_are_read_everywhere() {
     let path = folder.path().join("specs.json");
     let file = FileSpecSource::new(&path, clock());
     let with_mark = format!("\u{feff}{text}");
-    for (value, expected) in [
-        (gzip(&text), &text),
-        (with_mark.clone().into_bytes(), &with_mark),
-        (gzip(&with_mark), &with_mark),
-    ] {
+    for (value, expected) in
+        [(gzip(&text), &text), (with_mark.clone().into_bytes(), &with_mark), (gzip(&with_mark), &with_mark)]
+    {
         leave(&store, KeySchema::Hashed, &value).await;
         assert_eq!(document(ask(&source(store.clone()), 0).await), *expected);
         std::fs::write(&path, &value).unwrap();
@@ -242,7 +242,10 @@ async fn the_writer_replaces_what_cannot_be_used() {
         let found = store.get(&place(KeySchema::Hashed).name).await.unwrap().result;
         assert_eq!(found, Some(specs(7, true)), "instead of {other}");
         // A newer one that can be used stays.
-        store.put_entry(&place(KeySchema::Hashed).name, &StoreEntry::json(specs(9, true).into_bytes()), PutMode::Force).await.unwrap();
+        store
+            .put_entry(&place(KeySchema::Hashed).name, &StoreEntry::json(specs(9, true).into_bytes()), PutMode::Force)
+            .await
+            .unwrap();
         sync.sync_now().await;
         sync.shutdown(SECOND).await;
     }

@@ -112,8 +112,8 @@ pub use statsig_net as net;
 #[cfg(feature = "net")]
 pub use statsig_net::{
     AttemptOutcome, EndpointOptions, InitializeDetails, NetworkEndpoint, NetworkOptions, NetworkProtocol, ProxyConfig,
-    ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamState, SyncHealth, SyncReport, UpdatesBy,
-    WorkerHealth,
+    ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamState, SyncHealth, SyncReport,
+    UpdatesBy, WorkerHealth,
 };
 #[cfg(feature = "redis")]
 pub use statsig_store_redis as redis;

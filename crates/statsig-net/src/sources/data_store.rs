@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use statsig_core::{
     Clock, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion, KeySchema, SourceError,
-    SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate, StoreFormat,
-    StoreKey, StoreKeys, StorePath,
+    SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate, StoreFormat, StoreKey,
+    StoreKeys, StorePath,
 };
 use tokio::sync::OnceCell;
 
@@ -237,7 +237,7 @@ fn error_of(error: DataStoreError) -> SourceError {
 mod tests {
     use statsig_core::{FixedClock, InMemoryDataStore};
 
-    use statsig_core::{SpecStream, SpecSubscription, StreamEvent};
+    use statsig_core::{SpecStream, StreamEvent};
 
     use super::super::version_of;
     use super::*;

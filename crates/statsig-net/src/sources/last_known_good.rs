@@ -328,7 +328,10 @@ mod tests {
         let error = kept.fetch(&SpecRequest::default()).await.unwrap_err();
         assert_eq!(error.kind(), SourceErrorKind::Invalid);
         kept.keep(Arc::clone(&update)).await.unwrap();
-        assert!(std::fs::symlink_metadata(kept.path()).unwrap().is_file() && kept.fetch(&SpecRequest::default()).await.is_ok());
+        assert!(
+            std::fs::symlink_metadata(kept.path()).unwrap().is_file()
+                && kept.fetch(&SpecRequest::default()).await.is_ok()
+        );
 
         // A pipe under either name hangs nobody.
         let pipe = |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());

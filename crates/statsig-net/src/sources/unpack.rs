@@ -21,7 +21,8 @@ pub(super) async fn unpacked(document: Vec<u8>, limit: usize) -> io::Result<Vec<
         return Ok(document);
     }
     // A few bytes of gzip may be many of text.
-    off_thread(LARGE, move || decode(document.into(), "gzip", limit)).await?.map(Vec::from).map_err(|error| match error {
+    off_thread(LARGE, move || decode(document.into(), "gzip", limit)).await?.map(Vec::from).map_err(|error| match error
+    {
         DecodeError::TooLarge => invalid(format!("gzip data of more than {limit} bytes, decompressed")),
         DecodeError::Broken(error) => invalid(format!("damaged gzip data: {error}")),
     })

@@ -243,6 +243,6 @@ fn last_error(attempts: &[SourceAttempt], timed_out: bool) -> Option<String> {
     }
     let late = attempts.iter().filter(|attempt| attempt.outcome == AttemptOutcome::Pending);
     let late: Vec<String> =
-        late.map(|attempt| format!("{} did not answer within {:.1?}", attempt.source, attempt.duration)).collect();
+        late.map(|attempt| format!("{} did not answer within {:.1} s", attempt.source, attempt.duration.as_secs_f64())).collect();
     (!late.is_empty()).then(|| late.join("; "))
 }

@@ -87,7 +87,7 @@ impl std::fmt::Display for UpdatesBy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Notices => f.write_str("notices"),
-            Self::Polling { every } => write!(f, "polling every {every:?}"),
+            Self::Polling { every } => write!(f, "polling every {} s", every.as_secs_f64()),
         }
     }
 }

@@ -246,7 +246,8 @@ mod tests {
 
     #[test]
     fn replies_are_followed_however_they_arrive() {
-        let replies = b"+OK\r\n-ERR no\r\n:5\r\n$5\r\nh\r\nlo\r\n$0\r\n\r\n$-1\r\n*-1\r\n*0\r\n*2\r\n*1\r\n:1\r\n$1\r\nx\r\n\
+        let replies =
+            b"+OK\r\n-ERR no\r\n:5\r\n$5\r\nh\r\nlo\r\n$0\r\n\r\n$-1\r\n*-1\r\n*0\r\n*2\r\n*1\r\n:1\r\n$1\r\nx\r\n\
             %1\r\n+a\r\n~2\r\n_\r\n#t\r\n,1.5\r\n(12345678901234567890123456789012345\r\n=7\r\ntxt:abc\r\n!3\r\nERR\r\n\
             >2\r\n+message\r\n+x\r\n|1\r\n+ttl\r\n:3\r\n+value\r\n";
         for chunk in 1..replies.len() {
@@ -254,13 +255,17 @@ mod tests {
         }
         assert_eq!(follow(b"*2\r\n:1\r\n", 3), Ok(false));
         // Each reply has a limit of its own.
-        assert_eq!(follow(&b"$90\r\n".iter().chain(&[b'x'; 90]).chain(b"\r\n").copied().collect::<Vec<_>>().repeat(50), 64), Ok(true));
+        assert_eq!(
+            follow(&b"$90\r\n".iter().chain(&[b'x'; 90]).chain(b"\r\n").copied().collect::<Vec<_>>().repeat(50), 64),
+            Ok(true)
+        );
     }
 
     #[test]
     fn what_is_too_large_or_no_reply_ends_at_once() {
         let large = |announced| Err(Violation::LargeValue { announced, allowed: 100 });
-        let many = [b"*9\r\n".to_vec(), [b"$60\r\n".to_vec(), vec![b'x'; 60], b"\r\n".to_vec()].concat().repeat(8)].concat();
+        let many =
+            [b"*9\r\n".to_vec(), [b"$60\r\n".to_vec(), vec![b'x'; 60], b"\r\n".to_vec()].concat().repeat(8)].concat();
         let deep = b"*1\r\n".repeat(17);
         for (replies, expected) in [
             (&b"$101\r\n"[..], large(101)),
@@ -283,7 +288,10 @@ mod tests {
             }
         }
         let limits = ReplyLimits::for_values(1 << 20);
-        assert_eq!(Replies::new(limits).follow(&[&b"+"[..], &vec![b'x'; LONGEST_LINE + 1]].concat()), Err(Violation::Longer));
+        assert_eq!(
+            Replies::new(limits).follow(&[&b"+"[..], &vec![b'x'; LONGEST_LINE + 1]].concat()),
+            Err(Violation::Longer)
+        );
     }
 
     proptest::proptest! {

@@ -108,7 +108,7 @@ impl Connector {
     async fn pubsub(&self, info: ConnectionInfo) -> Result<PubSub, Failure> {
         let connect = async {
             let socket = self.socket(&info, self.tls.as_ref(), ReplyLimits::NOTICES).await?;
-            Ok::<_, redis::RedisError>(PubSub::new(info.redis_settings(), socket).await?)
+            PubSub::new(info.redis_settings(), socket).await
         };
         Ok(timeout(self.connect_timeout, connect).await.map_err(|_| Failure::Timeout("connection"))??)
     }

@@ -18,11 +18,7 @@ pub(super) fn stored_time(text: &str, now_ms: u64) -> Option<u64> {
 /// Returns the version of a payload, decompressed by the store; `None` if it is no config specs.
 ///
 /// `beside` is the version that stands beside a payload in the binary form, which does not tell its own here.
-pub(super) fn version_of(
-    payload: &[u8],
-    format: StoreFormat,
-    beside: Option<EntryVersion>,
-) -> Option<EntryVersion> {
+pub(super) fn version_of(payload: &[u8], format: StoreFormat, beside: Option<EntryVersion>) -> Option<EntryVersion> {
     match (recognise(payload), format) {
         (shape, _) if shape.is_specs() => EntryVersion::of_json(payload),
         (PayloadShape::Binary, StoreFormat::StatsigBr) => beside,

@@ -4,7 +4,6 @@
 //! Read only, and only if no key of a request holds anything in the usual layouts: so teams can move over service by
 //! service, and nobody else pays for it.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use futures_util::future::join_all;

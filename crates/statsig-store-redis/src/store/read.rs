@@ -123,7 +123,11 @@ impl Call<'_> {
             for (key, entry) in self.node_entries(&request.keys).await? {
                 let candidate =
                     Candidate { key, version: entry.version.clone(), entry: Some(entry), was_unusable: false };
-                if candidate.is_unusable() { unusable.get_or_insert(candidate); } else { candidates.push(candidate) }
+                if candidate.is_unusable() {
+                    unusable.get_or_insert(candidate);
+                } else {
+                    candidates.push(candidate)
+                }
             }
         }
         while let Some(best) = best_of(&candidates, request.now_ms) {
@@ -158,11 +162,7 @@ impl Call<'_> {
     }
 
     /// Reads a candidate if it is news, as far as it tells.
-    async fn read_candidate(
-        &self,
-        candidate: &Candidate<'_>,
-        request: &EntryRequest,
-    ) -> Result<Found, DataStoreError> {
+    async fn read_candidate(&self, candidate: &Candidate<'_>, request: &EntryRequest) -> Result<Found, DataStoreError> {
         let (key, known) = (candidate.key, request.known.as_ref());
         let is_news = |version: Option<&EntryVersion>| {
             known.zip(version).is_none_or(|(known, version)| version.is_news_at(known, self.now_of(request)))
@@ -458,9 +458,11 @@ fn best_of(candidates: &[Candidate<'_>], now: Option<u64>) -> Option<usize> {
     for (at, candidate) in candidates.iter().enumerate() {
         let is_better = match best.and_then(|best| candidates.get(best)) {
             None => true,
-            Some(best) => candidate.version.as_ref().zip(best.version.as_ref()).is_some_and(|(version, best)| {
-                version.cmp_time(best, Some(now)) == Ordering::Greater
-            }),
+            Some(best) => candidate
+                .version
+                .as_ref()
+                .zip(best.version.as_ref())
+                .is_some_and(|(version, best)| version.cmp_time(best, Some(now)) == Ordering::Greater),
         };
         if is_better {
             best = Some(at);

@@ -106,7 +106,11 @@ async fn the_time_of_the_payload_counts_where_the_stored_one_is_of_no_use() {
         assert_eq!(found.version.map(|version| version.lcut), Some(7), "{lcut}");
         let outcome = store.put_entry(&key.name, &payload(6), PutMode::IfNewer).await.unwrap();
         assert_eq!(outcome, PutOutcome::SkippedOlder { stored_lcut: Some(7) }, "{lcut}: no roll-back either");
-        assert_eq!(store.touch(std::slice::from_ref(&key)).await.unwrap(), TouchOutcome::Absent, "{lcut}: to be replaced");
+        assert_eq!(
+            store.touch(std::slice::from_ref(&key)).await.unwrap(),
+            TouchOutcome::Absent,
+            "{lcut}: to be replaced"
+        );
         assert_eq!(server.command(&["TTL", &key.name]).unwrap().text(), "-1");
         let outcome = store.put_entry(&key.name, &payload(7), PutMode::IfNewer).await.unwrap();
         assert_eq!(outcome, PutOutcome::Refreshed, "{lcut}");
