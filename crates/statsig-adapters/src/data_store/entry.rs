@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::keys::{StoreFormat, StoreKey};
+use crate::is_future;
 
 /// Which state of a project a payload is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -64,7 +65,7 @@ impl EntryVersion {
     /// before 2020, which was never set.
     #[must_use]
     pub const fn is_future(&self, now_ms: u64) -> bool {
-        now_ms >= EARLIEST_CLOCK_MS && self.lcut > now_ms.saturating_add(MAX_AHEAD_MS)
+        is_future(self.lcut, now_ms)
     }
 
     /// Compares the times of two payloads by the clock, if it is known: one [from the future](Self::is_future) comes
@@ -96,10 +97,6 @@ impl EntryVersion {
 
 /// A mark that editors on Windows write before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-/// How far ahead of the clock a time may be: 24 hours, in milliseconds.
-const MAX_AHEAD_MS: u64 = 24 * 60 * 60 * 1_000;
-/// A clock before this was never set: 2020-01-01, in milliseconds since 1970.
-const EARLIEST_CLOCK_MS: u64 = 1_577_836_800_000;
 
 /// Up to here every integer is a float.
 const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
@@ -306,14 +303,14 @@ mod tests {
     fn times_from_the_future_order_nothing() {
         const NOW: u64 = 1_790_000_000_000;
         let version = |lcut| EntryVersion::new(lcut, None);
-        let day = MAX_AHEAD_MS;
+        let day = crate::MAX_TIME_AHEAD_MS;
         for (time, now, future) in [
             (NOW, NOW, false),
             (NOW + day, NOW, false),
             (NOW + day + 1, NOW, true),
             (u64::MAX, NOW, true),
             (u64::MAX, 0, false),
-            (NOW, EARLIEST_CLOCK_MS, true),
+            (NOW, NOW - day - 1, true),
             (NOW, u64::MAX, false),
         ] {
             assert_eq!(version(time).is_future(now), future, "{time} at {now}");

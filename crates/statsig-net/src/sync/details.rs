@@ -242,7 +242,8 @@ fn last_error(attempts: &[SourceAttempt], timed_out: bool) -> Option<String> {
         return failed;
     }
     let late = attempts.iter().filter(|attempt| attempt.outcome == AttemptOutcome::Pending);
-    let late: Vec<String> =
-        late.map(|attempt| format!("{} did not answer within {:.1} s", attempt.source, attempt.duration.as_secs_f64())).collect();
+    let late: Vec<String> = late
+        .map(|attempt| format!("{} did not answer within {:.1} s", attempt.source, attempt.duration.as_secs_f64()))
+        .collect();
     (!late.is_empty()).then(|| late.join("; "))
 }

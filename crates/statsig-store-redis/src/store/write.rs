@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use statsig_core::specs::MAX_TIME_AHEAD_MS;
+use statsig_core::MAX_TIME_AHEAD_MS;
 use statsig_core::{
     AppendOutcome, DataStoreError, DataStoreErrorKind, EntryVersion, PutMode, PutOutcome, StoreEntry, StoreFormat,
     StoreKey, TouchOutcome,
