@@ -28,6 +28,8 @@ pub struct EndpointOptions {
     pub api: Option<String>,
     /// Address of the config specs, up to and with `download_config_specs`.
     pub specs_url: Option<String>,
+    /// Address of the config specs that is asked after the first one, in the same form as `specs_url`.
+    pub fallback_specs_url: Option<String>,
     /// Address of the manifest of the ID lists, whole.
     pub id_lists_url: Option<String>,
     /// Scheme and host that take the place of those in a manifest's addresses.
@@ -201,6 +203,7 @@ pub(crate) fn is_statsig(url: &Url) -> bool {
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoints {
     pub(crate) specs: SpecsAddress,
+    pub(crate) fallback_specs: Option<SpecsAddress>,
     pub(crate) id_lists: IdListsAddress,
     pub(crate) id_list_files: Option<Url>,
     pub(crate) log_event: Url,
@@ -241,6 +244,9 @@ impl Endpoints {
             (None, None, Some(base)) => named("api", SpecsAddress::below(base, "https")),
             (None, None, None) => SpecsAddress::parse(SPECS),
         };
+        let fallback_specs = given(&options.fallback_specs_url);
+        let fallback_specs =
+            fallback_specs.map(|url| named("fallback_specs_url", SpecsAddress::parse(&url))).transpose();
         let id_lists = match (proxy(GetIdLists), given(&options.id_lists_url), base) {
             (Some((address, scheme)), ..) => named("proxy", below(address, scheme, "get_id_lists").map(posted)),
             (None, Some(url), _) => named("id_lists_url", IdListsAddress::parse(&url)),
@@ -263,9 +269,10 @@ impl Endpoints {
             (None, Some(base)) => named("api", below(base, "https", "sdk_exception")),
             (None, None) => parse(SDK_EXCEPTION, "https"),
         };
+        let specs = specs.and_then(|specs| Ok((specs, fallback_specs?)));
         match (specs, id_lists, id_list_files, log_event, sdk_exception, problems.is_empty()) {
-            (Ok(specs), Ok(id_lists), Ok(id_list_files), Ok(log_event), Ok(sdk_exception), true) => {
-                Ok(Self { specs, id_lists, id_list_files, log_event, sdk_exception, tls })
+            (Ok((specs, fallback_specs)), Ok(id_lists), Ok(id_list_files), Ok(log_event), Ok(sdk_exception), true) => {
+                Ok(Self { specs, fallback_specs, id_lists, id_list_files, log_event, sdk_exception, tls })
             }
             (specs, id_lists, id_list_files, log_event, sdk_exception, _) => {
                 let found = [specs.err(), id_lists.err(), id_list_files.err(), log_event.err(), sdk_exception.err()];
@@ -308,7 +315,6 @@ fn split_version(path: &str) -> (&str, Option<&str>) {
         _ => (path, None),
     }
 }
-
 
 /// An HTTP address, with a scheme if it has none, without slashes at the end.
 fn parse(text: &str, default_scheme: &str) -> Result<Url, String> {
@@ -408,6 +414,19 @@ mod tests {
             options.proxies.insert(NetworkEndpoint::All, config);
         });
         assert_eq!(grpc.unwrap(), resolved(|_| {}).unwrap());
+    }
+
+    #[test]
+    fn a_second_address_of_specs_is_resolved_like_the_first() {
+        let fallback = |text: &str| {
+            let options = EndpointOptions { fallback_specs_url: Some(text.into()), ..EndpointOptions::default() };
+            Endpoints::resolve(&options).map(|endpoints| endpoints.fallback_specs)
+        };
+        let address = fallback("https://b.example/v1/download_config_specs").unwrap().unwrap();
+        assert_eq!((address.origin(), address.version), ("https://b.example/v1".to_owned(), SpecsVersion::V1));
+        assert_eq!(fallback("null").unwrap(), None);
+        let Err(Error::Misconfigured { problems }) = fallback("ftp://b") else { panic!() };
+        assert!(problems[0].starts_with("fallback_specs_url: "), "{problems:?}");
     }
 
     #[test]

@@ -80,5 +80,5 @@ pub use secret::SdkKey;
 pub use sync::{
     AttemptOutcome, InitializeDetails, PersistHealth, PollingState, ReadyPolicy, SourceAttempt, SourceHealth,
     SpecSources, SpecSync, SpecsListener, SpecsUpdated, StoreWriter, StreamHealth, StreamOptions, StreamState,
-    SyncHealth, SyncOptions, SyncReport, WorkerHealth,
+    SyncHealth, SyncOptions, SyncReport, UpdatesBy, WorkerHealth,
 };

@@ -147,6 +147,15 @@ impl Network {
         self.source("network", self.endpoints.specs.clone(), client)
     }
 
+    /// Config specs from the second configured address: source `network-fallback`. `None` without one.
+    ///
+    /// A proxy's certificates are not for it, since it may be another server.
+    #[must_use]
+    pub fn second_spec_source(&self) -> Option<HttpSpecSource> {
+        let address = self.endpoints.fallback_specs.clone()?;
+        Some(self.source("network-fallback", address, self.client.clone()))
+    }
+
     /// Config specs from Statsig's own servers: source `statsig-network`. `None` if that is where the
     /// first source asks already.
     #[must_use]

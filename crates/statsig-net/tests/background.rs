@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use statsig_core::{
-    ChangeFeed, Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema,
-    Snapshot, SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind,
-    SpecUpdate, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse, StreamEvent,
+    ChangeFeed, ChangeHint, Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore,
+    KeySchema, Snapshot, SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource,
+    SpecSourceKind, SpecUpdate, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse, StreamEvent,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
-use statsig_net::{AttemptOutcome, PollingState, SpecSources, SpecSync, StreamState, SyncOptions};
+use statsig_net::{AttemptOutcome, PollingState, SpecSources, SpecSync, StreamState, SyncOptions, UpdatesBy};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -66,12 +66,77 @@ async fn polls_keep_their_pace_and_a_server_is_left_alone_when_it_asks() {
     exchanges.next(&time).await;
     let pause = exchanges.next(&time).await;
     assert!(pause >= 100 * SECOND && pause <= 111 * SECOND, "{pause:?}");
-    // While it fails without saying for how long, pauses grow up to a minute and a bit.
+    // While it fails without saying for how long, pauses are anything up to the interval.
     server.fail_always(Endpoint::SpecsV2, Some(Fault::Status(500, String::new())));
     exchanges.next(&time).await;
-    for _ in 0..10 {
-        let pause = exchanges.next(&time).await;
-        assert!(pause >= Duration::from_millis(8_900) && pause <= 62 * SECOND, "{pause:?}");
+    let mut pauses = Vec::new();
+    for _ in 0..20 {
+        pauses.push(exchanges.next(&time).await.as_secs_f64());
+    }
+    // The attempts of one poll take up to two seconds.
+    assert!(pauses.iter().all(|pause| (1.0..=12.0).contains(pause)), "{pauses:?}");
+    assert!(pauses.iter().any(|pause| *pause < 6.0) && pauses.iter().any(|pause| *pause > 6.5), "{pauses:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_after_failures_grow_to_ten_seconds_or_as_the_options_say() {
+    for (longest, most) in [(None, 10.0), (Some(40 * SECOND), 40.0), (Some(Duration::ZERO), 1.0)] {
+        let network = Told::network(|_| Err(down()));
+        let mut options = options();
+        (options.poll_interval, options.max_poll_backoff) = (SECOND, longest);
+        let sync = start(options, &empty(), SpecSources::new().then(network.clone()));
+        sync.initialize().await;
+        tokio::time::sleep(600 * SECOND).await;
+        // The first poll comes at once, since the start was in vain.
+        let pauses = &network.pauses()[1..];
+        assert!(pauses.iter().all(|pause| (1.0..=most + 0.1).contains(pause)), "{pauses:?}");
+        assert!(pauses[0] <= 2.1 && pauses[1] <= 4.1, "they grow: {pauses:?}");
+        assert!(most < 2.0 || pauses.iter().any(|pause| *pause > 0.7 * most), "{pauses:?}");
+        // Soon after the end of the outage specs are there.
+        *network.answer.lock().unwrap() = Box::new(gives(SpecSourceKind::Network, 90));
+        let begun = Instant::now();
+        reaches(&sync, 90).await;
+        assert!(begun.elapsed().as_secs_f64() <= most + 0.1);
+        sync.shutdown(SECOND).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_back_ends_the_pauses_of_others_but_not_those_that_servers_asked_for() {
+    let first = Told::network(|_| Err(down()));
+    let second = Told::new(adapter(), |_| Err(down()));
+    let third =
+        Told::new(SpecSourceKind::Adapter("Third".into()), |_| Err(down().with_retry_after(Some(200 * SECOND))));
+    let mut options = options();
+    (options.poll_interval, options.max_poll_backoff) = (SECOND, Some(100 * SECOND));
+    let sources = SpecSources::new().then(first.clone()).then(second.clone()).then(third.clone());
+    let sync = start(options, &empty(), sources);
+    sync.initialize().await;
+    tokio::time::sleep(300 * SECOND).await;
+    *first.answer.lock().unwrap() = Box::new(|held| match held {
+        0 => gives(SpecSourceKind::Network, 90)(0),
+        _ => Ok(SpecFetch::Behind),
+    });
+    reaches(&sync, 90).await;
+    let (of_second, of_third) = (second.asked(), third.asked());
+    tokio::time::sleep(3 * SECOND).await;
+    assert!(second.asked() > of_second, "asked again, though it had failed for five minutes");
+    assert_eq!(third.asked(), of_third, "left alone as it asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_has_nothing_is_polled_at_the_regular_rate() {
+    use SourceErrorKind::{Empty, Invalid, Unreachable};
+    for (kind, regular) in [(Empty, true), (Invalid, true), (Unreachable, false)] {
+        let other = Told::new(adapter(), move |_| Err(SourceError::new(kind, "no")));
+        let mut options = options();
+        options.poll_interval = SECOND;
+        let sync = start(options, &empty(), SpecSources::new().then(other.clone()));
+        sync.initialize().await;
+        tokio::time::sleep(100 * SECOND).await;
+        assert_eq!(other.asked() > 80, regular, "{kind}: {}", other.asked());
+        assert!(sync.health().failures > 10, "it is a failure all the same");
+        sync.shutdown(SECOND).await;
     }
 }
 
@@ -244,6 +309,10 @@ impl Told {
     fn asked(&self) -> usize {
         self.asked.lock().unwrap().len()
     }
+    /// Seconds between questions.
+    fn pauses(&self) -> Vec<f64> {
+        self.asked.lock().unwrap().windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect()
+    }
     fn shortest_pause(&self) -> Duration {
         self.asked.lock().unwrap().windows(2).map(|pair| pair[1] - pair[0]).min().unwrap()
     }
@@ -298,17 +367,106 @@ async fn the_feed_of_a_store_does_not_slow_down_the_polls_of_the_network() {
     assert!((8..=13).contains(&network.asked()), "{}", network.asked());
     sync.shutdown(SECOND).await;
 
-    // With nothing but the store, polls are a mere safety net. The first one was closed with its client.
+    // With nothing but the store, it is polled while the feed is quiet. The first one was closed with its client.
     let kept = stored(&specs(50, true)).await;
-    let from_store = DataStoreSpecSource::new(kept, &key(), KeySchema::Hashed, clock());
+    let from_store = DataStoreSpecSource::new(kept.clone(), &key(), KeySchema::Hashed, clock());
     let alone = SpecSources::new().with_stream(Arc::new(from_store.stream())).then(Arc::new(from_store));
     let sync = start(options(), &empty(), alone);
     sync.initialize().await;
     tokio::time::sleep(100 * SECOND).await;
-    assert_eq!((sync.health().streams[0].state, sync.health().polling), (StreamState::Live, PollingState::Slow));
-    let asked = sync.health().questions;
-    tokio::time::sleep(330 * SECOND).await;
-    assert!(sync.health().questions > asked);
+    let health = sync.health();
+    assert_eq!((health.streams[0].state, health.polling), (StreamState::Live, PollingState::Regular));
+    assert_eq!(health.streams[0].updates, Some(UpdatesBy::Polling { every: 10 * SECOND }));
+    assert!((8..=13).contains(&health.questions), "{}", health.questions);
+    // While notices come, no poll is needed.
+    for time in 51..=90 {
+        put(&kept, &specs(time, true)).await;
+        tokio::time::sleep(5 * SECOND).await;
+    }
+    let health = sync.health();
+    assert_eq!((health.specs_time, health.streams[0].updates), (90, Some(UpdatesBy::Notices)));
+    assert!(health.streams[0].last_notice.unwrap() < 6 * SECOND);
+    let polls = health.sources.iter().find(|source| source.name == "data-store").unwrap().questions;
+    assert!(polls <= 15, "{polls}");
+}
+
+/// A store whose changes are announced only when the test says so.
+#[derive(Clone)]
+struct SometimesAnnounced(InMemoryDataStore, tokio::sync::broadcast::Sender<ChangeHint>);
+
+struct Announcements(Option<ChangeHint>, tokio::sync::broadcast::Receiver<ChangeHint>);
+
+#[async_trait::async_trait]
+impl ChangeFeed for Announcements {
+    async fn next(&mut self) -> Option<ChangeHint> {
+        match self.0.take() {
+            Some(first) => Some(first),
+            None => self.1.recv().await.ok(),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl DataStore for SometimesAnnounced {
+    async fn initialize(&self) -> Result<(), DataStoreError> {
+        Ok(())
+    }
+    async fn shutdown(&self) -> Result<(), DataStoreError> {
+        Ok(())
+    }
+    async fn get(&self, key: &str) -> Result<StoreResponse<String>, DataStoreError> {
+        self.0.get(key).await
+    }
+    async fn set(&self, key: &str, value: &str, time: Option<u64>) -> Result<(), DataStoreError> {
+        self.0.set(key, value, time).await
+    }
+    async fn support_polling_updates_for(&self, _: &StorePath) -> bool {
+        true
+    }
+    async fn watch(&self, _: &[StoreKey]) -> Result<Option<Box<dyn ChangeFeed>>, DataStoreError> {
+        Ok(Some(Box::new(Announcements(Some(ChangeHint::Subscribed), self.1.subscribe()))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_of_writers_that_announce_nothing_are_read_within_an_interval() {
+    for with_network in [false, true] {
+        let announced = SometimesAnnounced(InMemoryDataStore::new(), tokio::sync::broadcast::Sender::new(8));
+        let from_store = DataStoreSpecSource::new(Arc::new(announced.clone()), &key(), KeySchema::Hashed, clock());
+        let mut sources =
+            SpecSources::new().with_stream(Arc::new(from_store.stream())).then(Arc::new(from_store.clone()));
+        let network = Told::network(|_| Ok(SpecFetch::Behind));
+        if with_network {
+            sources = sources.then(network.clone());
+        }
+        // The first entry comes long after the start.
+        let sync = start(options(), &empty(), sources);
+        sync.initialize().await;
+        tokio::time::sleep(95 * SECOND).await;
+        let sees = async |time: u64| {
+            put(&announced.0, &specs(time, true)).await;
+            let begun = Instant::now();
+            reaches(&sync, time).await;
+            begun.elapsed()
+        };
+        for time in [50, 60, 70] {
+            assert!(sees(time).await <= 12 * SECOND, "{time}");
+        }
+        // Also after a writer that does announce, and is followed by one that does not.
+        put(&announced.0, &specs(80, true)).await;
+        announced.1.send(ChangeHint::Changed { key: "any".into(), lcut: None }).unwrap();
+        let begun = Instant::now();
+        reaches(&sync, 80).await;
+        assert!(begun.elapsed() < SECOND);
+        assert_eq!(sync.health().streams[0].updates, Some(UpdatesBy::Notices));
+        assert!(sees(90).await <= 23 * SECOND);
+        assert_eq!(sync.health().streams[0].updates, Some(UpdatesBy::Polling { every: 10 * SECOND }));
+        // The store does not stand in for the network.
+        let asked = network.asked();
+        tokio::time::sleep(60 * SECOND).await;
+        assert_eq!(network.asked() >= asked + 5, with_network);
+        sync.shutdown(SECOND).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -322,8 +480,8 @@ async fn a_store_that_answers_does_not_hide_that_the_network_fails() {
     assert_eq!(sync.initialize().await.specs_time, 50);
     reaches(&sync, 90).await;
     assert_eq!((network.asked(), statsig.asked()), (5, 1));
-    // The store is polled as ever; the network is left alone for longer and longer.
-    assert!(network.shortest_pause() >= 8 * SECOND && other.asked() > network.asked(), "{}", other.asked());
+    // The network is polled no more often than the store.
+    assert!(network.shortest_pause() >= 8 * SECOND && other.asked() >= network.asked(), "{}", other.asked());
 }
 
 #[tokio::test(start_paused = true)]
@@ -694,4 +852,26 @@ async fn a_new_bootstrap_counts_when_asked_for() {
     assert!(sync.sync_now().await.updated && !gate(&store));
     let server = FakeStatsig::start().unwrap();
     let _ = network(&server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_says_why_a_source_fails_when_and_what_comes_next() {
+    let network = Told::network(|_| Err(down()));
+    let slow = Told::new(adapter(), |_| Err(down().with_retry_after(Some(100 * SECOND))));
+    let sync = start(options(), &empty(), SpecSources::new().then(network.clone()).then(slow));
+    sync.initialize().await;
+    tokio::time::sleep(60 * SECOND).await;
+    let of = |name: &str| sync.health().sources.into_iter().find(|source| source.name == name).unwrap();
+    let (network_health, other) = (of("network"), of("other"));
+    assert!(network_health.failures > 3 && network_health.last_error.unwrap().contains("down"));
+    assert!(network_health.last_failure.unwrap() <= 11 * SECOND && network_health.next_attempt.unwrap() <= 10 * SECOND);
+    assert!(other.next_attempt.unwrap() > 30 * SECOND, "{:?}", other.next_attempt);
+    *network.answer.lock().unwrap() = Box::new(gives(SpecSourceKind::Network, 90));
+    reaches(&sync, 90).await;
+    tokio::time::sleep(100 * SECOND).await;
+    let health = of("network");
+    assert_eq!((health.failures, health.last_error), (0, None));
+    assert!(health.last_failure.unwrap() > 90 * SECOND, "it is remembered");
+    sync.shutdown(SECOND).await;
+    assert_eq!(of("network").next_attempt, None);
 }

@@ -271,6 +271,10 @@ async fn when_the_time_is_up_loading_goes_on() {
     time.advance(SECOND + Duration::from_millis(100)).await;
     let details = details.await.unwrap();
     assert!(details.timed_out && !details.init_success && !details.is_config_spec_ready);
+    assert_eq!(details.error.as_deref(), Some("network did not answer within 1.1 s"));
+    let attempt = &details.attempts[0];
+    assert_eq!(attempt.outcome.error(), Some("no answer yet; the source is still being asked"));
+    assert_eq!(attempt.duration, SECOND + Duration::from_millis(100));
     assert_eq!(
         (told(&details), details.duration),
         (vec!["network Pending".to_owned()], SECOND + Duration::from_millis(100))

@@ -4,6 +4,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use statsig_core::testing::{spec_source_contract, spec_stream_contract};
 use statsig_core::{
@@ -150,6 +151,23 @@ async fn http_polls_try_again_and_other_questions_do_not() {
     server.fail_always(Endpoint::SpecsV2, Some(Fault::Status(403, String::new())));
     assert_eq!(kind(poll(&source).await.unwrap()), SourceErrorKind::Refused);
     assert_eq!(server.requests().len(), 7);
+
+    // A server that asks for a pause gets it.
+    server.fail_always(Endpoint::SpecsV2, Some(Fault::StatusWith(503, "retry-after", "9".into())));
+    let error = poll(&source).await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.retry_after()), (SourceErrorKind::Failing, Some(Duration::from_secs(9))));
+    assert_eq!(server.requests().len(), 8);
+    // One that hangs is known to after one time limit.
+    server.fail_always(Endpoint::SpecsV2, Some(Fault::Hang));
+    let begun = tokio::time::Instant::now();
+    let polled = poll(&source);
+    exchanges.begins(&time).await;
+    server.wait_for_requests(Endpoint::SpecsV2, 9).await;
+    while !polled.is_finished() {
+        time.advance(Duration::from_millis(500)).await;
+    }
+    assert_eq!(kind(polled.await.unwrap()), SourceErrorKind::TimedOut);
+    assert!(begun.elapsed() < Duration::from_secs(13) && server.requests().len() == 9);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use statsig_core::{DataStoreError, DataStoreErrorKind};
 
 use crate::error::malformed;
 
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// From here on work leaves the thread that polls.
 const LARGE: usize = 256 << 10;
@@ -24,6 +25,32 @@ pub(crate) async fn decode(stored: Vec<u8>, limit: usize) -> Result<Vec<u8>, Dat
         return Ok(stored);
     }
     off_thread(stored.len(), move || decompress(&stored, limit)).await?
+}
+
+/// Undoes gzip, which people and scripts put where text is expected; gives back everything else as it is, also gzip
+/// data that is damaged or too large: whoever reads it says why.
+pub(crate) async fn unzipped(payload: Vec<u8>, limit: usize) -> Result<Vec<u8>, DataStoreError> {
+    if !payload.starts_with(&GZIP_MAGIC) {
+        return Ok(payload);
+    }
+    // A few bytes may become many.
+    off_thread(LARGE, move || {
+        let damaged = |error: std::io::Error| malformed(&format!("gzip data is damaged: {error}"));
+        let text = read_within(flate2::read::MultiGzDecoder::new(&*payload), limit, damaged);
+        text.unwrap_or(payload)
+    })
+    .await
+}
+
+/// Reads at most so many bytes.
+pub(crate) fn read_within(
+    from: impl std::io::Read,
+    limit: usize,
+    damaged: impl FnOnce(std::io::Error) -> DataStoreError,
+) -> Result<Vec<u8>, DataStoreError> {
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(from, limit as u64 + 1), &mut bytes).map_err(damaged)?;
+    if bytes.len() > limit { Err(too_large(limit)) } else { Ok(bytes) }
 }
 
 /// What to store for a text, and the word for it.
@@ -66,13 +93,8 @@ fn compressed(_payload: &[u8]) -> Result<Vec<u8>, DataStoreError> {
 
 #[cfg(feature = "zstd")]
 fn decompress(stored: &[u8], limit: usize) -> Result<Vec<u8>, DataStoreError> {
-    use std::io::Read;
-
     let failed = |error: std::io::Error| malformed(&format!("a compressed value is damaged: {error}"));
-    let mut payload = Vec::new();
-    let decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(failed)?;
-    decoder.take(limit as u64 + 1).read_to_end(&mut payload).map_err(failed)?;
-    if payload.len() > limit { Err(too_large(limit)) } else { Ok(payload) }
+    read_within(zstd::stream::read::Decoder::with_buffer(stored).map_err(failed)?, limit, failed)
 }
 
 #[cfg(not(feature = "zstd"))]

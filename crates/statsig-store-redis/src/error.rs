@@ -156,9 +156,12 @@ fn is_missing_right(detail: &str) -> bool {
         .any(|words| detail.contains(words))
 }
 
-/// What Redis says, without the arguments that it sometimes repeats.
+/// What Redis says, without the arguments that it sometimes repeats, and without what it stores: a reply that cannot be
+/// read is named by its kind alone.
 fn describe(error: &RedisError) -> String {
-    let detail = match error.detail() {
+    let repeats_value =
+        matches!(error.kind(), ErrorKind::Parse | ErrorKind::UnexpectedReturnType | ErrorKind::Extension);
+    let detail = match error.detail().filter(|_| error.code().is_some() || !repeats_value) {
         Some(detail) => detail.to_owned(),
         // The text of an input/output error comes from the operating system or from TLS.
         None if error.is_io_error() => error.to_string(),

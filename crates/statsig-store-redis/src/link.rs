@@ -8,9 +8,11 @@
 //! The `redis` crate has a `ConnectionManager` for a single server. It is not used, because sentinels
 //! and clusters need the same care, and because it hides for how long a command may wait.
 
+mod bounded;
 mod breaker;
 mod conn;
 mod connect;
+mod socket;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

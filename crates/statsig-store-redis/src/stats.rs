@@ -51,6 +51,8 @@ stats! {
     misses,
     /// Reads of entries that were no news, so that the payload was not transferred.
     unchanged,
+    /// Reads that passed over an entry that is not config specs.
+    unusable,
     /// Payloads and values stored.
     written,
     /// Payloads that were there already, and are kept longer now.

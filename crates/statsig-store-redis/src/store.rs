@@ -1,6 +1,8 @@
 //! The data store itself.
 
+mod judge;
 mod memory;
+mod node;
 mod read;
 mod write;
 
@@ -69,6 +71,7 @@ struct Inner {
     put: Script,
     append: Script,
     remove: Script,
+    touch: Script,
     /// How long the greeting took, until the first read, which gets so much less.
     greeted: Mutex<Duration>,
     /// What the last write ran into, if it was the server's state.
@@ -139,6 +142,7 @@ impl RedisDataStore {
             put: Script::new(include_str!("scripts/put.lua")),
             append: Script::new(include_str!("scripts/append.lua")),
             remove: Script::new(include_str!("scripts/remove.lua")),
+            touch: Script::new(include_str!("scripts/touch.lua")),
             greeted: Mutex::default(),
             problem: Mutex::new(None),
             closed: watch::Sender::new(false),

@@ -117,7 +117,7 @@ pub use statsig_net as net;
 pub use statsig_net::{
     AttemptOutcome, EndpointOptions, InitializeDetails, NetworkEndpoint, NetworkOptions, NetworkProtocol,
     PersistHealth, ProxyConfig, ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamState,
-    SyncHealth, SyncReport, WorkerHealth,
+    SyncHealth, SyncReport, UpdatesBy, WorkerHealth,
 };
 #[cfg(feature = "redis")]
 pub use statsig_store_redis as redis;

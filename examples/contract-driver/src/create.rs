@@ -46,7 +46,8 @@ fn stay_away_from_statsig(options: &mut StatsigOptions) {
 
 /// Whether the options lead anywhere but to documents at hand: only then does the client get the key.
 fn lead_out(options: &StatsigOptions) -> bool {
-    let addresses = [&options.api, &options.specs_url, &options.id_lists_url, &options.log_event_url];
+    let addresses =
+        [&options.api, &options.specs_url, &options.fallback_specs_url, &options.id_lists_url, &options.log_event_url];
     let listed = options.initialize_sources.iter().chain(&options.config_sync_sources).flatten();
     addresses.into_iter().any(Option::is_some)
         || options.proxy.is_some()

@@ -142,12 +142,14 @@ pub fn health(statsig: &Statsig, _: &mut Fields) -> crate::answer::Answer {
 fn specs_health(specs: &SyncHealth, with_part: &dyn Fn(Value, &str) -> Value) -> Value {
     let sources = specs.sources.iter().map(|source| {
         let object = json!({"name": source.name, "questions": source.questions, "failures": source.failures,
-            "last_success_ms": ago(source.last_success), "asking_for_ms": ago(source.asking_for)});
+            "last_success_ms": ago(source.last_success), "asking_for_ms": ago(source.asking_for),
+            "last_failure_ms": ago(source.last_failure), "next_attempt_ms": ago(source.next_attempt)});
         with_part(object, &format!("specs source {}", source.name))
     });
     let streams = specs.streams.iter().map(|stream| {
         let object = json!({"name": stream.name, "state": stream_state(stream.state), "failures": stream.failures,
-            "failed_over": stream.failed_over, "reconnections": stream.reconnections});
+            "failed_over": stream.failed_over, "reconnections": stream.reconnections,
+            "updates": stream.updates.map(|updates| updates.to_string()), "last_notice_ms": ago(stream.last_notice)});
         with_part(object, &format!("specs stream {}", stream.name))
     });
     let places = specs.persistence.iter().map(|place| {

@@ -1,11 +1,13 @@
 //! What a store holds under a key, and how it is asked for.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::keys::{StoreFormat, StoreKey};
+use crate::is_future;
 
 /// Which state of a project a payload is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -26,7 +28,7 @@ impl EntryVersion {
     }
 
     /// Reads the version of a JSON payload. `None` if it is no JSON object, has no usable `time`, or
-    /// says that it has no updates. Reads the whole text, and keeps nothing of it.
+    /// says that it has no updates. Reads the whole text, and keeps nothing of it. Skips a byte order mark.
     ///
     /// ```
     /// use statsig_adapters::EntryVersion;
@@ -43,6 +45,7 @@ impl EntryVersion {
             time: Option<serde_json::Number>,
             checksum: Option<serde_json::Value>,
         }
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let head: Head = serde_json::from_slice(text).ok()?;
         if head.has_updates.is_some_and(|value| value == false) {
             return None;
@@ -56,14 +59,44 @@ impl EntryVersion {
         Some(Self::new(lcut, checksum))
     }
 
+    /// Returns true if the time is more than 24 hours ahead of the clock.
+    ///
+    /// Such a time comes from a server or a writer that is wrong, and orders nothing. Nothing is ahead of a clock
+    /// before 2020, which was never set.
+    #[must_use]
+    pub const fn is_future(&self, now_ms: u64) -> bool {
+        is_future(self.lcut, now_ms)
+    }
+
+    /// Compares the times of two payloads by the clock, if it is known: one [from the future](Self::is_future) comes
+    /// before any that is not; otherwise the times decide.
+    #[must_use]
+    pub fn cmp_time(&self, other: &Self, now_ms: Option<u64>) -> Ordering {
+        let is_sane = |version: &Self| now_ms.is_none_or(|now_ms| !version.is_future(now_ms));
+        is_sane(self).cmp(&is_sane(other)).then(self.lcut.cmp(&other.lcut))
+    }
+
+    /// Returns whether a payload of this version is news, as [`is_news_to`](Self::is_news_to), with times compared as
+    /// [`cmp_time`](Self::cmp_time) does.
+    #[must_use]
+    pub fn is_news_at(&self, known: &Self, now_ms: Option<u64>) -> bool {
+        match self.cmp_time(known, now_ms) {
+            Ordering::Less => false,
+            Ordering::Equal => self.checksum.is_none() || self.checksum != known.checksum,
+            Ordering::Greater => true,
+        }
+    }
+
     /// Whether a payload of this version would change anything for who has the other: it is not
     /// older, and not the same by time and checksum. Without checksums, equal times count as news.
     #[must_use]
     pub fn is_news_to(&self, known: &Self) -> bool {
-        self.lcut > known.lcut
-            || self.lcut == known.lcut && (self.checksum.is_none() || self.checksum != known.checksum)
+        self.is_news_at(known, None)
     }
 }
+
+/// A mark that editors on Windows write before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Up to here every integer is a float.
 const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
@@ -92,20 +125,22 @@ pub struct StoreEntry {
     pub stored_at_ms: Option<u64>,
     /// Whether it is only the difference to an earlier payload. No store takes those.
     pub is_delta: bool,
+    /// Name of the key that it stands under; `None` if the store does not say.
+    pub key: Option<Arc<str>>,
 }
 
 impl StoreEntry {
     /// A payload that was received from a server, with its version.
     #[must_use]
     pub fn new(bytes: Vec<u8>, format: StoreFormat, version: EntryVersion) -> Self {
-        Self { bytes, format, version: Some(version), stored_at_ms: None, is_delta: false }
+        Self { bytes, format, version: Some(version), stored_at_ms: None, is_delta: false, key: None }
     }
 
     /// A JSON payload; reads its version from it, as [`EntryVersion::of_json`] does.
     #[must_use]
     pub fn json(bytes: Vec<u8>) -> Self {
         let version = EntryVersion::of_json(&bytes);
-        Self { bytes, format: StoreFormat::PlainText, version, stored_at_ms: None, is_delta: false }
+        Self { bytes, format: StoreFormat::PlainText, version, stored_at_ms: None, is_delta: false, key: None }
     }
 
     /// The same with another version, for a store that knows it.
@@ -119,6 +154,13 @@ impl StoreEntry {
     #[must_use]
     pub fn with_stored_at_ms(mut self, stored_at_ms: Option<u64>) -> Self {
         self.stored_at_ms = stored_at_ms;
+        self
+    }
+
+    /// The same, with the name of the key that it stands under.
+    #[must_use]
+    pub fn with_key(mut self, key: Arc<str>) -> Self {
+        self.key = Some(key);
         self
     }
 
@@ -151,13 +193,23 @@ pub struct EntryRequest {
     pub keys: Arc<[StoreKey]>,
     /// What the caller has: an entry that is no news to it is not worth reading.
     pub known: Option<EntryVersion>,
+    /// The time of day, in milliseconds since 1970: entries [from the future](EntryVersion::is_future) come after all
+    /// others. `None`: no time counts as one from the future, unless the store has a clock of its own.
+    pub now_ms: Option<u64>,
 }
 
 impl EntryRequest {
     /// Looks under some keys.
     #[must_use]
     pub fn new(keys: impl Into<Arc<[StoreKey]>>) -> Self {
-        Self { keys: keys.into(), known: None }
+        Self { keys: keys.into(), known: None, now_ms: None }
+    }
+
+    /// The same at a time of day, in milliseconds since 1970.
+    #[must_use]
+    pub fn at(mut self, now_ms: u64) -> Self {
+        self.now_ms = Some(now_ms);
+        self
     }
 
     /// The same, only for what is news to who has this version.
@@ -245,6 +297,44 @@ mod tests {
         assert!(version(1, "a").is_news_to(&version(1, "b")));
         assert!(!version(1, "a").is_news_to(&version(1, "a")));
         assert!(version(1, "").is_news_to(&version(1, "")), "nothing tells them apart");
+    }
+
+    #[test]
+    fn times_from_the_future_order_nothing() {
+        const NOW: u64 = 1_790_000_000_000;
+        let version = |lcut| EntryVersion::new(lcut, None);
+        let day = crate::MAX_TIME_AHEAD_MS;
+        for (time, now, future) in [
+            (NOW, NOW, false),
+            (NOW + day, NOW, false),
+            (NOW + day + 1, NOW, true),
+            (u64::MAX, NOW, true),
+            (u64::MAX, 0, false),
+            (NOW, NOW - day - 1, true),
+            (NOW, u64::MAX, false),
+        ] {
+            assert_eq!(version(time).is_future(now), future, "{time} at {now}");
+        }
+        for (one, other, expected) in [
+            (5, 6, Ordering::Less),
+            (6, 6, Ordering::Equal),
+            (NOW * 1_000, 6, Ordering::Less),
+            (6, NOW * 1_000, Ordering::Greater),
+            // Both from the future: what else should decide, with a clock that is behind?
+            (NOW * 1_000, NOW * 1_001, Ordering::Less),
+        ] {
+            assert_eq!(version(one).cmp_time(&version(other), Some(NOW)), expected, "{one} {other}");
+        }
+        assert_eq!(version(NOW * 1_000).cmp_time(&version(6), None), Ordering::Greater, "without a clock");
+        assert!(version(6).is_news_at(&version(NOW * 1_000), Some(NOW)));
+        assert!(!version(NOW * 1_000).is_news_at(&version(6), Some(NOW)));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        let text = b"\xEF\xBB\xBF{\"time\": 5e0}";
+        assert_eq!(EntryVersion::of_json(text), Some(EntryVersion::new(5, None)));
+        assert_eq!(EntryVersion::of_json(&text[1..]), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A store in memory.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
@@ -171,13 +172,14 @@ impl DataStore for InMemoryDataStore {
                 version: value.version,
                 stored_at_ms: None,
                 is_delta: false,
+                key: Some(Arc::clone(&key.name)),
             };
-            if best.as_ref().is_none_or(|best| is_better(&entry, best)) {
+            if best.as_ref().is_none_or(|best| is_better(&entry, best, request.now_ms)) {
                 best = Some(entry);
             }
         }
         Ok(best.filter(|entry| match (&entry.version, &request.known) {
-            (Some(version), Some(known)) => version.is_news_to(known),
+            (Some(version), Some(known)) => version.is_news_at(known, request.now_ms),
             _ => true,
         }))
     }
@@ -193,7 +195,7 @@ impl DataStore for InMemoryDataStore {
         if mode == PutMode::IfNewer
             && let Some(Value { bytes, version: Some(there), .. }) = shared.values.get(key)
         {
-            if there.lcut > version.lcut {
+            if there.cmp_time(version, entry.stored_at_ms) == Ordering::Greater {
                 return Ok(PutOutcome::SkippedOlder { stored_lcut: Some(there.lcut) });
             }
             let same = match (&there.checksum, &version.checksum) {

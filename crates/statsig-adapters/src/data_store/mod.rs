@@ -184,6 +184,9 @@ pub trait DataStore: Send + Sync {
 
     /// Reads the newest of some entries; `None` if there is none, or none that is news to the caller.
     ///
+    /// Judges entries by what stands beside them, or by their outside, and may give one that cannot be used. A caller
+    /// that finds one asks again without its [`key`](StoreEntry::key).
+    ///
     /// By default reads every key, as bytes or else as text, and compares the versions that JSON
     /// payloads tell. The version of a payload in another format is unknown: it counts before all
     /// that come after it, as in other SDKs, so name its key before that of JSON.
@@ -197,7 +200,8 @@ pub trait DataStore: Send + Sync {
     /// Stores an entry, unless a newer one is there.
     ///
     /// By default reads the stored value, compares, and writes: right for one writer, but not
-    /// atomic, and blind for payloads that are not JSON.
+    /// atomic, and blind for payloads that are not JSON. A stored time
+    /// [from the future](EntryVersion::is_future), by the `stored_at_ms` of the entry, orders nothing.
     ///
     /// # Errors
     /// If the entry may not be stored; [`DataStoreErrorKind::Invalid`] if it has no version.

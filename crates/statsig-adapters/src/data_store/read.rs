@@ -1,5 +1,8 @@
 //! What the defaults of the trait do.
 
+use std::cmp::Ordering;
+use std::sync::Arc;
+
 use super::{
     AppendOutcome, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion, PutMode, PutOutcome,
     StoreEntry, StoreFormat,
@@ -15,8 +18,8 @@ pub(super) async fn newest<S: DataStore + ?Sized>(
     for key in request.keys.iter() {
         match value(store, &key.name, key.format).await {
             Ok(Some(bytes)) => {
-                let entry = entry(bytes, key.format);
-                if best.as_ref().is_none_or(|best| is_better(&entry, best)) {
+                let entry = entry(bytes, key.format).with_key(Arc::clone(&key.name));
+                if best.as_ref().is_none_or(|best| is_better(&entry, best, request.now_ms)) {
                     best = Some(entry);
                 }
             }
@@ -26,7 +29,7 @@ pub(super) async fn newest<S: DataStore + ?Sized>(
     }
     match (best, failure) {
         (Some(entry), _) => Ok(Some(entry).filter(|entry| match (&entry.version, &request.known) {
-            (Some(version), Some(known)) => version.is_news_to(known),
+            (Some(version), Some(known)) => version.is_news_at(known, request.now_ms),
             _ => true,
         })),
         (None, Some(error)) => Err(error),
@@ -52,7 +55,7 @@ pub(super) async fn put<S: DataStore + ?Sized>(
         && let Some(stored) = value(store, key, entry.format).await?
         && let Some(there) = EntryVersion::of_json(&stored)
     {
-        if there.lcut > version.lcut {
+        if there.cmp_time(version, entry.stored_at_ms) == Ordering::Greater {
             return Ok(PutOutcome::SkippedOlder { stored_lcut: Some(there.lcut) });
         }
         if there.lcut == version.lcut && stored == entry.bytes {
@@ -122,14 +125,14 @@ async fn value<S: DataStore + ?Sized>(
 fn entry(bytes: Vec<u8>, format: StoreFormat) -> StoreEntry {
     match format {
         StoreFormat::PlainText => StoreEntry::json(bytes),
-        StoreFormat::StatsigBr => StoreEntry { bytes, format, version: None, stored_at_ms: None, is_delta: false },
+        StoreFormat::StatsigBr => StoreEntry::new(bytes, format, EntryVersion::default()).with_version(None),
     }
 }
 
 /// Whether an entry from a later key beats that of an earlier one.
-pub(super) fn is_better(entry: &StoreEntry, best: &StoreEntry) -> bool {
+pub(super) fn is_better(entry: &StoreEntry, best: &StoreEntry, now_ms: Option<u64>) -> bool {
     match (&entry.version, &best.version) {
-        (Some(entry), Some(best)) => entry.lcut > best.lcut,
+        (Some(entry), Some(best)) => entry.cmp_time(best, now_ms) == Ordering::Greater,
         // A JSON text without a version is no payload at all.
         _ => best.version.is_none() && best.format == StoreFormat::PlainText,
     }

@@ -221,8 +221,13 @@ fn key(sdk_key: &str, format: StoreFormat) -> StoreKey {
 }
 
 fn payload(lcut: u64, checksum: &str) -> StoreEntry {
+    // Whole config specs: a store may replace anything else.
     StoreEntry::json(
-        format!(r#"{{"dynamic_configs": {{}}, "has_updates": true, "time": {lcut}, "checksum": "{checksum}"}}"#).into(),
+        format!(
+            r#"{{"dynamic_configs": {{}}, "feature_gates": {{}}, "layer_configs": {{}}, "condition_map": {{}},
+            "has_updates": true, "time": {lcut}, "checksum": "{checksum}"}}"#
+        )
+        .into(),
     )
 }
 

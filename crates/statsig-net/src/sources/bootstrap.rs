@@ -3,11 +3,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use statsig_core::{Clock, SourceError, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate};
+use statsig_core::{
+    Clock, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate,
+};
 
-use super::{now, whole};
+use super::{now, unpack, whole};
 
-/// Gives a document that the application supplies, and may replace.
+/// Gives a document that the application supplies, plain or gzip, and may replace.
 ///
 /// Is asked at start, and not by regular polls.
 pub struct BootstrapSpecSource {
@@ -47,7 +49,9 @@ impl SpecSource for BootstrapSpecSource {
 
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
         let document = Arc::clone(&self.document.read().unwrap_or_else(PoisonError::into_inner));
-        let update = SpecUpdate::new(document.to_vec(), self.kind(), now(&*self.clock)).with_origin("bootstrap");
+        let document = unpack::unpacked(document.to_vec(), unpack::MAX_BYTES).await;
+        let document = document.map_err(|error| SourceError::new(SourceErrorKind::Invalid, error))?;
+        let update = SpecUpdate::new(document, self.kind(), now(&*self.clock)).with_origin("bootstrap");
         whole(update, &request.cursor)
     }
 

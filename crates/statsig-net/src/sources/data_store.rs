@@ -1,16 +1,22 @@
 //! A data store that processes share.
 
+mod feed;
+mod search;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use statsig_core::{
-    ChangeFeed, ChangeHint, Clock, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion,
-    KeySchema, SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind,
-    SpecStream, SpecSubscription, SpecUpdate, StoreEntry, StoreFormat, StoreKey, StoreKeys, StorePath, StreamEvent,
+    Clock, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion, KeySchema, SourceError,
+    SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate, StoreFormat, StoreKey,
+    StoreKeys, StorePath,
 };
 use tokio::sync::OnceCell;
 
-use super::{now, version_of, whole};
+pub use self::feed::DataStoreSpecStream;
+pub(crate) use self::search::is_usable;
+use self::search::{Given, Search};
+use super::{now, whole};
 use crate::secret::SdkKey;
 
 /// What evaluations say about specs from a data store.
@@ -19,6 +25,10 @@ fn kind() -> SpecSourceKind {
 }
 
 /// Gives the newest entry of a data store.
+///
+/// Judges each key by itself: an entry that is not config specs, or that the client refused, hides no other, and a
+/// time from the future comes after every other. Reads gzip. Fails with
+/// [`Invalid`](SourceErrorKind::Invalid) if nothing else is there.
 ///
 /// Looks under the keys of version 2 and version 1, of one [`KeySchema`] and then of the other: the
 /// official forward proxy writes [`KeySchema::Prefix`]. Prepares the store at the
@@ -37,6 +47,8 @@ struct Reader {
     polled: OnceCell<bool>,
     /// The newest entry that was seen in the store.
     seen: Mutex<Option<EntryVersion>>,
+    /// The entry that was given last: one that the client does not hold afterwards was refused.
+    given: Mutex<Option<Given>>,
 }
 
 impl std::fmt::Debug for DataStoreSpecSource {
@@ -71,6 +83,7 @@ impl DataStoreSpecSource {
             ready: OnceCell::new(),
             polled: OnceCell::new(),
             seen: Mutex::default(),
+            given: Mutex::default(),
         };
         Self { reader: Arc::new(reader) }
     }
@@ -91,28 +104,44 @@ impl Reader {
         self.prepare().await?;
         let known =
             (cursor.time > 0).then(|| EntryVersion::new(cursor.time, cursor.checksum.as_deref().map(str::to_owned)));
-        // Without a known version first: whether the store has nothing, or nothing new, matters.
-        let request = EntryRequest::new(Arc::clone(&self.keys)).unless_known(known.clone());
-        let Some(entry) = self.store.get_entry(&request).await.map_err(error_of)? else {
-            return match known {
-                Some(_) => self.nothing_newer(cursor).await,
-                None => Err(SourceError::new(SourceErrorKind::Empty, "the data store has no entry")),
-            };
-        };
-        self.has_seen(&entry);
-        if entry.is_delta {
-            return Err(SourceError::new(SourceErrorKind::Invalid, "the data store holds a mere difference"));
+        let refused = self.given().clone().filter(|given| !given.is_held(cursor));
+        let mut found = self.search(known.clone(), None).await?;
+        if let Some(refused) = refused
+            && found.best.as_ref().is_some_and(|best| best.given() == refused)
+            && let Ok(other) = self.search(known.clone(), Some(&refused)).await
+            && other.best.is_some()
+        {
+            // What was refused is given again only if there is nothing else, so that its failure shows.
+            found = other;
         }
-        let update =
-            SpecUpdate::new(entry.bytes, kind(), now(&*self.clock)).with_max_bytes(self.store.max_value_bytes());
-        whole(update.with_format(entry.format).with_origin("datastore"), cursor)
+        match (found, known) {
+            (Search { best: Some(best), .. }, _) => {
+                self.has_seen(&best.version);
+                *self.given() = Some(best.given());
+                let update = SpecUpdate::new(best.document, kind(), now(&*self.clock)).with_format(best.format);
+                let update = update.with_origin("datastore").with_max_bytes(self.store.max_value_bytes());
+                whole(update, cursor)
+            }
+            (Search { trouble: Some(trouble), rest, .. }, Some(_)) => {
+                // Another form that has what is held makes up for it.
+                let has_it = self.has_what_is_held(&rest, cursor).await.unwrap_or(false);
+                if has_it { Ok(SpecFetch::Unchanged) } else { Err(trouble) }
+            }
+            (Search { trouble: Some(trouble), .. }, None) => Err(trouble),
+            (_, Some(_)) => self.nothing_newer(cursor).await,
+            (_, None) => Err(SourceError::new(SourceErrorKind::Empty, "the data store has no entry")),
+        }
     }
 
-    fn has_seen(&self, entry: &StoreEntry) {
-        let Some(own) = &entry.version else { return };
+    fn given(&self) -> std::sync::MutexGuard<'_, Option<Given>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_seen(&self, version: &EntryVersion) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.as_ref().is_none_or(|seen| own.lcut >= seen.lcut) {
-            *seen = Some(own.clone());
+        let now_ms = Some(now(&*self.clock));
+        if seen.as_ref().is_none_or(|seen| version.cmp_time(seen, now_ms).is_ge()) {
+            *seen = Some(version.clone());
         }
     }
 
@@ -134,12 +163,31 @@ impl Reader {
         }
         // At first whatever it has, then only what is as new as what is held.
         let earlier = had.map(|_| EntryVersion::new(cursor.time - 1, None));
-        let request = EntryRequest::new(Arc::clone(&self.keys)).unless_known(earlier);
-        let Some(entry) = self.store.get_entry(&request).await.map_err(error_of)? else {
-            return Ok(SpecFetch::Behind);
-        };
-        self.has_seen(&entry);
-        Ok(if self.had(cursor) == Some(true) { SpecFetch::Unchanged } else { SpecFetch::Behind })
+        let has_it = self.has(&self.keys, earlier, cursor).await?;
+        Ok(if has_it { SpecFetch::Unchanged } else { SpecFetch::Behind })
+    }
+
+    /// Returns whether one of some keys has what is held, or something as new.
+    async fn has_what_is_held(&self, keys: &[StoreKey], cursor: &SpecCursor) -> Result<bool, SourceError> {
+        self.has(keys, Some(EntryVersion::new(cursor.time - 1, None)), cursor).await
+    }
+
+    async fn has(
+        &self,
+        keys: &[StoreKey],
+        earlier: Option<EntryVersion>,
+        cursor: &SpecCursor,
+    ) -> Result<bool, SourceError> {
+        let request = EntryRequest::new(keys).unless_known(earlier).at(now(&*self.clock));
+        let Some(entry) = self.store.get_entry(&request).await.map_err(error_of)? else { return Ok(false) };
+        let Ok(found) = search::judge(entry, self.limit()).await else { return Ok(false) };
+        self.has_seen(&found.version);
+        Ok(self.had(cursor) == Some(true))
+    }
+
+    /// Most bytes of a document, decompressed.
+    fn limit(&self) -> usize {
+        self.store.max_value_bytes().unwrap_or(super::unpack::MAX_BYTES)
     }
 }
 
@@ -171,89 +219,6 @@ impl SpecSource for DataStoreSpecSource {
     }
 }
 
-/// Tells what is stored in a data store, as it happens.
-///
-/// For stores with a change feed; on others, subscriptions are refused. Changes are hints: the entry
-/// is read from the store each time.
-#[derive(Clone)]
-pub struct DataStoreSpecStream {
-    reader: Arc<Reader>,
-}
-
-impl std::fmt::Debug for DataStoreSpecStream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DataStoreSpecStream").finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl SpecStream for DataStoreSpecStream {
-    fn name(&self) -> &str {
-        "data-store-feed"
-    }
-
-    fn kind(&self) -> SpecSourceKind {
-        kind()
-    }
-
-    async fn subscribe(&self, cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
-        self.reader.prepare().await?;
-        let feed = self.reader.store.watch(&self.reader.keys).await.map_err(error_of)?;
-        let Some(feed) = feed else {
-            // No subscription will ever come about.
-            return Err(SourceError::new(SourceErrorKind::Misconfigured, "the data store does not tell of changes"));
-        };
-        let reader = Arc::clone(&self.reader);
-        Ok(Box::new(Subscription { reader, feed, cursor: cursor.clone(), unread: false }))
-    }
-
-    fn is_quiet(&self) -> bool {
-        true
-    }
-
-    fn data_stores(&self) -> Vec<Arc<dyn DataStore>> {
-        vec![Arc::clone(&self.reader.store)]
-    }
-}
-
-struct Subscription {
-    reader: Arc<Reader>,
-    feed: Box<dyn ChangeFeed>,
-    cursor: SpecCursor,
-    /// There was a hint, and the store was not read since: a wait may have been given up.
-    unread: bool,
-}
-
-#[async_trait]
-impl SpecSubscription for Subscription {
-    async fn next(&mut self) -> Result<Option<StreamEvent>, SourceError> {
-        if !self.unread {
-            match self.feed.next().await {
-                Some(ChangeHint::Subscribed | ChangeHint::Changed { .. }) => self.unread = true,
-                Some(_) => {
-                    let reason = "the data store's change feed was interrupted";
-                    return Err(SourceError::new(SourceErrorKind::Unreachable, reason));
-                }
-                None => return Ok(None),
-            }
-        }
-        let read = self.reader.read(&self.cursor).await;
-        self.unread = false;
-        match read {
-            Ok(SpecFetch::Updated(update)) => {
-                if let Some(version) = version_of(&update.document, update.format) {
-                    self.cursor = SpecCursor::new(version.lcut, version.checksum.as_deref());
-                }
-                Ok(Some(StreamEvent::Specs(update)))
-            }
-            Ok(SpecFetch::Behind) => Ok(Some(StreamEvent::NoUpdate { time: 0 })),
-            Ok(_) => Ok(Some(StreamEvent::NoUpdate { time: self.cursor.time })),
-            Err(error) if error.kind() == SourceErrorKind::Empty => Ok(Some(StreamEvent::NoUpdate { time: 0 })),
-            Err(error) => Err(error),
-        }
-    }
-}
-
 fn error_of(error: DataStoreError) -> SourceError {
     use DataStoreErrorKind::{Closed, Denied, Invalid, Malformed, Timeout, TooLarge};
     let kind = match error.kind() {
@@ -272,6 +237,9 @@ fn error_of(error: DataStoreError) -> SourceError {
 mod tests {
     use statsig_core::{FixedClock, InMemoryDataStore};
 
+    use statsig_core::{SpecStream, StreamEvent};
+
+    use super::super::version_of;
     use super::*;
     use crate::proto::head::document;
 

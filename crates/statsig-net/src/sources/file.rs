@@ -13,7 +13,7 @@ use statsig_core::{
 use tokio::io::AsyncReadExt;
 use tokio::time::sleep;
 
-use super::{now, whole};
+use super::{now, unpack, whole};
 use crate::secret::SdkKey;
 
 /// Largest file by default.
@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 256 << 20;
 /// How often a watched file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Gives the JSON document in a file.
+/// Gives the JSON document in a file, plain or gzip.
 #[derive(Clone)]
 pub struct FileSpecSource {
     path: Arc<Path>,
@@ -36,7 +36,7 @@ impl std::fmt::Debug for FileSpecSource {
 }
 
 impl FileSpecSource {
-    /// A source of a file, which need not exist yet. At most 256 MiB are read.
+    /// A source of a file, which need not exist yet. At most 256 MiB are read, also decompressed.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self { path: path.into().into(), max_bytes: MAX_BYTES, clock }
@@ -70,6 +70,11 @@ impl FileSpecSource {
             let reason = format!("{} has more than {} bytes", self.path.display(), self.max_bytes);
             return Err(SourceError::new(SourceErrorKind::Invalid, reason));
         }
+        let limit = usize::try_from(self.max_bytes).unwrap_or(usize::MAX);
+        let document = unpack::unpacked(document, limit).await.map_err(|error| {
+            let reason = format!("cannot read {}: {error}", self.path.display());
+            SourceError::new(SourceErrorKind::Invalid, reason)
+        })?;
         let update = SpecUpdate::new(document, self.kind(), now(&*self.clock));
         Ok(update.with_origin(self.path.display().to_string()))
     }

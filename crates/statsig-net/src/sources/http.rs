@@ -37,7 +37,8 @@ const READS_BINARY: bool = cfg!(feature = "proto");
 /// Gives the config specs of an address, by HTTP.
 ///
 /// Made by [`Network`](crate::Network). Asks with the time and checksum held. A regular poll makes up
-/// to 4 attempts within 30 seconds while the failure is one that seconds may heal. An address for
+/// to 4 attempts within 30 seconds while the failure is one that seconds may heal, but only one at a server
+/// that asks for a pause or does not answer in time: the next poll is soon enough. An address for
 /// which we chose version 2 is asked for version 1 from the first 404 on.
 pub struct HttpSpecSource {
     pub(crate) name: &'static str,
@@ -87,10 +88,8 @@ impl SpecSource for HttpSpecSource {
                 Err(error) => error,
             };
             let wait = self.random.around(pause, 0.2);
-            // A server that asks for a longer pause gets it: the poller waits.
-            let is_asked_to_wait = error.retry_after().is_some_and(|after| after > wait);
-            if attempt >= attempts || !error.is_retryable() || is_asked_to_wait || deadline::from_now(wait) >= deadline
-            {
+            // A server that asks for a pause gets it: the poller waits.
+            if attempt >= attempts || !is_worth_another_attempt(&error) || deadline::from_now(wait) >= deadline {
                 return Err(error);
             }
             tracing::debug!(source = self.name, attempt, error = %crate::secret::chain_of(&error), "will ask again");
@@ -150,6 +149,12 @@ impl HttpSpecSource {
         let update = update.with_format(format).with_delta(is_delta).with_max_bytes(Some(self.max_bytes));
         SpecFetch::Updated(update.with_origin(address.origin()))
     }
+}
+
+/// Returns whether the same request may succeed within a second. A server that asks for a pause gets it; one that does
+/// not answer in time is reported at once, rather than after several time limits.
+fn is_worth_another_attempt(error: &SourceError) -> bool {
+    error.is_retryable() && error.retry_after().is_none() && error.kind() != SourceErrorKind::TimedOut
 }
 
 /// The codings that we ask for.

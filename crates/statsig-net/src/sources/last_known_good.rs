@@ -8,6 +8,9 @@
 //! Written to a temporary file beside it, synced, then renamed over it: a reader sees the old one or
 //! the new one, also after a crash. A file whose digest is wrong is as good as none.
 //!
+//! Files are made for their owner alone (mode 0600 in folders of mode 0700, where there are modes): they hold rules and
+//! target values. Nothing but a regular file is opened: a link or a pipe that somebody else put there is passed over.
+//!
 //! A process that is killed in the middle leaves its temporary file behind. Whoever writes next removes it:
 //! a temporary file is locked while it is written, so one that is not locked, and has not been written to for a
 //! minute, is nobody's any more.
@@ -121,18 +124,13 @@ impl SpecSource for LastKnownGood {
 
 fn write(path: &Path, update: &SpecUpdate) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    create_folder(folder)?;
     remove_leftovers(folder, SystemTime::now());
-    let header = format!(
-        "{MAGIC}\n{}\n{}\n{}\n",
-        update.format.as_str(),
-        update.received_at_ms,
-        hex(&Sha256::digest(&update.document))
-    );
+    let header = header_of(update);
     // A name of its own for each writer, so that two never share one.
     let temporary = path.with_extension(format!("{}.tmp", uuid::Uuid::new_v4().simple()));
     let written = (|| {
-        let mut file = File::create_new(&temporary)?;
+        let mut file = create_private(&temporary)?;
         // Where there are no locks, others go by the age.
         let locked = file.try_lock().is_ok();
         file.write_all(header.as_bytes())?;
@@ -172,9 +170,48 @@ fn is_temporary(name: &str) -> bool {
     middle.and_then(|middle| middle.split_once('.')).is_some_and(|(key, id)| is_hex(key, 16) && is_hex(id, 32))
 }
 
+/// The lines before a document.
+fn header_of(update: &SpecUpdate) -> String {
+    format!(
+        "{MAGIC}\n{}\n{}\n{}\n",
+        update.format.as_str(),
+        update.received_at_ms,
+        hex(&Sha256::digest(&update.document))
+    )
+}
+
+/// Makes a folder, and those above it, for the owner alone; leaves one that is there as it is.
+fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Makes a new file for the owner alone. Follows no link.
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Opens a regular file for reading. Follows no link, and does not wait for the other end of a pipe.
+fn open_regular(path: &Path) -> io::Result<File> {
+    let no_file = || io::Error::new(io::ErrorKind::InvalidData, "it is a link, a pipe or a folder, not a file");
+    if !std::fs::symlink_metadata(path)?.is_file() {
+        return Err(no_file());
+    }
+    let file = File::open(path)?;
+    // It may have been replaced meanwhile.
+    if file.metadata()?.is_file() { Ok(file) } else { Err(no_file()) }
+}
+
 /// Whether whoever has made a temporary file is gone.
 fn is_nobodys(path: &Path, now: SystemTime) -> io::Result<bool> {
-    let file = File::open(path)?;
+    let file = open_regular(path)?;
     // A time in the future tells nothing.
     let age = now.duration_since(file.metadata()?.modified()?).unwrap_or_default();
     let may_take = match file.try_lock() {
@@ -186,9 +223,14 @@ fn is_nobodys(path: &Path, now: SystemTime) -> io::Result<bool> {
 }
 
 fn read(path: &Path) -> io::Result<(Vec<u8>, StoreFormat, u64)> {
-    let broken = || io::Error::new(io::ErrorKind::InvalidData, "the file is damaged");
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES + MOST_HEADER as u64).read_to_end(&mut bytes)?;
+    open_regular(path)?.take(MAX_BYTES + MOST_HEADER as u64).read_to_end(&mut bytes)?;
+    parse(bytes)
+}
+
+/// Takes a file apart: document, format, time of reception.
+fn parse(mut bytes: Vec<u8>) -> io::Result<(Vec<u8>, StoreFormat, u64)> {
+    let broken = || io::Error::new(io::ErrorKind::InvalidData, "the file is damaged");
     let mut at = 0;
     let mut line = || {
         let rest = bytes.get(at..)?;
@@ -214,6 +256,10 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn file_of(update: &SpecUpdate) -> Vec<u8> {
+        [header_of(update).as_bytes(), &update.document].concat()
+    }
 
     #[tokio::test]
     async fn what_killed_processes_have_left_is_removed_and_nothing_else() {
@@ -255,6 +301,68 @@ mod tests {
         drop(slow);
         remove_leftovers(folder.path(), SystemTime::now());
         assert!(!folder.path().join(being_written).exists() && folder.path().join(just_made).exists());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn files_are_private_and_nothing_but_files_is_opened() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("a/b");
+        let kept = LastKnownGood::new(&folder, &SdkKey::new("secret-k"));
+        let update = Arc::new(SpecUpdate::new(br#"{"time":5}"#.to_vec(), SpecSourceKind::Network, 1));
+        kept.keep(Arc::clone(&update)).await.unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(kept.path()), mode(&folder), mode(folder.parent().unwrap())), (0o600, 0o700, 0o700));
+        assert!(kept.fetch(&SpecRequest::default()).await.is_ok());
+        // A folder of somebody's choice stays as it is.
+        std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o755)).unwrap();
+        kept.keep(Arc::clone(&update)).await.unwrap();
+        assert_eq!(mode(&folder), 0o755);
+
+        // A link is replaced, not written through or read.
+        let elsewhere = outer.path().join("elsewhere");
+        std::fs::rename(kept.path(), &elsewhere).unwrap();
+        symlink(&elsewhere, kept.path()).unwrap();
+        let error = kept.fetch(&SpecRequest::default()).await.unwrap_err();
+        assert_eq!(error.kind(), SourceErrorKind::Invalid);
+        kept.keep(Arc::clone(&update)).await.unwrap();
+        assert!(
+            std::fs::symlink_metadata(kept.path()).unwrap().is_file()
+                && kept.fetch(&SpecRequest::default()).await.is_ok()
+        );
+
+        // A pipe under either name hangs nobody.
+        let pipe = |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+        let id = uuid::Uuid::new_v4().simple();
+        let temporary = folder.join(format!("{PREFIX}0123456789abcdef.{id}.tmp"));
+        pipe(&temporary);
+        kept.keep(Arc::clone(&update)).await.unwrap();
+        std::fs::remove_file(kept.path()).unwrap();
+        pipe(kept.path());
+        assert_eq!(kept.fetch(&SpecRequest::default()).await.unwrap_err().kind(), SourceErrorKind::Invalid);
+        kept.keep(update).await.unwrap();
+        assert!(temporary.exists() && kept.fetch(&SpecRequest::default()).await.is_ok());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_file_is_read_or_refused(bytes: Vec<u8>, cut in 0_usize..200, flip in 0_usize..200) {
+            let _ = parse(bytes.clone());
+            let whole = file_of(&SpecUpdate::new(bytes.clone(), SpecSourceKind::Network, 7));
+            assert_eq!(parse(whole.clone()).unwrap(), (bytes, StoreFormat::PlainText, 7));
+            // What is cut or changed is never taken for something else.
+            let mut cut_off = whole.clone();
+            cut_off.truncate(cut);
+            assert!(cut_off == whole || parse(cut_off).is_err());
+            let mut flipped = whole.clone();
+            if let Some(byte) = flipped.get_mut(flip) {
+                *byte ^= 1;
+                let read = parse(flipped);
+                assert!(read.is_err() || read.is_ok_and(|(document, ..)| whole.ends_with(&document)));
+            }
+        }
     }
 
     #[test]

@@ -17,9 +17,11 @@ mod data_store;
 mod file;
 mod http;
 mod last_known_good;
+mod unpack;
 
 pub use self::bootstrap::BootstrapSpecSource;
 pub use self::chain::SourceChain;
+pub(crate) use self::data_store::is_usable;
 pub use self::data_store::{DataStoreSpecSource, DataStoreSpecStream};
 pub use self::file::{FileSpecSource, FileSpecStream};
 pub use self::http::HttpSpecSource;

@@ -66,13 +66,20 @@ impl AttemptOutcome {
         }
     }
 
-    /// What went wrong, if something did.
+    /// Returns what went wrong, or that there is no answer yet; `None` for a success.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         match self {
             Self::Failed { error, .. } => Some(error),
+            Self::Pending => Some("no answer yet; the source is still being asked"),
+            Self::Skipped(why) => Some(why),
             _ => None,
         }
+    }
+
+    /// Returns the error of a source that answered, or was given up.
+    fn failure(&self) -> Option<&str> {
+        if matches!(self, Self::Failed { .. }) { self.error() } else { None }
     }
 }
 
@@ -86,7 +93,7 @@ pub struct SourceAttempt {
     pub outcome: AttemptOutcome,
     /// When it was asked, measured from the beginning.
     pub started_after: Duration,
-    /// How long it took, from the question to specs in force.
+    /// How long it took, from the question to specs in force; until now if there is no answer yet.
     pub duration: Duration,
     /// How much of that it took to judge, decode and compile.
     pub apply_duration: Duration,
@@ -139,7 +146,8 @@ pub struct InitializeDetails {
     pub data_age: Option<Duration>,
     /// Whether the fallback was asked.
     pub fallback_spec_used: bool,
-    /// The last error, also where a later source did better.
+    /// The last error, also where a later source did better. Where the time was up and no source failed: which ones did
+    /// not answer.
     pub error: Option<String>,
     /// Every source that was asked, in order.
     pub attempts: Vec<SourceAttempt>,
@@ -200,7 +208,10 @@ impl Inner {
 
     /// The details as of now.
     pub(super) fn details(&self, begun: Instant, timed_out: bool) -> InitializeDetails {
-        let attempts = self.attempts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let mut attempts = self.attempts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        for attempt in attempts.iter_mut().filter(|attempt| attempt.outcome == AttemptOutcome::Pending) {
+            attempt.duration = begun.elapsed().saturating_sub(attempt.started_after);
+        }
         let snapshot = self.store.load_full();
         let ready = self.store.holds_specs();
         // The attempts are those of the sources at start, in their order.
@@ -219,8 +230,21 @@ impl Inner {
             specs_time: snapshot.ruleset().meta().time,
             data_age: self.data_age(),
             fallback_spec_used,
-            error: attempts.iter().rev().find_map(|attempt| attempt.outcome.error().map(str::to_owned)),
+            error: last_error(&attempts, timed_out),
             attempts,
         }
     }
+}
+
+/// Returns the last error of some attempts, or which sources did not answer in time.
+fn last_error(attempts: &[SourceAttempt], timed_out: bool) -> Option<String> {
+    let failed = attempts.iter().rev().find_map(|attempt| attempt.outcome.failure().map(str::to_owned));
+    if failed.is_some() || !timed_out {
+        return failed;
+    }
+    let late = attempts.iter().filter(|attempt| attempt.outcome == AttemptOutcome::Pending);
+    let late: Vec<String> = late
+        .map(|attempt| format!("{} did not answer within {:.1} s", attempt.source, attempt.duration.as_secs_f64()))
+        .collect();
+    (!late.is_empty()).then(|| late.join("; "))
 }

@@ -65,6 +65,36 @@ pub struct StreamHealth {
     pub last_failure: Option<Duration>,
     /// Time until the next attempt to connect; `None` while it is connected or connecting, and when it is off.
     pub next_attempt: Option<Duration>,
+    /// Means by which changes reach the client now; `None` if the stream is not the feed of a polled data store.
+    pub updates: Option<UpdatesBy>,
+    /// Time since the last notice; `None` if none came since the client was initialized.
+    pub last_notice: Option<Duration>,
+}
+
+/// Means by which changes in a data store reach the client.
+///
+/// Only writers of this project announce what they store. The official proxy, other SDKs and people with a plain
+/// `SET` or `HSET` do not. So a feed spares polls only while it brings notices: once it was quiet for a sync
+/// interval, the store is polled at that interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UpdatesBy {
+    /// A notice came within the last sync interval.
+    Notices,
+    /// The feed is quiet or down: the store is polled.
+    Polling {
+        /// The pause between two polls.
+        every: Duration,
+    },
+}
+
+impl std::fmt::Display for UpdatesBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Notices => f.write_str("notices"),
+            Self::Polling { every } => write!(f, "polling every {} s", every.as_secs_f64()),
+        }
+    }
 }
 
 /// How it goes with a source that was asked, or a stream that told something.
@@ -84,8 +114,11 @@ pub struct SourceHealth {
     /// Time since a request to it began that has no answer yet, with all its attempts: a source that hangs shows here
     /// first. `None` if there is none.
     pub asking_for: Option<Duration>,
-    /// Time since the last failure. It stays when the source succeeds.
+    /// Time since the last failure, also after a success; `None` if there was none.
     pub last_failure: Option<Duration>,
+    /// Time until a poll may ask it again; `None` if it is not polled. A stream or a call may be sooner, and a source
+    /// earlier in the list may make it needless.
+    pub next_attempt: Option<Duration>,
 }
 
 /// How a background task is.
@@ -199,10 +232,25 @@ impl Kinds {
             || !streams.is_empty() && self.polled.iter().all(|kind| self.is_followed(kind, streams))
     }
 
-    /// Whether a store or a file tells of changes itself.
+    /// Returns whether every change in a store or a file comes by its stream, so that polls are a safety net.
+    ///
+    /// The feed of a data store does not qualify: only some writers announce what they store.
     fn is_followed(&self, kind: &SpecSourceKind, streams: &[StreamHealth]) -> bool {
-        let mut own = self.streams.iter().zip(streams).filter(|(of, _)| *of == kind).peekable();
-        *kind != SpecSourceKind::Network && own.peek().is_some() && own.all(|(_, stream)| !stream.failed_over)
+        let mut own = self.own(kind, streams).peekable();
+        *kind != SpecSourceKind::Network
+            && !is_data_store(kind)
+            && own.peek().is_some()
+            && own.all(|(_, stream)| !stream.failed_over)
+    }
+
+    /// The streams of one kind.
+    fn own<'a>(
+        &'a self,
+        kind: &'a SpecSourceKind,
+        streams: &'a [StreamHealth],
+    ) -> impl Iterator<Item = (usize, &'a StreamHealth)> {
+        let all = self.streams.iter().zip(streams).enumerate();
+        all.filter(move |(_, (of, _))| *of == kind).map(|(index, (_, stream))| (index, stream))
     }
 }
 
@@ -225,6 +273,8 @@ struct Page {
     streams: Vec<StreamHealth>,
     /// Of each stream: time of the last failure, and of the next attempt.
     attempts: Vec<(Option<Instant>, Option<Instant>)>,
+    /// Time of the last notice of each stream.
+    notices: Vec<Option<Instant>>,
     workers: Vec<WorkerPage>,
 }
 
@@ -289,9 +339,12 @@ impl Books {
             last_error: None,
             last_failure: None,
             next_attempt: None,
+            updates: None,
+            last_notice: None,
         });
         let attempts = vec![(None, None); sources.streams.len()];
-        let page = Page { streams: streams.collect(), attempts, ..Page::default() };
+        let notices = vec![None; sources.streams.len()];
+        let page = Page { streams: streams.collect(), attempts, notices, ..Page::default() };
         let slow = watch::Sender::new(kinds.are_followed(&page.streams));
         Self {
             page: Mutex::new(page),
@@ -392,11 +445,32 @@ impl Books {
         None
     }
 
-    /// Whether the feed of a source lives.
-    pub(super) fn tells_itself(&self, kind: &SpecSourceKind) -> bool {
+    /// Returns whether every stream of a source that is not on the network lives, and there is one.
+    pub(super) fn has_live_feed(&self, kind: &SpecSourceKind) -> bool {
         let page = self.page();
-        let mut own = self.kinds.streams.iter().zip(&page.streams).filter(|(of, _)| *of == kind);
-        self.kinds.is_followed(kind, &page.streams) && own.all(|(_, stream)| stream.state == StreamState::Live)
+        let mut own = self.kinds.own(kind, &page.streams).peekable();
+        *kind != SpecSourceKind::Network
+            && own.peek().is_some()
+            && own.all(|(_, stream)| stream.state == StreamState::Live)
+    }
+
+    /// Returns whether the feed of a source spares its polls: it lives, and if it is that of a data store, a notice
+    /// came within the given time.
+    pub(super) fn spares_polls(&self, kind: &SpecSourceKind, within: Duration) -> bool {
+        self.has_live_feed(kind) && (!is_data_store(kind) || self.was_noticed(kind, within))
+    }
+
+    fn was_noticed(&self, kind: &SpecSourceKind, within: Duration) -> bool {
+        let page = self.page();
+        let mut own = self.kinds.own(kind, &page.streams);
+        own.any(|(index, _)| page.notices.get(index).copied().flatten().is_some_and(|at| at.elapsed() < within))
+    }
+
+    /// Notes that a stream brought a notice of a change.
+    pub(super) fn noticed(&self, index: usize) {
+        if let Some(notice) = self.page().notices.get_mut(index) {
+            *notice = Some(Instant::now());
+        }
     }
 
     /// Whether a stream may yet prove that the network was reached.
@@ -520,6 +594,11 @@ fn stream_proves_network(kind: &SpecSourceKind) -> bool {
     }
 }
 
+/// Returns whether a source or a stream reads a data store.
+fn is_data_store(kind: &SpecSourceKind) -> bool {
+    matches!(kind, SpecSourceKind::Adapter(name) if &**name == "DataStore")
+}
+
 impl Books {
     /// Notes that a stream will never work. Polls go on at the regular rate; none is made at once because
     /// of it.
@@ -556,11 +635,14 @@ impl Inner {
             (true, false) => PollingState::Regular,
         };
         let data_age = self.data_age();
+        let streams = self.stream_health();
+        let next = self.next_attempts();
         let page = self.books.page();
         let sources = page.sources.iter().map(|source| SourceHealth {
             last_success: source.succeeded.map(|at| at.elapsed()),
             asking_for: source.asking.iter().min().map(Instant::elapsed),
             last_failure: source.failed.map(|at| at.elapsed()),
+            next_attempt: next.iter().find(|(name, _)| *name == source.health.name).map(|(_, left)| *left),
             ..source.health.clone()
         });
         let workers = page.workers.iter().map(|worker| WorkerHealth {
@@ -568,12 +650,12 @@ impl Inner {
             ..worker.health.clone()
         });
         let now = Instant::now();
-        let streams = page.streams.iter().zip(&page.attempts).map(|(stream, (failed, next))| StreamHealth {
+        let streams = streams.into_iter().zip(&page.attempts).map(|(stream, (failed, next))| StreamHealth {
             last_failure: failed.map(|at| at.elapsed()),
             next_attempt: next
                 .filter(|_| stream.state == StreamState::Backoff)
                 .map(|at| at.saturating_duration_since(now)),
-            ..stream.clone()
+            ..stream
         });
         let next_poll = page.next_poll.filter(|_| polling != PollingState::Off && polling != PollingState::Paused);
         SyncHealth {
@@ -596,5 +678,27 @@ impl Inner {
             streams: streams.collect(),
             workers: workers.collect(),
         }
+    }
+
+    /// Health of the streams, with the means by which changes come.
+    fn stream_health(&self) -> Vec<StreamHealth> {
+        let options = &self.options;
+        let every = if *self.books.slow.borrow() { options.slow_poll_interval } else { options.poll_interval };
+        let kinds = &self.books.kinds;
+        let updates = |kind: &SpecSourceKind| {
+            let is_polled = kinds.polled.contains(kind) && is_data_store(kind);
+            let by_notices = || self.books.spares_polls(kind, options.poll_interval);
+            is_polled.then(|| if by_notices() { UpdatesBy::Notices } else { UpdatesBy::Polling { every } })
+        };
+        let updates: Vec<_> = kinds.streams.iter().map(updates).collect();
+        let page = self.books.page();
+        let streams = page.streams.iter().zip(updates).zip(&page.notices);
+        streams
+            .map(|((stream, updates), notice)| StreamHealth {
+                updates,
+                last_notice: notice.map(|at| at.elapsed()),
+                ..stream.clone()
+            })
+            .collect()
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use statsig_core::{
-    DataStore, DataStoreError, DataStoreErrorKind, EntryVersion, KeySchema, PutMode, SpecSourceKind, SpecUpdate,
-    SpecsFormat, StoreEntry, StoreKeys, StorePath, TouchOutcome,
+    DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion, KeySchema, PutMode, PutOutcome,
+    SpecSourceKind, SpecUpdate, SpecsFormat, StoreEntry, StoreKey, StoreKeys, StorePath, TouchOutcome,
 };
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -19,7 +19,7 @@ use super::health::Worker;
 use super::options::SpecSources;
 use super::supervise::supervise;
 use crate::secret::{SdkKey, chain_of};
-use crate::sources::{LastKnownGood, version_of};
+use crate::sources::{LastKnownGood, is_usable, version_of};
 
 /// Attempts to write one document.
 const ATTEMPTS: u32 = 3;
@@ -66,9 +66,24 @@ impl StoreWriter {
         let checksum = version_of(&kept.update.document, kept.update.format).and_then(|version| version.checksum);
         let version = EntryVersion::new(kept.time, checksum);
         let entry = StoreEntry::new(kept.update.document.clone(), kept.update.format, version);
-        let outcome = self.store.put_entry(&key.name, &entry, PutMode::IfNewer).await?;
+        let entry = entry.with_stored_at_ms(Some(kept.update.received_at_ms));
+        let mut outcome = self.store.put_entry(&key.name, &entry, PutMode::IfNewer).await?;
+        if matches!(outcome, PutOutcome::SkippedOlder { .. }) && self.holds_unusable(&key).await {
+            tracing::warn!(time = kept.time, "replacing an entry of the data store that cannot be used");
+            outcome = self.store.put_entry(&key.name, &entry, PutMode::Force).await?;
+        }
         tracing::debug!(?outcome, time = kept.time, "shared config specs by the data store");
         Ok(())
+    }
+
+    /// Returns whether what stands under a key is no config specs, whatever time stands beside it.
+    ///
+    /// A store compares times; not every store looks at the payload, and none reads the binary form.
+    async fn holds_unusable(&self, key: &StoreKey) -> bool {
+        match self.store.get_entry(&EntryRequest::new([key.clone()])).await {
+            Ok(Some(entry)) => !is_usable(entry, self.store.max_value_bytes()).await,
+            _ => false,
+        }
     }
 
     /// Keeps what is shared from expiring.
@@ -88,6 +103,14 @@ pub(super) struct Kept {
     pub(super) streamed: bool,
     /// It came as a difference, or as what its source takes for one.
     pub(super) from_delta: bool,
+}
+
+impl Kept {
+    /// Returns whether the other one is as new, or this one is from the future and the other one is not.
+    fn gives_way_to(&self, other: &Self) -> bool {
+        let version = |kept: &Self| EntryVersion::new(kept.time, None);
+        version(self).cmp_time(&version(other), Some(other.update.received_at_ms)).is_le()
+    }
 }
 
 /// Why a document is not kept.
@@ -122,7 +145,7 @@ impl Slot {
     /// Lets a document wait, unless a newer one does.
     fn put(&self, kept: &Kept) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.as_ref().is_none_or(|waiting| waiting.time <= kept.time) {
+        if waiting.as_ref().is_none_or(|waiting| waiting.gives_way_to(kept)) {
             *waiting = Some(kept.clone());
         }
         drop(waiting);
@@ -143,7 +166,7 @@ impl Slot {
     /// Notes what came into force, and whether it is shared.
     fn set_shared(&self, kept: &Kept, is_shared: bool) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if shared.as_ref().is_none_or(|shared| shared.time <= kept.time) {
+        if shared.as_ref().is_none_or(|shared| shared.gives_way_to(kept)) {
             *shared = is_shared.then(|| kept.clone());
         }
     }
@@ -353,6 +376,18 @@ mod tests {
         slot.put(&kept(4));
         assert!(is_filled(&slot));
         assert_eq!(slot.take().map(|kept| kept.time), Some(5));
+        // One from the future gives way to any other.
+        let now = 1_790_000_000_000;
+        let received = |time| {
+            let update = Arc::new(SpecUpdate::new(Vec::new(), SpecSourceKind::Network, now));
+            Kept { update, ..kept(time) }
+        };
+        slot.put(&received(now * 1_000));
+        slot.set_shared(&received(now * 1_000), true);
+        slot.put(&received(now));
+        slot.set_shared(&received(now), true);
+        slot.put(&received(now * 1_000));
+        assert_eq!((slot.take().map(|kept| kept.time), slot.shared().map(|kept| kept.time)), (Some(now), Some(now)));
         // The notices of both are still there; a document that is being written must not end for them.
         assert!(!is_filled(&slot));
     }

@@ -52,7 +52,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::accept::{SpecsListener, SpecsUpdated};
 pub use self::details::{AttemptOutcome, InitializeDetails, SourceAttempt};
-pub use self::health::{PollingState, SourceHealth, StreamHealth, StreamState, SyncHealth, WorkerHealth};
+pub use self::health::{PollingState, SourceHealth, StreamHealth, StreamState, SyncHealth, UpdatesBy, WorkerHealth};
 pub use self::keep::StoreWriter;
 pub use self::options::{SpecSources, StreamOptions, SyncOptions};
 pub use self::persist_health::PersistHealth;

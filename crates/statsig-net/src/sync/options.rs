@@ -11,6 +11,9 @@ use crate::proxy_config::ProxyConfig;
 use crate::secret::SdkKey;
 use crate::sources::LastKnownGood;
 
+/// Longest pause between polls while they fail, unless the sync interval is longer.
+const DEFAULT_POLL_BACKOFF: Duration = Duration::from_secs(10);
+
 /// Where specs come from, and where accepted ones are kept.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -189,9 +192,10 @@ pub struct SyncOptions {
     /// Pause between polls while a stream from the network lives, or all that is polled tells of changes
     /// itself. Default 5 minutes.
     pub slow_poll_interval: Duration,
-    /// Longest pause between polls while they fail; also bounds what a server asks for by
-    /// `Retry-After`. Default 60 seconds.
-    pub max_poll_backoff: Duration,
+    /// Longest pause between polls while they fail: pauses are uniform between 1 second and a limit that doubles with
+    /// each failure up to this. At least `poll_interval`. Default: `poll_interval`, but not below 10 seconds. What a
+    /// server asks for by `Retry-After` counts as well, up to this or 5 minutes, whichever is longer.
+    pub max_poll_backoff: Option<Duration>,
     /// Specs whose own time is longer ago are taken for stale: polls go on to the next source although
     /// one succeeded. A quiet project is always stale by this. Default: never.
     pub out_of_sync_threshold: Option<Duration>,
@@ -230,7 +234,7 @@ impl Default for SyncOptions {
             hedge_after: None,
             poll_interval: Duration::from_secs(10),
             slow_poll_interval: Duration::from_secs(300),
-            max_poll_backoff: Duration::from_secs(60),
+            max_poll_backoff: None,
             out_of_sync_threshold: None,
             max_silence: Some(Duration::from_secs(300)),
             fallback_every: 5,
@@ -264,9 +268,13 @@ impl SyncOptions {
         let least = Duration::from_millis(10);
         self.poll_interval = self.poll_interval.max(least);
         self.slow_poll_interval = self.slow_poll_interval.max(self.poll_interval);
-        self.max_poll_backoff = self.max_poll_backoff.max(self.poll_interval);
         self.fallback_every = self.fallback_every.max(1);
         self
+    }
+
+    /// Returns the longest pause between polls while they fail.
+    pub(super) fn longest_poll_backoff(&self) -> Duration {
+        self.max_poll_backoff.unwrap_or(DEFAULT_POLL_BACKOFF).max(self.poll_interval)
     }
 }
 

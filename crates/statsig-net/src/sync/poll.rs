@@ -15,6 +15,8 @@ use crate::deadline;
 
 /// How much pauses between polls vary.
 const JITTER: f64 = 0.1;
+/// Least pause of a backoff.
+const LEAST_BACKOFF: Duration = Duration::from_secs(1);
 /// Longer pauses than a timer takes.
 const LONGEST: Duration = Duration::from_secs(86_400 * 365);
 /// Longest pause that a source may ask for, unless polls back off for longer anyway.
@@ -30,6 +32,8 @@ pub struct SyncReport {
     pub success: bool,
     /// The sources that were asked, in order.
     pub attempts: Vec<SourceAttempt>,
+    /// Whether a source answered, if only that it has nothing (see [`is_answer`]).
+    pub(super) answered: bool,
 }
 
 /// What came of rounds so far.
@@ -41,6 +45,8 @@ pub(super) struct Rounds {
     without_network: u32,
     /// Rounds in a row in which all were asked in vain.
     in_vain: u32,
+    /// When the next regular poll is due.
+    next_poll: Option<Instant>,
 }
 
 /// What came of questions to one source.
@@ -48,14 +54,16 @@ pub(super) struct Rounds {
 struct Asked {
     last: Option<Instant>,
     failures: u32,
-    /// It asks to be left alone, or fails while others answer.
+    /// End of its pause: the server asked for one, or it fails while others answer.
     not_before: Option<Instant>,
+    /// Whether the server asked for the pause.
+    asked_for_pause: bool,
 }
 
 impl Rounds {
     pub(super) fn new(sources: &SpecSources) -> Self {
         let count = sources.polled.len() + usize::from(sources.fallback.is_some());
-        Self { sources: vec![Asked::default(); count], without_network: 0, in_vain: 0 }
+        Self { sources: vec![Asked::default(); count], without_network: 0, in_vain: 0, next_poll: None }
     }
 }
 
@@ -89,6 +97,7 @@ async fn poll(inner: &Arc<Inner>, worker: Worker, mut pause: Duration) {
         let was_slow = *slow.borrow_and_update();
         let until = Instant::now() + pause.min(LONGEST);
         inner.books.next_poll(until);
+        inner.rounds().next_poll = Some(until);
         tokio::select! {
             biased;
             () = inner.ended() => return,
@@ -132,13 +141,14 @@ impl Inner {
         let options = &self.options;
         let interval = if *self.books.slow.borrow() { options.slow_poll_interval } else { options.poll_interval };
         let pause = self.random.around(interval, JITTER);
-        // Sources that fail beside one that answers are left alone one by one.
-        if report.success {
+        // Sources that fail beside one that answers have pauses of their own.
+        if report.answered {
             return pause;
         }
-        // While everything fails, up to twice as long with each round, and no longer than the limit.
         let rounds = self.rounds();
-        let pause = pause.saturating_add(self.random.up_to(self.more_after(rounds.in_vain)));
+        // Behind a live stream polls are a safety net, at their own rate.
+        let is_backoff = rounds.in_vain > 0 && !*self.books.slow.borrow();
+        let pause = if is_backoff { self.backoff(rounds.in_vain) } else { pause };
         // Nobody is to be asked before the first who may be.
         let polled = self.sources.polled.len();
         let sources = rounds.sources.iter().take(if polled == 0 { 1 } else { polled });
@@ -148,12 +158,25 @@ impl Inner {
         pause.max(left_alone.min().unwrap_or_default())
     }
 
-    /// By how much a pause may grow after so many failures in a row.
-    fn more_after(&self, failures: u32) -> Duration {
-        let options = &self.options;
-        let interval = if *self.books.slow.borrow() { options.slow_poll_interval } else { options.poll_interval };
-        let room = options.max_poll_backoff.saturating_sub(interval);
-        interval.saturating_mul((1_u32 << (failures.clamp(1, 16) - 1)) - 1).min(room)
+    /// Returns the pause after so many failures in a row: uniform up to a limit that doubles with each failure and
+    /// ends at the longest backoff (full jitter), but never below [`LEAST_BACKOFF`].
+    fn backoff(&self, failures: u32) -> Duration {
+        let limit = self.options.poll_interval.saturating_mul(1_u32 << failures.clamp(1, 16));
+        let limit = limit.min(self.options.longest_poll_backoff());
+        self.random.up_to(limit).max(LEAST_BACKOFF.min(limit))
+    }
+
+    /// Returns the time until a poll may ask each polled source, by its name.
+    pub(super) fn next_attempts(&self) -> Vec<(String, Duration)> {
+        let rounds = self.rounds();
+        let Some(next) = rounds.next_poll.filter(|_| !self.is_ending()) else { return Vec::new() };
+        let polled = self.sources.polled.iter().chain(&self.sources.fallback).zip(&rounds.sources);
+        polled
+            .map(|(source, own)| {
+                let at = own.not_before.map_or(next, |not_before| not_before.max(next));
+                (source.name().to_owned(), at.saturating_duration_since(Instant::now()))
+            })
+            .collect()
     }
 
     fn rounds(&self) -> MutexGuard<'_, Rounds> {
@@ -194,7 +217,7 @@ impl Inner {
             }
         }
         let mut rounds = self.rounds();
-        if report.success {
+        if report.answered {
             rounds.in_vain = 0;
         } else if !report.attempts.is_empty() {
             rounds.in_vain = rounds.in_vain.saturating_add(1);
@@ -221,7 +244,7 @@ impl Inner {
                 return (true, network);
             }
             let kind = source.kind();
-            if by_itself && (self.is_left_alone(index) || !hinted && self.hears_of_it(index, &kind)) {
+            if by_itself && (self.is_left_alone(index) || !hinted && self.is_spared(index, &kind)) {
                 continue;
             }
             if by_itself && !source.wants_polling().await {
@@ -235,20 +258,22 @@ impl Inner {
             if kind == SpecSourceKind::Network || !polls_network {
                 network = Some(network.unwrap_or(false) || outcome.is_success());
             }
-            if !outcome.is_success() {
+            if !is_answer(&outcome, &kind) {
                 failed.push(index);
             }
-            if self.is_enough(&outcome, trigger) {
+            // A store that is polled because its feed is quiet does not stand in for the network.
+            let is_extra = outcome == AttemptOutcome::Unchanged && self.books.has_live_feed(&kind);
+            if !is_extra && self.is_enough(&outcome, trigger) {
                 enough = true;
                 break;
             }
         }
-        if report.success {
-            // Rounds go on at their pace; those that fail are asked by fewer and fewer of them.
+        if report.answered {
+            // Rounds go on at their pace; those that fail back off one by one.
             let mut rounds = self.rounds();
             for index in failed {
                 let Some(own) = rounds.sources.get_mut(index) else { continue };
-                let until = deadline::from_now(self.random.up_to(self.more_after(own.failures)));
+                let until = deadline::from_now(self.backoff(own.failures));
                 own.not_before = own.not_before.max(Some(until));
             }
         }
@@ -265,13 +290,13 @@ impl Inner {
         rounds.sources.get(index).and_then(|own| own.not_before).is_some_and(|until| Instant::now() < until)
     }
 
-    /// Whether a source tells of changes itself, and was asked not long ago: at the regular rate polls
-    /// are for others.
-    fn hears_of_it(&self, index: usize, kind: &SpecSourceKind) -> bool {
+    /// Returns whether a poll may pass over a source because its feed brings its changes, and it was asked not long
+    /// ago: at the regular rate polls are for others.
+    fn is_spared(&self, index: usize, kind: &SpecSourceKind) -> bool {
         let last = self.rounds().sources.get(index).and_then(|own| own.last);
         !*self.books.slow.borrow()
             && last.is_some_and(|last| last.elapsed() < self.options.slow_poll_interval)
-            && self.books.tells_itself(kind)
+            && self.books.spares_polls(kind, self.options.poll_interval)
     }
 
     async fn ask_in_cycle(
@@ -287,7 +312,8 @@ impl Inner {
         if answer.outcome == AttemptOutcome::Unchanged && source.kind() == SpecSourceKind::Network {
             self.acceptor.slots().confirm();
         }
-        self.note_answer(index, &answer.outcome);
+        report.answered |= is_answer(&answer.outcome, &source.kind());
+        self.note_answer(index, &answer.outcome, is_answer(&answer.outcome, &source.kind()));
         attempt.duration = begun.elapsed().saturating_sub(attempt.started_after);
         (attempt.apply_duration, attempt.bytes) = (answer.apply_duration, answer.bytes);
         attempt.outcome = answer.outcome.clone();
@@ -297,18 +323,28 @@ impl Inner {
         answer.outcome
     }
 
-    /// Notes when a source was asked, and for how long it is to be left alone.
-    fn note_answer(&self, index: usize, outcome: &AttemptOutcome) {
-        let longest = self.options.max_poll_backoff.max(LONGEST_ASKED);
+    /// Notes when a source was asked, and until when it has a pause.
+    fn note_answer(&self, index: usize, outcome: &AttemptOutcome, is_answer: bool) {
+        let longest = self.options.longest_poll_backoff().max(LONGEST_ASKED);
         let mut rounds = self.rounds();
         let Some(own) = rounds.sources.get_mut(index) else { return };
         let now = Instant::now();
-        (own.last, own.not_before) = (Some(now), None);
-        own.failures = if outcome.is_success() { 0 } else { own.failures.saturating_add(1) };
+        (own.last, own.not_before, own.asked_for_pause) = (Some(now), None, false);
+        let is_back = is_answer && std::mem::take(&mut own.failures) > 0;
+        if !is_answer {
+            own.failures = own.failures.saturating_add(1);
+        }
         if let AttemptOutcome::Failed { retry_after: Some(asked), .. } = outcome {
             // A little more than asked, so that those who were told the same do not come together.
             let asked = (*asked).min(longest);
             own.not_before = Some(deadline::after(now, asked.saturating_add(self.random.up_to(asked / 10))));
+            own.asked_for_pause = true;
+        }
+        if is_back {
+            // Whatever was in the way may be over for the others too.
+            for other in rounds.sources.iter_mut().filter(|other| !other.asked_for_pause) {
+                (other.not_before, other.failures) = (None, other.failures.min(1));
+            }
         }
     }
 
@@ -341,5 +377,16 @@ impl Inner {
             return SyncReport::default();
         }
         self.cycle(SpecTrigger::Manual, true).await
+    }
+}
+
+/// Returns whether an outcome is the answer of a source that works: a success, or the word of a store or a file that
+/// it has nothing, or nothing of use, yet. Such a source is asked at the regular rate, so that it is read soon after
+/// somebody fills or repairs it.
+fn is_answer(outcome: &AttemptOutcome, kind: &SpecSourceKind) -> bool {
+    use statsig_core::SourceErrorKind::{Empty, Invalid};
+    match outcome {
+        AttemptOutcome::Failed { kind: Empty | Invalid, retryable: false, .. } => *kind != SpecSourceKind::Network,
+        outcome => outcome.is_success(),
     }
 }

@@ -103,6 +103,10 @@ async fn listen(inner: &Arc<Inner>, worker: Worker, index: usize, stream: &dyn S
             return SourceError::new(SourceErrorKind::Unreachable, "the source ended the stream");
         };
         inner.books.metrics.stream_message(stream.name());
+        if live {
+            // The first event only says what is there.
+            inner.books.noticed(index);
+        }
         if let Err(error) = handle(inner, stream, received).await {
             return error;
         }

@@ -13,7 +13,7 @@
 
 mod body;
 mod client;
-mod decode;
+pub(crate) mod decode;
 mod reqwest;
 mod tls;
 mod tls_failure;

@@ -11,7 +11,7 @@ const SPAN: Duration = Duration::from_millis(500);
 /// Between two probes: half of the outage so far, so that what the breaker adds to an outage is at
 /// most half of it, within these bounds.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub(crate) struct Breaker(Mutex<State>);

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redis::aio::{ConnectionLike, PubSub};
+use redis::aio::{ConnectionLike, MultiplexedConnection, PubSub};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, Value, cmd,
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, Value, cmd,
 };
 use tokio::time::timeout;
 
-use super::Conn;
+use super::bounded::ReplyLimits;
+use super::{Conn, socket};
 use crate::error::{Failure, OptionsError};
 use crate::options::{Login, RedisOptions, TlsOptions, Topology};
 
@@ -23,6 +24,7 @@ pub(crate) struct Connector {
     sentinel_tls: Option<TlsOptions>,
     db: Option<u32>,
     connect_timeout: Duration,
+    limits: ReplyLimits,
     #[cfg(feature = "cluster")]
     response_timeout: Duration,
     /// Which of several known addresses answered last.
@@ -43,19 +45,19 @@ impl Connector {
             sentinel_tls: options.sentinel_tls.clone(),
             db: options.db,
             connect_timeout: options.connect_timeout,
+            limits: ReplyLimits::for_values(options.max_value_bytes),
             #[cfg(feature = "cluster")]
             response_timeout: options.write_timeout.max(options.read_timeout),
             preferred: AtomicUsize::new(0),
         };
-        let sample = || (ConnectionAddr::Tcp("localhost".to_owned(), 6_379)).into_connection_info();
         let mut problems = Vec::new();
+        #[cfg(feature = "tls")]
         for (tls, name) in [(&connector.tls, "tls"), (&connector.sentinel_tls, "sentinel_tls")] {
-            if tls.is_some()
-                && let Err(error) = sample().and_then(|info| client(info, tls.as_ref()))
-            {
+            if let Some(Err(error)) = tls.as_ref().map(socket::client_config) {
                 problems.push(format!("`{name}`: {error}"));
             }
         }
+        problems.dedup();
         OptionsError::check(problems)?;
         Ok(connector)
     }
@@ -72,8 +74,8 @@ impl Connector {
     /// Connects to where commands go.
     pub(crate) async fn connect(&self) -> Result<Conn, Failure> {
         let login = resolve(&self.login).await?;
-        let client = match &self.topology {
-            Topology::Single(info) => client(self.server(info.clone(), &login), self.tls.as_ref())?,
+        let info = match &self.topology {
+            Topology::Single(info) => self.server(info.clone(), &login),
             Topology::Sentinel { sentinels, master } => return self.master(sentinels, master, &login).await,
             #[cfg(feature = "cluster")]
             Topology::Cluster(infos) => {
@@ -84,7 +86,7 @@ impl Connector {
             #[cfg(not(feature = "cluster"))]
             Topology::Cluster(_) => return Err(Failure::Invalid("a cluster needs the feature `cluster`".to_owned())),
         };
-        self.multiplexed(&client).await.map(Conn::Server)
+        self.multiplexed(info, self.tls.as_ref()).await.map(Conn::Server)
     }
 
     /// Connects to where messages of any channel pass by.
@@ -104,24 +106,49 @@ impl Connector {
     }
 
     async fn pubsub(&self, info: ConnectionInfo) -> Result<PubSub, Failure> {
-        let client = client(info, self.tls.as_ref())?;
-        let pubsub = timeout(self.connect_timeout, client.get_async_pubsub()).await;
-        Ok(pubsub.map_err(|_| Failure::Timeout("connection"))??)
+        let connect = async {
+            let socket = self.socket(&info, self.tls.as_ref(), ReplyLimits::NOTICES).await?;
+            PubSub::new(info.redis_settings(), socket).await
+        };
+        Ok(timeout(self.connect_timeout, connect).await.map_err(|_| Failure::Timeout("connection"))??)
     }
 
-    async fn multiplexed(&self, client: &Client) -> Result<redis::aio::MultiplexedConnection, Failure> {
+    /// Connects, and keeps a task at work for as long as the connection is in use.
+    async fn multiplexed(
+        &self,
+        info: ConnectionInfo,
+        tls: Option<&TlsOptions>,
+    ) -> Result<MultiplexedConnection, Failure> {
         // Answers have the time limit of their command.
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(self.connect_timeout)).set_response_timeout(None);
-        let conn = timeout(self.connect_timeout, client.get_multiplexed_async_connection_with_config(&config)).await;
-        Ok(conn.map_err(|_| Failure::Timeout("connection"))??)
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let connect = async {
+            let socket = self.socket(&info, tls, self.limits).await?;
+            MultiplexedConnection::new_with_config(info.redis_settings(), socket, config).await
+        };
+        let (conn, driver) =
+            timeout(self.connect_timeout, connect).await.map_err(|_| Failure::Timeout("connection"))??;
+        // It ends once nobody holds the connection any more.
+        tokio::spawn(driver);
+        Ok(conn)
+    }
+
+    async fn socket(
+        &self,
+        info: &ConnectionInfo,
+        tls: Option<&TlsOptions>,
+        limits: ReplyLimits,
+    ) -> Result<socket::BoundedSocket, redis::RedisError> {
+        #[cfg(feature = "tls")]
+        let address = if tls.is_some() { over_tls(info.clone()).addr().clone() } else { info.addr().clone() };
+        #[cfg(not(feature = "tls"))]
+        let address = info.addr().clone();
+        Ok(socket::open(&address, tls, limits).await?)
     }
 
     /// Connects to the master that the sentinels name, if it agrees.
     async fn master(&self, sentinels: &[ConnectionInfo], master: &str, login: &Login) -> Result<Conn, Failure> {
         let address = self.master_address(sentinels, master).await?;
-        let client = client(self.server(address, login), self.tls.as_ref())?;
-        let mut conn = self.multiplexed(&client).await?;
+        let mut conn = self.multiplexed(self.server(address, login), self.tls.as_ref()).await?;
         let role = timeout(self.connect_timeout, conn.req_packed_command(&cmd("ROLE")))
             .await
             .map_err(|_| Failure::Timeout("role"))?;
@@ -150,7 +177,7 @@ impl Connector {
             let settings = with_login(sentinel.redis_settings().clone().set_db(0), &login);
             let info = sentinel.clone().set_redis_settings(settings.set_skip_set_lib_name());
             async move {
-                let mut conn = self.multiplexed(&client(info, self.sentinel_tls.as_ref())?).await?;
+                let mut conn = self.multiplexed(info, self.sentinel_tls.as_ref()).await?;
                 let mut command = cmd("SENTINEL");
                 command.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
                 let answer = timeout(self.connect_timeout, command.query_async(&mut conn)).await;
@@ -244,14 +271,6 @@ fn with_login(mut settings: RedisConnectionInfo, login: &Login) -> RedisConnecti
         settings = settings.set_password(password);
     }
     settings
-}
-
-fn client(info: ConnectionInfo, tls: Option<&TlsOptions>) -> redis::RedisResult<Client> {
-    match tls {
-        #[cfg(feature = "tls")]
-        Some(tls) => Client::build_with_tls(over_tls(info), certificates(tls)),
-        _ => Client::open(info),
-    }
 }
 
 #[cfg(feature = "tls")]

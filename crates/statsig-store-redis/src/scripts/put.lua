@@ -4,7 +4,8 @@
 -- ARGV: 1 `newer` or `force`; 2 time of the payload; 3 its checksum or ''; 4 the payload as stored;
 --       5 seconds to keep it, 0 for ever; 6 channel; 7 now in ms; 8 who writes; 9 format; 10 codec;
 --       11 layout of a value that is not there yet; 12 SHA-1 of a stored payload that the caller has
---       read, or ''; 13 its time; 14 its checksum.
+--       read, or ''; 13 its time, or '' if it cannot be used; 14 its checksum; 15 from here on times are
+--       from the future.
 -- Answer: {what, time of what was there or '', SHA-1 of what was there or ''}, where what is
 --       0 a newer one stays; 1 written; 2 the same was there; 3 the caller has to read what is there;
 --       4 written, not announced; 5 the key holds something else.
@@ -46,14 +47,15 @@ local function number(text)
 end
 
 -- What is there: its time, and its checksum where that belongs to it.
-local there, there_checksum = nil, nil
+local there, there_checksum, ours = nil, nil, false
 if ARGV[1] == 'newer' then
   local sum
   if layout == 'hash' then
     local known = redis.call('HMGET', value, 'lcut', 'checksum', 'meta')
     there = number(known[1])
     -- Other writers leave our fields as they are; `meta` says which payload they describe.
-    if there and known[2] and known[3] == known[1] then there_checksum = known[2] end
+    ours = there and known[3] == known[1]
+    if ours and known[2] then there_checksum = known[2] end
     if not there and redis.call('HSTRLEN', value, 'config') > 0 then
       sum = redis.sha1hex(redis.call('HGET', value, 'config'))
     end
@@ -63,18 +65,28 @@ if ARGV[1] == 'newer' then
       sum = redis.sha1hex(current)
       local known = redis.call('HMGET', about, 'sha1', 'lcut', 'checksum')
       if known[1] == sum then
-        there = number(known[2])
+        there, ours = number(known[2]), true
         if known[3] then there_checksum = known[3] end
       end
     end
   end
-  if not there and sum then
-    if sum ~= ARGV[12] then return {3, '', sum} end
-    there, there_checksum = number(ARGV[13]), ARGV[14]
+  local new, future = tonumber(time), tonumber(ARGV[15])
+  -- A time of another writer that would keep the payload out counts only if it belongs to something that can be
+  -- used, which the caller finds out. The same for one from the future, where the payload may tell another.
+  if not there or (there > new and not ours) or there > future then
+    local payload_there = not sum and stored_payload()
+    if payload_there and #payload_there > 0 then sum = redis.sha1hex(payload_there) end
+    if sum then
+      if sum ~= ARGV[12] then return {3, there and string.format('%.0f', there) or '', sum} end
+      there, there_checksum = number(ARGV[13]), ARGV[14]
+    end
   end
+  -- Of one from the future and one that is not, the latter is newer.
+  if there and there > future and new <= future then there = nil end
   if there then
-    local new = tonumber(time)
-    if new < there then return {0, string.format('%.0f', there), ''} end
+    if new < there or (new > future and there <= future) then
+      return {0, string.format('%.0f', there), ''}
+    end
     if new == there then
       local same
       if there_checksum and there_checksum ~= '' and checksum ~= '' then
@@ -83,7 +95,7 @@ if ARGV[1] == 'newer' then
         same = stored_payload() == payload
       end
       if same then
-        keep()
+        if there <= future then keep() end
         return {2, string.format('%.0f', there), ''}
       end
     end

@@ -1,7 +1,8 @@
 -- Removes a value, or only one that is older than a time.
 --
 -- KEYS: 1 the value; 2 what is known about it, if it is a bare string (same slot).
--- ARGV: 1 a time or ''; 2 SHA-1 of a bare string that the caller has read, or ''; 3 its time or ''.
+-- ARGV: 1 a time or ''; 2 SHA-1 of a bare string that the caller has read, or ''; 3 its time or '';
+--       4 from here on times are from the future: older than every other.
 -- Answer: {1 removed, 0 it stays or there is none, 3 the caller has to read what is there; its SHA-1}.
 
 local value, about = KEYS[1], KEYS[2]
@@ -29,7 +30,8 @@ if ARGV[1] ~= '' then
       return {3, sum}
     end
   end
-  if there and there ~= '' and tonumber(there) >= tonumber(ARGV[1]) then return {0, ''} end
+  local time = there and tonumber(there)
+  if time and time >= tonumber(ARGV[1]) and time <= tonumber(ARGV[4]) then return {0, ''} end
 end
 redis.call('DEL', about)
 return {redis.call('DEL', value), ''}

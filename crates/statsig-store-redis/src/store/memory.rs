@@ -31,8 +31,8 @@ pub(super) struct Read {
     pub(super) lcut: Option<u64>,
     /// Its stored length.
     pub(super) len: u64,
-    /// What it says itself.
-    pub(super) version: EntryVersion,
+    /// What it says itself; `None` if it cannot be used.
+    pub(super) version: Option<EntryVersion>,
 }
 
 impl Memory {
@@ -44,8 +44,9 @@ impl Memory {
         self.change(key, |known| known.layout = Some(layout));
     }
 
-    /// The version of a payload that was read before and looks the same.
-    pub(super) fn version(&self, key: &str, lcut: Option<u64>, len: u64) -> Option<EntryVersion> {
+    /// Returns the version of a payload that was read before and looks the same; `Some(None)` if that could not be
+    /// used.
+    pub(super) fn version(&self, key: &str, lcut: Option<u64>, len: u64) -> Option<Option<EntryVersion>> {
         let known = self.lock();
         let read = known.get(key)?.read.as_ref()?;
         (lcut.is_some() && read.lcut == lcut && read.len == len).then(|| read.version.clone())

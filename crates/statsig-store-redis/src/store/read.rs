@@ -1,9 +1,13 @@
 //! Reading: first what is known about a value, then the value, if it is worth it.
 
+use std::cmp::Ordering;
+use std::sync::Arc;
+
 use futures_util::future::{join_all, try_join};
 use redis::{Cmd, FromRedisValue, cmd};
 use statsig_core::{DataStoreError, EntryRequest, EntryVersion, StoreEntry, StoreFormat, StoreKey, StoreResponse};
 
+use super::judge::{is_usable, stored_time, version_of};
 use super::memory::Read;
 use super::{Call, now_ms};
 use crate::codec::{self, off_thread, too_large};
@@ -38,6 +42,13 @@ pub(super) struct Stored {
     layout: Layout,
 }
 
+impl Stored {
+    /// The time that stands beside it, if that can be used.
+    pub(super) fn lcut(&self) -> Option<u64> {
+        self.fields.lcut
+    }
+}
+
 impl Fields {
     /// From the fields `lcut`, `checksum`, `meta` and `at`. Those of ours count only if `meta` says
     /// that they belong to the payload: other writers leave them as they are.
@@ -45,7 +56,7 @@ impl Fields {
         let [lcut, checksum, meta, at] = fields.map(|field| field.and_then(|field| String::from_utf8(field).ok()));
         let ours = lcut.is_some() && meta == lcut;
         Self {
-            lcut: lcut.and_then(|lcut| lcut.parse().ok()).filter(|&lcut| lcut > 0),
+            lcut: lcut.and_then(|lcut| stored_time(&lcut, now_ms())),
             checksum: checksum.filter(|checksum| ours && !checksum.is_empty()),
             stored_at_ms: at.filter(|_| ours).and_then(|at| at.parse().ok()),
         }
@@ -57,6 +68,16 @@ impl Fields {
 }
 
 impl Peek {
+    /// Returns whether the time that stands beside the payload is missing, no number, or from the future.
+    pub(super) fn has_unusable_time(&self) -> bool {
+        self.layout == Layout::Hash && self.fields.lcut.is_none()
+    }
+
+    /// Length as stored.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
     /// The version, where it can be told without the payload.
     pub(super) fn version(&self) -> Option<EntryVersion> {
         self.fields.version()
@@ -75,10 +96,13 @@ impl Call<'_> {
         Ok(StoreResponse { result: Some(bytes), time: stored.fields.lcut })
     }
 
-    /// Finds the newest entry, and reads it if it is news.
+    /// Finds the newest entry that can be used, and reads it if it is news.
+    ///
+    /// One that cannot be used hides no other: it is given only if there is no other, so that the caller learns of it.
     pub(super) async fn newest(&self, request: &EntryRequest) -> Result<Option<StoreEntry>, DataStoreError> {
         let peeks = join_all(request.keys.iter().map(|key| self.peek(&key.name))).await;
-        let mut best: Option<(&StoreKey, Option<EntryVersion>, Option<StoreEntry>)> = None;
+        let mut candidates = Vec::new();
+        let mut unusable = None;
         let mut failure = None;
         for (key, peek) in request.keys.iter().zip(peeks) {
             let candidate = match peek {
@@ -87,40 +111,98 @@ impl Call<'_> {
                 Err(error) => Err(error),
             };
             match candidate {
-                Ok(Some((version, entry))) => {
-                    if best.as_ref().is_none_or(|(key, best, _)| is_better(version.as_ref(), best.as_ref(), key)) {
-                        best = Some((key, version, entry));
-                    }
+                Ok(Some(candidate)) if candidate.is_unusable() => {
+                    unusable.get_or_insert(candidate);
                 }
+                Ok(Some(candidate)) => candidates.push(candidate),
                 Ok(None) => {}
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        let Some((key, version, entry)) = best else {
-            self.counters.misses.add(1);
-            return failure.map_or(Ok(None), Err);
-        };
-        let known = request.known.as_ref();
-        if known.zip(version.as_ref()).is_some_and(|(known, version)| !version.is_news_to(known)) {
-            self.counters.unchanged.add(1);
-            self.measure_age(key, version.as_ref());
-            return Ok(None);
+        if candidates.is_empty() && unusable.is_none() && failure.is_none() {
+            for (key, entry) in self.node_entries(&request.keys).await? {
+                let candidate =
+                    Candidate { key, version: entry.version.clone(), entry: Some(entry), was_unusable: false };
+                if candidate.is_unusable() {
+                    unusable.get_or_insert(candidate);
+                } else {
+                    candidates.push(candidate)
+                }
+            }
         }
-        let entry = match entry {
-            Some(entry) => Some(entry),
+        while let Some(best) = best_of(&candidates, request.now_ms) {
+            let candidate = candidates.remove(best);
+            match self.read_candidate(&candidate, request).await? {
+                Found::News(entry) => return Ok(Some(*entry)),
+                Found::NoNews => {
+                    self.counters.unchanged.add(1);
+                    return Ok(None);
+                }
+                // Another one is the newest then.
+                Found::Gone => {}
+                Found::Unusable(entry) => {
+                    self.warn_unusable(candidate.key);
+                    unusable.get_or_insert(Candidate { entry: Some(*entry), version: None, ..candidate });
+                }
+            }
+        }
+        if let Some(failure) = failure {
+            self.counters.misses.add(1);
+            return Err(failure);
+        }
+        let Some(Candidate { key, entry, .. }) = unusable else {
+            self.counters.misses.add(1);
+            return Ok(None);
+        };
+        self.counters.hits.add(1);
+        match entry {
+            Some(entry) => Ok(Some(entry)),
+            None => self.entry(key).await,
+        }
+    }
+
+    /// Reads a candidate if it is news, as far as it tells.
+    async fn read_candidate(&self, candidate: &Candidate<'_>, request: &EntryRequest) -> Result<Found, DataStoreError> {
+        let (key, known) = (candidate.key, request.known.as_ref());
+        let is_news = |version: Option<&EntryVersion>| {
+            known.zip(version).is_none_or(|(known, version)| version.is_news_at(known, self.now_of(request)))
+        };
+        if !is_news(candidate.version.as_ref()) {
+            self.measure_age(key, candidate.version.as_ref());
+            return Ok(Found::NoNews);
+        }
+        let entry = match &candidate.entry {
+            Some(entry) => Some(entry.clone()),
             None => self.entry(key).await?,
         };
-        self.measure_age(key, entry.as_ref().and_then(|entry| entry.version.as_ref()));
-        // The payload may say more than what stood beside it.
-        let news = |entry: &StoreEntry| {
-            known.zip(entry.version.as_ref()).is_none_or(|(known, version)| version.is_news_to(known))
-        };
-        let entry = entry.filter(news);
-        if entry.is_some() { &self.counters.hits } else { &self.counters.unchanged }.add(1);
-        if let Some(entry) = entry.as_ref().filter(|_| self.metrics.is_on()) {
-            self.measure_entry(key, entry, known.is_some());
+        let Some(entry) = entry else { return Ok(Found::Gone) };
+        if entry.version.is_none() && !is_usable(&entry.bytes, key.format) {
+            return Ok(Found::Unusable(Box::new(entry)));
         }
-        Ok(entry)
+        self.measure_age(key, entry.version.as_ref());
+        // The payload may say more than what stood beside it.
+        if !is_news(entry.version.as_ref()) {
+            return Ok(Found::NoNews);
+        }
+        self.counters.hits.add(1);
+        if self.metrics.is_on() {
+            self.measure_entry(key, &entry, known.is_some());
+        }
+        Ok(Found::News(Box::new(entry)))
+    }
+
+    fn now_of(&self, request: &EntryRequest) -> Option<u64> {
+        request.now_ms.or_else(|| Some(now_ms()))
+    }
+
+    fn warn_unusable(&self, key: &StoreKey) {
+        if self.counters.unusable.add(1) == 1 {
+            tracing::warn!(
+                key = digest(key),
+                format = key.format.as_str(),
+                "Redis: passed over an entry that is not config specs; the next good write replaces it"
+            );
+        }
     }
 
     /// Tells of a payload that was read; of the way it took here, if it followed another one.
@@ -146,51 +228,59 @@ impl Call<'_> {
     }
 
     /// The version of a value, and the value if it had to be read for that.
-    async fn candidate(
-        &self,
-        key: &StoreKey,
-        peek: Peek,
-    ) -> Result<Option<(Option<EntryVersion>, Option<StoreEntry>)>, DataStoreError> {
+    async fn candidate<'k>(&self, key: &'k StoreKey, peek: Peek) -> Result<Option<Candidate<'k>>, DataStoreError> {
+        let beside = |version| Candidate { key, version, entry: None, was_unusable: false };
         let version = match peek.version() {
             Some(version) if version.checksum.is_some() => Some(version),
             // Somebody wrote it who stores no checksum. Reading it once told.
-            version => self.memory.version(&key.name, peek.fields.lcut, peek.len).or(version),
+            version => match self.memory.version(&key.name, peek.fields.lcut, peek.len) {
+                Some(None) => return Ok(Some(Candidate { was_unusable: true, ..beside(None) })),
+                Some(read) => read,
+                None => version,
+            },
         };
         if version.is_some() {
-            return Ok(Some((version, None)));
+            return Ok(Some(beside(version)));
         }
         if key.format == StoreFormat::StatsigBr && peek.layout == Layout::Hash {
-            return Ok(Some((None, None)));
+            return Ok(Some(beside(None)));
         }
-        Ok(self.entry(key).await?.map(|entry| (entry.version.clone(), Some(entry))))
+        let entry = self.entry(key).await?;
+        Ok(entry.map(|entry| Candidate { entry: Some(entry.clone()), ..beside(entry.version) }))
     }
 
     /// Reads an entry.
     async fn entry(&self, key: &StoreKey) -> Result<Option<StoreEntry>, DataStoreError> {
         let Some(stored) = self.fetch(&key.name).await? else { return Ok(None) };
         let (fields, len, layout) = (stored.fields, stored.bytes.len() as u64, stored.layout);
-        let mut entry = match key.format {
-            StoreFormat::PlainText if fields.checksum.is_none() => {
-                let bytes = self.decoded(&key.name, stored.bytes).await?;
-                off_thread(bytes.len(), move || StoreEntry::json(bytes)).await?
+        let (bytes, beside) = match key.format {
+            StoreFormat::StatsigBr if layout == Layout::String => {
+                let about = self.about(&key.name, &stored.bytes).await?;
+                (stored.bytes, about)
             }
             StoreFormat::PlainText => {
-                let bytes = self.decoded(&key.name, stored.bytes).await?;
-                StoreEntry::new(bytes, key.format, EntryVersion::default()).with_version(None)
+                let text = self.decoded(&key.name, stored.bytes).await?;
+                (codec::unzipped(text, self.max_value_bytes).await?, fields.version())
             }
-            _ if layout == Layout::String => {
-                let about = self.about(&key.name, &stored.bytes).await?;
-                StoreEntry::new(stored.bytes, key.format, EntryVersion::default()).with_version(about)
-            }
-            _ => StoreEntry::new(stored.bytes, key.format, EntryVersion::default()).with_version(None),
+            _ => (stored.bytes, fields.version()),
         };
-        if entry.version.is_none() {
-            entry.version = fields.version();
-        }
-        if let Some(version) = &entry.version {
+        let format = key.format;
+        let is_ours = fields.lcut.is_some() && fields.checksum.is_some();
+        let (bytes, version) = if format == StoreFormat::PlainText && is_ours {
+            // We wrote it, and what stands beside it belongs to it.
+            (bytes, beside)
+        } else {
+            let judge = move || {
+                let version = version_of(&bytes, format, beside);
+                (bytes, version)
+            };
+            off_thread(len as usize, judge).await?
+        };
+        if version.is_some() || !is_usable(&bytes, format) {
             self.memory.set_read(&key.name, Read { lcut: fields.lcut, len, version: version.clone() });
         }
-        Ok(Some(entry.with_stored_at_ms(fields.stored_at_ms)))
+        let entry = StoreEntry::new(bytes, format, EntryVersion::default()).with_version(version);
+        Ok(Some(entry.with_key(Arc::clone(&key.name)).with_stored_at_ms(fields.stored_at_ms)))
     }
 
     /// What stands beside a bare string, if it belongs to it.
@@ -199,7 +289,8 @@ impl Call<'_> {
         command.arg(self.names.about(key)).arg(&["sha1", "lcut", "checksum"]);
         let known: [Option<String>; 3] = self.query(Op::Get, &command).await?;
         let [Some(digest), Some(lcut), checksum] = known else { return Ok(None) };
-        Ok(lcut.parse().ok().filter(|_| digest == sha1(bytes)).map(|lcut| EntryVersion::new(lcut, checksum)))
+        let lcut = stored_time(&lcut, now_ms()).filter(|_| digest == sha1(bytes));
+        Ok(lcut.map(|lcut| EntryVersion::new(lcut, checksum)))
     }
 
     /// Looks at a value without reading it; `None` if it is absent or empty.
@@ -333,13 +424,51 @@ pub(super) fn is_brotli(key: &str) -> bool {
     key.contains("|statsig-br|")
 }
 
-/// Whether a later version beats the best so far, under its key. What is unknown counts as newest
-/// where it came first, unless it is text: a text without a time is no payload.
-fn is_better(version: Option<&EntryVersion>, best: Option<&EntryVersion>, best_key: &StoreKey) -> bool {
-    match (version, best) {
-        (Some(version), Some(best)) => version.lcut > best.lcut,
-        _ => best.is_none() && best_key.format == StoreFormat::PlainText,
+/// An entry that may be the newest.
+struct Candidate<'k> {
+    key: &'k StoreKey,
+    /// Its version, as far as it is known.
+    version: Option<EntryVersion>,
+    /// The entry, if it had to be read.
+    entry: Option<StoreEntry>,
+    /// It was read before, and could not be used.
+    was_unusable: bool,
+}
+
+impl Candidate<'_> {
+    fn is_unusable(&self) -> bool {
+        self.was_unusable || self.version.is_none() && self.key.format == StoreFormat::PlainText
     }
+}
+
+/// What became of a candidate.
+enum Found {
+    News(Box<StoreEntry>),
+    NoNews,
+    /// It is not there any more.
+    Gone,
+    Unusable(Box<StoreEntry>),
+}
+
+/// Returns the index of the newest candidate, the first of equals. One of an unknown version counts as newest where it
+/// comes first.
+fn best_of(candidates: &[Candidate<'_>], now: Option<u64>) -> Option<usize> {
+    let now = now.unwrap_or_else(now_ms);
+    let mut best: Option<usize> = None;
+    for (at, candidate) in candidates.iter().enumerate() {
+        let is_better = match best.and_then(|best| candidates.get(best)) {
+            None => true,
+            Some(best) => candidate
+                .version
+                .as_ref()
+                .zip(best.version.as_ref())
+                .is_some_and(|(version, best)| version.cmp_time(best, Some(now)) == Ordering::Greater),
+        };
+        if is_better {
+            best = Some(at);
+        }
+    }
+    best
 }
 
 /// A command on one key.

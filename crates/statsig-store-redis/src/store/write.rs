@@ -1,11 +1,15 @@
 //! Writing: one script call each, so that nobody comes between looking and storing.
 
-use redis::{Cmd, cmd};
+use std::cmp::Ordering;
+
+use statsig_core::MAX_TIME_AHEAD_MS;
 use statsig_core::{
     AppendOutcome, DataStoreError, DataStoreErrorKind, EntryVersion, PutMode, PutOutcome, StoreEntry, StoreFormat,
     StoreKey, TouchOutcome,
 };
 
+use super::judge::{self, LARGEST_LCUT};
+use super::memory::Read;
 use super::read::is_brotli;
 use super::{Call, now_ms};
 use crate::codec::{self, off_thread, too_large};
@@ -18,8 +22,6 @@ use crate::script::sha1;
 const LOOK_FIRST: usize = 16 << 10;
 /// Rounds with somebody else who writes the same key without telling a time.
 const ROUNDS: usize = 4;
-/// Up to here scripts can compare times.
-const LARGEST_LCUT: u64 = 1 << 53;
 
 impl Call<'_> {
     /// Stores an entry, unless a newer one is there.
@@ -41,9 +43,14 @@ impl Call<'_> {
         };
         if mode == PutMode::IfNewer
             && entry.bytes.len() > LOOK_FIRST
-            && let Some(there) = self.peek(key).await?.and_then(|peek| peek.version())
+            && let Some((there, len)) = self.peek(key).await?.and_then(|peek| Some((peek.version()?, peek.len())))
         {
-            if there.lcut > version.lcut {
+            // A greater time of another writer counts only with a payload that can be used, which one reading tells.
+            let counts = || {
+                let read = self.memory.version(key, Some(there.lcut), len);
+                there.checksum.is_some() || read.is_some_and(|read| read.is_some())
+            };
+            if there.cmp_time(version, Some(now_ms())) == Ordering::Greater && counts() {
                 self.counters.skipped_older.add(1);
                 return Ok(PutOutcome::SkippedOlder { stored_lcut: Some(there.lcut) });
             }
@@ -83,9 +90,10 @@ impl Call<'_> {
         let (stored, codec) = codec::encode(payload, compress).await?;
         let (lcut, ttl, now) = (version.lcut.to_string(), self.ttl_seconds().to_string(), now_ms().to_string());
         let checksum = version.checksum.as_deref().unwrap_or_default();
+        let limit = now_ms().saturating_add(MAX_TIME_AHEAD_MS).to_string();
         let mut assumed = (String::new(), String::new(), String::new());
         for _ in 0..ROUNDS {
-            let arguments: [&[u8]; 14] = [
+            let arguments: [&[u8]; 15] = [
                 if mode == PutMode::Force { b"force" } else { b"newer" },
                 lcut.as_bytes(),
                 checksum.as_bytes(),
@@ -100,6 +108,7 @@ impl Call<'_> {
                 assumed.0.as_bytes(),
                 assumed.1.as_bytes(),
                 assumed.2.as_bytes(),
+                limit.as_bytes(),
             ];
             let (what, before, digest): (u8, String, String) =
                 self.run(&self.put, Op::Put, &[&value, &about], &arguments).await?;
@@ -124,7 +133,7 @@ impl Call<'_> {
                     self.counters.refreshed.add(1);
                     return Ok(PutOutcome::Refreshed);
                 }
-                3 => assumed = self.assume(key, format, digest).await?,
+                3 => assumed = self.assume(key, format, &before, digest).await?,
                 5 => return Err(malformed("the key holds neither a hash nor a string")),
                 _ => return Err(malformed("an unusual answer of the script")),
             }
@@ -132,23 +141,31 @@ impl Call<'_> {
         Err(contended())
     }
 
-    /// Reads a payload that somebody stored without its time, to find that out.
+    /// Reads a payload whose time has to be found out, or whose stored time counts only if it can be used.
+    ///
+    /// `beside` is the time that stands beside it, if any.
     async fn assume(
         &self,
         key: &str,
         format: StoreFormat,
+        beside: &str,
         digest: String,
     ) -> Result<(String, String, String), DataStoreError> {
-        let version = match (self.fetch(key).await?, format) {
-            (Some(stored), StoreFormat::PlainText) => {
-                // Another value by now: the next round starts afresh.
+        let version = match self.fetch(key).await? {
+            Some(stored) => {
+                // Another value by now: the next round begins again.
                 if sha1(&stored.bytes) != digest {
                     return Ok(Default::default());
                 }
+                let (lcut, len) = (stored.lcut(), stored.bytes.len() as u64);
+                let beside = beside.parse().ok().map(|lcut| EntryVersion::new(lcut, None));
                 let payload = self.decoded(key, stored.bytes).await?;
-                off_thread(payload.len(), move || EntryVersion::of_json(&payload)).await?
+                let payload = codec::unzipped(payload, self.max_value_bytes).await?;
+                let judged = off_thread(payload.len(), move || judge::version_of(&payload, format, beside)).await?;
+                self.memory.set_read(key, Read { lcut, len, version: judged.clone() });
+                judged
             }
-            _ => None,
+            None => None,
         };
         Ok(match version {
             Some(version) => (digest, version.lcut.to_string(), version.checksum.unwrap_or_default()),
@@ -156,7 +173,7 @@ impl Call<'_> {
         })
     }
 
-    /// Removes a value, or only one that is older than a time.
+    /// Removes a value, or only one that is older than a time. One from the future is older than everything.
     pub(super) async fn remove_value(
         &self,
         key: &str,
@@ -166,13 +183,15 @@ impl Call<'_> {
         self.may_write(key)?;
         let (value, about) = (self.names.value(key), self.names.about(key));
         let limit = older_than.map_or_else(String::new, |lcut| lcut.to_string());
+        let future = now_ms().saturating_add(MAX_TIME_AHEAD_MS).to_string();
         let mut assumed = (String::new(), String::new(), String::new());
         for _ in 0..ROUNDS {
-            let arguments: [&[u8]; 3] = [limit.as_bytes(), assumed.0.as_bytes(), assumed.1.as_bytes()];
+            let arguments: [&[u8]; 4] =
+                [limit.as_bytes(), assumed.0.as_bytes(), assumed.1.as_bytes(), future.as_bytes()];
             let (what, digest): (u8, String) =
                 self.run(&self.remove, Op::Remove, &[&value, &about], &arguments).await?;
             match what {
-                3 => assumed = self.assume(key, format, digest).await?,
+                3 => assumed = self.assume(key, format, "", digest).await?,
                 what => return Ok(what == 1),
             }
         }
@@ -208,7 +227,8 @@ impl Call<'_> {
         for key in keys {
             self.may_write(&key.name)?;
             if !self.ttl.is_some_and(|ttl| self.memory.take_touch(&key.name, ttl / 8)) {
-                if self.peek(&key.name).await?.is_none() {
+                let peek = self.peek(&key.name).await?;
+                if peek.is_none_or(|peek| is_specs(&key.name) && peek.has_unusable_time()) {
                     outcome = TouchOutcome::Absent;
                 }
                 continue;
@@ -230,27 +250,21 @@ impl Call<'_> {
         Ok(outcome)
     }
 
-    /// Begins the time of a value anew; says whether that changed anything.
+    /// Begins the time to live of a value again; returns whether there is one that may be kept.
+    ///
+    /// A value whose time orders nothing may not: whoever has a better one may store it in its place.
     async fn expire(&self, key: &str) -> Result<bool, DataStoreError> {
-        let value = self.query::<bool>(Op::Touch, &self.expiry(&self.names.value(key))).await?;
-        self.query::<bool>(Op::Touch, &self.expiry(&self.names.about(key))).await?;
-        Ok(value)
+        let (value, about) = (self.names.value(key), self.names.about(key));
+        let ttl = self.ttl_seconds().to_string();
+        let future = if is_specs(key) { now_ms().saturating_add(MAX_TIME_AHEAD_MS).to_string() } else { String::new() };
+        let arguments: [&[u8]; 2] = [ttl.as_bytes(), future.as_bytes()];
+        Ok(self.run::<u8>(&self.touch, Op::Touch, &[&value, &about], &arguments).await? == 1)
     }
+}
 
-    fn expiry(&self, name: &str) -> Cmd {
-        let mut command;
-        match self.ttl {
-            Some(ttl) => {
-                command = cmd("EXPIRE");
-                command.arg(name).arg(ttl.as_secs());
-            }
-            None => {
-                command = cmd("PERSIST");
-                command.arg(name);
-            }
-        }
-        command
-    }
+/// Returns whether a key is for config specs: entries of ID lists have no time.
+fn is_specs(key: &str) -> bool {
+    key.contains("/download_config_specs|")
 }
 
 /// That somebody was faster in every round.

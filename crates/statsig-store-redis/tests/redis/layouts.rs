@@ -45,7 +45,7 @@ async fn every_known_key_and_layout_is_read() {
 async fn legacy_json_with_additions_is_read() {
     let server = RedisServer::start().unwrap();
     let text = r#" {"dynamic_configs": [{"rules": [{"conditions": [{"type": "user_bucket", "user_bucket": {"1": true},
-        "fast_target_value": {"a": true}}]}]}], "has_updates": true, "time": 1700000000000.0, "hashed_sdk_key_used": "1"} "#;
+        "fast_target_value": {"a": true}}]}]}], "feature_gates": [], "has_updates": true, "time": 1700000000000.0, "hashed_sdk_key_used": "1"} "#;
     server.command(&["SET", "statsig.cache", text]).unwrap();
     let entry = open(&server).get_entry(&EntryRequest::new([StoreKey::legacy_specs()])).await.unwrap().unwrap();
     assert_eq!((entry.bytes, entry.version), (text.into(), Some(EntryVersion::new(1_700_000_000_000, None))));
@@ -266,4 +266,95 @@ async fn compressed_values_are_small_and_only_in_a_namespace() {
     let reader = RedisDataStore::open(options(&server).namespace("own:").max_value_bytes(1 << 19)).unwrap();
     let error = reader.get_entry(&EntryRequest::new([key])).await.unwrap_err();
     assert_eq!(error.kind(), DataStoreErrorKind::TooLarge, "{error}");
+}
+
+/// What the Node adapter makes of a text.
+fn as_node_does(text: &[u8]) -> String {
+    use std::io::Write;
+
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text).unwrap();
+    let compressed = encoder.finish().unwrap();
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in compressed.chunks(3) {
+        let bits = (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(*chunk.get(at).unwrap_or(&0)));
+        (0..4).for_each(|at| {
+            let letter = letters[(bits >> (18 - 6 * at) & 63) as usize] as char;
+            out.push(if at <= chunk.len() { letter } else { '=' });
+        });
+    }
+    out
+}
+
+#[tokio::test]
+async fn the_hash_of_the_node_adapter_is_read_where_there_is_nothing_else() {
+    let server = RedisServer::start().unwrap();
+    for namespace in ["", "prod:"] {
+        let store = RedisDataStore::open(options(&server).namespace(namespace)).unwrap();
+        let hash = format!("{namespace}statsig-redis");
+        let keys = [key("secret-1"), StoreKey::legacy_specs()];
+        let request = EntryRequest::new(keys.clone());
+        for (at, field) in keys.iter().enumerate() {
+            for lcut in [5, 6] {
+                let lcut = lcut + 10 * at as u64;
+                server.command(&["HSET", &hash, &field.name, &as_node_does(&payload(lcut).bytes)]).unwrap();
+                let entry = store.get_entry(&request).await.unwrap().unwrap();
+                assert!(entry.bytes == payload(lcut).bytes && entry.version == payload(lcut).version);
+                assert_eq!(entry.key.as_ref(), Some(&field.name));
+                let known = request.clone().unless_known(payload(lcut).version);
+                assert_eq!(store.get_entry(&known).await.unwrap(), None);
+            }
+        }
+        // What is not written like that, or too large, is told apart.
+        server.command(&["HSET", &hash, &keys[1].name, "garbage!"]).unwrap();
+        let entry = store.get_entry(&EntryRequest::new([keys[1].clone()])).await.unwrap().unwrap();
+        assert_eq!((entry.bytes.as_slice(), entry.version), (&b"garbage!"[..], None));
+        server.command(&["HSET", &hash, &keys[1].name, "garbage"]).unwrap();
+        let error = store.get_entry(&EntryRequest::new([keys[1].clone()])).await.unwrap_err();
+        assert!(error.kind() == DataStoreErrorKind::Malformed && !error.to_string().contains("garbage"), "{error}");
+        let bomb = as_node_does(&vec![b' '; 1 << 20]);
+        server.command(&["HSET", &hash, &keys[1].name, &bomb]).unwrap();
+        let small = RedisDataStore::open(options(&server).namespace(namespace).max_value_bytes(1 << 19)).unwrap();
+        let error = small.get_entry(&EntryRequest::new([keys[1].clone()])).await.unwrap_err();
+        assert_eq!(error.kind(), DataStoreErrorKind::TooLarge);
+        // It is never written, and what stands in the usual place comes first.
+        server.command(&["HDEL", &hash, &keys[1].name]).unwrap();
+        store.put_entry(&keys[0].name, &payload(3), PutMode::IfNewer).await.unwrap();
+        assert_eq!(store.get_entry(&request).await.unwrap().unwrap().bytes, payload(3).bytes);
+        assert_eq!(server.command(&["HLEN", &hash]).unwrap().text(), "1");
+        // Something else of that name is no trouble.
+        server.command(&["FLUSHALL"]).unwrap();
+        server.command(&["SET", &hash, "x"]).unwrap();
+        assert_eq!(store.get_entry(&request).await.unwrap(), None);
+        server.command(&["FLUSHALL"]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn gzip_under_a_key_for_text_is_read() {
+    use std::io::Write;
+
+    let server = RedisServer::start().unwrap();
+    let (store, key) = (open(&server), key("secret-1"));
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(&payload(7).bytes).unwrap();
+    let stored = encoder.finish().unwrap();
+    let request = EntryRequest::new([key.clone()]);
+    for layout in [Layout::Hash, Layout::String] {
+        server.command(&["DEL", &key.name]).unwrap();
+        match layout {
+            Layout::Hash => server.command(&[b"HSET", key.name.as_bytes(), b"config", &stored]).unwrap(),
+            _ => server.command(&[b"SET", key.name.as_bytes(), &stored]).unwrap(),
+        };
+        let entry = store.get_entry(&request).await.unwrap().unwrap();
+        assert!(entry.bytes == payload(7).bytes && entry.version == payload(7).version, "{layout:?}");
+        assert_eq!(store.get_bytes(&key.name).await.unwrap().result.as_ref(), Some(&stored), "values are opaque");
+        let older = store.put_entry(&key.name, &payload(6), PutMode::IfNewer).await.unwrap();
+        assert_eq!(older, PutOutcome::SkippedOlder { stored_lcut: Some(7) });
+        // Damaged data, or more than is allowed, is for the reader to judge.
+        let small = RedisDataStore::open(options(&server).max_value_bytes(stored.len())).unwrap();
+        let entry = small.get_entry(&request).await.unwrap().unwrap();
+        assert_eq!((entry.bytes.as_slice(), entry.version), (&*stored, None));
+    }
 }

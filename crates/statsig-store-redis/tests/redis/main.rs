@@ -6,7 +6,9 @@ mod access;
 mod contract;
 mod failover;
 mod id_lists;
+mod judged;
 mod layouts;
+mod lies;
 mod metrics;
 mod ordering;
 mod outages;
@@ -47,7 +49,9 @@ pub(crate) fn payload(lcut: u64) -> StoreEntry {
 
 pub(crate) fn payload_with(lcut: u64, checksum: &str, filler: usize) -> StoreEntry {
     let filler = "f".repeat(filler);
-    let text = format!(r#"{{"has_updates":true,"time":{lcut},"checksum":"{checksum}","filler":"{filler}"}}"#);
+    let text = format!(
+        r#"{{"has_updates":true,"time":{lcut},"checksum":"{checksum}","feature_gates":{{}},"dynamic_configs":{{}},"layer_configs":{{}},"condition_map":{{}},"filler":"{filler}"}}"#
+    );
     let entry = StoreEntry::json(text.into_bytes());
     assert_eq!(entry.version, Some(EntryVersion::new(lcut, Some(checksum.to_owned()))));
     entry

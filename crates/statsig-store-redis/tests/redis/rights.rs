@@ -99,10 +99,10 @@ impl Attempt<'_> {
             check(outcome == PutOutcome::Written, "put over a value of somebody else")?;
             // The binary form, which would hide the other one from SDKs that prefer it.
             let binary = StoreKeys::new("secret").key(&StorePath::SpecsV2, StoreFormat::StatsigBr, KeySchema::Hashed);
-            let entry = StoreEntry::new(b"binary".to_vec(), StoreFormat::StatsigBr, EntryVersion::new(3, None));
+            let entry = StoreEntry::new(b"\x0bbinary".to_vec(), StoreFormat::StatsigBr, EntryVersion::new(3, None));
             store.put_entry(&binary.name, &entry, PutMode::IfNewer).await.map_err(failed)?;
             check(store.remove(&binary, Some(9)).await.map_err(failed)?, "remove")?;
-            self.leave(&binary, b"binary");
+            self.leave(&binary, b"\x0bbinary");
             check(store.remove(&binary, None).await.map_err(failed)?, "remove what somebody else left")?;
 
             let list = StoreKeys::new("s").key(&StorePath::IdListManifest, StoreFormat::PlainText, KeySchema::Hashed);
@@ -132,7 +132,7 @@ impl Attempt<'_> {
             for format in [StoreFormat::PlainText, StoreFormat::StatsigBr] {
                 let key =
                     StoreKeys::new(&format!("secret-{layout:?}")).key(&StorePath::SpecsV2, format, KeySchema::Prefix);
-                let bytes = if format == StoreFormat::PlainText { payload(5).bytes } else { b"binary".to_vec() };
+                let bytes = if format == StoreFormat::PlainText { payload(5).bytes } else { b"\x0bbinary".to_vec() };
                 let entry = StoreEntry::new(bytes, format, EntryVersion::new(5, None));
                 writer.put_entry(&key.name, &entry, PutMode::IfNewer).await.unwrap();
                 keys.push(key);

@@ -224,6 +224,7 @@ impl NetworkChoices {
         let addresses = [
             ("api", endpoints.api.is_some()),
             ("specs_url", endpoints.specs_url.is_some()),
+            ("fallback_specs_url", endpoints.fallback_specs_url.is_some()),
             ("id_lists_url", endpoints.id_lists_url.is_some()),
             ("id_list_file_api", endpoints.id_list_file_api.is_some()),
             ("log_event_url", endpoints.log_event_url.is_some()),
@@ -262,6 +263,7 @@ impl NetworkChoices {
             ("id_lists_request_timeout_ms", Some(options.id_lists_request_timeout)),
             ("log_event_timeout_ms", Some(options.log_event_timeout)),
             ("specs_sync_interval_ms", Some(sync.poll_interval)),
+            ("max_poll_backoff_ms", sync.max_poll_backoff),
             ("id_lists_sync_interval_ms", Some(self.id_list_options.interval)),
             ("out_of_sync_threshold_ms", sync.out_of_sync_threshold),
         ];
@@ -430,6 +432,8 @@ impl NetworkChoices {
             network.and_then(Network::fallback_spec_source).map(|source| Arc::new(source) as _);
         let kept = self.last_known_good.as_ref().zip(self.key.as_ref());
         let kept = kept.map(|(folder, key)| LastKnownGood::new(folder, key));
+        let second = network.and_then(Network::second_spec_source);
+        let second: Option<Arc<dyn SpecSource>> = second.map(|source| Arc::new(source) as _);
         let mut watched: Vec<PathBuf> = Vec::new();
         let mut sources = SpecSources::new();
         let mut stream_lists: Vec<&str> = Vec::new();
@@ -481,10 +485,20 @@ impl NetworkChoices {
             usual.iter().filter(wanted).cloned().collect()
         };
         let initial = self.initialize_sources.clone().unwrap_or_else(|| usual(true));
-        sources.initial =
-            initial.iter().filter_map(|wanted| find("initialize_sources", wanted, &mut sources)).collect();
+        // The second address is asked right after the first, wherever that is listed.
+        let with_second = |wanted: &DataSource, found: Option<Arc<dyn SpecSource>>| {
+            let second = second.clone().filter(|_| matches!(wanted, DataSource::Network));
+            found.into_iter().chain(second)
+        };
+        let found =
+            initial.iter().flat_map(|wanted| with_second(wanted, find("initialize_sources", wanted, &mut sources)));
+        let found = found.collect();
+        sources.initial = found;
         let polled = self.config_sync_sources.clone().unwrap_or_else(|| usual(false));
-        sources.polled = polled.iter().filter_map(|wanted| find("config_sync_sources", wanted, &mut sources)).collect();
+        let found =
+            polled.iter().flat_map(|wanted| with_second(wanted, find("config_sync_sources", wanted, &mut sources)));
+        let found = found.collect();
+        sources.polled = found;
         sources.fallback = fallback.filter(|_| self.fallback);
         sources.streams.extend(self.streams.iter().cloned());
         if let (Some(store), Some(data_store), Some(key)) = (&store, &self.data_store, &self.key) {
@@ -718,6 +732,17 @@ impl StatsigBuilder {
     pub fn specs_sync_interval(mut self, interval: Duration) -> Self {
         self.spelling.in_code("specs_sync_interval_ms", "specs_sync_interval");
         self.network.sync.poll_interval = interval;
+        self
+    }
+
+    /// Longest pause between polls for specs while they fail: 1 ms to 365 days (default: the interval, but not less
+    /// than 10 s).
+    ///
+    /// Pauses are uniform between 1 s and a limit that doubles with each failure up to this; a shorter one than the
+    /// interval counts as the interval. A pause that a server asks for may be longer: up to 5 minutes, or this.
+    pub fn max_poll_backoff(mut self, longest: Duration) -> Self {
+        self.spelling.in_code("max_poll_backoff_ms", "max_poll_backoff");
+        self.network.sync.max_poll_backoff = Some(longest);
         self
     }
 

@@ -54,6 +54,8 @@ option_group! {
         api("api", "Statsig's servers", "api"): AddressText,
         /// Address of the config specs, up to and with `download_config_specs`.
         specs_url("specs_url", "by `api`", "endpoints"): AddressText,
+        /// Address of the config specs that is asked right after the first one fails, in the same form as `specs_url`.
+        fallback_specs_url("fallback_specs_url", "none", "endpoints"): AddressText,
         /// Address of the manifest of the ID lists, whole.
         id_lists_url("id_lists_url", "by `api`", "endpoints"): AddressText,
         /// Scheme and host in place of those in a manifest's addresses.
@@ -91,6 +93,8 @@ option_group! {
         log_event_timeout("log_event_timeout_ms", "10000", "network_options", TIMEOUT): Duration,
         /// Pause between polls for specs; at least 1000 where they reach Statsig's own servers.
         specs_sync_interval("specs_sync_interval_ms", "10000", "specs_sync_interval", INTERVAL): Duration,
+        /// Longest pause between polls for specs while they fail; at least the sync interval.
+        max_poll_backoff("max_poll_backoff_ms", "the sync interval, at least 10000", "max_poll_backoff", TIMEOUT): Duration,
         /// Pause between rounds for ID lists; at least 1000 where they reach Statsig's own servers.
         id_lists_sync_interval("id_lists_sync_interval_ms", "60000", "id_lists_sync_interval", INTERVAL): Duration,
         /// Specs that are older by their own time make polls go on to the next source although one succeeded.

@@ -262,3 +262,27 @@ fn everything_that_is_wrong_is_listed_at_once() {
     let statsig::Error::Misconfigured(found) = &both else { panic!("{both:?}") };
     assert_eq!(found.problems().len(), 2, "{both}");
 }
+
+#[tokio::test]
+async fn a_second_address_is_asked_right_after_the_first() {
+    let (first, second) = (FakeStatsig::start().unwrap(), FakeStatsig::start().unwrap());
+    second.publish_specs(specs(1_000, true));
+    first.fail_always(Endpoint::SpecsV2, Some(Fault::Status(503, String::new())));
+    let options = json!({
+        "specs_url": format!("{}/v2/download_config_specs", first.url()),
+        "fallback_specs_url": format!("{}/v2/download_config_specs", second.url()),
+        "log_event_url": format!("{}/v1/log_event", first.url()), "enable_id_lists": false, "sdk_key": "secret-test",
+    });
+    let options = statsig::StatsigOptions::from_json(&options.to_string()).unwrap();
+    let statsig = Statsig::builder().options(options).build().unwrap();
+    let details = statsig.initialize().await;
+    let asked: Vec<_> = details.attempts.iter().map(|attempt| attempt.source.as_str()).collect();
+    assert_eq!((asked, details.specs_time), (vec!["network", "network-fallback"], 1_000));
+    assert_eq!(details.source, SpecSourceKind::Network);
+    assert!(statsig.check_gate(&user(), "g"));
+    // Polls ask in the same order.
+    second.publish_specs(specs(2_000, false));
+    statsig.sync_now().await;
+    assert!(!statsig.check_gate(&user(), "g"));
+    statsig.shutdown(LONG).await;
+}

@@ -52,6 +52,7 @@ const IN_CODE: &[(&str, &str, Setter)] = &[
         builder.network_options(network(|options| options.log_event_timeout = ms(n)))
     }),
     ("specs_sync_interval_ms", "`specs_sync_interval`", |builder, n| builder.specs_sync_interval(ms(n))),
+    ("max_poll_backoff_ms", "`max_poll_backoff`", |builder, n| builder.max_poll_backoff(ms(n))),
     ("id_lists_sync_interval_ms", "`id_lists_sync_interval`", |builder, n| builder.id_lists_sync_interval(ms(n))),
     ("out_of_sync_threshold_ms", "`out_of_sync_threshold`", |builder, n| builder.out_of_sync_threshold(ms(n))),
     ("max_specs_bytes", "`network_options.max_specs_bytes`", |builder, n| {
