@@ -22,6 +22,7 @@ mod budget;
 mod class;
 mod linear;
 mod machine;
+mod needs;
 mod node;
 mod pool;
 mod program;
@@ -55,7 +56,8 @@ pub(crate) struct Pattern {
 }
 
 enum Engine {
-    Literal,
+    /// The pattern stands for this text.
+    Literal(Box<str>),
     Linear(Linear),
     Backtracking(Program),
 }
@@ -78,8 +80,8 @@ impl Pattern {
         let mut tree = Expr::parse_tree(source).map_err(|error| invalid(&error))?;
         node::open_trailing_lookahead(&mut tree.expr);
         let root = Node::of_tree(&tree.expr, &tree.backrefs.iter().collect())?;
-        let engine = if is_literal(&tree.expr, source) {
-            Engine::Literal
+        let engine = if let Some(text) = needs::literal(&tree.expr) {
+            Engine::Literal(text.into())
         } else if root.needs_backtracking {
             Engine::Backtracking(Program::compile(&root)?)
         } else {
@@ -93,9 +95,9 @@ impl Pattern {
     /// Returns true if the pattern is found in the text; `None` if that would exceed a limit.
     pub(crate) fn is_match(&self, text: &str, budget: &mut PatternBudget) -> Option<bool> {
         match &self.engine {
-            Engine::Literal => {
+            Engine::Literal(wanted) => {
                 budget.spend(STEPS_A_SEARCH + text.len() / BYTES_A_STEP)?;
-                Some(text.contains(&*self.source))
+                Some(text.contains(&**wanted))
             }
             Engine::Linear(linear) => linear.is_match(text, budget),
             Engine::Backtracking(_) if text.len() > MAX_BACKTRACKED_TEXT => None,
@@ -106,7 +108,7 @@ impl Pattern {
     /// Bytes that the pattern takes; what searches keep for the next one comes on top.
     pub(crate) fn memory_usage(&self) -> usize {
         let tables = match &self.engine {
-            Engine::Literal => 0,
+            Engine::Literal(text) => text.len(),
             Engine::Linear(linear) => linear.memory_usage(),
             Engine::Backtracking(program) => program.memory_usage(),
         };
@@ -117,17 +119,6 @@ impl Pattern {
     pub(crate) fn source(&self) -> &str {
         &self.source
     }
-}
-
-/// Whether a pattern is nothing but the text that it is found in.
-fn is_literal(expr: &Expr, source: &str) -> bool {
-    let parts = if let Expr::Concat(parts) = expr { parts.as_slice() } else { std::slice::from_ref(expr) };
-    let mut rest = source;
-    let in_order = parts.iter().all(|part| match part {
-        Expr::Literal { val, casei: false } => rest.strip_prefix(val.as_str()).map(|behind| rest = behind).is_some(),
-        _ => false,
-    });
-    in_order && rest.is_empty()
 }
 
 impl PartialEq for Pattern {

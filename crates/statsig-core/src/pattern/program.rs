@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use fancy_regex::{Assertion, Expr, LookAround};
 
 use super::class::CharClass;
+use super::needs;
 use super::node::Node;
 use super::{MAX_MEMORY, PatternError};
 
@@ -86,6 +87,11 @@ pub(super) struct Program {
     pub(super) steps: Box<[Step]>,
     pub(super) classes: Box<[CharClass]>,
     pub(super) slots: usize,
+    /// Characters that a text must have.
+    pub(super) needed: Box<[char]>,
+    /// Position of an instruction behind the program that accepts the first character of what is found; `None` if that
+    /// may be any, or none.
+    pub(super) first: Option<u32>,
     /// It can be found at the beginning of the text only.
     pub(super) is_anchored: bool,
 }
@@ -101,10 +107,20 @@ impl Program {
         };
         compiler.node(root, Mode::Free)?;
         compiler.push(Step::Found);
+        let first = match needs::first(root) {
+            Some(first) => {
+                let at = compiler.here();
+                compiler.node(first, Mode::Free)?;
+                Some(at)
+            }
+            None => None,
+        };
         let program = Self {
             steps: compiler.steps.into_boxed_slice(),
             classes: compiler.classes.into_boxed_slice(),
             slots: compiler.slots,
+            needed: needs::chars(root),
+            first,
             is_anchored: begins_at_start(root),
         };
         if program.memory_usage() > MAX_MEMORY {
