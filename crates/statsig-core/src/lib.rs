@@ -61,6 +61,7 @@ pub mod hooks;
 mod ip_country;
 pub mod json;
 mod overrides;
+mod pattern;
 pub mod results;
 mod ruleset;
 mod snapshot;

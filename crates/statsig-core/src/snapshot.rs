@@ -1,7 +1,7 @@
 //! A ruleset with its origin, and the place where the current one is kept.
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
@@ -31,6 +31,8 @@ struct Content {
     source: SpecSourceKind,
     received_at_ms: u64,
     ordering_time_ms: u64,
+    /// Evaluations that a pattern ended.
+    pattern_limits: AtomicU64,
     /// Made when it is first asked for.
     name_digests: OnceLock<NameDigests>,
 }
@@ -54,7 +56,14 @@ impl Snapshot {
                 ),
             });
         }
-        let content = Content { ruleset, source, received_at_ms, ordering_time_ms, name_digests: OnceLock::new() };
+        let content = Content {
+            ruleset,
+            source,
+            received_at_ms,
+            ordering_time_ms,
+            pattern_limits: AtomicU64::new(0),
+            name_digests: OnceLock::new(),
+        };
         Self { content: Arc::new(content) }
     }
 
@@ -96,6 +105,18 @@ impl Snapshot {
     #[must_use]
     pub fn ordering_time_ms(&self) -> u64 {
         self.content.ordering_time_ms
+    }
+
+    /// Returns how many evaluations a pattern has ended so far because its search would have taken too long.
+    ///
+    /// Counts all evaluations of this snapshot and its clones, explanations included; starts at 0 with each new payload.
+    #[must_use]
+    pub fn pattern_limit_hits(&self) -> u64 {
+        self.content.pattern_limits.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_pattern_limit(&self) {
+        self.content.pattern_limits.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns the version for the next fetch: a source may send only what is newer.

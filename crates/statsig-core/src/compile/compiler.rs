@@ -7,6 +7,7 @@ use super::parts::named_section;
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip};
 use crate::json::{Encoder, PackSeed};
+use crate::pattern::PatternPool;
 use crate::ruleset::{
     Cmab, Condition, FieldSlot, HashPrefix, Mapping, NO_INDEX, NameIndex, ParameterStoreSpec, Rule, Ruleset,
     RulesetMeta, Spec, Text, TextPoolBuilder, UnitType, UserField, position,
@@ -73,6 +74,7 @@ pub(super) struct Compiler<'a> {
     fields: Vec<UserField>,
     field_ids: HashMap<Text, u32>,
     name_lists: Vec<Box<[Text]>>,
+    pub(super) patterns: PatternPool,
     pub(super) cmabs: Vec<Cmab>,
     pub(super) stores: Vec<ParameterStoreSpec>,
     pub(super) mappings: Vec<Mapping>,
@@ -110,6 +112,7 @@ impl<'a> Compiler<'a> {
             fields: Vec::new(),
             field_ids: HashMap::default(),
             name_lists: Vec::new(),
+            patterns: PatternPool::default(),
             cmabs: Vec::new(),
             stores: Vec::new(),
             mappings: Vec::new(),

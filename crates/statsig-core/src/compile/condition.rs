@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use fancy_regex::Regex;
 use serde_json::value::RawValue;
 
 use super::compiler::{Compiler, path};
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
+use crate::pattern::PatternError;
 use crate::ruleset::{
-    Affix, ArrayTest, Condition, EqualTarget, GateRef, Input, NO_INDEX, NumberOp, Pattern, Test, Text, TextSet, TimeOp,
+    Affix, ArrayTest, Condition, EqualTarget, GateRef, Input, NO_INDEX, NumberOp, Test, Text, TextSet, TimeOp,
     UserAgentPart, VersionOp, position,
 };
 use crate::specs::wire::{WireCondition, WireTarget};
@@ -36,7 +36,7 @@ impl Condition {
     }
 
     pub(crate) fn is_unsupported(&self) -> bool {
-        self.input == Input::Unsupported || self.test == Test::Unsupported
+        self.input == Input::Unsupported || matches!(self.test, Test::Unsupported | Test::PatternLimit)
     }
 }
 
@@ -116,7 +116,7 @@ impl<'a> Compiler<'a> {
             (_, Some(operator)) => self.test(label, operator, wire.target_value),
         };
         let condition = Condition { id: id.unwrap_or(Text::EMPTY), input, test, type_name, operator, field_name };
-        if condition.is_unsupported() {
+        if condition.is_unsupported() && condition.test != Test::PatternLimit {
             let written = clip(written, LONGEST_NAME);
             let operator = clip(wire.operator.as_deref().unwrap_or("none"), LONGEST_NAME);
             self.problems.push(
@@ -203,7 +203,7 @@ impl<'a> Compiler<'a> {
             "str_ends_with_any" => self.affix(Affix::Ends, &target, false),
             "str_contains_any" => self.affix(Affix::Contains, &target, false),
             "str_contains_none" => self.affix(Affix::Contains, &target, true),
-            "str_matches" => Test::Matches(self.pattern(label, &target)),
+            "str_matches" => self.pattern(label, &target),
             "before" => Test::Time { op: TimeOp::Before, target: target_time(&target) },
             "after" => Test::Time { op: TimeOp::After, target: target_time(&target) },
             "on" => Test::Time { op: TimeOp::On, target: target_time(&target) },
@@ -233,13 +233,19 @@ impl<'a> Compiler<'a> {
         Test::Affix { affix, pieces: pieces.into_boxed_slice(), negated }
     }
 
-    fn pattern(&mut self, label: &str, target: &WireTarget<'_>) -> Option<Pattern> {
-        let WireTarget::String(source) = target else { return None };
-        match Regex::new(source) {
-            Ok(regex) => Some(Pattern { source: (**source).into(), regex: Box::new(regex) }),
-            Err(error) => {
-                self.problems.push(ProblemKind::InvalidPattern, || label.to_owned(), error);
-                None
+    fn pattern(&mut self, label: &str, target: &WireTarget<'_>) -> Test {
+        let WireTarget::String(source) = target else { return Test::Matches(None) };
+        match self.patterns.compile(source) {
+            Ok(pattern) => Test::Matches(Some(pattern)),
+            Err(PatternError::Invalid(reason)) => {
+                let message = format_args!("the pattern is invalid and never matches: {reason}");
+                self.problems.push(ProblemKind::InvalidPattern, || label.to_owned(), message);
+                Test::Matches(None)
+            }
+            Err(PatternError::Limit(limit)) => {
+                let message = format_args!("the pattern exceeds a limit ({limit}); rules that use it are unsupported");
+                self.problems.push(ProblemKind::PatternLimit, || label.to_owned(), message);
+                Test::PatternLimit
             }
         }
     }

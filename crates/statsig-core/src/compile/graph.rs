@@ -7,7 +7,7 @@
 
 use super::compiler::Compiler;
 use crate::evaluate::{MAX_CONDITIONS, MAX_DEPTH, MAX_STEPS};
-use crate::ruleset::{GateRef, Input, NO_INDEX};
+use crate::ruleset::{GateRef, Input, NO_INDEX, Test};
 use crate::specs::ProblemKind;
 
 /// Above this many nested evaluations a spec remembers results.
@@ -161,7 +161,9 @@ impl Compiler<'_> {
                 reach.delicate = true;
                 continue;
             };
-            reach.delicate |= condition.is_unsupported();
+            // A search that would take too long ends the evaluation like an unknown operator.
+            let may_end = matches!(condition.test, Test::Matches(Some(_)));
+            reach.delicate |= may_end || condition.is_unsupported();
             reach.open_ended |= matches!(condition.input, Input::ExperimentGroup { .. });
             reach.conditions = reach.conditions.saturating_add(1 + condition.gates().len() as u64);
             for &gate in condition.gates() {

@@ -1,7 +1,7 @@
 //! Conditions: what is looked at.
 
 use super::evaluator::{Abort, Evaluator};
-use super::operator::evaluate_test;
+use super::operator::{evaluate_test, matches_pattern};
 use super::outcome::Outcome;
 use super::user_value::Seen;
 use crate::ruleset::{Condition, Input, Test};
@@ -30,12 +30,23 @@ impl<'a, const RECORD: bool> Evaluator<'a, RECORD> {
         Ok(())
     }
 
-    fn test(&self, r: &mut Outcome, condition: &Condition, seen: &Seen<'_>) {
-        if matches!(condition.test, Test::Unsupported) {
-            r.unsupported = true;
-        } else {
-            r.passed = evaluate_test(self.ruleset, &condition.test, seen, self.inputs.context.id_lists);
+    fn test(&mut self, r: &mut Outcome, condition: &Condition, seen: &Seen<'_>) {
+        match &condition.test {
+            Test::Unsupported => r.unsupported = true,
+            Test::PatternLimit => self.stop_at_pattern_limit(r),
+            Test::Matches(pattern) => match matches_pattern(pattern.as_deref(), seen, &mut self.inputs.patterns) {
+                Some(found) => r.passed = found,
+                None => self.stop_at_pattern_limit(r),
+            },
+            test => r.passed = evaluate_test(self.ruleset, test, seen, self.inputs.context.id_lists),
         }
+    }
+
+    /// Ends the evaluation like an unknown operator, and counts that.
+    #[cold]
+    fn stop_at_pattern_limit(&self, r: &mut Outcome) {
+        r.unsupported = true;
+        self.inputs.context.snapshot.count_pattern_limit();
     }
 
     /// Several gates, of which one must be as expected; the first that is ends it.

@@ -2,6 +2,7 @@
 
 use super::context::EvaluationContext;
 use super::user_value::Seen;
+use crate::pattern::PatternBudget;
 #[cfg(any(feature = "ip-country", feature = "user-agent"))]
 use crate::ruleset::{FieldSlot, TopField};
 use crate::ruleset::{Input, Pass, Rule, Ruleset, Text};
@@ -13,6 +14,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) ruleset: &'a Ruleset,
     /// What `target_app` conditions see.
     pub(super) app: Option<&'a Attribute>,
+    /// What patterns may still cost.
+    pub(super) patterns: PatternBudget,
     now: Option<i64>,
     /// The bucket that was computed last, by prefix and unit.
     last_bucket: Option<((u32, u32), u64)>,
@@ -26,6 +29,7 @@ impl<'a> Inputs<'a> {
             context,
             ruleset: context.snapshot.ruleset(),
             app: context.snapshot.ruleset().app.as_ref(),
+            patterns: PatternBudget::new(),
             now: None,
             last_bucket: None,
             #[cfg(feature = "user-agent")]

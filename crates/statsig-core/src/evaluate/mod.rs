@@ -28,7 +28,7 @@ pub(crate) use evaluator::{
 };
 pub(crate) use filter::RuleFilter;
 pub(crate) use inputs::Inputs;
-pub(crate) use operator::evaluate_test;
+pub(crate) use operator::{evaluate_test, matches_pattern};
 pub use outcome::SecondaryExposure;
 pub(crate) use outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
 pub(crate) use project::{ProjectEvaluator, without_repeats};

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::user_value::Seen;
 use crate::hooks::{IdListLookup, id_hash};
+use crate::pattern::{Pattern, PatternBudget};
 use crate::ruleset::{Affix, ArrayTest, EqualTarget, NumberOp, Ruleset, Test, Text, TextSet, TimeOp, VersionOp};
 use crate::value::{ArrayAttribute, Attribute, TextBuffer, VersionPart, lower, version_parts};
 
@@ -16,7 +17,7 @@ const MS_PER_DAY: i64 = 86_400_000;
 /// Up to here arrays are compared pair by pair, without a table.
 const PAIRWISE: usize = 1_024;
 
-/// Applies an operator; unknown ones are handled by the caller and count as false here.
+/// Applies an operator; unknown ones and patterns are handled by the caller and count as false here.
 #[inline]
 pub(crate) fn evaluate_test(
     ruleset: &Ruleset,
@@ -25,7 +26,8 @@ pub(crate) fn evaluate_test(
     id_lists: Option<&dyn IdListLookup>,
 ) -> bool {
     match test {
-        Test::None | Test::Unsupported => false,
+        // The caller looks at patterns itself: their search may be too much.
+        Test::None | Test::Unsupported | Test::PatternLimit | Test::Matches(_) => false,
         Test::Number { op, target } => match (seen.float(), target) {
             (Some(value), Some(target)) => compare_numbers(*op, value, *target),
             _ => false,
@@ -53,9 +55,6 @@ pub(crate) fn evaluate_test(
         Test::Affix { affix, pieces, negated } => {
             seen.with_text(|text| has_affix(ruleset, *affix, pieces, text.unwrap_or_default())) != *negated
         }
-        Test::Matches(pattern) => pattern.as_ref().is_some_and(|pattern| {
-            seen.with_text(|text| text.is_some_and(|text| pattern.regex.is_match(text).unwrap_or(false)))
-        }),
         Test::Time { op, target } => match (seen.time(), target) {
             (Some(value), Some(target)) => compare_times(*op, value, *target),
             _ => false,
@@ -75,6 +74,12 @@ pub(crate) fn evaluate_test(
             _ => false,
         },
     }
+}
+
+/// Applies `str_matches`; `None` if the search would exceed a limit.
+pub(crate) fn matches_pattern(pattern: Option<&Pattern>, seen: &Seen<'_>, budget: &mut PatternBudget) -> Option<bool> {
+    let Some(pattern) = pattern else { return Some(false) };
+    seen.with_text(|text| text.map_or(Some(false), |text| pattern.is_match(text, budget)))
 }
 
 fn compare_numbers(op: NumberOp, value: f64, target: f64) -> bool {

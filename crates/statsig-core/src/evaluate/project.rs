@@ -15,11 +15,14 @@ use std::collections::{HashMap, HashSet};
 use super::context::EvaluationContext;
 use super::evaluator::{Abort, Call, Evaluator, MAX_CONDITIONS, MAX_EXPOSURES, Nested, Recognition};
 use super::outcome::{Exposed, Outcome};
+use crate::pattern::PatternBudget;
 use crate::ruleset::{Ruleset, position};
 use crate::value::Attribute;
 
 /// What specs that share nothing may cost in all: as many conditions and specs as a few checks.
 const MAX_UNSHARED_WORK: u64 = 8 * MAX_CONDITIONS as u64;
+/// Steps that the patterns of a whole project may take: those of a hundred checks.
+const MAX_PATTERN_STEPS: u64 = 100 * PatternBudget::CHECK as u64;
 /// Exposures that may be copied from shared results, in all. The rest is dropped.
 const MAX_SHARED_COPIES: usize = 1 << 20;
 /// Lists of up to this many exposures are compared pair by pair.
@@ -95,6 +98,7 @@ pub(crate) struct ProjectEvaluator<'a> {
     /// In use by `evaluator` while a spec that shares gates is evaluated.
     shared: SharedGates,
     work_left: u64,
+    pattern_steps_left: u64,
 }
 
 impl<'a> ProjectEvaluator<'a> {
@@ -102,11 +106,24 @@ impl<'a> ProjectEvaluator<'a> {
     pub(crate) fn new(context: EvaluationContext<'a>, app: Option<&'a Attribute>) -> Self {
         let mut evaluator = Evaluator::new(context);
         evaluator.inputs.app = app;
-        Self { shared: SharedGates::new(evaluator.ruleset), evaluator, work_left: MAX_UNSHARED_WORK }
+        Self {
+            shared: SharedGates::new(evaluator.ruleset),
+            evaluator,
+            work_left: MAX_UNSHARED_WORK,
+            pattern_steps_left: MAX_PATTERN_STEPS,
+        }
     }
 
     /// Evaluates a name into an outcome that is new. Its exposures are there until the next call.
     pub(crate) fn evaluate(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
+        let budget = PatternBudget::at_most(self.pattern_steps_left);
+        self.evaluator.inputs.patterns = budget;
+        let recognition = self.evaluate_alone(r, call);
+        self.pattern_steps_left -= u64::from(budget.left() - self.evaluator.inputs.patterns.left());
+        recognition
+    }
+
+    fn evaluate_alone(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
         let evaluator = &mut self.evaluator;
         evaluator.exposures.clear();
         (evaluator.depth, evaluator.frames, evaluator.steps, evaluator.conditions) = (0, 0, 0, 0);

@@ -4,7 +4,7 @@ use super::state::State;
 use super::target;
 use super::tree::{BucketTrace, ConditionOutcome, ConditionTrace, SpecTrace};
 use super::walk::Walker;
-use crate::evaluate::{Abort, Call, Exposed, Kind, Seen, evaluate_test};
+use crate::evaluate::{Abort, Call, Exposed, Kind, Seen, evaluate_test, matches_pattern};
 use crate::ruleset::{Condition, GateRef, Input, Test, Text};
 
 impl<'a> Walker<'a> {
@@ -57,11 +57,16 @@ impl<'a> Walker<'a> {
             told.seen = Some(target::observed(&looked));
             told.target = target::shown(self.ruleset, &condition.test, &looked);
         }
-        if condition.test == Test::Unsupported {
-            r.unsupported = true;
-        } else {
-            r.passed = evaluate_test(self.ruleset, &condition.test, &looked.seen, self.context.id_lists);
+        match &condition.test {
+            Test::Unsupported => r.unsupported = true,
+            Test::PatternLimit => told.limit = Some("pattern limit"),
+            Test::Matches(pattern) => match matches_pattern(pattern.as_deref(), &looked.seen, &mut self.patterns) {
+                Some(found) => r.passed = found,
+                None => told.limit = Some("pattern limit"),
+            },
+            test => r.passed = evaluate_test(self.ruleset, test, &looked.seen, self.context.id_lists),
         }
+        r.unsupported |= told.limit.is_some();
         Ok(())
     }
 

@@ -45,7 +45,7 @@ pub(super) fn shown(ruleset: &Ruleset, test: &Test, looked: &Looked<'_>) -> Opti
         Shown::list(items.into_iter().map(text), set.len())
     };
     match test {
-        Test::None | Test::Unsupported => None,
+        Test::None | Test::Unsupported | Test::PatternLimit => None,
         Test::Number { target, .. } => target.map(number),
         Test::Version { target, .. } => target.as_deref().map(|parts| value(&version(parts))),
         Test::InSet { set: items, .. } | Test::InSetExact { set: items, .. } | Test::Array { items, .. } => {
@@ -57,7 +57,7 @@ pub(super) fn shown(ruleset: &Ruleset, test: &Test, looked: &Looked<'_>) -> Opti
             Some(Shown::list((0..64 * buckets.len()).filter(is_in).map(|bucket| bucket.to_string()), total))
         }
         Test::Affix { pieces, .. } => Some(texts(pieces)),
-        Test::Matches(pattern) => pattern.as_ref().map(|pattern| value(&pattern.source)),
+        Test::Matches(pattern) => pattern.as_ref().map(|pattern| value(pattern.source())),
         #[allow(clippy::cast_precision_loss)] // shown only
         Test::Time { target, .. } => target.map(|target| number(target as f64)),
         Test::Equal { target, .. } => match target {

@@ -16,6 +16,7 @@ use crate::evaluate::{
     Abort, Call, ConfigValue, EvaluationContext, Exposed, Kind, MAX_CONDITIONS, MAX_DEPTH, MAX_FRAMES, MAX_STEPS,
     Recognition,
 };
+use crate::pattern::PatternBudget;
 use crate::ruleset::{MaybeText, NO_INDEX, Rule, Ruleset, Spec, Text, well_known};
 
 /// What is kept of a gate that another one asked.
@@ -34,6 +35,7 @@ pub(super) struct Walker<'a> {
     pub(super) frames: u32,
     steps: u32,
     conditions: u32,
+    pub(super) patterns: PatternBudget,
     pub(super) budget: ExposureBudget,
     memo: HashMap<Text, Rc<Nested>>,
     pub(super) groups: HashMap<Text, Option<Text>>,
@@ -60,6 +62,7 @@ impl<'a> Walker<'a> {
             frames: 0,
             steps: 0,
             conditions: 0,
+            patterns: PatternBudget::new(),
             budget: ExposureBudget::new(),
             memo: HashMap::new(),
             groups: HashMap::new(),

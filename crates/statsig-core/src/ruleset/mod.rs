@@ -20,7 +20,7 @@ use std::ops::Range;
 pub(crate) use hash_prefix::HashPrefix;
 pub use list::{ExperimentGroup, ExperimentGroups};
 pub(crate) use name_index::NameIndex;
-pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Pattern, Test, TimeOp, VersionOp};
+pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Test, TimeOp, VersionOp};
 pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
 pub(crate) use text_set::TextSet;
 

@@ -1,11 +1,10 @@
 //! What conditions ask, with targets parsed into the form that their operator needs.
 
-use std::fmt;
-
-use fancy_regex::Regex;
+use std::sync::Arc;
 
 use super::text::Text;
 use super::text_set::TextSet;
+use crate::pattern::Pattern;
 use crate::value::VersionPart;
 
 /// A comparison of numbers.
@@ -86,7 +85,10 @@ pub(crate) enum Test {
         pieces: Box<[Text]>,
         negated: bool,
     },
-    Matches(Option<Pattern>),
+    /// `None`: the target is no valid pattern.
+    Matches(Option<Arc<Pattern>>),
+    /// A pattern that exceeds a limit.
+    PatternLimit,
     Time {
         op: TimeOp,
         target: Option<i64>,
@@ -119,22 +121,4 @@ pub(crate) enum EqualTarget {
     Array(Option<Box<[Text]>>),
     /// Keys, sorted, with value texts.
     Object(Box<[(Text, Text)]>),
-}
-
-/// A compiled regular expression, compared by its source.
-pub(crate) struct Pattern {
-    pub(crate) source: Box<str>,
-    pub(crate) regex: Box<Regex>,
-}
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.source == other.source
-    }
-}
-
-impl fmt::Debug for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}/", self.source)
-    }
 }

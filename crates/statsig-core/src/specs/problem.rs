@@ -35,6 +35,8 @@ pub enum ProblemKind {
     MissingCondition,
     /// A regular expression does not compile; the condition never matches.
     InvalidPattern,
+    /// A regular expression exceeds a limit of length or memory; rules that use it are unsupported.
+    PatternLimit,
     /// A gate depends on itself; evaluating it into the cycle gives an error.
     Cycle,
     /// A gate nests more than 64 levels deep; evaluating it that far gives an error.
@@ -56,6 +58,7 @@ impl ProblemKind {
             Self::Unsupported => "unsupported",
             Self::MissingCondition => "missing-condition",
             Self::InvalidPattern => "invalid-pattern",
+            Self::PatternLimit => "pattern-limit",
             Self::Cycle => "cycle",
             Self::TooDeep => "too-deep",
             Self::FutureTime => "future-time",

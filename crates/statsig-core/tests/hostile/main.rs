@@ -9,6 +9,7 @@
 mod blow_ups;
 mod depth;
 mod documents;
+mod patterns;
 mod size;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@ mod client_initialize;
 mod compilation;
 mod evaluation;
 mod json;
+mod payloads;
 mod sticky;
 mod support;
 mod users;

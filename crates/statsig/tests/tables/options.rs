@@ -255,7 +255,7 @@ fn nothing_is_left_behind_when_the_build_fails_or_nothing_is_logged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let with = |more: serde_json::Value| {
-        let mut options = json!({"events_file": path, "bootstrap": "{\"has_updates\": true, \"time\": 1, \"feature_gates\": {}, \"dynamic_configs\": {}, \"layer_configs\": {}}"});
+        let mut options = json!({"events_file": path, "bootstrap": "{\"has_updates\": true, \"time\": 1, \"feature_gates\": {}, \"dynamic_configs\": {}, \"layer_configs\": {}, \"condition_map\": {}}"});
         options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         Statsig::builder().options(StatsigOptions::from_json(&options.to_string()).unwrap()).build()
     };

@@ -65,7 +65,9 @@ impl Page {
         let mut line = match condition.outcome {
             ConditionOutcome::Pass => verdict(line, true),
             ConditionOutcome::Fail => verdict(line, false),
-            ConditionOutcome::Unsupported => line.add(Role::Trouble, "unsupported "),
+            ConditionOutcome::Unsupported => {
+                line.add(Role::Trouble, condition.limit.unwrap_or("unsupported")).plain(" ")
+            }
             ConditionOutcome::Failed => line.add(Role::Trouble, "broken off "),
         };
         line = line.plain(&condition.condition_type);

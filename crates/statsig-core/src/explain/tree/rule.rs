@@ -151,6 +151,9 @@ pub struct ConditionTrace {
     /// milliseconds). `None` if the target is none that it can use, and without operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Shown>,
+    /// Limit that made the condition unsupported: `pattern limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<&'static str>,
     /// How a bucket was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<BucketTrace>,

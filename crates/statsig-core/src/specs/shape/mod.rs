@@ -183,10 +183,11 @@ const SAMPLE: usize = 4 << 10;
 /// ```
 #[must_use]
 pub fn recognise(payload: &[u8]) -> PayloadShape {
+    let payload = without_byte_order_mark(payload);
     if let Some(shape) = of_first_bytes(payload) {
         return shape;
     }
-    let payload = without_byte_order_mark(payload).trim_ascii_start();
+    let payload = payload.trim_ascii_start();
     match payload.first() {
         None => PayloadShape::Empty,
         Some(b'{') => object::shape(payload),
