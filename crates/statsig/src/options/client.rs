@@ -23,7 +23,7 @@ option_group! {
     /// use statsig::{Statsig, StatsigOptions};
     ///
     /// # fn main() -> Result<(), statsig::Error> {
-    /// let written = r#"{"bootstrap": "{\"has_updates\": true, \"time\": 1, \"feature_gates\": {}, \"dynamic_configs\": {}, \"layer_configs\": {}}",
+    /// let written = r#"{"bootstrap": "{\"has_updates\": true, \"time\": 1, \"feature_gates\": {}, \"dynamic_configs\": {}, \"layer_configs\": {}, \"condition_map\": {}}",
     ///                   "environment": "staging", "local_mode": true}"#;
     /// // What the environment says comes first.
     /// let options = StatsigOptions::from_env()?.or(StatsigOptions::from_json(written)?);

@@ -169,7 +169,7 @@ fn a_spool_that_cannot_be_opened_is_told_and_prevents_nothing() {
     let (path, file) = (folder.path().join("events.jsonl"), folder.path().join("a-file"));
     std::fs::write(&file, "not a folder").unwrap();
     let mut driver = Driver::start();
-    let bootstrap = r#"{"has_updates":true,"time":1,"feature_gates":{},"dynamic_configs":{},"layer_configs":{}}"#;
+    let bootstrap = r#"{"has_updates":true,"time":1,"feature_gates":{},"dynamic_configs":{},"layer_configs":{},"condition_map":{}}"#;
     let options = json!({"bootstrap": bootstrap, "events_file": path, "spool_dir": file});
     driver.result(json!({"op": "create", "sdk_key": "secret-key", "options": options}));
     driver.result(json!({"op": "log_event", "user": {"userID": "ada"}, "event": "bought"}));
