@@ -128,12 +128,6 @@ pub const DOCUMENTED: &[Exception] = &[
                  here it counts as an integer, for scripts that rewrite payloads write all of them so",
         applies: version_was_an_integral_float,
     },
-    Exception {
-        name: "a score that is not a number never wins",
-        reason: "in the reference the first arm of a contextual bandit stays the best if its score is \
-                 not a number, since nothing compares with it; here it is passed over",
-        applies: first_arm_had_no_score,
-    },
 ];
 
 fn pattern_was_beyond_the_limits(difference: &Difference<'_>) -> bool {
@@ -160,19 +154,6 @@ fn version_was_an_integral_float(difference: &Difference<'_>) -> bool {
     }
     // The last one is a layer that hands over to the first.
     SPECS.contains(&difference.recorded("name")) || difference.recorded("name") == "del 14"
-}
-
-fn first_arm_had_no_score(difference: &Difference<'_>) -> bool {
-    let users = ["u08", "u22"];
-    let is_of_bandit = match difference.kind {
-        Kind::Experiment => difference.recorded("name").starts_with("bandit_"),
-        Kind::Gcir => {
-            entry_of(difference).is_some_and(|(_, field)| matches!(field, "group" | "group_name" | "rule_id" | "value"))
-                && difference.field.contains("dynamic_configs[")
-        }
-        _ => false,
-    };
-    difference.set == "mixed" && users.contains(&difference.recorded("user")) && is_of_bandit
 }
 
 /// The exposure of a look-up, in a set where checks that look experiments up are made without

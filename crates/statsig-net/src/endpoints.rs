@@ -426,7 +426,7 @@ mod tests {
         assert_eq!((address.origin(), address.version), ("https://b.example/v1".to_owned(), SpecsVersion::V1));
         assert_eq!(fallback("null").unwrap(), None);
         let Err(Error::Misconfigured { problems }) = fallback("ftp://b") else { panic!() };
-        assert!(problems[0].starts_with("fallback_specs_url: "), "{problems:?}");
+        assert!(problems[0].starts_with("`fallback_specs_url`: "), "{problems:?}");
     }
 
     #[test]

@@ -56,11 +56,10 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
             let (Some(score), Some(group)) = (self.score(weights), groups.get(weights.group as usize)) else {
                 continue;
             };
-            // A score that is no number (infinity times a zero weight) is none: it compares with nothing.
-            if score.is_nan() {
-                continue;
-            }
-            let better = best.is_none_or(|(top, _)| if cmab.higher_is_better { score > top } else { score < top });
+            // A score that is no number (infinity times a zero weight) compares with nothing: any number is better.
+            let better = best.is_none_or(|(top, _)| {
+                top.is_nan() && !score.is_nan() || if cmab.higher_is_better { score > top } else { score < top }
+            });
             if better {
                 best = Some((score, group));
             }
@@ -146,14 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn a_score_that_is_no_number_never_wins() {
+    fn a_score_that_is_no_number_beats_no_number() {
         for higher_is_better in [true, false] {
             for arms in [[("nan", 9.0, 0.0), ("low", 1.0, 1.0)], [("low", 1.0, 1.0), ("nan", 9.0, 0.0)]] {
                 assert_eq!(arm(&arms, higher_is_better, "Infinity"), "low", "{arms:?}");
             }
         }
         assert_eq!(arm(&[("nan", 9.0, 0.0), ("low", 1.0, 1.0)], true, "2"), "nan", "9 beats 3");
-        // Without any score the arm is drawn.
-        assert!(["a", "b"].contains(&&*arm(&[("a", 1.0, 0.0), ("b", 1.0, 0.0)], true, "inf")));
+        // Where no score is a number, the first arm stands, as in the official core.
+        for higher_is_better in [true, false] {
+            assert_eq!(arm(&[("a", 1.0, 0.0), ("b", 2.0, 0.0)], higher_is_better, "inf"), "a");
+        }
     }
 }

@@ -160,8 +160,12 @@ impl<'a> Walker<'a> {
 fn best(scores: &[Option<(f64, bool)>], higher_is_better: bool) -> Option<usize> {
     let mut best: Option<(f64, usize)> = None;
     for (at, score) in scores.iter().enumerate() {
-        let Some((score, _)) = score.filter(|(score, _)| !score.is_nan()) else { continue };
-        if best.is_none_or(|(top, _)| if higher_is_better { score > top } else { score < top }) {
+        let Some((score, _)) = *score else { continue };
+        // Any number is better than a score that is none.
+        let better = best.is_none_or(|(top, _)| {
+            top.is_nan() && !score.is_nan() || if higher_is_better { score > top } else { score < top }
+        });
+        if better {
             best = Some((score, at));
         }
     }

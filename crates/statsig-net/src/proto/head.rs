@@ -66,6 +66,12 @@ pub(crate) fn document(time: u64, checksum: &str) -> Vec<u8> {
     tests::compressed(&[tests::head(time, checksum, "{}"), tests::part(Kind::Done, Vec::new())].concat())
 }
 
+/// A payload with a head and a long part that is no message, for tests.
+#[cfg(test)]
+pub(crate) fn bomb(time: u64, bytes: usize) -> Vec<u8> {
+    tests::compressed(&[tests::head(time, "a", "{}"), vec![b' '; bytes]].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;

@@ -89,7 +89,7 @@ impl SpecSource for HttpSpecSource {
             };
             let wait = self.random.around(pause, 0.2);
             // A server that asks for a pause gets it: the poller waits.
-            if attempt >= attempts || !is_worth_another_attempt(&error) || deadline::from_now(wait) >= deadline {
+            if attempt >= attempts || !is_worth_another_attempt(&error, wait) || deadline::from_now(wait) >= deadline {
                 return Err(error);
             }
             tracing::debug!(source = self.name, attempt, error = %crate::secret::chain_of(&error), "will ask again");
@@ -151,10 +151,11 @@ impl HttpSpecSource {
     }
 }
 
-/// Returns whether the same request may succeed within a second. A server that asks for a pause gets it; one that does
-/// not answer in time is reported at once, rather than after several time limits.
-fn is_worth_another_attempt(error: &SourceError) -> bool {
-    error.is_retryable() && error.retry_after().is_none() && error.kind() != SourceErrorKind::TimedOut
+/// Returns whether the same request may succeed after `wait`. A server that asks for a longer pause gets it; one that
+/// does not answer in time is reported at once, rather than after several time limits.
+fn is_worth_another_attempt(error: &SourceError, wait: Duration) -> bool {
+    let is_asked_to_wait = error.retry_after().is_some_and(|after| after > wait);
+    error.is_retryable() && !is_asked_to_wait && error.kind() != SourceErrorKind::TimedOut
 }
 
 /// The codings that we ask for.

@@ -133,7 +133,10 @@ impl HttpClient {
         if self.process.is_left() {
             return Err(Error::Inherited { host: request.host() });
         }
-        let opened = match timeout(request.timeout, self.transport.open(request)).await {
+        // The limit is that of the body: a head that announces more counts all the same.
+        let mut unlimited = request.clone();
+        unlimited.max_transferred = usize::MAX;
+        let opened = match timeout(request.timeout, self.transport.open(&unlimited)).await {
             Ok(opened) => opened?,
             Err(_) => return Err(Error::TimedOut { host: request.host(), limit: request.timeout }),
         };

@@ -134,7 +134,7 @@ async fn what_is_no_list_is_refused_and_a_file_is_better() {
     server.command(&["SET", &key.name, &format!("<html>\n{}", lines("+2"))]).unwrap();
     let (report, lists) = reader.round().await;
     assert_eq!(lists, ["vips 1"], "what there was stays");
-    assert!(report.failed[0].1.contains("begins with neither"), "{report:?}");
+    assert!(report.failed[0].1.contains("looks like HTML"), "{report:?}");
 
     // Both forms: the file goes on where that of the server does.
     let manifest =

@@ -41,7 +41,10 @@ fn custom_events_arrive() {
     assert!(!std::fs::read_to_string(&path).unwrap().contains("s3cr3t"));
 
     let stats = driver.result(json!({"op": "event_stats"}));
-    assert_eq!(stats, json!({"accepted": 4, "recovered": 0, "delivered": 4, "pending": 0, "dropped": {}}));
+    assert_eq!(
+        stats,
+        json!({"accepted": 4, "recovered": 0, "delivered": 4, "unconfirmed": 0, "pending": 0, "spooled": 0, "dropped": {}})
+    );
 }
 
 #[test]

@@ -47,7 +47,7 @@ const LIMIT: usize = 1_000_000;
 
 #[tokio::test]
 async fn binary_payloads_keep_to_the_limit_of_their_source() {
-    let bomb = compressed(&vec![b' '; 20 * LIMIT]);
+    let bomb = crate::proto::head::bomb(5, 20 * LIMIT);
     assert!(bomb.len() < 10_000);
     let server = FakeStatsig::start().unwrap();
     server.publish_binary_specs(bomb.clone(), 5);
