@@ -58,6 +58,7 @@ pub fn event_stats(statsig: &Statsig, _: &mut Fields) -> Answer {
     let stats = statsig.event_stats();
     let dropped: Map<String, Value> =
         stats.dropped.iter().map(|(cause, events)| (cause.name().to_owned(), events.into())).collect();
+    #[cfg_attr(not(feature = "spool"), allow(unused_mut, reason = "only a spool adds to it"))]
     let mut answer = json!({
         "accepted": stats.accepted,
         "recovered": stats.recovered,
