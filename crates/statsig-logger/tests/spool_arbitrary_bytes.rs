@@ -358,3 +358,16 @@ fn strange_names_are_left_alone() {
     assert!(key_dir.join("not-an-instance/seg-00000000000000000001.log").exists());
     assert!(!key_dir.join(format!("{}.lock", id(9))).exists(), "a lone lock");
 }
+
+/// The header of the segment is gone, and with it the first byte of the first record, which is one of its checksum.
+#[test]
+fn a_record_with_a_damaged_checksum_does_not_tell_the_salt() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    write_some(folder.path());
+    let logs: Vec<PathBuf> = records(folder.path()).into_iter().map(|(path, _)| path).collect();
+    Damage::Cut { at: 3, len: 30 }.apply(&logs[1], &logs);
+    let (mut seen, stats) = drain_counted(folder.path(), true).expect("drain");
+    seen.sort_unstable();
+    assert_eq!(seen, [1, 3, 5, 9, 11, 13, 15, 17, 19, 21, 23], "all but 7");
+    assert!(stats.corrupt_records + stats.corrupt_segments > 0, "{stats:?}");
+}

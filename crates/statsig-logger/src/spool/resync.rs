@@ -12,6 +12,9 @@ use super::window::{Chunk, Window};
 /// Bytes of a header after its first, which a search has to see as well.
 const OVERLAP: usize = RECORD_HEADER_LEN - 1;
 
+/// Most records whose salt is looked for in others: each search reads the rest of the segment.
+const MOST_SEARCHES: u32 = 8;
+
 /// Returns the offset of the first record header at or after `from`.
 pub(super) fn next_header(window: &mut Window<'_>, from: u64, salt: u32) -> io::Result<Option<u64>> {
     search(window, from, |bytes| RecordHeader::decode(bytes, salt).is_some())
@@ -19,7 +22,8 @@ pub(super) fn next_header(window: &mut Window<'_>, from: u64, salt: u32) -> io::
 
 /// Finds the salt of a segment whose own header is damaged; `None` if no record in it is intact.
 ///
-/// `hint` is what the damaged header has in its place.
+/// `hint` is what the damaged header has in its place. A record tells the salt by the checksum in its header, which may be
+/// damaged itself: another record has to agree, if there is one.
 pub(super) fn find_salt(window: &mut Window<'_>, hint: Option<u32>) -> io::Result<Option<u32>> {
     if let Some(salt) = hint
         && next_header(window, 0, salt)?.is_some()
@@ -29,6 +33,7 @@ pub(super) fn find_salt(window: &mut Window<'_>, hint: Option<u32>) -> io::Resul
     let mut from = 0;
     // Bytes that bodies were checked with: records that claim to be long must not make this quadratic.
     let mut budget = window.len.saturating_mul(4);
+    let (mut alone, mut searches) = (None, MOST_SEARCHES);
     loop {
         let (len, left) = (window.len, budget);
         let mut found = None;
@@ -44,10 +49,17 @@ pub(super) fn find_salt(window: &mut Window<'_>, hint: Option<u32>) -> io::Resul
             }
             likely
         })?;
-        let (Some(at), Some((header, salt))) = (at, found) else { return Ok(None) };
+        let (Some(at), Some((header, salt))) = (at, found) else { return Ok(alone) };
         budget = budget.saturating_sub(u64::from(header.body_len));
         if window.checksum(at + RECORD_HEADER_LEN as u64, header.body_len)? == Some(header.body_sum) {
-            return Ok(Some(salt));
+            if next_header(window, at + 1, salt)?.is_some() {
+                return Ok(Some(salt));
+            }
+            alone = alone.or(Some(salt));
+            searches -= 1;
+            if searches == 0 {
+                return Ok(alone);
+            }
         }
         from = at + 1;
     }
