@@ -20,9 +20,9 @@ pub(crate) const ARROWS: &[Arrows] = &[
     Arrows { from: "statsig-core", to: &["statsig-adapters"] },
     Arrows { from: "statsig-background", to: &["statsig-adapters"] },
     // The three that do I/O meet only in the adapter traits, never each other.
-    Arrows { from: "statsig-net", to: &["statsig-core"] },
-    Arrows { from: "statsig-logger", to: &["statsig-core"] },
-    Arrows { from: "statsig-store-redis", to: &["statsig-core"] },
+    Arrows { from: "statsig-net", to: &["statsig-adapters", "statsig-background", "statsig-core"] },
+    Arrows { from: "statsig-logger", to: &["statsig-adapters", "statsig-background", "statsig-core"] },
+    Arrows { from: "statsig-store-redis", to: &["statsig-adapters", "statsig-background", "statsig-core"] },
     Arrows { from: "statsig", to: &["statsig-core", "statsig-net", "statsig-logger", "statsig-store-redis"] },
     Arrows {
         from: "statsig-forward-proxy",

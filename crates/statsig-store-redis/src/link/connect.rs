@@ -283,7 +283,7 @@ fn over_tls(info: ConnectionInfo) -> ConnectionInfo {
     }
 }
 
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", feature = "cluster"))]
 fn certificates(tls: &TlsOptions) -> redis::TlsCertificates {
     redis::TlsCertificates {
         client_tls: tls
