@@ -55,3 +55,27 @@ pub use getters::Getters;
 pub use layer::{Layer, LayerParameter};
 pub use parameter_store::{ParameterStore, ParameterTarget, ResolvedParameter};
 pub(crate) use record::Record;
+
+impl From<Record> for FeatureGate {
+    fn from(record: Record) -> Self {
+        Self { record }
+    }
+}
+
+impl From<Record> for DynamicConfig {
+    fn from(record: Record) -> Self {
+        Self { record }
+    }
+}
+
+impl From<Record> for Experiment {
+    fn from(record: Record) -> Self {
+        Self { record }
+    }
+}
+
+impl From<Record> for Layer {
+    fn from(record: Record) -> Self {
+        Self { record, observer: None }
+    }
+}
