@@ -1,6 +1,6 @@
 //! The compiled form of a project: immutable, shared, and ready to be evaluated.
 //!
-//! In: what [`crate::compile`] makes of a document. Out: flat tables in which specs, rules and
+//! In: what the compiler makes of a payload. Out: flat tables in which specs, rules and
 //! conditions refer to each other by position, strings are places in one buffer, and config values
 //! are places in another. Nothing here knows about users; [`crate::evaluate`] walks these tables.
 //!
@@ -576,12 +576,6 @@ impl From<&RulesetMeta> for SpecCursor {
 }
 
 impl Ruleset {
-    /// A project without any spec.
-    #[must_use]
-    pub fn empty() -> Self {
-        crate::compile::empty()
-    }
-
     /// What the document says about itself.
     #[must_use]
     pub fn meta(&self) -> &RulesetMeta {
