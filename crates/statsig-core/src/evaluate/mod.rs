@@ -29,7 +29,7 @@ mod tracer;
 mod user_value;
 
 pub(crate) use bandit::random;
-pub use context::{EvaluationContext, EvaluationSettings};
+pub use context::EvaluationContext;
 pub(crate) use evaluator::{Abort, Call, Evaluator, Kind, MAX_CONDITIONS, MAX_STEPS, Recognition};
 pub(crate) use exposure_trace::ExposureTrace;
 pub(crate) use filter::RuleFilter;
