@@ -9,6 +9,7 @@
 
 mod hash_prefix;
 mod list;
+mod name_digests;
 mod name_index;
 mod target;
 mod text;
@@ -19,6 +20,7 @@ use std::ops::Range;
 
 pub(crate) use hash_prefix::HashPrefix;
 pub use list::{ExperimentGroup, ExperimentGroups};
+pub(crate) use name_digests::NameDigests;
 pub(crate) use name_index::NameIndex;
 pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Test, TimeOp, VersionOp};
 pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
