@@ -42,6 +42,7 @@ mod exposure;
 mod feature_gate;
 mod getters;
 mod layer;
+mod layer_observer;
 mod parameter_store;
 mod record;
 mod sticky;
@@ -53,6 +54,7 @@ pub use exposure::{ExposureFacts, GateCheck};
 pub use feature_gate::FeatureGate;
 pub use getters::Getters;
 pub use layer::{Layer, LayerParameter};
+pub use layer_observer::LayerObserver;
 pub use parameter_store::{ParameterStore, ParameterTarget, ResolvedParameter};
 pub(crate) use record::Record;
 
