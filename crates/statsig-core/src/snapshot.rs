@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::client_initialize::NameDigests;
 use crate::compile::CompileLimits;
 use crate::error::Error;
-use crate::ruleset::Ruleset;
+use crate::ruleset::{NameDigests, Ruleset};
 use crate::specs::{Problem, ProblemKind};
 use statsig_adapters::{SpecCursor, SpecSourceKind, SpecUpdate, is_future};
 

@@ -1,4 +1,4 @@
-//! Explanation and evaluation agree on arbitrary projects and users.
+//! Recording an evaluation does not change its result, on arbitrary projects and users.
 //!
 //! The projects are small and dense: few names, so that gates, delegates, mappings, bandits and
 //! groups refer to each other in every way, in circles too, and to names that nothing has.
@@ -12,9 +12,10 @@ use proptest::option::{of, weighted};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
+use statsig_core::explain::SpecKind;
 use statsig_core::{
-    EvaluationContext, EvaluationSettings, ExperimentOverride, FixedClock, InMemoryIdLists, Json, OverrideAdapter,
-    Ruleset, Snapshot, SpecSourceKind, StatsigUser,
+    EvaluationContext, EvaluationSettings, ExperimentOverride, Explanation, FixedClock, InMemoryIdLists, Json,
+    OverrideAdapter, Ruleset, Snapshot, SpecSourceKind, StatsigUser,
 };
 
 const GATES: &[&str] = &["g0", "g1", "g2", "segment:s0", "segment:s1", "ghost", ""];
@@ -280,6 +281,30 @@ impl OverrideAdapter for Overrides {
     }
 }
 
+/// Evaluates what was explained without recording anything: value, rule and group.
+fn untraced(context: &EvaluationContext<'_>, explanation: &Explanation) -> (Json, String, Option<String>) {
+    let name = &explanation.name;
+    match explanation.kind {
+        SpecKind::Gate => {
+            let gate = context.feature_gate(name, false);
+            (Value::from(gate.value()).into(), gate.rule_id().to_owned(), None)
+        }
+        SpecKind::DynamicConfig => {
+            let config = context.dynamic_config(name, false);
+            (config.value().to_owned(), config.rule_id().to_owned(), None)
+        }
+        SpecKind::Experiment => {
+            let experiment = context.experiment(name, false);
+            let group = experiment.group_name().map(str::to_owned);
+            (experiment.value().to_owned(), experiment.rule_id().to_owned(), group)
+        }
+        _ => {
+            let layer = context.layer(name, false);
+            (layer.value().to_owned(), layer.rule_id().to_owned(), layer.group_name().map(str::to_owned))
+        }
+    }
+}
+
 fn check(document: &Value, user: &Value, overridden: bool, seed: u64) -> Result<(), TestCaseError> {
     let ruleset = Ruleset::compile(document.to_string().as_bytes()).unwrap();
     let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Network, 1));
@@ -299,6 +324,16 @@ fn check(document: &Value, user: &Value, overridden: bool, seed: u64) -> Result<
         .chain(LAYERS.iter().map(|name| context.explain_layer(name)));
     for explanation in explanations {
         prop_assert!(!explanation.disagrees, "{}\n{:?}", explanation, explanation.result);
+        prop_assert_eq!(
+            untraced(&context, &explanation),
+            (
+                explanation.result.value.clone(),
+                explanation.result.rule_id.clone(),
+                explanation.result.group_name.clone()
+            ),
+            "{}",
+            explanation
+        );
         // The plain check takes short cuts that the recorded one does not.
         if let Some(value) = explanation.result.value.view().as_bool() {
             prop_assert_eq!(context.check_gate(&explanation.name), value);

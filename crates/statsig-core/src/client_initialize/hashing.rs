@@ -1,6 +1,5 @@
 //! Names as clients see them (`docs/protocol/client-initialize.md#names`).
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -8,7 +7,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::ruleset::{Ruleset, Text};
+use crate::ruleset::{NameDigests, Ruleset, Text};
 
 /// How the names of gates, configs and layers are hidden from clients.
 ///
@@ -184,25 +183,6 @@ impl Serialize for HashedName<'_> {
     }
 }
 
-/// SHA-256 digests of a ruleset's names. Computed when the first response with that algorithm is
-/// made, and kept as long as the ruleset: the same names are hashed for every user.
-pub(crate) struct NameDigests(HashMap<Text, [u8; 32], foldhash::fast::RandomState>);
-
-impl NameDigests {
-    pub(crate) fn new(ruleset: &Ruleset) -> Self {
-        let specs = ruleset.specs.iter().map(|spec| spec.name);
-        let cmabs = ruleset.cmabs.iter().map(|cmab| cmab.name);
-        let stores = ruleset.stores.iter().map(|store| store.name);
-        Self(specs.chain(cmabs).chain(stores).map(|name| (name, sha256(ruleset.str(name)))).collect())
-    }
-}
-
-impl fmt::Debug for NameDigests {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NameDigests").field(&self.0.len()).finish()
-    }
-}
-
 /// Hashes the names of one ruleset.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NameHasher<'r> {
@@ -214,7 +194,7 @@ pub(super) struct NameHasher<'r> {
 
 impl<'r> NameHasher<'r> {
     pub(super) fn hash(&self, name: Text) -> HashedName<'r> {
-        if let Some(digest) = self.digests.and_then(|digests| digests.0.get(&name)) {
+        if let Some(digest) = self.digests.and_then(|digests| digests.get(name)) {
             return HashedName::base64(digest);
         }
         self.algorithm.hash(self.ruleset.str(name))

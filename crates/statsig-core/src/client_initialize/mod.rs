@@ -41,7 +41,6 @@ use std::io::{self, BufWriter, Write};
 pub use config::{ClientConfig, ClientConfigKind};
 pub use entry::ClientExposure;
 pub use gate::ClientGate;
-pub(crate) use hashing::NameDigests;
 pub use hashing::{HashAlgorithm, HashedName, UnknownHashAlgorithm, djb2};
 pub use layer::ClientLayer;
 pub use options::{ClientInitializeOptions, ClientSdkInfo, ResponseFormat};

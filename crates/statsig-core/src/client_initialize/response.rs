@@ -20,7 +20,8 @@ use super::target_app::TargetApp;
 use super::user::{UserEcho, private_attributes_hash};
 use super::walk::{Evaluated, Section, Walk};
 use super::{ClientInitializeSummary, names_of};
-use crate::evaluate::{EvaluationContext, EvaluationSettings, Exposed, random};
+use crate::evaluate::{EvaluationContext, Exposed, random};
+use crate::settings::EvaluationSettings;
 use crate::snapshot::Snapshot;
 use crate::user::StatsigUser;
 

@@ -6,9 +6,9 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::hashing::djb2_of;
-use crate::evaluate::EvaluationSettings;
-use crate::user::{AttributeMap, Merged, StatsigUser};
-use crate::value::{Attribute, TextBuffer};
+use crate::settings::EvaluationSettings;
+use crate::user::{Merged, StatsigUser};
+use crate::value::{Attribute, AttributeMap, TextBuffer};
 
 /// The user with what the SDK adds to it, and without its private attributes.
 #[derive(Debug, Clone, Copy)]

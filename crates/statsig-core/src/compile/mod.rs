@@ -48,6 +48,12 @@ impl CompileLimits {
 }
 
 impl Ruleset {
+    /// Returns a ruleset without any spec.
+    #[must_use]
+    pub fn empty() -> Self {
+        Compiler::new(Format::V2).finish(RulesetMeta::default(), Vec::new())
+    }
+
     /// Compiles a document of config specs, v2 or v1, with the default limits.
     ///
     /// Takes time linear in the size of the document (give or take a logarithm), and memory of
@@ -83,9 +89,4 @@ fn text_of(document: &[u8]) -> Result<&str, Error> {
         PayloadShape::NoUpdates | PayloadShape::IncompleteSpecs | PayloadShape::BrokenJson => Error::NotUtf8(error),
         shape => shape.refusal().unwrap_or(Error::NotUtf8(error)),
     })
-}
-
-/// A ruleset of nothing.
-pub(crate) fn empty() -> Ruleset {
-    Compiler::new(Format::V2).finish(RulesetMeta::default(), Vec::new())
 }

@@ -4,10 +4,19 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::evaluator::{Abort, Evaluator};
 use super::outcome::{ConfigValue, Outcome};
+use super::tracer::{ArmChoice, BanditEnd, Tracer};
 use crate::ruleset::{Categorical, Cmab, CmabGroup, CmabWeights, well_known};
 
-impl<const RECORD: bool> Evaluator<'_, RECORD> {
+impl<'a, T: Tracer> Evaluator<'a, T> {
+    /// Lets a bandit decide an experiment.
     pub(super) fn bandit(&mut self, r: &mut Outcome, cmab: &Cmab) -> Result<(), Abort> {
+        self.tracer.enter_bandit(cmab);
+        let end = self.ask_bandit(r, cmab)?;
+        self.tracer.leave_bandit(cmab, end);
+        Ok(())
+    }
+
+    fn ask_bandit(&mut self, r: &mut Outcome, cmab: &Cmab) -> Result<BanditEnd, Abort> {
         r.id_type = Some(cmab.id_type).into();
         r.version = Some(cmab.version);
         r.is_experiment_active = cmab.enabled;
@@ -15,96 +24,103 @@ impl<const RECORD: bool> Evaluator<'_, RECORD> {
         r.value = ConfigValue::At(cmab.default_value);
         if !cmab.enabled || cmab.groups.is_empty() {
             r.rule_id = well_known::PRESTART;
-            return Ok(());
+            return Ok(BanditEnd::NotRunning);
         }
         if let Some(gate) = cmab.targeting_gate
             && !self.targeting_gate(r, gate)?
         {
             r.rule_id = well_known::INLINE_TARGETING;
-            return Ok(());
+            return Ok(BanditEnd::NotTargeted);
         }
-        let (group, explored) = self.choose(cmab);
-        r.explored |= explored;
+        if T::EXPLAINS {
+            for weights in &cmab.weights {
+                let score = self.score(weights);
+                self.tracer.scored(score);
+            }
+        }
+        let bucket = self.inputs.bucket(cmab.prefix, cmab.unit, 10_000);
+        let (by, at) = self.choose(cmab, bucket);
+        let group = &cmab.groups[at];
+        r.explored |= by.explores();
         r.passed = true;
         r.value = ConfigValue::At(group.value);
         r.rule_id = group.id;
         r.group_name = Some(group.name).into();
-        Ok(())
+        Ok(BanditEnd::Chosen { by, group: at, bucket })
     }
 
-    /// The group, and whether it was chosen to learn something.
-    #[allow(clippy::cast_precision_loss)] // buckets and counts are small, or only weights
-    fn choose<'c>(&self, cmab: &'c Cmab) -> (&'c CmabGroup, bool) {
+    /// Chooses a group for the user's bucket; there is at least one.
+    #[allow(clippy::cast_precision_loss)] // buckets are small
+    fn choose(&mut self, cmab: &Cmab, bucket: u64) -> (ArmChoice, usize) {
         let groups = &cmab.groups;
-        let bucket = self.inputs.bucket(cmab.prefix, cmab.unit, 10_000);
         if !cmab.has_weights {
             // `floor(bucket / (10000 / n))`, in integers.
             let share = 10_000.0 / groups.len() as f64;
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a position
             let at = (bucket as f64 / share).floor() as usize;
-            return (&groups[at.min(groups.len() - 1)], true);
+            return (ArmChoice::EqualShares, at.min(groups.len() - 1));
         }
         if (bucket as f64) < cmab.sample_rate * 10_000.0 {
-            let weight = |group: &CmabGroup| {
-                cmab.weights.get(group.weights as usize).map_or(1.0, |w| 1.0 / (w.records as f64 + 1.0))
-            };
-            return (self.draw(groups, weight), true);
+            return (ArmChoice::Explored, self.draw(groups, |group| cmab.exploration_weight(group)));
         }
         // Of equal scores the first counts, so that only the first group of an id can be the best.
-        let mut best: Option<(f64, &CmabGroup)> = None;
+        let mut best: Option<(f64, u32)> = None;
         for weights in &cmab.weights {
-            let (Some(score), Some(group)) = (self.score(weights), groups.get(weights.group as usize)) else {
-                continue;
-            };
+            let Some(score) = self.score(weights).filter(|_| (weights.group as usize) < groups.len()) else { continue };
             // A score that is no number (infinity times a zero weight) compares with nothing: any number is better.
             let better = best.is_none_or(|(top, _)| {
                 top.is_nan() && !score.is_nan() || if cmab.higher_is_better { score > top } else { score < top }
             });
             if better {
-                best = Some((score, group));
+                best = Some((score, weights.group));
             }
         }
         match best {
-            Some((_, group)) => (group, false),
-            None => (self.draw(groups, |_| 1.0), false),
+            Some((_, at)) => (ArmChoice::Best, at as usize),
+            None => (ArmChoice::Random, self.draw(groups, |_| 1.0)),
         }
     }
 
-    /// What an arm promises for this user; `None` if nothing was learned about it.
-    fn score(&self, weights: &CmabWeights) -> Option<f64> {
+    /// Returns what an arm promises for this user; `None` if nothing was learned about it.
+    fn score(&mut self, weights: &CmabWeights) -> Option<f64> {
         if weights.numerical.is_empty() && weights.categorical.is_empty() {
             return None;
         }
         let ruleset = self.ruleset;
-        let seen = |field: u32| self.inputs.user_field(field);
         let mut score = weights.intercept + weights.alpha;
         for Categorical { field, weights } in &weights.categorical {
-            score += seen(*field).with_text(|text| {
+            score += self.inputs.user_field(*field, &mut self.tracer).with_text(|text| {
                 let known = weights.iter().find(|(value, _)| text == Some(ruleset.str(*value)));
                 known.map_or(0.0, |(_, weight)| *weight)
             });
         }
         for (field, weight) in &weights.numerical {
-            score += seen(*field).float().map_or(0.0, |value| value * weight);
+            score += self.inputs.user_field(*field, &mut self.tracer).float().map_or(0.0, |value| value * weight);
         }
         Some(score)
     }
 
-    /// A random group, by weight.
-    fn draw<'c>(&self, groups: &'c [CmabGroup], weight: impl Fn(&CmabGroup) -> f64) -> &'c CmabGroup {
+    /// Draws the position of a random group, by weight.
+    fn draw(&self, groups: &[CmabGroup], weight: impl Fn(&CmabGroup) -> f64) -> usize {
         let total: f64 = groups.iter().map(&weight).sum();
         let mut rest = random(self.inputs.context.seed) * total;
-        for group in groups {
+        let drawn = groups.iter().position(|group| {
             rest -= weight(group);
-            if rest < 0.0 {
-                return group;
-            }
-        }
-        &groups[groups.len() - 1]
+            rest < 0.0
+        });
+        drawn.unwrap_or(groups.len() - 1)
     }
 }
 
-/// Uniform in `0.0..1.0`: from a seed, or from the hasher keys of the process.
+impl Cmab {
+    /// Returns the weight of a group in an exploring draw: the less is known about it, the more.
+    #[allow(clippy::cast_precision_loss)] // only a weight
+    pub(crate) fn exploration_weight(&self, group: &CmabGroup) -> f64 {
+        self.weights.get(group.weights as usize).map_or(1.0, |known| 1.0 / (known.records as f64 + 1.0))
+    }
+}
+
+/// Returns a uniform number in `0.0..1.0`: from a seed, or from the hasher keys of the process.
 #[allow(clippy::cast_precision_loss)] // 53 bits are exact
 pub(crate) fn random(seed: Option<u64>) -> f64 {
     let bits = match seed {

@@ -2,6 +2,7 @@
 
 use super::evaluator::{Abort, Evaluator};
 use super::outcome::Outcome;
+use super::tracer::Tracer;
 use crate::ruleset::{Rule, Ruleset, Spec};
 
 /// Which rules of an experiment are asked.
@@ -23,7 +24,7 @@ impl RuleFilter {
     }
 }
 
-impl<const RECORD: bool> Evaluator<'_, RECORD> {
+impl<T: Tracer> Evaluator<'_, T> {
     /// Follows the rules that `filter` keeps; without any, nobody passes.
     pub(super) fn follow_filtered(&mut self, r: &mut Outcome, spec: &Spec, filter: RuleFilter) -> Result<(), Abort> {
         let ruleset = self.ruleset;

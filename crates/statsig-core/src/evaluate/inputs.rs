@@ -1,11 +1,12 @@
 //! What conditions look at: the user, the settings, the time, buckets.
 
 use super::context::EvaluationContext;
+use super::tracer::{Origin, Tracer};
 use super::user_value::Seen;
 use crate::pattern::PatternBudget;
 #[cfg(any(feature = "ip-country", feature = "user-agent"))]
 use crate::ruleset::{FieldSlot, TopField};
-use crate::ruleset::{Input, Pass, Rule, Ruleset, Text};
+use crate::ruleset::{Input, Pass, Rule, Ruleset, Spec, Text};
 use crate::value::Attribute;
 
 /// Looks values up for conditions, and remembers those that are dear.
@@ -39,28 +40,37 @@ impl<'a> Inputs<'a> {
 
     /// The value of a user field.
     #[inline]
-    pub(crate) fn user_field(&self, field: u32) -> Seen<'a> {
-        self.ruleset.fields.get(field as usize).map_or(Seen::Missing, |field| self.context.user_field(field))
+    pub(crate) fn user_field<T: Tracer>(&self, field: u32, tracer: &mut T) -> Seen<'a> {
+        self.ruleset.fields.get(field as usize).map_or(Seen::Missing, |field| self.context.user_field(field, tracer))
     }
 
     /// The value that a condition's operator is applied to.
-    pub(crate) fn look_up(&mut self, input: &Input) -> Seen<'a> {
-        let field = |at: u32| self.user_field(at);
+    pub(crate) fn look_up<T: Tracer>(&mut self, input: &Input, tracer: &mut T) -> Seen<'a> {
+        let settings = self.context.settings;
         match *input {
-            Input::UserField { field: at } => field(at),
-            Input::IpBased { field: at, is_country } => match field(at) {
-                Seen::Missing if is_country => self.country(),
+            Input::UserField { field } => self.user_field(field, tracer),
+            Input::IpBased { field, is_country } => match self.user_field(field, tracer) {
+                Seen::Missing if is_country && !settings.without_ip_country => {
+                    tracer.origin(Origin::IpCountry);
+                    self.country(tracer)
+                }
                 seen => seen,
             },
-            Input::UaBased { field: at, part } => match (field(at), part) {
-                (Seen::Missing, Some(part)) => self.user_agent_part(part),
+            Input::UaBased { field, part } => match (self.user_field(field, tracer), part) {
+                (Seen::Missing, Some(part)) if !settings.without_user_agent => {
+                    tracer.origin(Origin::UserAgent);
+                    self.user_agent_part(part, tracer)
+                }
                 (seen, _) => seen,
             },
-            Input::Environment { exact, lower } => self.environment(exact, lower),
+            Input::Environment { exact, lower } => self.environment(exact, lower, tracer),
             Input::CurrentTime => Seen::Time(self.now()),
             Input::UserBucket { prefix, unit } => Seen::Number(self.user_bucket(prefix, unit).cast_signed()),
             Input::UnitId { unit } => self.unit_id(unit),
-            Input::TargetApp => Seen::of(self.app),
+            Input::TargetApp => {
+                tracer.origin(Origin::App);
+                Seen::of(self.app)
+            }
             // These are not values, or asked for by the caller.
             Input::Public
             | Input::Gate { .. }
@@ -72,17 +82,20 @@ impl<'a> Inputs<'a> {
     }
 
     /// The user's own environment first, then that of the SDK, then the project's default tier.
-    fn environment(&self, exact: Text, lower: Text) -> Seen<'a> {
+    fn environment<T: Tracer>(&self, exact: Text, lower: Text, tracer: &mut T) -> Seen<'a> {
         let ruleset = self.ruleset;
         let (exact, lower) = (ruleset.str(exact), ruleset.str(lower));
         let user: &'a _ = self.context.user;
         if let Some(value) = user.data().environment.get(exact) {
+            tracer.origin(Origin::UserEnvironment);
             return Seen::of(Some(value));
         }
         let settings: &'a _ = self.context.settings;
         if !settings.environment.is_empty() {
+            tracer.origin(Origin::SdkEnvironment);
             return Seen::of(settings.environment.get(exact).or_else(|| settings.environment.get(lower)));
         }
+        tracer.origin(Origin::DefaultEnvironment);
         match &ruleset.meta.default_environment {
             Some(tier) if exact == "tier" || lower == "tier" => Seen::Text(tier),
             _ => Seen::Missing,
@@ -90,28 +103,22 @@ impl<'a> Inputs<'a> {
     }
 
     #[cfg(feature = "ip-country")]
-    fn country(&self) -> Seen<'a> {
-        if self.context.settings.without_ip_country {
-            return Seen::Missing;
-        }
-        let ip = self.context.user_value(FieldSlot::First(TopField::Ip), "ip", None).map(|(value, _)| value);
+    fn country<T: Tracer>(&self, tracer: &mut T) -> Seen<'a> {
+        let ip = self.context.user_value(FieldSlot::First(TopField::Ip), "ip", None, tracer);
         let country = Seen::of(ip).with_text(|ip| ip.and_then(crate::ip_country::country_of));
         country.map_or(Seen::Missing, Seen::Text)
     }
 
     #[cfg(not(feature = "ip-country"))]
-    fn country(&self) -> Seen<'a> {
+    fn country<T: Tracer>(&self, _tracer: &mut T) -> Seen<'a> {
         Seen::Missing
     }
 
     #[cfg(feature = "user-agent")]
-    fn user_agent_part(&mut self, part: crate::ruleset::UserAgentPart) -> Seen<'a> {
+    fn user_agent_part<T: Tracer>(&mut self, part: crate::ruleset::UserAgentPart, tracer: &mut T) -> Seen<'a> {
         use crate::user_agent::{self, FieldText};
-        if self.context.settings.without_user_agent {
-            return Seen::Missing;
-        }
         let slot = FieldSlot::First(TopField::UserAgent);
-        let Some((value, _)) = self.context.user_value(slot, "userAgent", Some("useragent")) else {
+        let Some(value) = self.context.user_value(slot, "userAgent", Some("useragent"), tracer) else {
             return Seen::Missing;
         };
         if let Attribute::String(text) = value {
@@ -129,18 +136,23 @@ impl<'a> Inputs<'a> {
     }
 
     #[cfg(not(feature = "user-agent"))]
-    fn user_agent_part(&mut self, _part: crate::ruleset::UserAgentPart) -> Seen<'a> {
+    fn user_agent_part<T: Tracer>(&mut self, _part: crate::ruleset::UserAgentPart, _tracer: &mut T) -> Seen<'a> {
         Seen::Missing
     }
 
-    /// Whether the user is within the rule's percentage.
+    /// Whether the user is within the percentage of a rule of `spec`.
     #[inline]
-    pub(crate) fn passes(&self, rule: &Rule) -> bool {
-        match rule.pass {
-            Pass::Nobody => false,
-            Pass::Everybody => true,
-            Pass::Below { threshold, prefix } => self.bucket(prefix, rule.unit, 10_000) < u64::from(threshold),
-        }
+    pub(crate) fn passes<T: Tracer>(&self, rule: &Rule, spec: &Spec, tracer: &mut T) -> bool {
+        let (passes, bucket) = match rule.pass {
+            Pass::Nobody => (false, None),
+            Pass::Everybody => (true, None),
+            Pass::Below { threshold, prefix } => {
+                let bucket = self.bucket(prefix, rule.unit, 10_000);
+                (bucket < u64::from(threshold), Some(bucket))
+            }
+        };
+        tracer.percentage(rule, Some(spec), bucket, passes);
+        passes
     }
 
     /// The user's bucket of a `user_bucket` condition. The groups of an experiment ask for the same

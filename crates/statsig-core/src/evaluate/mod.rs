@@ -4,34 +4,40 @@
 //! Out: an [`Outcome`] in terms of the ruleset's tables, which [`crate::results`] turns into what
 //! applications see.
 //!
-//! Nothing here allocates on the way to a gate's value, takes a lock or can fail outward. There are
-//! two ways through the same code: a *recording* one that visits every condition and keeps the
-//! exposures of nested gates, and a plain one that stops as soon as the value is known.
+//! Nothing here allocates on the way to a gate's value, takes a lock or can fail outward. The
+//! evaluator is written once; its [`Tracer`] decides what is recorded on the way: nothing, secondary
+//! exposures, or all that an explanation shows. With [`NoTrace`] the rules of [plain
+//! specs](crate::ruleset::Spec::is_plain) are followed only until the value is known.
 
 mod bandit;
 mod condition;
 mod context;
 mod evaluator;
+mod exposure_trace;
 mod filter;
 mod inputs;
 mod layer;
+mod local_override;
+mod mapping;
+mod nested;
 mod operator;
 mod outcome;
 mod plain;
 mod project;
+mod rules;
+mod tracer;
 mod user_value;
 
 pub(crate) use bandit::random;
-pub use context::{EvaluationContext, EvaluationSettings};
-pub(crate) use evaluator::{
-    Abort, Call, Evaluator, Kind, MAX_CONDITIONS, MAX_EXPOSURES, MAX_FRAMES, MAX_STEPS, Recognition,
-};
+pub use context::EvaluationContext;
+pub(crate) use evaluator::{Abort, Call, Evaluator, Kind, MAX_CONDITIONS, MAX_STEPS, Recognition};
+pub(crate) use exposure_trace::ExposureTrace;
 pub(crate) use filter::RuleFilter;
 pub(crate) use inputs::Inputs;
-pub(crate) use operator::{evaluate_test, matches_pattern};
 pub use outcome::SecondaryExposure;
 pub(crate) use outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
 pub(crate) use project::{ProjectEvaluator, without_repeats};
+pub(crate) use tracer::{ArmChoice, BanditEnd, CandidateEnd, LocalAnswer, NoTrace, Origin, RuleEnd, Tracer};
 pub(crate) use user_value::Seen;
 
 /// Levels of nested gates that an evaluation may reach; one more is an error.

@@ -9,6 +9,7 @@ use super::evaluator::Evaluator;
 use super::inputs::Inputs;
 use super::operator::evaluate_test;
 use super::outcome::Decision;
+use super::tracer::NoTrace;
 use crate::ruleset::{Input, NO_INDEX, Rule, Spec, well_known};
 
 impl Inputs<'_> {
@@ -27,9 +28,10 @@ impl Inputs<'_> {
                 continue;
             }
             if rule.delegate != NO_INDEX {
-                return Evaluator::<false>::new(self.context).decision_of(spec);
+                return Evaluator::new(self.context, NoTrace).decision_of(spec);
             }
-            let passed = if self.passes(rule) { !rule.value_is_false } else { spec.default_is_true };
+            let passed =
+                if self.passes(rule, spec, &mut NoTrace) { !rule.value_is_false } else { spec.default_is_true };
             return Decision { passed, rule_id: rule.id, explored: false, sampling_rate: rule.sampling_rate };
         }
         let rule_id = if spec.enabled { well_known::DEFAULT } else { well_known::DISABLED };
@@ -61,8 +63,8 @@ impl Inputs<'_> {
                 input => {
                     let seen = match *input {
                         // Most conditions; worth a call less.
-                        Input::UserField { field } => self.user_field(field),
-                        _ => self.look_up(input),
+                        Input::UserField { field } => self.user_field(field, &mut NoTrace),
+                        _ => self.look_up(input, &mut NoTrace),
                     };
                     evaluate_test(ruleset, &condition.test, &seen, self.context.id_lists)
                 }

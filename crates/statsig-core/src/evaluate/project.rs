@@ -13,7 +13,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::context::EvaluationContext;
-use super::evaluator::{Abort, Call, Evaluator, MAX_CONDITIONS, MAX_EXPOSURES, Nested, Recognition};
+use super::evaluator::{Abort, Call, Evaluator, MAX_CONDITIONS, Recognition};
+use super::exposure_trace::{ExposureTrace, MAX_EXPOSURES};
+use super::nested::Nested;
 use super::outcome::{Exposed, Outcome};
 use crate::pattern::PatternBudget;
 use crate::ruleset::{Ruleset, position};
@@ -92,9 +94,9 @@ impl SharedGates {
     }
 }
 
-/// Evaluates one spec after the other for the same user, always recording.
+/// Evaluates one spec after the other for the same user, and collects the exposures of each.
 pub(crate) struct ProjectEvaluator<'a> {
-    evaluator: Evaluator<'a, true>,
+    evaluator: Evaluator<'a, ExposureTrace>,
     /// In use by `evaluator` while a spec that shares gates is evaluated.
     shared: SharedGates,
     work_left: u64,
@@ -104,7 +106,7 @@ pub(crate) struct ProjectEvaluator<'a> {
 impl<'a> ProjectEvaluator<'a> {
     /// `app`: what `target_app` conditions see.
     pub(crate) fn new(context: EvaluationContext<'a>, app: Option<&'a Attribute>) -> Self {
-        let mut evaluator = Evaluator::new(context);
+        let mut evaluator = Evaluator::new(context, ExposureTrace::default());
         evaluator.inputs.app = app;
         Self {
             shared: SharedGates::new(evaluator.ruleset),
@@ -125,7 +127,7 @@ impl<'a> ProjectEvaluator<'a> {
 
     fn evaluate_alone(&mut self, r: &mut Outcome, call: Call<'_>) -> Result<Recognition, Abort> {
         let evaluator = &mut self.evaluator;
-        evaluator.exposures.clear();
+        evaluator.tracer.restart();
         (evaluator.depth, evaluator.frames, evaluator.steps, evaluator.conditions) = (0, 0, 0, 0);
         if evaluator.ruleset.spec(call.spec).is_some_and(|spec| spec.shares_gates) {
             evaluator.shared = Some(std::mem::take(&mut self.shared));
@@ -138,7 +140,6 @@ impl<'a> ProjectEvaluator<'a> {
         }
         evaluator.memo = Some(HashMap::new());
         evaluator.groups = None;
-        evaluator.copied = 0;
         let recognition = evaluator.conclude(r, call);
         evaluator.memo = None;
         let work = u64::from(evaluator.steps) + u64::from(evaluator.conditions);
@@ -148,7 +149,7 @@ impl<'a> ProjectEvaluator<'a> {
 
     /// What the last evaluation exposed. Repetitions are still in it.
     pub(crate) fn exposures(&self) -> &[Exposed] {
-        &self.evaluator.exposures
+        self.evaluator.tracer.all()
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::context::EvaluationContext;
+use super::tracer::Tracer;
 use crate::ruleset::{FieldSlot, UserField};
 use crate::value::{ArrayAttribute, Attribute, TextBuffer, parse_float, parse_user_time};
 
@@ -108,7 +109,7 @@ impl<'a> EvaluationContext<'a> {
     /// Looks a field up as `docs/protocol/evaluation.md#user` orders: top-level, custom, global
     /// custom, private, aliases.
     #[inline]
-    pub(crate) fn user_field(&self, field: &UserField) -> Seen<'a> {
+    pub(crate) fn user_field<T: Tracer>(&self, field: &UserField, tracer: &mut T) -> Seen<'a> {
         if let FieldSlot::First(top) = field.slot
             && let Some(Attribute::String(text)) = self.user.field(top)
         {
@@ -121,22 +122,22 @@ impl<'a> EvaluationContext<'a> {
         let ruleset = self.snapshot.ruleset();
         let exact = ruleset.str(field.exact);
         let lower = (field.lower != field.exact).then(|| ruleset.str(field.lower));
-        Seen::of(self.user_value(field.slot, exact, lower).map(|(value, _)| value))
+        Seen::of(self.user_value(field.slot, exact, lower, tracer))
     }
 
-    /// The value of a field, and whether it is a private attribute. `lower`: the lower-case name, if
-    /// it differs.
-    pub(crate) fn user_value(
+    /// Returns the value of a field. `lower`: the lower-case name, if it differs.
+    pub(crate) fn user_value<T: Tracer>(
         &self,
         slot: FieldSlot,
         exact: &str,
         lower: Option<&str>,
-    ) -> Option<(&'a Attribute, bool)> {
+        tracer: &mut T,
+    ) -> Option<&'a Attribute> {
         let user: &'a _ = self.user;
         if let FieldSlot::First(field) = slot
             && let Some(value) = user.field(field).filter(|value| value.has_text())
         {
-            return Some((value, false));
+            return Some(value);
         }
         let data = user.data();
         let settings: &'a _ = self.settings;
@@ -146,11 +147,14 @@ impl<'a> EvaluationContext<'a> {
             }
             // Any present value ends the search, even `null`.
             if let Some(value) = map.get(exact).or_else(|| map.get(lower?)) {
-                return Some((value, private));
+                if private {
+                    tracer.private_value();
+                }
+                return Some(value);
             }
         }
         match slot {
-            FieldSlot::Last(field) => user.field(field).map(|value| (value, false)),
+            FieldSlot::Last(field) => user.field(field),
             _ => None,
         }
     }

@@ -5,10 +5,9 @@
 //! operator, the target and the outcome. [`Display`](std::fmt::Display) makes text of it, `serde`
 //! makes JSON, and [`Explanation::lines`] hands out the text in pieces with roles, for colours.
 //!
-//! The walk that builds the tree does not share the evaluator's code: it is a second reading of
-//! `docs/protocol/evaluation.md`. What it comes to is compared with the evaluator's result, field by
-//! field; should they ever differ, the result is the evaluator's, and [`Explanation::disagrees`]
-//! says that the tree is not to be trusted.
+//! The evaluator itself builds the tree: it runs with a tracer that
+//! records its steps. The result is that of an evaluation without it. Both are compared, field by
+//! field; if they ever differ, [`Explanation::disagrees`] says that the tree is not to be trusted.
 //!
 //! Private attributes never get in: neither their values, nor what is derived from them (a country,
 //! a browser, a score), nor targets that repeat them. The outcome of a condition on them does.
@@ -16,20 +15,19 @@
 //! Trees are bounded, whatever the specs: 24 specs inside each other, 2,000 nodes, some hundred
 //! bytes for a value. What is beyond is evaluated all the same and marked as cut.
 
-mod agree;
-mod bandit;
-mod condition;
+mod arms;
+mod buckets;
+mod builder;
 mod lines;
-mod lookup;
-mod merge;
+mod nodes;
+mod outcomes;
 mod render;
-mod rules;
 mod shown;
-mod state;
+mod steps;
 mod target;
+mod tracer;
 mod tree;
 mod verdict;
-mod walk;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -45,10 +43,11 @@ pub use tree::{
 };
 pub use verdict::{ExposedGate, ExposureTrace, ParameterTrace, Verdict};
 
-use crate::evaluate::{Call, EvaluationContext, Kind};
-use state::State;
+use crate::evaluate::{EvaluationContext, Evaluator, Kind};
+use crate::results::Record;
+use builder::{ExplanationTrace, Tree};
 use statsig_adapters::FixedClock;
-use walk::Walker;
+use verdict::Conclusion;
 
 /// Specs inside each other that are shown.
 const LEVELS: usize = 24;
@@ -157,27 +156,25 @@ impl EvaluationContext<'_> {
     }
 
     fn explain(&self, kind: Kind, name: &str) -> Explanation {
-        // Evaluation and walk must see the same time and draw the same numbers.
+        // Both evaluations must see the same time and draw the same numbers.
         let clock = FixedClock(self.clock.now_ms());
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0_u8));
         let context = EvaluationContext { clock: &clock, seed: Some(seed), ..*self };
-        let by_evaluator = verdict::of_evaluator(context, kind.into(), name);
-
-        let mut walker = Walker::new(context);
-        let (mut state, mut trace) = (State::default(), SpecTrace::default());
-        let call = Call::by_name(context.snapshot.ruleset(), name, kind);
-        let end = walker.evaluate(&mut state, call, &mut trace);
-        let by_walk = walker.conclusion(kind.into(), state, end);
+        let untraced = Conclusion::of(Record::of(context, name, kind, true), kind, self.user);
+        let mut tree = Tree::default();
+        let evaluator = Evaluator::new(context, ExplanationTrace::new(context));
+        let record = Record::evaluate(evaluator, name, kind, |tracer| tree = tracer.finish());
+        let traced = Conclusion::of(record, kind, self.user);
         Explanation {
             kind: kind.into(),
             name: name.to_owned(),
-            is_cut: walker.is_cut(),
             // Where both had to drop exposures, they need not have dropped the same.
-            disagrees: by_walk.verdict != by_evaluator.verdict
-                || (!walker.budget.dropped && by_walk.exposure != by_evaluator.exposure),
-            result: by_evaluator.verdict,
-            exposure: by_evaluator.exposure,
-            trace,
+            disagrees: traced.verdict != untraced.verdict
+                || (!tree.has_dropped_exposures && traced.exposure != untraced.exposure),
+            result: untraced.verdict,
+            exposure: untraced.exposure,
+            trace: tree.root,
+            is_cut: tree.is_cut,
         }
     }
 }

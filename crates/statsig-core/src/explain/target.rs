@@ -1,10 +1,9 @@
-//! What a condition sees and what it compares that with, as an explanation may tell it.
+//! Values and targets of conditions, as far as an explanation may show them.
 
 use super::HIDDEN;
-use super::condition::Looked;
 use super::shown::{Shown, cut};
 use super::tree::Observed;
-use crate::evaluate::Seen;
+use crate::evaluate::{Origin, Seen};
 use crate::ruleset::{EqualTarget, Ruleset, Test, Text, TextSet};
 use crate::value::VersionPart;
 
@@ -14,11 +13,32 @@ const TELLING: usize = 4;
 /// Items of a set that are sorted, so that the first of them can be shown.
 const SORTED: usize = 1_000;
 
-pub(super) fn observed(looked: &Looked<'_>) -> Observed {
-    if looked.private {
+/// What is known of a value besides the value.
+#[derive(Debug, Default)]
+pub(super) struct Lookup {
+    /// A private attribute has a part in it.
+    pub(super) is_private: bool,
+    pub(super) origin: Option<Origin>,
+}
+
+/// Names an origin.
+pub(super) const fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::IpCountry => "country of the IP address",
+        Origin::UserAgent => "user agent",
+        Origin::UserEnvironment => "environment of the user",
+        Origin::SdkEnvironment => "environment of the SDK",
+        Origin::DefaultEnvironment => "default environment of the project",
+        Origin::App => "app of the specs",
+    }
+}
+
+/// Shows a value that a condition looked up.
+pub(super) fn observed(seen: &Seen<'_>, is_private: bool) -> Observed {
+    if is_private {
         return Observed::Private;
     }
-    match &looked.seen {
+    match seen {
         Seen::Missing => Observed::Missing,
         Seen::Attribute(attribute) => Observed::Shown(Shown::attribute(attribute)),
         Seen::Number(number) | Seen::Time(number) => Observed::Shown(Shown::value(*number)),
@@ -26,12 +46,11 @@ pub(super) fn observed(looked: &Looked<'_>) -> Observed {
     }
 }
 
-/// The target in the form that the operator uses; `None` if it can use none.
+/// Shows the target in the form that the operator uses; `None` if it can use none.
 ///
 /// A target that repeats a private value is hidden, so that the explanation does not hold it.
-#[inline(never)] // its variables would lie on the stack for as long as an evaluation goes deeper
-pub(super) fn shown(ruleset: &Ruleset, test: &Test, looked: &Looked<'_>) -> Option<Shown> {
-    let secrets = if looked.private { Secrets::of(&looked.seen) } else { Secrets::default() };
+pub(super) fn shown(ruleset: &Ruleset, test: &Test, seen: &Seen<'_>, is_private: bool) -> Option<Shown> {
+    let secrets = if is_private { Secrets::of(seen) } else { Secrets::default() };
     let text = |text: &str| if secrets.are_in(text) { HIDDEN.to_owned() } else { cut(text) };
     let value = |shown: &str| Shown::value(text(shown));
     let number = |number: f64| match Shown::number(number) {

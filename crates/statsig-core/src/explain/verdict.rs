@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::tree::SpecKind;
-use crate::evaluate::{EvaluationContext, SecondaryExposure};
+use crate::evaluate::{Kind, SecondaryExposure};
 use crate::json::Json;
-use crate::results::{DynamicConfig, Experiment, FeatureGate, Layer};
+use crate::results::{DynamicConfig, Experiment, FeatureGate, Layer, Record};
+use crate::user::StatsigUser;
 
 /// The result, as the evaluation gives it to applications.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -104,17 +104,19 @@ pub(super) struct Conclusion {
     pub(super) exposure: ExposureTrace,
 }
 
-/// What the evaluator says.
-pub(super) fn of_evaluator(context: EvaluationContext<'_>, kind: SpecKind, name: &str) -> Conclusion {
-    let mut conclusion = match kind {
-        SpecKind::Gate => context.feature_gate(name, true).into(),
-        SpecKind::DynamicConfig => context.dynamic_config(name, true).into(),
-        SpecKind::Experiment => context.experiment(name, true).into(),
-        SpecKind::Layer => Conclusion::from(context.layer(name, true)),
-    };
-    let id_type = &conclusion.verdict.id_type;
-    conclusion.verdict.unit_id = if id_type.is_empty() { None } else { context.user.unit_id(id_type) };
-    conclusion
+impl Conclusion {
+    /// Reads the record of an evaluation for `user`.
+    pub(super) fn of(record: Record, kind: Kind, user: &StatsigUser) -> Self {
+        let mut conclusion = match kind {
+            Kind::Gate => Self::from(FeatureGate::from(record)),
+            Kind::DynamicConfig => Self::from(DynamicConfig::from(record)),
+            Kind::Experiment => Self::from(Experiment::from(record)),
+            Kind::Layer => Self::from(Layer::from(record)),
+        };
+        let id_type = &conclusion.verdict.id_type;
+        conclusion.verdict.unit_id = if id_type.is_empty() { None } else { user.unit_id(id_type) };
+        conclusion
+    }
 }
 
 fn exposed<'e>(exposures: impl Iterator<Item = SecondaryExposure<'e>>) -> Vec<ExposedGate> {

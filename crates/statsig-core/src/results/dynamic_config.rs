@@ -11,7 +11,7 @@ use crate::json::JsonRef;
 /// A name without a config gives `{}`, an empty rule ID and the reason `…:Unrecognized`.
 #[derive(Clone)]
 pub struct DynamicConfig {
-    record: Record,
+    pub(super) record: Record,
 }
 
 impl DynamicConfig {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::{DynamicConfig, EvaluationDetails, Experiment, FeatureGate, Layer, Reason, Record};
-use crate::evaluate::{Call, Decision, EvaluationContext, Evaluator, Inputs, Kind, Outcome};
+use crate::evaluate::{Call, Decision, EvaluationContext, Evaluator, Inputs, Kind, NoTrace, Outcome};
 use crate::ruleset::{NO_RATE, Spec, Text};
 use crate::snapshot::Snapshot;
 
@@ -161,7 +161,7 @@ impl<'a> EvaluationContext<'a> {
             }
         }
         let mut outcome = Outcome::new(0);
-        let mut evaluator = Evaluator::<false>::new(*self);
+        let mut evaluator = Evaluator::new(*self, NoTrace);
         let decision = match evaluator.run(&mut outcome, call) {
             Ok(_) => Decision::of(&outcome),
             Err(_) => Decision::NONE,

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use super::Record;
-use crate::evaluate::{Call, EvaluationContext, Evaluator, Inputs, Kind, Outcome};
+use crate::evaluate::{Call, EvaluationContext, Evaluator, Inputs, Kind, NoTrace, Outcome};
 
 /// The result of a gate check.
 ///
 /// A name without a gate gives `false`, an empty rule ID and the reason `…:Unrecognized`.
 #[derive(Clone)]
 pub struct FeatureGate {
-    record: Record,
+    pub(super) record: Record,
 }
 
 impl FeatureGate {
@@ -64,7 +64,7 @@ impl EvaluationContext<'_> {
             }
         }
         let mut outcome = Outcome::new(0);
-        Evaluator::<false>::new(*self).run(&mut outcome, call).is_ok() && outcome.passed
+        Evaluator::new(*self, NoTrace).run(&mut outcome, call).is_ok() && outcome.passed
     }
 
     /// Evaluates a gate. `record`: also keep the gates that took part.

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Getters, Record};
+use super::{Getters, LayerObserver, Record};
 use crate::evaluate::{EvaluationContext, Kind, SecondaryExposure};
-use crate::hooks::LayerObserver;
 use crate::json::{JsonKind, JsonRef};
 
 /// The result of reading a layer: parameters that may come from an experiment, read through

@@ -42,6 +42,7 @@ mod exposure;
 mod feature_gate;
 mod getters;
 mod layer;
+mod layer_observer;
 mod parameter_store;
 mod record;
 mod sticky;
@@ -53,5 +54,30 @@ pub use exposure::{ExposureFacts, GateCheck};
 pub use feature_gate::FeatureGate;
 pub use getters::Getters;
 pub use layer::{Layer, LayerParameter};
+pub use layer_observer::LayerObserver;
 pub use parameter_store::{ParameterStore, ParameterTarget, ResolvedParameter};
 pub(crate) use record::Record;
+
+impl From<Record> for FeatureGate {
+    fn from(record: Record) -> Self {
+        Self { record }
+    }
+}
+
+impl From<Record> for DynamicConfig {
+    fn from(record: Record) -> Self {
+        Self { record }
+    }
+}
+
+impl From<Record> for Experiment {
+    fn from(record: Record) -> Self {
+        Self { record }
+    }
+}
+
+impl From<Record> for Layer {
+    fn from(record: Record) -> Self {
+        Self { record, observer: None }
+    }
+}

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::details::{EvaluationDetails, Reason};
 use super::sticky::Sticky;
 use crate::evaluate::{
-    Abort, Call, ConfigValue, EvaluationContext, Evaluator, Exposed, Kind, Outcome, Recognition, SecondaryExposure,
-    Undelegated,
+    Abort, Call, ConfigValue, EvaluationContext, Evaluator, Exposed, ExposureTrace, Kind, NoTrace, Outcome,
+    Recognition, SecondaryExposure, Tracer, Undelegated,
 };
 use crate::json::JsonRef;
 use crate::ruleset::{NO_INDEX, Rule, Ruleset, Text, well_known};
@@ -41,8 +41,12 @@ pub(crate) struct Record {
 
 impl Record {
     /// Evaluates `name` and keeps the result. `record`: also the gates that take part.
-    pub(super) fn of(context: EvaluationContext<'_>, name: &str, kind: Kind, record: bool) -> Self {
-        if record { Self::evaluate::<true>(context, name, kind) } else { Self::evaluate::<false>(context, name, kind) }
+    pub(crate) fn of(context: EvaluationContext<'_>, name: &str, kind: Kind, record: bool) -> Self {
+        if record {
+            Self::evaluate(Evaluator::new(context, ExposureTrace::default()), name, kind, drop)
+        } else {
+            Self::evaluate(Evaluator::new(context, NoTrace), name, kind, drop)
+        }
     }
 
     /// What the first rule of an experiment that `wanted` accepts gives, without a user.
@@ -75,15 +79,24 @@ impl Record {
         }
     }
 
-    fn evaluate<const RECORD: bool>(context: EvaluationContext<'_>, name: &str, kind: Kind) -> Self {
-        let mut evaluator = Evaluator::<RECORD>::new(context);
-        let ruleset = context.snapshot.ruleset();
+    /// Evaluates `name` and keeps the result, with the exposures that the tracer of a new evaluator
+    /// collects. `finish` receives the tracer.
+    pub(crate) fn evaluate<T: Tracer>(
+        mut evaluator: Evaluator<'_, T>,
+        name: &str,
+        kind: Kind,
+        finish: impl FnOnce(T),
+    ) -> Self {
+        let snapshot = evaluator.snapshot();
+        let ruleset = snapshot.ruleset();
         let call = Call::by_name(ruleset, name, kind);
         let mut outcome = Outcome::new(0);
         let reason = match evaluator.run(&mut outcome, call) {
             Ok(recognition) => reason_of(&outcome, recognition),
             Err(Abort::TooDeep | Abort::Exhausted) => {
-                evaluator.exposures.clear();
+                if let Some(exposures) = evaluator.tracer.exposures_mut() {
+                    exposures.restart();
+                }
                 outcome = Outcome::new(0);
                 Reason::DepthExceeded
             }
@@ -94,10 +107,10 @@ impl Record {
         };
         let suffixed_rule_id =
             outcome.explored.then(|| format!("{}:explore", ruleset.str(outcome.rule_id)).into_boxed_str());
-        // Not cut to size, which would cost another allocation.
-        let exposures = RECORD.then_some(evaluator.exposures);
+        let exposures = evaluator.tracer.exposures_mut().map(ExposureTrace::take);
+        finish(evaluator.tracer);
         Self {
-            snapshot: Arc::clone(context.snapshot),
+            snapshot: Arc::clone(snapshot),
             name,
             outcome,
             reason,

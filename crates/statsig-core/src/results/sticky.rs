@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Experiment, Layer, Reason, Record};
-use crate::evaluate::{Call, EvaluationContext, Evaluator, Kind, Outcome, RuleFilter};
+use crate::evaluate::{Call, EvaluationContext, Evaluator, Kind, NoTrace, Outcome, RuleFilter};
 use crate::ruleset::Ruleset;
 use crate::sticky::{ExperimentEvaluationOptions, LayerEvaluationOptions, StickyValues, storage_key};
 
@@ -43,7 +43,7 @@ impl EvaluationContext<'_> {
     fn is_decided_by(&self, filter: RuleFilter, experiment: &str) -> bool {
         let call = Call::by_name(self.snapshot.ruleset(), experiment, Kind::Experiment);
         let mut outcome = Outcome::new(0);
-        Evaluator::<false>::new(*self).with_filter(filter).run(&mut outcome, call).is_ok() && outcome.passed
+        Evaluator::new(*self, NoTrace).with_filter(filter).run(&mut outcome, call).is_ok() && outcome.passed
     }
 }
 

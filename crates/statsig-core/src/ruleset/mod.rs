@@ -1,6 +1,6 @@
 //! The compiled form of a project: immutable, shared, and ready to be evaluated.
 //!
-//! In: what [`crate::compile`] makes of a document. Out: flat tables in which specs, rules and
+//! In: what the compiler makes of a payload. Out: flat tables in which specs, rules and
 //! conditions refer to each other by position, strings are places in one buffer, and config values
 //! are places in another. Nothing here knows about users; [`crate::evaluate`] walks these tables.
 //!
@@ -9,6 +9,7 @@
 
 mod hash_prefix;
 mod list;
+mod name_digests;
 mod name_index;
 mod target;
 mod text;
@@ -19,6 +20,7 @@ use std::ops::Range;
 
 pub(crate) use hash_prefix::HashPrefix;
 pub use list::{ExperimentGroup, ExperimentGroups};
+pub(crate) use name_digests::NameDigests;
 pub(crate) use name_index::NameIndex;
 pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Test, TimeOp, VersionOp};
 pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
@@ -576,12 +578,6 @@ impl From<&RulesetMeta> for SpecCursor {
 }
 
 impl Ruleset {
-    /// A project without any spec.
-    #[must_use]
-    pub fn empty() -> Self {
-        crate::compile::empty()
-    }
-
     /// What the document says about itself.
     #[must_use]
     pub fn meta(&self) -> &RulesetMeta {

@@ -5,8 +5,8 @@ use std::fmt;
 use serde_json::Value;
 use smol_str::SmolStr;
 
-use super::{AttributeMap, StatsigUser, UserData};
-use crate::value::Attribute;
+use super::{StatsigUser, UserData};
+use crate::value::{Attribute, AttributeMap};
 
 /// An ID: a string or a number.
 ///

@@ -7,9 +7,9 @@ use foldhash::quality::FixedState;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{AttributeMap, StatsigUser};
-use crate::evaluate::EvaluationSettings;
-use crate::value::{Attribute, TextBuffer};
+use super::StatsigUser;
+use crate::settings::EvaluationSettings;
+use crate::value::{Attribute, AttributeMap, TextBuffer};
 
 /// Any number: the hash only needs to be the same within one process.
 const SEED: u64 = 0x7573_6572_5f69_6473;

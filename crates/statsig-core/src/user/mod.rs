@@ -5,7 +5,6 @@
 //! when they ask (`docs/protocol/evaluation.md#values`).
 
 mod accessors;
-mod attribute_map;
 mod builder;
 mod logged;
 mod wire;
@@ -15,14 +14,13 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-pub(crate) use attribute_map::AttributeMap;
 pub use builder::{StatsigUserBuilder, UnitId};
 use logged::Cached;
 pub use logged::LoggedUser;
 pub(crate) use logged::Merged;
 
 use crate::ruleset::TopField;
-use crate::value::Attribute;
+use crate::value::{Attribute, AttributeMap};
 
 /// A user, or whatever else is the unit of a check: a company, a device, a session.
 ///

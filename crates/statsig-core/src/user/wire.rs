@@ -5,9 +5,9 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{AttributeMap, StatsigUser, UserData};
+use super::{StatsigUser, UserData};
 use crate::excerpt::without_value;
-use crate::value::Attribute;
+use crate::value::{Attribute, AttributeMap};
 
 #[derive(Deserialize)]
 #[serde(expecting = "a user: an object with members such as `userID`")]

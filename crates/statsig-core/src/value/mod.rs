@@ -4,6 +4,7 @@
 //! boolean, time, array or object facet, each computed when an operator asks for it, on the stack.
 
 mod attribute;
+mod attribute_map;
 mod json_text;
 mod lowercase;
 mod text_buffer;
@@ -11,6 +12,7 @@ mod timestamp;
 mod version;
 
 pub(crate) use attribute::{ArrayAttribute, Attribute, parse_float};
+pub(crate) use attribute_map::AttributeMap;
 pub(crate) use json_text::json_text;
 pub(crate) use lowercase::lower;
 pub(crate) use text_buffer::TextBuffer;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{NOW, Project, rule, rule_with, says, user};
+use crate::StatsigUser;
 
 #[test]
 fn a_layer_that_hands_over() {
@@ -204,6 +205,43 @@ experiment bandit = {"arm":"none"}
       no rule decides: default
   secondary exposures
     staff = false by default
+"#,
+    );
+}
+
+/// What a bandit looks up for its scores is not what a condition on its group looks up.
+#[test]
+fn the_group_of_a_bandit_that_scores_a_private_attribute_is_shown() {
+    let group = |name: &str| json!({"name": name.to_uppercase(), "id": name, "parameterValues": {}});
+    let weights = |level: f64| json!({"alpha": 0, "intercept": 0, "records": 1, "weightsNumerical": {"level": level}, "weightsCategorical": {}});
+    let project = Project::new(json!({
+        "group": {"type": "experiment_group", "field": "bandit", "operator": "eq", "targetValue": "GB"}
+    }))
+    .gate("top", &[rule("T", &["group"], json!(true))])
+    .set(
+        "cmab_configs",
+        json!({"bandit": {
+            "salt": "s", "defaultValue": {}, "idType": "userID", "enabled": true, "version": 1, "sampleRate": 0,
+            "higherIsBetter": true, "groups": [group("ga"), group("gb")],
+            "config": {"ga": weights(1.0), "gb": weights(2.0)}
+        }}),
+    );
+    let user = StatsigUser::builder().user_id("user-1").private_attribute("level", 7).build();
+    says(
+        &project.explain(&user, |context| context.explain_gate("top")),
+        r#"
+gate top = true
+  rule T, reason Bootstrap:Recognized
+  userID "user-1"
+  feature_gate, salt "s"
+  rule T: decides
+    pass experiment_group bandit: "GB" eq "GB" experiment bandit: {} by gb
+      contextual bandit: the highest score wins
+        bucket 2335 of 10000, explores below 0 (salt "s", userID "user-1")
+        arm GA (rule ga): not chosen, score (private), weight 0.5
+        arm GB (rule gb): chosen, score (private), weight 0.5
+    pass percentage 100
+  secondary exposures: none
 "#,
     );
 }

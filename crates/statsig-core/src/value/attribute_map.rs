@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
-use crate::value::Attribute;
+use super::attribute::Attribute;
 
 /// Attributes by name. Look-ups compare a few names instead of hashing one; with the handful of
 /// attributes that users carry this is faster, and no set of names can make it slow.
@@ -38,7 +38,7 @@ impl AttributeMap {
         self.entries.is_empty()
     }
 
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         let of = |(name, value): &(SmolStr, Attribute)| long(name) + value.heap_bytes();
         self.entries.capacity() * size_of::<(SmolStr, Attribute)>() + self.entries.iter().map(of).sum::<usize>()
     }

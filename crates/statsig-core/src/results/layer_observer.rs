@@ -1,8 +1,8 @@
-//! Who hears of reads of a layer's parameters.
+//! Observers of reads of a layer's parameters.
 
-use crate::results::Layer;
+use super::Layer;
 
-/// Hears of each read of a layer's parameter, which is what exposes a user to a layer.
+/// An observer of each read of a layer's parameter, which is what exposes a user to a layer.
 ///
 /// Called on the application's thread by the typed getters that return the parameter's own value:
 /// must not block.
