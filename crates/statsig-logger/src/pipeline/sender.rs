@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::Disk;
 use super::backoff::Backoff;
 use super::books::{Books, Kind};
+use super::concurrency::DeliveryConcurrency;
 use super::options::PipelineOptions;
 use super::queue::Queue;
 use crate::batch::{BatchLimits, encode};
@@ -48,19 +49,15 @@ impl<E> Clone for Parts<E> {
 }
 
 impl<E: QueuedEvent> Parts<E> {
-    fn limits(&self) -> BatchLimits {
-        let tuning = &self.queue.tuning;
-        BatchLimits {
-            events: tuning.batch_events(),
-            raw_bytes: self.options.batch_bytes,
-            level: tuning.compression_level(),
-        }
+    fn limits(&self, batch_events: usize) -> BatchLimits {
+        let level = self.queue.tuning.compression_level();
+        BatchLimits { events: batch_events, raw_bytes: self.options.batch_bytes, level }
     }
 
     /// What brings everything to the disk that is left at the end; for a blocking thread.
     fn last_stand(&self) -> Option<impl FnOnce() + Send + use<E>> {
         let (disk, queue) = (self.disk.clone()?, Arc::clone(&self.queue));
-        let (limits, created_ms) = (self.limits(), self.clock.now_ms());
+        let (limits, created_ms) = (self.limits(self.queue.tuning.batch_events()), self.clock.now_ms());
         Some(move || disk.last_stand(&queue, &limits, created_ms))
     }
 }
@@ -126,6 +123,7 @@ pub(super) struct Sender<E> {
     pub(super) options: PipelineOptions,
     pub(super) parts: Parts<E>,
     pub(super) backoff: Backoff,
+    pub(super) concurrency: DeliveryConcurrency,
     pub(super) deliveries: JoinSet<Delivery>,
     /// The batch of each delivery.
     pub(super) batches: HashMap<Id, [u8; 16]>,
@@ -140,6 +138,7 @@ impl<E: QueuedEvent> Sender<E> {
             queue: Arc::clone(&parts.queue),
             disk: parts.disk.clone(),
             backoff: Backoff::new(options.backoff_base, options.backoff_cap, options.jitter_seed),
+            concurrency: DeliveryConcurrency::new(options.parallel_deliveries, options.max_parallel_deliveries),
             options,
             parts,
             deliveries: JoinSet::new(),
@@ -151,6 +150,10 @@ impl<E: QueuedEvent> Sender<E> {
     async fn run(mut self) {
         let mut cut_at = self.next_interval();
         loop {
+            // Encoding takes milliseconds: deliveries that ended meanwhile make room for others.
+            while let Some(ended) = self.deliveries.try_join_next_with_id() {
+                self.settle(ended).await;
+            }
             let now = Instant::now();
             if now >= cut_at || self.queue.bytes() >= self.options.cut_bytes {
                 self.queue.stage();
@@ -219,13 +222,16 @@ impl<E: QueuedEvent> Sender<E> {
 
     /// Cuts batches if it is time and there is room for them. Whether it did.
     async fn cut(&mut self) -> bool {
-        let full = self.queue.tuning.batch_events();
+        let (full, waiting) = (self.queue.tuning.batch_events(), self.queue.len());
+        let batch_events = self.queue.tuning.batch_events_for(waiting);
         let (kind, events) = {
             let room = self.room(&self.queue.books());
             if room == 0 {
                 return false;
             }
-            if self.queue.len() >= full {
+            // A grown batch is sent before the next one is encoded.
+            let most = if batch_events > full { batch_events } else { room.saturating_mul(full) };
+            if waiting >= full {
                 self.queue.stage();
             }
             let mut books = self.queue.books();
@@ -233,15 +239,15 @@ impl<E: QueuedEvent> Sender<E> {
                 let staged = &books.staged[kind as usize];
                 let asked = staged.cut_before.saturating_sub(staged.first) as usize;
                 let whole = staged.events.len() / full * full;
-                asked.max(whole).min(room.saturating_mul(full))
+                asked.max(whole).min(most)
             };
             let staged = |kind: Kind| books.staged[kind as usize].events.len();
-            let most = |count: &dyn Fn(Kind) -> usize| {
+            let larger = |count: &dyn Fn(Kind) -> usize| {
                 let [exposures, customs] = Kind::BOTH.map(|kind| (kind, count(kind)));
                 if customs.1 > exposures.1 { customs } else { exposures }
             };
-            let (kind, events) = match most(&due) {
-                (_, 0) if staged(Kind::Exposure) + staged(Kind::Custom) >= full => most(&staged),
+            let (kind, events) = match larger(&due) {
+                (_, 0) if staged(Kind::Exposure) + staged(Kind::Custom) >= full => larger(&staged),
                 due => due,
             };
             if events == 0 {
@@ -249,7 +255,7 @@ impl<E: QueuedEvent> Sender<E> {
             }
             (kind, books.begin_cut(kind, events))
         };
-        let limits = self.parts.limits();
+        let limits = self.parts.limits(batch_events);
         tracing::trace!(?kind, events = events.len(), "cutting batches");
         let created_ms = self.parts.clock.now_ms();
         let queue = Arc::clone(&self.queue);
@@ -269,7 +275,7 @@ impl<E: QueuedEvent> Sender<E> {
 
     /// Number of batches that there is room for in memory.
     fn room(&self, books: &Books<E>) -> usize {
-        let most = self.options.retry_queue_size;
+        let most = self.options.retry_queue_size.saturating_add(self.concurrency.growth());
         let bytes: usize = books.held().map(|held| held.batch.body.len()).sum();
         if self.disk.is_none() {
             // Batches in pauses of their own do not hold up others, as long as they are not too large.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod answers;
+mod backlog;
 mod delivery;
 mod endings;
 #[cfg(feature = "spool")]
@@ -108,7 +109,7 @@ impl EventSink for ScriptedSink {
 }
 
 fn options() -> PipelineOptions {
-    PipelineOptions { batch_events: 10, jitter_seed: Some(1), ..PipelineOptions::default() }
+    PipelineOptions { batch_events: 10, backlog_batch_events: 10, jitter_seed: Some(1), ..PipelineOptions::default() }
 }
 
 fn start(
