@@ -114,7 +114,7 @@ fn run([rate, latency_ms, seconds]: [u64; 3]) {
     }
     let took = begin.elapsed().as_secs_f64();
     let cpu = cpu_seconds() - cpu_begin;
-    runtime.block_on(pipeline.shutdown(Duration::from_secs(60)));
+    let _ = runtime.block_on(pipeline.shutdown(Duration::from_secs(60)));
     let stats = pipeline.stats();
     let line = format!(
         "{rate}/s for {took:.1} s into {latency_ms} ms: accepted {}, delivered {}, dropped {}; most pending {most_pending}, \

@@ -112,7 +112,7 @@ option_group! {
         disable_all_logging("disable_all_logging", "`false`", "disable_all_logging"): bool,
         /// Events go to this file, one a line, instead of upstream.
         events_file("events_file", "none", "event_sink", NOT_EMPTY): PathBuf,
-        /// Events in a batch, and waiting events that make one be sent.
+        /// Events in a batch, and waiting events that make one be sent. While more than twice as many wait, batches have up to 3,000.
         event_queue_size("event_queue_size", "500", "event_queue_size", POSITIVE): usize,
         /// Longest time that an event waits for its batch; at least 1000 where batches go to Statsig's own servers.
         flush_interval("flush_interval_ms", "60000", "event_flush_interval", FLUSH_INTERVAL): Duration,
