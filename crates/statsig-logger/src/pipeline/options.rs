@@ -22,9 +22,10 @@ pub struct PipelineOptions {
     /// gzip level, 1 to 9; 0 does not compress. Default 3: exposures get a sixth larger than at 6, at
     /// little more than half of its cost.
     pub compression_level: u32,
-    /// Most events that wait for their batch. Default 100,000.
+    /// Most events that wait for their batch. Default 250,000.
     pub queue_events: usize,
-    /// Most bytes that they hold (see `QueuedEvent::cost_bytes`). Default 64 MiB.
+    /// Most bytes that they hold (see `QueuedEvent::cost_bytes`). Default 64 MiB. From an eighth of it
+    /// on, exposures that wait for room in batches are compacted (`QueuedEvent::compact`).
     pub queue_bytes: usize,
     /// Most encoded batches in memory, on their way or waiting for another attempt. While there are
     /// so many, further events stay in the queue. Deliveries beyond
@@ -69,7 +70,7 @@ impl Default for PipelineOptions {
             batch_interval: Duration::from_secs(60),
             batch_bytes: 4 << 20,
             compression_level: 3,
-            queue_events: 100_000,
+            queue_events: 250_000,
             queue_bytes: 64 << 20,
             retry_queue_size: 10,
             parallel_deliveries: 4,

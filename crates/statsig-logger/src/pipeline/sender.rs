@@ -27,6 +27,9 @@ const LEAST_CLOSE: Duration = Duration::from_millis(100);
 /// Longest time that a disk gets to take what is left at the end.
 const LAST_STAND: Duration = Duration::from_secs(2);
 
+/// Exposures that are compacted between two looks at the deliveries.
+const COMPACTED_AT_ONCE: usize = 4_096;
+
 /// What the sending task works with.
 pub(super) struct Parts<E> {
     pub(super) queue: Arc<Queue<E>>,
@@ -166,7 +169,7 @@ impl<E: QueuedEvent> Sender<E> {
             }
             self.use_disk(now);
             self.launch(now);
-            if self.cut().await {
+            if self.cut().await || self.compact().await {
                 continue;
             }
             let wake_at = self.wake_at(cut_at);
@@ -271,6 +274,16 @@ impl<E: QueuedEvent> Sender<E> {
             Err(_) => self.queue.books().abandon_cut(DropCause::Unencodable),
         }
         true
+    }
+
+    /// Compacts exposures of a backlog that takes an eighth of the queue's memory and for which
+    /// there is no room in batches. Returns whether more may be left.
+    async fn compact(&self) -> bool {
+        let queue = Arc::clone(&self.queue);
+        if queue.bytes() < self.options.queue_bytes / 8 || !queue.tuning.is_backlog(queue.len()) {
+            return false;
+        }
+        spawn_blocking(move || queue.compact(COMPACTED_AT_ONCE)).await.unwrap_or(false)
     }
 
     /// Number of batches that there is room for in memory.

@@ -213,7 +213,7 @@ impl StatsigBuilder {
         self
     }
 
-    /// Events that wait while batches cannot be sent (default: 100,000), and the memory that they
+    /// Events that wait while batches cannot be sent (default: 250,000), and the memory that they
     /// may take in bytes (default: 64 MiB); both 1 or more. Beyond, custom events are dropped before exposures, and
     /// all is counted.
     pub fn event_queue_bounds(mut self, events: usize, bytes: usize) -> Self {

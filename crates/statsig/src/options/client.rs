@@ -119,7 +119,7 @@ option_group! {
         /// Batches that are kept for another attempt while the destination does not take them.
         retry_queue_size("retry_queue_size", "10", "retry_queue_size", POSITIVE): usize,
         /// Most events that wait while batches cannot be sent; not fewer than `event_queue_size`, where both are set.
-        event_queue_max_events("event_queue_max_events", "100000", "event_queue_bounds", POSITIVE): usize,
+        event_queue_max_events("event_queue_max_events", "250000", "event_queue_bounds", POSITIVE): usize,
         /// Most bytes that they hold.
         event_queue_max_bytes("event_queue_max_bytes", "67108864", "event_queue_bounds", POSITIVE): usize,
         /// Exposures that are remembered so that they are not logged twice a minute.

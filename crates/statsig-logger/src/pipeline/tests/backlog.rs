@@ -153,3 +153,27 @@ async fn a_hundred_thousand_events_a_second_pass_a_sink_of_a_tenth_of_a_second()
     assert_eq!((stats.accepted, stats.delivered, dropped(&stats)), (200_000, 200_000, vec![]));
     assert!(together(&mut attempts).await.iter().all(|&number| number <= 16));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_in_an_outage_is_compacted() {
+    let down = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let seen = Arc::clone(&down);
+    let bounds = PipelineOptions { queue_bytes: 100_000, retry_queue_size: 1, ..options() };
+    let (pipeline, _attempts) =
+        start(bounds, move |_| if seen.load(std::sync::atomic::Ordering::Relaxed) { busy() } else { taken() });
+    for number in 0..600 {
+        pipeline.log(Event { bytes: 1_000, ..exposure(number) });
+        if number % 10 == 9 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let stats = pipeline.stats();
+    assert_eq!((stats.pending, dropped(&stats)), (600, vec![]));
+    assert!(stats.queue_bytes <= 590 * 150 + 12_500, "{stats:?}");
+    down.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert!(pipeline.flush(1_000 * SECOND).await.is_complete());
+    let stats = pipeline.stats();
+    assert_eq!((stats.delivered, stats.queue_bytes), (600, 0));
+    pipeline.log(exposure(1));
+    assert_eq!(pipeline.stats().queue_bytes, 100);
+}

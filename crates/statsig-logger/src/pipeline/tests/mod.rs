@@ -47,6 +47,9 @@ impl QueuedEvent for Event {
     fn cost_bytes(&self) -> usize {
         self.bytes
     }
+    fn compact(&mut self) {
+        self.bytes = self.bytes.min(150);
+    }
     fn write_json(&self, out: &mut Vec<u8>) {
         let number = self.number;
         let text = if self.exposure { format!("{number}") } else { format!("\"{number}\"") };
