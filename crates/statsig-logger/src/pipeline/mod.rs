@@ -15,6 +15,7 @@
 //! | `held`, `history` | a batch in memory; the answers that it got |
 //! | `tickets` | who waits for what |
 //! | `sender` | the task that cuts, and what remains at the end |
+//! | `cut` | cuts batches, of a size that depends on the backlog; compacts what waits |
 //! | `delivery` | attempts, and what follows from how they ended |
 //! | `backoff` | pauses after failures |
 //! | `concurrency` | adapts the number of parallel deliveries |
@@ -60,6 +61,7 @@ mod books;
 mod concurrency;
 #[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nothing is copied"))]
 mod copies;
+mod cut;
 mod delivery;
 #[cfg(feature = "spool")]
 mod disk;
