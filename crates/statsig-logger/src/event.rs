@@ -27,8 +27,13 @@ pub trait QueuedEvent: Send + 'static {
     fn is_exposure(&self) -> bool;
 
     /// Memory that it holds while it waits, in bytes, as far as it is not shared with others. Must
-    /// not change.
+    /// not change, except that [`compact`](Self::compact) may reduce it.
     fn cost_bytes(&self) -> usize;
+
+    /// Reduces the memory that the event holds, if possible. Called at most once, on a background
+    /// thread, for exposures that wait while the destination takes no further batches. Does nothing
+    /// by default.
+    fn compact(&mut self) {}
 
     /// Appends the event as one JSON value. If it panics, the event is dropped and counted, and
     /// what it had written is discarded.

@@ -51,6 +51,11 @@ impl ExposureDetail {
         &self.surroundings
     }
 
+    #[cfg(test)]
+    pub(super) fn of_parts(head: &[u8], tail: &[u8], surroundings: Arc<Surroundings>) -> Self {
+        Self { head: head.into(), tail: tail.into(), surroundings }
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.head.len() + self.tail.len()
     }

@@ -21,6 +21,7 @@
 //! No call here waits for anything or fails: what cannot be kept is counted
 //! ([`EventLogger::stats`]).
 
+mod compact_exposure;
 mod custom_event;
 mod exposure_detail;
 mod exposures;
@@ -171,7 +172,7 @@ impl EventLogger {
         let sampler = ExposureSampler::new();
         sampler.set_production(settings.environment_tier().is_none_or(|tier| tier.eq_ignore_ascii_case("production")));
         let housekeeping = Housekeeping::new(options.observer, options.error_reporter, &pipeline);
-        let surroundings = Surroundings { settings: Arc::new(settings), default_environment: None };
+        let surroundings = Surroundings::new(Arc::new(settings), None);
         let logger = Arc::new(Self {
             dedupe: ExposureDedupe::new(options.exposure_dedupe_max_keys.max(1), DEDUPE_WINDOW),
             sampler,
@@ -221,10 +222,8 @@ impl EventLogger {
         self.pipeline.tune(tuning);
         let current = self.surroundings.load();
         if current.default_environment != meta.default_environment {
-            self.surroundings.store(Arc::new(Surroundings {
-                settings: Arc::clone(&current.settings),
-                default_environment: meta.default_environment.clone(),
-            }));
+            let (settings, environment) = (Arc::clone(&current.settings), meta.default_environment.clone());
+            self.surroundings.store(Arc::new(Surroundings::new(settings, environment)));
         }
     }
 

@@ -22,10 +22,12 @@ impl Backoff {
         Self { base, cap, failures: 0, until: None, random }
     }
 
-    /// Notes a failure, and chooses the pause: full jitter, but no shorter than asked for.
-    pub(super) fn failed(&mut self, now: Instant, asked: Option<Duration>) {
+    /// Notes a failure, and chooses the pause: full jitter, but no shorter than asked for. Returns
+    /// whether the failure counts.
+    pub(super) fn failed(&mut self, now: Instant, asked: Option<Duration>) -> bool {
         // Attempts made at the same time fail for the same reason: they count once.
-        if self.until(now).is_none() {
+        let counts = self.until(now).is_none();
+        if counts {
             self.failures = self.failures.saturating_add(1);
         }
         let most = self.base.saturating_mul(1 << (self.failures - 1).min(20)).min(self.cap);
@@ -41,6 +43,7 @@ impl Backoff {
         let until = (now + pause, asked.is_some());
         // Of attempts made at the same time, the longest pause counts.
         self.until = Some(self.until.map_or(until, |known| (known.0.max(until.0), known.1 | until.1)));
+        counts
     }
 
     pub(super) fn succeeded(&mut self) {
@@ -109,7 +112,8 @@ mod tests {
     async fn failures_of_attempts_made_together_count_once() {
         let now = Instant::now();
         let mut backoff = Backoff::new(SECOND, 60 * SECOND, Some(1));
-        (0..50).for_each(|_| backoff.failed(now, None));
+        let counted = (0..50).filter(|_| backoff.failed(now, None)).count();
+        assert_eq!(counted, 1);
         assert!(backoff.until(now).is_some_and(|until| until <= now + SECOND));
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::time::Instant;
 
@@ -14,6 +15,7 @@ use super::shelf::{Order, Shelf};
 use super::tickets::Ticket;
 use crate::batch::Encoded;
 use crate::delivery_health::DeliveryRecord;
+use crate::event::QueuedEvent;
 use crate::ledger::{DropCause, DropCounts};
 
 /// Exposures or other events: they are never in one batch, so that the others can give way.
@@ -35,6 +37,8 @@ pub(super) struct Staged<E> {
     pub(super) first: u64,
     /// Those with a lower number are to be cut, whether or not they fill a batch.
     pub(super) cut_before: u64,
+    /// Events with a lower number are compact.
+    compact_before: u64,
 }
 
 impl<E> Staged<E> {
@@ -86,7 +90,7 @@ pub(super) struct Books<E> {
 impl<E> Books<E> {
     pub(super) fn new() -> Self {
         Self {
-            staged: Kind::BOTH.map(|_| Staged { events: VecDeque::new(), first: 0, cut_before: 0 }),
+            staged: Kind::BOTH.map(|_| Staged { events: VecDeque::new(), first: 0, cut_before: 0, compact_before: 0 }),
             encoding: None,
             waiting: VecDeque::new(),
             flying: HashMap::new(),
@@ -206,6 +210,28 @@ impl<E> Books<E> {
                 _ => self.waiting.push_back(held),
             }
         }
+    }
+
+    /// Compacts up to so many staged exposures and returns the bytes that this released; `None` if
+    /// all are compact.
+    pub(super) fn compact(&mut self, most: usize) -> Option<usize>
+    where
+        E: QueuedEvent,
+    {
+        let staged = &mut self.staged[Kind::Exposure as usize];
+        let start = staged.compact_before.saturating_sub(staged.first) as usize;
+        let end = start.saturating_add(most).min(staged.events.len());
+        if start >= end {
+            return None;
+        }
+        staged.compact_before = staged.first + end as u64;
+        let compacted = staged.events.range_mut(start..end).map(|event| {
+            let bytes = event.cost_bytes();
+            // An event that panics here is written, or dropped and counted, with its batch.
+            let _ = catch_unwind(AssertUnwindSafe(|| event.compact()));
+            bytes.saturating_sub(event.cost_bytes())
+        });
+        Some(compacted.sum())
     }
 
     /// Drops the oldest custom event that is staged.

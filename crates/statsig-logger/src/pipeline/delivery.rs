@@ -47,14 +47,17 @@ impl<E: QueuedEvent> Sender<E> {
             let [may_send, may_drain] = if failing {
                 [others + drained == 0; 2]
             } else {
-                [others < self.options.parallel_deliveries, drained < MOST_DRAINED]
+                [others < self.concurrency.limit(), drained < MOST_DRAINED]
             };
             let held = match next_waiting(&books.waiting, now).filter(|_| may_send) {
                 Some(at) => books.waiting.remove(at),
                 None if may_drain => next_fetched(&mut books, now),
                 None => None,
             };
-            let Some(held) = held else { return };
+            let Some(held) = held else {
+                let has_backlog = !books.waiting.is_empty() || self.queue.tuning.is_backlog(self.queue.len());
+                return self.concurrency.started(others, has_backlog);
+            };
             let sink = Arc::clone(&self.parts.sink);
             let flush_type = if books.closing.is_some() {
                 FlushType::Shutdown
@@ -103,6 +106,9 @@ impl<E: QueuedEvent> Sender<E> {
         match outcome {
             Some(Delivery::Delivered) => {
                 books.record.succeeded();
+                if held.disk_copy != DiskCopy::Drained {
+                    self.concurrency.succeeded();
+                }
                 self.passed(&mut books, held);
             }
             Some(Delivery::Unconfirmed { reason }) => self.unconfirmed(&mut books, held, &reason),
@@ -222,7 +228,7 @@ impl<E: QueuedEvent> Sender<E> {
         }
         held.batch.attempt = attempt.saturating_add(1);
         if self.may_store(books, &held) {
-            self.backoff.failed(now, failure.asked);
+            self.back_off(now, failure.asked);
             return books.shelf.order(held, Order::Store);
         }
         if failure.refused && held.strikes >= AT_FAULT && failure.asked.is_none() {
@@ -230,13 +236,20 @@ impl<E: QueuedEvent> Sender<E> {
             held.history.pause_until(now + self.own_pause(held.strikes));
             return books.waiting.push_back(held);
         }
-        self.backoff.failed(now, failure.asked);
+        self.back_off(now, failure.asked);
         if held.strikes >= self.options.max_attempts && !held.history.was_refused() {
             tracing::warn!(events, attempt, "a batch of events failed too often while others passed; it is dropped");
             return books.settle(&held, Some(DropCause::Attempts));
         }
         // Behind the others, or one that never passes would hold them up.
         books.waiting.push_back(held);
+    }
+
+    /// Chooses the pause after a failure, and reduces the number of deliveries at a time.
+    pub(super) fn back_off(&mut self, now: Instant, asked: Option<Duration>) {
+        if self.backoff.failed(now, asked) {
+            self.concurrency.failed();
+        }
     }
 
     /// Returns the pause of a batch that fails while others pass.

@@ -112,7 +112,7 @@ impl<E: QueuedEvent> Sender<E> {
     pub(super) fn leave_to_disk(&mut self, books: &mut Books<E>, mut held: Held, asked: Option<Duration>) {
         let now = Instant::now();
         if held.disk_copy == DiskCopy::Fresh {
-            self.backoff.failed(now, asked);
+            self.back_off(now, asked);
             held.strikes = 0;
             return books.shelf.order(held, Order::Release);
         }
@@ -120,7 +120,7 @@ impl<E: QueuedEvent> Sender<E> {
             let pause = self.own_pause(held.strikes);
             return books.shelf.put_aside(held, Some(now + pause));
         }
-        self.backoff.failed(now, asked);
+        self.back_off(now, asked);
         books.shelf.release_suspects();
         books.shelf.put_aside(held, None);
     }

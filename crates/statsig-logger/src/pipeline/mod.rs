@@ -15,8 +15,10 @@
 //! | `held`, `history` | a batch in memory; the answers that it got |
 //! | `tickets` | who waits for what |
 //! | `sender` | the task that cuts, and what remains at the end |
+//! | `cut` | cuts batches, of a size that depends on the backlog; compacts what waits |
 //! | `delivery` | attempts, and what follows from how they ended |
 //! | `backoff` | pauses after failures |
+//! | `concurrency` | adapts the number of parallel deliveries |
 //! | `drain` | with a spool: what goes there, and what is fetched from there |
 //! | `shelf` | with a spool: its part of the books |
 //! | `tasks` | with a spool: what blocking threads do next |
@@ -56,8 +58,10 @@
 
 mod backoff;
 mod books;
+mod concurrency;
 #[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool, nothing is copied"))]
 mod copies;
+mod cut;
 mod delivery;
 #[cfg(feature = "spool")]
 mod disk;
@@ -118,7 +122,7 @@ const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Queues events, cuts them into batches, and delivers these to an [`EventSink`].
 ///
 /// A batch is cut when 500 events wait or after 60 seconds (both are [options](PipelineOptions)),
-/// never longer than the sink's destination takes, exposures apart from other events. One that
+/// with up to 3,000 events while more than 1,000 wait, never longer than the sink's destination takes, exposures apart from other events. One that
 /// fails is sent again after a pause with full jitter, or when the destination says; one that is
 /// too large is sent in halves. One that the destination refuses is retried for
 /// [10 minutes](PipelineOptions::refusal_window) and then dropped; one whose delivery the

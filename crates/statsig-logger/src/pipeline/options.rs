@@ -6,8 +6,14 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PipelineOptions {
-    /// Most events in a batch, and the number of waiting events that makes one be cut. Default 500.
+    /// Events in a batch, and the number of waiting events that makes one be cut. Default 500. While
+    /// more than twice as many events wait, batches grow up to
+    /// [`backlog_batch_events`](Self::backlog_batch_events).
     pub batch_events: usize,
+    /// Maximum number of events in a batch that is cut while more than two batches of
+    /// [`batch_events`](Self::batch_events) wait; raised to `batch_events` if smaller. A grown batch
+    /// stays within [`batch_bytes`](Self::batch_bytes). Default 3,000.
+    pub backlog_batch_events: usize,
     /// Longest time that an event waits for its batch to be cut, 10 ms to a day. Default 60 seconds;
     /// batches are cut up to a fifth earlier, so that a fleet started at once does not send at once.
     pub batch_interval: Duration,
@@ -16,15 +22,21 @@ pub struct PipelineOptions {
     /// gzip level, 1 to 9; 0 does not compress. Default 3: exposures get a sixth larger than at 6, at
     /// little more than half of its cost.
     pub compression_level: u32,
-    /// Most events that wait for their batch. Default 100,000.
+    /// Most events that wait for their batch. Default 250,000.
     pub queue_events: usize,
-    /// Most bytes that they hold (see `QueuedEvent::cost_bytes`). Default 64 MiB.
+    /// Most bytes that they hold (see `QueuedEvent::cost_bytes`). Default 64 MiB. From an eighth of it
+    /// on, exposures that wait for room in batches are compacted (`QueuedEvent::compact`).
     pub queue_bytes: usize,
     /// Most encoded batches in memory, on their way or waiting for another attempt. While there are
-    /// so many, further events stay in the queue. Not with a spool. Default 10.
+    /// so many, further events stay in the queue. Deliveries beyond
+    /// [`parallel_deliveries`](Self::parallel_deliveries) do not count. Not with a spool. Default 10.
     pub retry_queue_size: usize,
-    /// Most attempts at a time; one while attempts fail. Default 4.
+    /// Number of deliveries at a time, without a backlog; one while they fail. Default 4.
     pub parallel_deliveries: usize,
+    /// Maximum number of deliveries at a time while a backlog waits and deliveries succeed; raised
+    /// to [`parallel_deliveries`](Self::parallel_deliveries) if smaller. Each success adds one
+    /// delivery, a failure halves their number. Default 16.
+    pub max_parallel_deliveries: usize,
     /// Most failures of a batch that count against it: those after which other batches passed.
     /// A general outage costs no attempts. Default 6.
     pub max_attempts: u32,
@@ -54,13 +66,15 @@ impl Default for PipelineOptions {
     fn default() -> Self {
         Self {
             batch_events: 500,
+            backlog_batch_events: 3_000,
             batch_interval: Duration::from_secs(60),
             batch_bytes: 4 << 20,
             compression_level: 3,
-            queue_events: 100_000,
+            queue_events: 250_000,
             queue_bytes: 64 << 20,
             retry_queue_size: 10,
             parallel_deliveries: 4,
+            max_parallel_deliveries: 16,
             max_attempts: 6,
             refusal_window: Duration::from_secs(10 * 60),
             confirmation_window: Duration::from_secs(60),
@@ -106,6 +120,7 @@ impl PipelineOptions {
     pub(crate) fn sane(mut self) -> Self {
         self.batch_events = self.batch_events.clamp(1, u32::MAX as usize);
         self.batch_interval = self.batch_interval.clamp(LEAST_INTERVAL, A_DAY);
+        self.backlog_batch_events = self.backlog_batch_events.min(u32::MAX as usize);
         self.batch_bytes = self.batch_bytes.max(1_024);
         self.compression_level = self.compression_level.min(9);
         self.queue_events = self.queue_events.max(1);

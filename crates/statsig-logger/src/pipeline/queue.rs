@@ -22,6 +22,9 @@ use crate::event::QueuedEvent;
 use crate::lanes::{HomeProcess, LANES, Padded, own_lane};
 use crate::ledger::{DropCause, DropCounts, EventStats};
 
+/// Exposures that are compacted under one lock, within about 20 µs.
+const COMPACTED_UNDER_LOCK: usize = 16;
+
 #[derive(Debug)]
 struct Content<E> {
     exposures: Vec<E>,
@@ -153,6 +156,17 @@ impl<E: QueuedEvent> Queue<E> {
             content.exposures.shrink_to(self.tuning.batch_events());
             content.customs.shrink_to(self.tuning.batch_events());
         }
+    }
+
+    /// Compacts up to so many waiting exposures. Returns whether more may be left.
+    pub(super) fn compact(&self, most: usize) -> bool {
+        self.stage();
+        for _ in 0..most.div_ceil(COMPACTED_UNDER_LOCK) {
+            let mut books = self.books();
+            let Some(released) = books.compact(COMPACTED_UNDER_LOCK) else { return false };
+            self.bytes.fetch_sub(released, Ordering::Relaxed);
+        }
+        true
     }
 
     /// Gives back the room of events that left the stage.

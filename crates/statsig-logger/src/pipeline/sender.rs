@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Disk;
 use super::backoff::Backoff;
-use super::books::{Books, Kind};
+use super::concurrency::DeliveryConcurrency;
 use super::options::PipelineOptions;
 use super::queue::Queue;
-use crate::batch::{BatchLimits, encode};
+use crate::batch::BatchLimits;
 use crate::event::QueuedEvent;
 use crate::ledger::DropCause;
 
@@ -48,19 +48,15 @@ impl<E> Clone for Parts<E> {
 }
 
 impl<E: QueuedEvent> Parts<E> {
-    fn limits(&self) -> BatchLimits {
-        let tuning = &self.queue.tuning;
-        BatchLimits {
-            events: tuning.batch_events(),
-            raw_bytes: self.options.batch_bytes,
-            level: tuning.compression_level(),
-        }
+    pub(super) fn limits(&self, batch_events: usize) -> BatchLimits {
+        let level = self.queue.tuning.compression_level();
+        BatchLimits { events: batch_events, raw_bytes: self.options.batch_bytes, level }
     }
 
     /// What brings everything to the disk that is left at the end; for a blocking thread.
     fn last_stand(&self) -> Option<impl FnOnce() + Send + use<E>> {
         let (disk, queue) = (self.disk.clone()?, Arc::clone(&self.queue));
-        let (limits, created_ms) = (self.limits(), self.clock.now_ms());
+        let (limits, created_ms) = (self.limits(self.queue.tuning.batch_events()), self.clock.now_ms());
         Some(move || disk.last_stand(&queue, &limits, created_ms))
     }
 }
@@ -126,6 +122,7 @@ pub(super) struct Sender<E> {
     pub(super) options: PipelineOptions,
     pub(super) parts: Parts<E>,
     pub(super) backoff: Backoff,
+    pub(super) concurrency: DeliveryConcurrency,
     pub(super) deliveries: JoinSet<Delivery>,
     /// The batch of each delivery.
     pub(super) batches: HashMap<Id, [u8; 16]>,
@@ -140,6 +137,7 @@ impl<E: QueuedEvent> Sender<E> {
             queue: Arc::clone(&parts.queue),
             disk: parts.disk.clone(),
             backoff: Backoff::new(options.backoff_base, options.backoff_cap, options.jitter_seed),
+            concurrency: DeliveryConcurrency::new(options.parallel_deliveries, options.max_parallel_deliveries),
             options,
             parts,
             deliveries: JoinSet::new(),
@@ -151,6 +149,10 @@ impl<E: QueuedEvent> Sender<E> {
     async fn run(mut self) {
         let mut cut_at = self.next_interval();
         loop {
+            // Encoding takes milliseconds: deliveries that ended meanwhile make room for others.
+            while let Some(ended) = self.deliveries.try_join_next_with_id() {
+                self.settle(ended).await;
+            }
             let now = Instant::now();
             if now >= cut_at || self.queue.bytes() >= self.options.cut_bytes {
                 self.queue.stage();
@@ -163,7 +165,7 @@ impl<E: QueuedEvent> Sender<E> {
             }
             self.use_disk(now);
             self.launch(now);
-            if self.cut().await {
+            if self.cut().await || self.compact().await {
                 continue;
             }
             let wake_at = self.wake_at(cut_at);
@@ -215,69 +217,6 @@ impl<E: QueuedEvent> Sender<E> {
         books.record.next_attempt = books.next_attempt(now, paused);
         let disk_at = self.disk_at(&books);
         [Some(cut_at), retry_at, resume_at, disk_at, books.closing].into_iter().flatten().min().unwrap_or(cut_at)
-    }
-
-    /// Cuts batches if it is time and there is room for them. Whether it did.
-    async fn cut(&mut self) -> bool {
-        let full = self.queue.tuning.batch_events();
-        let (kind, events) = {
-            let room = self.room(&self.queue.books());
-            if room == 0 {
-                return false;
-            }
-            if self.queue.len() >= full {
-                self.queue.stage();
-            }
-            let mut books = self.queue.books();
-            let due = |kind: Kind| {
-                let staged = &books.staged[kind as usize];
-                let asked = staged.cut_before.saturating_sub(staged.first) as usize;
-                let whole = staged.events.len() / full * full;
-                asked.max(whole).min(room.saturating_mul(full))
-            };
-            let staged = |kind: Kind| books.staged[kind as usize].events.len();
-            let most = |count: &dyn Fn(Kind) -> usize| {
-                let [exposures, customs] = Kind::BOTH.map(|kind| (kind, count(kind)));
-                if customs.1 > exposures.1 { customs } else { exposures }
-            };
-            let (kind, events) = match most(&due) {
-                (_, 0) if staged(Kind::Exposure) + staged(Kind::Custom) >= full => most(&staged),
-                due => due,
-            };
-            if events == 0 {
-                return false;
-            }
-            (kind, books.begin_cut(kind, events))
-        };
-        let limits = self.parts.limits();
-        tracing::trace!(?kind, events = events.len(), "cutting batches");
-        let created_ms = self.parts.clock.now_ms();
-        let queue = Arc::clone(&self.queue);
-        let span = tracing::debug_span!("statsig.encode", events = events.len());
-        let encoded = spawn_blocking(move || {
-            let _entered = span.entered();
-            let encoded = encode(&events, &limits, created_ms);
-            queue.release_events(&events);
-            encoded
-        });
-        match encoded.await {
-            Ok(encoded) => self.queue.books().end_cut(encoded),
-            Err(_) => self.queue.books().abandon_cut(DropCause::Unencodable),
-        }
-        true
-    }
-
-    /// Number of batches that there is room for in memory.
-    fn room(&self, books: &Books<E>) -> usize {
-        let most = self.options.retry_queue_size;
-        let bytes: usize = books.held().map(|held| held.batch.body.len()).sum();
-        if self.disk.is_none() {
-            // Batches in pauses of their own do not hold up others, as long as they are not too large.
-            let paused = books.waiting.iter().filter(|held| held.history.paused_until().is_some()).count();
-            let waiting = if bytes < self.options.queue_bytes / 2 { paused } else { 0 };
-            return most.saturating_sub(books.waiting.len() + books.flying.len() - waiting);
-        }
-        if bytes < self.options.queue_bytes / 2 { most } else { 0 }
     }
 
     /// Leaves to the disk what is left, or gives it up, and closes the sink.

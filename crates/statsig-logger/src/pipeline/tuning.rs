@@ -22,6 +22,8 @@ pub struct PipelineTuning {
 #[derive(Debug)]
 pub(super) struct Tuning {
     batch_events: AtomicUsize,
+    /// Maximum number of events in a batch while a backlog waits, if `batch_events` is not larger.
+    backlog_batch_events: usize,
     batch_interval_ms: AtomicU64,
     level: AtomicU32,
     /// The level of the options.
@@ -35,6 +37,7 @@ impl Tuning {
         let interval_ms = millis(options.batch_interval);
         Self {
             batch_events: AtomicUsize::new(options.batch_events),
+            backlog_batch_events: options.backlog_batch_events,
             batch_interval_ms: AtomicU64::new(interval_ms),
             level: AtomicU32::new(options.compression_level),
             usual_level: options.compression_level,
@@ -57,6 +60,17 @@ impl Tuning {
 
     pub(super) fn batch_events(&self) -> usize {
         self.batch_events.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether more than two batches of the normal size wait.
+    pub(super) fn is_backlog(&self, waiting_events: usize) -> bool {
+        waiting_events > self.batch_events().saturating_mul(2)
+    }
+
+    /// Returns the maximum number of events in a batch that is cut while so many events wait.
+    pub(super) fn batch_events_for(&self, waiting_events: usize) -> usize {
+        let normal = self.batch_events();
+        if self.is_backlog(waiting_events) { normal.max(self.backlog_batch_events) } else { normal }
     }
 
     pub(super) fn batch_interval(&self) -> Duration {

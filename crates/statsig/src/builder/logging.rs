@@ -188,6 +188,9 @@ impl StatsigBuilder {
     }
 
     /// Events in a batch, and waiting events that make one be sent: 1 or more (default: 500).
+    ///
+    /// While more than twice as many events wait, a batch has up to 3,000 events within 4 MiB of JSON; a larger
+    /// `event_queue_size` stays as it is.
     pub fn event_queue_size(mut self, events: usize) -> Self {
         self.spelling.in_code("event_queue_size", "event_queue_size");
         self.logging.options.pipeline.batch_events = events;
@@ -210,7 +213,7 @@ impl StatsigBuilder {
         self
     }
 
-    /// Events that wait while batches cannot be sent (default: 100,000), and the memory that they
+    /// Events that wait while batches cannot be sent (default: 250,000), and the memory that they
     /// may take in bytes (default: 64 MiB); both 1 or more. Beyond, custom events are dropped before exposures, and
     /// all is counted.
     pub fn event_queue_bounds(mut self, events: usize, bytes: usize) -> Self {

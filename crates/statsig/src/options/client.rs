@@ -112,14 +112,14 @@ option_group! {
         disable_all_logging("disable_all_logging", "`false`", "disable_all_logging"): bool,
         /// Events go to this file, one a line, instead of upstream.
         events_file("events_file", "none", "event_sink", NOT_EMPTY): PathBuf,
-        /// Events in a batch, and waiting events that make one be sent.
+        /// Events in a batch, and waiting events that make one be sent. While more than twice as many wait, batches have up to 3,000.
         event_queue_size("event_queue_size", "500", "event_queue_size", POSITIVE): usize,
         /// Longest time that an event waits for its batch; at least 1000 where batches go to Statsig's own servers.
         flush_interval("flush_interval_ms", "60000", "event_flush_interval", FLUSH_INTERVAL): Duration,
         /// Batches that are kept for another attempt while the destination does not take them.
         retry_queue_size("retry_queue_size", "10", "retry_queue_size", POSITIVE): usize,
         /// Most events that wait while batches cannot be sent; not fewer than `event_queue_size`, where both are set.
-        event_queue_max_events("event_queue_max_events", "100000", "event_queue_bounds", POSITIVE): usize,
+        event_queue_max_events("event_queue_max_events", "250000", "event_queue_bounds", POSITIVE): usize,
         /// Most bytes that they hold.
         event_queue_max_bytes("event_queue_max_bytes", "67108864", "event_queue_bounds", POSITIVE): usize,
         /// Exposures that are remembered so that they are not logged twice a minute.

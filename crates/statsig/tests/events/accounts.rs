@@ -158,3 +158,39 @@ fn accounts_are_exact_under_load() {
     assert_eq!(stats.pending, 0);
     assert_eq!(logged.sink.take().len() as u64, stats.delivered);
 }
+
+/// A destination that is down.
+struct DownSink;
+
+#[async_trait::async_trait]
+impl EventSink for DownSink {
+    async fn deliver(&self, _: &EventBatch) -> Delivery {
+        Delivery::retry("down")
+    }
+}
+
+#[test]
+fn exposures_of_an_outage_take_less_than_270_bytes_each() {
+    // A tenth of the default bounds.
+    const USERS: usize = 25_000;
+    const BYTES: u64 = (64 << 20) / 10;
+    let logged = Logged::with(specs(|_| ()), |builder| {
+        builder.event_sink(Arc::new(DownSink)).retry_queue_size(1).event_queue_bounds(USERS, BYTES as usize)
+    });
+    let user = |at: usize| {
+        let field = |name: &str| format!("{name}-{at:0width$}", width = 19 - name.len());
+        let user = statsig::StatsigUser::builder().user_id(field("user")).email(field("mail")).ip(field("ip"));
+        user.user_agent(field("agent")).country(field("land")).locale(field("lang")).build()
+    };
+    let deadline = std::time::Instant::now() + LONG;
+    for at in 0..USERS {
+        let _ = logged.statsig.check_gate(&user(at), "new_checkout");
+        // Exposures are compacted on a background thread.
+        while at % 100 == 0 && logged.statsig.event_stats().queue_bytes > BYTES - 100 * 700 {
+            assert!(std::time::Instant::now() < deadline, "{:?}", logged.statsig.event_stats());
+            std::thread::yield_now();
+        }
+    }
+    let stats = logged.statsig.event_stats();
+    assert_eq!((stats.accepted, stats.pending, stats.dropped.total()), (USERS as u64, USERS as u64, 0), "{stats:?}");
+}

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod answers;
+mod backlog;
 mod delivery;
 mod endings;
 #[cfg(feature = "spool")]
@@ -45,6 +46,9 @@ impl QueuedEvent for Event {
     }
     fn cost_bytes(&self) -> usize {
         self.bytes
+    }
+    fn compact(&mut self) {
+        self.bytes = self.bytes.min(150);
     }
     fn write_json(&self, out: &mut Vec<u8>) {
         let number = self.number;
@@ -108,7 +112,7 @@ impl EventSink for ScriptedSink {
 }
 
 fn options() -> PipelineOptions {
-    PipelineOptions { batch_events: 10, jitter_seed: Some(1), ..PipelineOptions::default() }
+    PipelineOptions { batch_events: 10, backlog_batch_events: 10, jitter_seed: Some(1), ..PipelineOptions::default() }
 }
 
 fn start(
