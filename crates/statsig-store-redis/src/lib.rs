@@ -45,6 +45,9 @@
 mod codec;
 mod error;
 mod feed;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod link;
 mod metrics;
 mod names;

@@ -29,6 +29,8 @@ use crate::metrics::Metrics;
 use crate::op::Op;
 use crate::options::RedisOptions;
 use crate::stats::Counters;
+#[cfg(feature = "fuzzing")]
+pub(crate) use bounded::replies_agree;
 use breaker::Breaker;
 pub(crate) use breaker::jittered;
 pub(crate) use conn::Conn;

@@ -111,6 +111,15 @@ enum At {
     Value { left: u64, ending: u8 },
 }
 
+/// Whether the same replies are accepted at once and in chunks.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn replies_agree(received: &[u8], chunk: usize, max_bytes: usize) -> bool {
+    let limits = ReplyLimits::for_values(max_bytes);
+    let whole = Replies::new(limits).follow(received).is_ok();
+    let mut replies = Replies::new(limits);
+    whole == received.chunks(chunk.max(1)).all(|chunk| replies.follow(chunk).is_ok())
+}
+
 impl Replies {
     fn new(limits: ReplyLimits) -> Self {
         Self { limits, at: At::Type, open: Vec::new(), bytes: 0, elements: 0 }
