@@ -371,3 +371,22 @@ fn a_record_with_a_damaged_checksum_does_not_tell_the_salt() {
     assert_eq!(seen, [1, 3, 5, 9, 11, 13, 15, 17, 19, 21, 23], "all but 7");
     assert!(stats.corrupt_records + stats.corrupt_segments > 0, "{stats:?}");
 }
+
+/// What is cut out is as long as the next record, so that the one after it comes to lie where that was, which is settled.
+#[test]
+fn a_record_at_the_place_of_a_settled_one_is_delivered() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    write_some(folder.path());
+    let before = records(folder.path());
+    let logs: Vec<PathBuf> = before.iter().map(|(path, _)| path.clone()).collect();
+    let settled = before[3].1.iter().find(|(n, _)| *n == 20).map_or(0, |(_, record)| record.len());
+    // From within the body of 19 into that of 20.
+    Damage::Cut { at: 32 + 60, len: settled }.apply(&logs[3], &logs);
+    let spool = open(folder.path());
+    let mut seen = Vec::new();
+    while let Some(batch) = spool.next_batch().expect("batch") {
+        seen.push(batch.event_count);
+        spool.ack(batch.id, AckOutcome::Delivered).expect("ack");
+    }
+    assert!(seen.contains(&21) && seen.contains(&23), "{seen:?}");
+}

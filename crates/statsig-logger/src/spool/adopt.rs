@@ -167,7 +167,7 @@ impl Inner {
         for (seq, _, acks, scan) in scans.iter().rev() {
             for found in scan.iter().flat_map(|scan| scan.records.iter().rev()) {
                 let last = known.insert(found.header.id);
-                if last && !acks.offsets.contains(&found.offset) {
+                if last && !acks.settles(found.offset, found.header.id) {
                     open.insert((*seq, found.offset));
                 }
             }

@@ -205,10 +205,19 @@ impl Walk<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Acks {
     pub(super) offsets: HashSet<u32>,
+    /// Offsets with the batch there; nil where its header could not be read.
+    batches: HashSet<(u32, Uuid)>,
     /// Those of damage that was counted.
     pub(super) damaged: HashSet<u32>,
     /// Length of the file without a torn write at its end.
     pub(super) len: u64,
+}
+
+impl Acks {
+    /// Whether a record is settled. After damage, another record may be at the offset of a settled one.
+    pub(super) fn settles(&self, offset: u32, id: Uuid) -> bool {
+        [id, Uuid::nil()].iter().any(|id| self.batches.contains(&(offset, *id)))
+    }
 }
 
 /// Reads an acknowledgement file, adding the batch ids to `ids`. A missing file has none.
@@ -231,6 +240,7 @@ pub(super) fn read_acks(fs: &dyn SpoolFs, path: &Path, ids: &mut HashSet<Uuid>) 
                 continue;
             };
             acks.offsets.insert(ack.offset);
+            acks.batches.insert((ack.offset, ack.id));
             if ack.outcome == OUTCOME_DAMAGED {
                 acks.damaged.insert(ack.offset);
             }
