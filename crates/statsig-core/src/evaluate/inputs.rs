@@ -46,18 +46,17 @@ impl<'a> Inputs<'a> {
 
     /// The value that a condition's operator is applied to.
     pub(crate) fn look_up<T: Tracer>(&mut self, input: &Input, tracer: &mut T) -> Seen<'a> {
-        let settings = self.context.settings;
         match *input {
             Input::UserField { field } => self.user_field(field, tracer),
             Input::IpBased { field, is_country } => match self.user_field(field, tracer) {
-                Seen::Missing if is_country && !settings.without_ip_country => {
+                Seen::Missing if is_country && !self.context.settings.without_ip_country => {
                     tracer.origin(Origin::IpCountry);
                     self.country(tracer)
                 }
                 seen => seen,
             },
             Input::UaBased { field, part } => match (self.user_field(field, tracer), part) {
-                (Seen::Missing, Some(part)) if !settings.without_user_agent => {
+                (Seen::Missing, Some(part)) if !self.context.settings.without_user_agent => {
                     tracer.origin(Origin::UserAgent);
                     self.user_agent_part(part, tracer)
                 }
