@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::spool::{DirItem, SpoolFile, SpoolFs, SpoolLock};
@@ -113,6 +113,7 @@ struct Rule {
 struct Rules {
     list: Mutex<Vec<Rule>>,
     changed: Condvar,
+    waiting: AtomicUsize,
 }
 
 /// Wraps a file system; what was injected fails, the rest passes through.
@@ -150,6 +151,12 @@ impl FaultyFs {
         self.rules.changed.notify_all();
     }
 
+    /// Returns the number of operations that wait in a [`Fault::Hang`].
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.rules.waiting.load(Ordering::SeqCst)
+    }
+
     fn rules(&self) -> MutexGuard<'_, Vec<Rule>> {
         self.rules.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -171,9 +178,11 @@ fn due(rules: &Rules, op: FsOp) -> Option<Fault> {
     let mut list = rules.list.lock().unwrap_or_else(PoisonError::into_inner);
     let fault = take_due(&mut list, op);
     if fault == Some(Fault::Hang) {
+        rules.waiting.fetch_add(1, Ordering::SeqCst);
         while list.iter().any(|rule| rule.op == op && rule.fault == Fault::Hang) {
             list = rules.changed.wait(list).unwrap_or_else(PoisonError::into_inner);
         }
+        rules.waiting.fetch_sub(1, Ordering::SeqCst);
         return None;
     }
     fault

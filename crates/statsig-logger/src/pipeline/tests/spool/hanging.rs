@@ -114,9 +114,10 @@ async fn a_disk_that_hangs_never_stops_delivery_to_a_sink_that_works() {
         process.faults.break_down(op, Fault::Hang);
         (0..95).for_each(|number| process.pipeline.log(exposure(number)));
         let took = pass_until(&process, "delivery", |stats| stats.delivered == 95).await;
-        assert!(took < 4 * SECOND, "{op:?}: {took:?}");
-        let later = pass_until(&process, "more", |stats| stats.delivered == 95).await;
-        assert_eq!(later, Duration::ZERO);
+        assert!(took < 6 * SECOND, "{op:?}: {took:?}");
+        // Synchronization is due some time after the writes, so that the hang may begin after the delivery.
+        let is_known = || process.pipeline.spool_health().unwrap().state == crate::SpoolState::Hanging;
+        let _ = pass_until(&process, "the hang", |_| process.faults.waiting() > 0 && is_known()).await;
         // Now that it is known, nothing waits for the disk any more.
         (95..195).for_each(|number| process.pipeline.log(exposure(number)));
         let took = pass_until(&process, "delivery", |stats| stats.delivered == 195).await;

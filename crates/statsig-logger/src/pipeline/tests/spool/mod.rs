@@ -46,6 +46,18 @@ struct Process {
     attempts: UnboundedReceiver<Attempt>,
     fs: Arc<MemFs>,
     faults: Arc<FaultyFs>,
+    _heal_on_panic: HealOnPanic,
+}
+
+/// Ends the faults when a test fails: the runtime waits for a blocking thread that hangs, forever.
+struct HealOnPanic(Arc<FaultyFs>);
+
+impl Drop for HealOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.heal();
+        }
+    }
 }
 
 impl Machine {
@@ -67,7 +79,7 @@ impl Machine {
         let clock = Arc::new(SameClock(self.clock.clone()));
         let options = self.options.clone();
         let pipeline = EventPipeline::start_with_spool(options, spool, mode, sink, clock, &Handle::current());
-        Process { pipeline, attempts: receiver, fs, faults }
+        Process { pipeline, attempts: receiver, fs, _heal_on_panic: HealOnPanic(faults.clone()), faults }
     }
 
     /// Files whose names end so, with their content.
