@@ -1,6 +1,6 @@
 //! Uniform random numbers for jitter and sampling.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// Uniform random numbers for jitter and sampling. Not for secrets.
 ///
 /// Without a seed, the generator is seeded from the operating system's entropy, so that forked children and
-/// threads do not share a sequence. Each call takes a short lock: not for evaluations.
+/// threads do not share a sequence. Takes no lock.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,20 +19,23 @@ use uuid::Uuid;
 /// assert!(random.up_to(Duration::from_secs(3)) <= Duration::from_secs(3));
 /// ```
 #[derive(Debug)]
-pub struct UniformRandom(Mutex<fastrand::Rng>);
+pub struct UniformRandom(AtomicU64);
+
+/// Distance of the states of two calls; odd, so that every state is visited.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl UniformRandom {
     /// Returns a generator with a seed, or one seeded by the operating system.
     #[must_use]
     pub fn new(seed: Option<u64>) -> Self {
         let seed = seed.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0);
-        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+        Self(AtomicU64::new(seed))
     }
 
     /// Returns a number from 0 (included) to 1 (excluded).
     #[must_use]
     pub fn fraction(&self) -> f64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).f64()
+        fastrand::Rng::with_seed(self.0.fetch_add(STEP, Ordering::Relaxed)).f64()
     }
 
     /// Returns a duration between zero and `limit`: full jitter.
@@ -48,8 +51,11 @@ impl UniformRandom {
     }
 }
 
-/// Multiplies a duration; what does not fit becomes [`Duration::MAX`].
+/// Multiplies a duration: [`Duration::MAX`] where that does not fit, zero for a factor that is not a number or negative.
 fn scaled(duration: Duration, factor: f64) -> Duration {
+    if factor.is_nan() || factor <= 0.0 {
+        return Duration::ZERO;
+    }
     Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }
 
@@ -76,6 +82,16 @@ mod tests {
             let _ = random.around(Duration::MAX, 1.0);
             assert!(random.up_to(Duration::MAX) <= Duration::MAX);
         }
+    }
+
+    #[test]
+    fn nothing_overflows() {
+        assert_eq!(scaled(Duration::MAX, 1.5), Duration::MAX);
+        assert_eq!(scaled(Duration::from_secs(10), 0.5), Duration::from_secs(5));
+        for factor in [f64::NAN, f64::NEG_INFINITY, -1.0, 0.0] {
+            assert_eq!(scaled(Duration::MAX, factor), Duration::ZERO);
+        }
+        assert_eq!(scaled(Duration::from_secs(1), f64::INFINITY), Duration::MAX);
     }
 
     #[test]

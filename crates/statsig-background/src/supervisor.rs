@@ -9,15 +9,14 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::backoff::Backoff;
 use crate::fork::{ForkGuard, InOwnProcess};
 use crate::observer::GuardedObserver;
 use crate::random::UniformRandom;
 
 /// How long a task may go on after [`TaskSupervisor::stop`], to finish what it has begun.
 const GRACE: Duration = Duration::from_secs(30);
-/// First and longest pause before a worker that panicked is restarted.
-const RESTART_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// Longest pause before a worker that panicked is restarted.
+const RESTART_PAUSE: Duration = Duration::from_secs(2);
 
 /// Health of one background worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,8 +142,8 @@ impl TaskSupervisor {
 
     /// Spawns a worker: a task with a name and a health, which is restarted after a panic.
     ///
-    /// `work` is called for each start. The worker ends when its future does. Pauses between restarts grow from
-    /// 1 s to 60 s, with full jitter, until the worker reports a success.
+    /// `work` is called for each start. The worker ends when its future does. Pauses before restarts are uniform, up
+    /// to 2 s.
     pub fn spawn_worker<F>(&self, name: impl Into<Arc<str>>, work: impl Fn(Worker) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -153,18 +152,13 @@ impl TaskSupervisor {
         let supervisor = self.clone();
         self.spawn(async move {
             let _running = RunningMark(worker.clone());
-            let mut backoff = Backoff::new(RESTART_PAUSES.0, 2.0, RESTART_PAUSES.1);
             loop {
-                let started = Instant::now();
                 let run = AbortOnDrop(supervisor.0.runtime.spawn(InOwnProcess::new(work(worker.clone()))));
                 match run.join().await {
                     Err(error) if error.is_panic() && !supervisor.is_stopping() => {}
                     _ => return,
                 }
-                if worker.succeeded_since(started) {
-                    backoff.succeed();
-                }
-                let pause = backoff.fail(&supervisor.0.random);
+                let pause = supervisor.0.random.up_to(RESTART_PAUSE);
                 worker.note_restart();
                 let tags = [("tag", &*worker.name), ("exception", "panic")];
                 supervisor.0.observer.increment("sdk_exceptions_count", 1, &tags);
@@ -291,12 +285,6 @@ impl Worker {
         self.update(|record| record.restarts += 1);
     }
 
-    fn succeeded_since(&self, start: Instant) -> bool {
-        let mut succeeded = false;
-        self.update(|record| succeeded = record.last_success.is_some_and(|at| at >= start));
-        succeeded
-    }
-
     fn update(&self, change: impl FnOnce(&mut WorkerRecord)) {
         if let Some(record) = locked(&self.shared.workers).get_mut(self.index) {
             change(record);
@@ -367,13 +355,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn pauses_before_restarts_grow_to_a_minute() {
+    async fn pauses_before_restarts_are_uniform() {
         let tasks = supervisor();
         tasks.spawn_worker("broken", |_| async { std::panic::panic_any("broken") });
-        sleep(Duration::from_secs(3_600)).await;
+        sleep(Duration::from_secs(1_000)).await;
         let restarts = tasks.workers()[0].restarts;
-        // An hour has 60 of the longest pauses, which last half as long on average.
-        assert!((60..=250).contains(&restarts), "{restarts}");
+        // They last a second on average.
+        assert!((900..=1_100).contains(&restarts), "{restarts}");
         tasks.abort();
     }
 

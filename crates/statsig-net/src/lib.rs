@@ -57,11 +57,9 @@ mod identity;
 mod mask;
 mod metrics;
 mod network;
-mod process;
 #[cfg(feature = "proto")]
 mod proto;
 mod proxy_config;
-mod random;
 mod secret;
 pub mod sources;
 mod sync;

@@ -1,18 +1,18 @@
 //! What an observer hears: the names and tags of `docs/protocol/network.md#metrics`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use statsig_core::{Observer, SpecSourceKind, Tag};
+use statsig_background::GuardedObserver;
+use statsig_core::{Observer, SpecSourceKind};
 
 use crate::error::Error;
 
 /// Tells an observer, if there is one. One that panics loses that measurement and nothing else.
 #[derive(Clone, Default)]
 pub(crate) struct Metrics {
-    observer: Option<Arc<dyn Observer>>,
+    observer: GuardedObserver,
 }
 
 /// The trigger of what a stream brings.
@@ -31,32 +31,12 @@ pub(crate) struct Asked<'a> {
 
 impl Metrics {
     pub(crate) fn new(observer: Option<Arc<dyn Observer>>) -> Self {
-        Self { observer }
-    }
-
-    fn tell(&self, tell: impl FnOnce(&dyn Observer)) {
-        let Some(observer) = &self.observer else { return };
-        if catch_unwind(AssertUnwindSafe(|| tell(&**observer))).is_err() {
-            tracing::error!("the observer panicked");
-        }
-    }
-
-    fn count(&self, name: &str, by: u64, tags: &[Tag<'_>]) {
-        self.tell(|observer| observer.increment(name, by, tags));
-    }
-
-    fn gauge(&self, name: &str, value: usize) {
-        #[allow(clippy::cast_precision_loss, reason = "smaller than 2^52")]
-        self.tell(|observer| observer.gauge(name, value as f64, &[]));
-    }
-
-    fn time(&self, name: &str, duration: Duration, tags: &[Tag<'_>]) {
-        self.tell(|observer| observer.distribution(name, duration.as_secs_f64() * 1_000.0, tags));
+        Self { observer: GuardedObserver::new(observer) }
     }
 
     /// Something is wrong, and has been logged.
     pub(crate) fn error(&self, tag: &str, message: &str) {
-        self.tell(|observer| observer.error(tag, message));
+        self.observer.error(tag, message);
     }
 
     /// The first load has ended, or its time was up.
@@ -68,13 +48,13 @@ impl Metrics {
             ("source", &*details.source.to_string()),
             ("init_source_api", details.source_api.as_deref().unwrap_or_default()),
         ];
-        self.time("initialization", details.duration, &tags);
+        self.observer.duration("initialization", details.duration, &tags);
     }
 
     /// Specs took the place of others, so long after the project was changed.
     pub(crate) fn propagation(&self, age: Duration, source: &SpecSourceKind, source_api: Option<&str>) {
         let tags = [("source", &*source.to_string()), ("source_api", source_api.unwrap_or_default())];
-        self.time("config_propagation_diff", age, &tags);
+        self.observer.duration("config_propagation_diff", age, &tags);
     }
 
     /// A source answered, or failed to; a stream brought something, or broke.
@@ -90,12 +70,12 @@ impl Metrics {
             ("outcome", outcome),
             ("error", error),
         ];
-        self.count("config_sync_count", 1, &tags);
+        self.observer.increment("config_sync_count", 1, &tags);
         if let Some(duration) = duration {
-            self.time("config_sync_overall.latency", duration, &tags);
+            self.observer.duration("config_sync_overall.latency", duration, &tags);
         }
         if outcome == "unchanged" {
-            self.count("config_no_update", 1, &[("source", &source), ("name", asked.name)]);
+            self.observer.increment("config_no_update", 1, &[("source", &source), ("name", asked.name)]);
         }
     }
 
@@ -112,38 +92,38 @@ impl Metrics {
             ("status_code", &status),
             ("is_success", flag(sent.is_ok())),
         ];
-        self.time("network_request.latency", duration, &tags);
+        self.observer.duration("network_request.latency", duration, &tags);
     }
 
     /// A stream told something.
     pub(crate) fn stream_message(&self, stream: &str) {
-        self.count("stream_received_message", 1, &[("stream", stream)]);
+        self.observer.increment("stream_received_message", 1, &[("stream", stream)]);
     }
 
     /// A stream works again.
     pub(crate) fn stream_reconnected(&self, stream: &str) {
-        self.count("stream_reconnected", 1, &[("stream", stream)]);
+        self.observer.increment("stream_reconnected", 1, &[("stream", stream)]);
     }
 
     /// A stream broke, or did not come about, for the so-many-th time in a row.
     pub(crate) fn stream_failed(&self, stream: &str, failures: u32) {
         let tags = [("stream", stream)];
-        self.tell(|observer| observer.distribution("stream_failed_with_retry_ct", failures.into(), &tags));
+        self.observer.distribution("stream_failed_with_retry_ct", failures.into(), &tags);
     }
 
     /// Polling takes over from a stream.
     pub(crate) fn stream_failed_over(&self, stream: &str) {
-        self.count("stream_failover", 1, &[("stream", stream)]);
+        self.observer.increment("stream_failover", 1, &[("stream", stream)]);
     }
 
     /// Code of ours or of the application's panicked, and was caught.
     pub(crate) fn panicked(&self, tag: &str) {
-        self.count("sdk_exceptions_count", 1, &[("tag", tag), ("exception", "panic")]);
+        self.observer.increment("sdk_exceptions_count", 1, &[("tag", tag), ("exception", "panic")]);
     }
 
     /// A document was left in the data store or on disk, or could not be.
     pub(crate) fn kept(&self, place: &str, success: bool) {
-        self.count("config_kept_count", 1, &[("place", place), ("success", flag(success))]);
+        self.observer.increment("config_kept_count", 1, &[("place", place), ("success", flag(success))]);
     }
 
     /// A round of ID lists has ended.
@@ -151,19 +131,19 @@ impl Metrics {
         let manifest = round.manifest_error.is_none();
         let tags =
             [("id_list_manifest_success", flag(manifest)), ("lists_success", flag(manifest && round.failed == 0))];
-        self.time("id_lists_sync_overall.latency", round.duration, &tags);
+        self.observer.duration("id_lists_sync_overall.latency", round.duration, &tags);
         match round.manifest_error {
-            None => self.count("id_list_manifest_download_success", 1, &[]),
-            Some(_) => self.count("id_list_manifest_download_failure", 1, &[]),
+            None => self.observer.increment("id_list_manifest_download_success", 1, &[]),
+            Some(_) => self.observer.increment("id_list_manifest_download_failure", 1, &[]),
         }
         for (name, lists) in [("id_lists_changed_count", round.changed), ("id_lists_failed_count", round.failed)] {
             if lists > 0 {
-                self.count(name, lists as u64, &[]);
+                self.observer.increment(name, lists as u64, &[]);
             }
         }
-        self.gauge("id_list_count", round.lists);
-        self.gauge("id_list_ids", round.ids);
-        self.gauge("id_list_bytes", round.bytes);
+        self.observer.gauge("id_list_count", round.lists as u64, &[]);
+        self.observer.gauge("id_list_ids", round.ids as u64, &[]);
+        self.observer.gauge("id_list_bytes", round.bytes as u64, &[]);
     }
 }
 

@@ -15,9 +15,9 @@ use crate::id_lists::HttpIdListSource;
 use crate::identity::ClientIdentity;
 use crate::metrics::Metrics;
 use crate::proxy_config::NetworkEndpoint;
-use crate::random::Random;
 use crate::sources::HttpSpecSource;
 use crate::transport::{HttpClient, HttpRequest, ReqwestTransport, TlsOptions, TransportOptions};
+use statsig_background::UniformRandom;
 
 /// Options of a [`Network`].
 #[derive(Debug, Clone)]
@@ -218,7 +218,7 @@ impl Network {
             initial_timeout: self.options.initial_request_timeout,
             timeout: self.options.request_timeout,
             max_bytes: self.options.max_specs_bytes,
-            random: Random::new(None),
+            random: UniformRandom::new(None),
             metrics: self.metrics.clone(),
             knows_v1_only: AtomicBool::new(false),
         }

@@ -1,10 +1,10 @@
 //! What an observer hears. Names and tags: `docs/protocol/data-store.md#metrics`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use statsig_background::GuardedObserver;
 use statsig_core::{DataStoreError, DataStoreErrorKind, Observer};
 
 use crate::op::Op;
@@ -14,7 +14,7 @@ use crate::op::Op;
 pub(crate) struct Metrics(Option<Arc<Watched>>);
 
 struct Watched {
-    observer: Arc<dyn Observer>,
+    observer: GuardedObserver,
     /// Who uses the connection: store, sink or drainer.
     role: &'static str,
     /// Breakers that are open now.
@@ -23,8 +23,11 @@ struct Watched {
 
 impl Metrics {
     pub(crate) fn new(observer: Option<&Arc<dyn Observer>>, role: &'static str) -> Self {
-        let watched = |observer| Watched { observer: Arc::clone(observer), role, open: AtomicU64::new(0) };
-        Self(observer.map(|observer| Arc::new(watched(observer))))
+        let watched = |observer: &Arc<_>| {
+            let observer = GuardedObserver::new(Some(Arc::clone(observer)));
+            Arc::new(Watched { observer, role, open: AtomicU64::new(0) })
+        };
+        Self(observer.map(watched))
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -63,7 +66,7 @@ impl Metrics {
             } else {
                 watched.open.fetch_sub(1, Ordering::Relaxed).saturating_sub(1)
             };
-            watched.observer.gauge("redis.breakers_open", number(open), &role);
+            watched.observer.gauge("redis.breakers_open", open, &role);
         });
     }
 
@@ -86,7 +89,7 @@ impl Metrics {
     }
 
     pub(crate) fn gauge(&self, name: &str, value: u64, tags: &[(&str, &str)]) {
-        self.tell(|watched| watched.observer.gauge(name, number(value), tags));
+        self.tell(|watched| watched.observer.gauge(name, value, tags));
     }
 
     pub(crate) fn distribution(&self, name: &str, value: f64, tags: &[(&str, &str)]) {
@@ -99,10 +102,8 @@ impl Metrics {
     }
 
     fn tell(&self, what: impl FnOnce(&Watched)) {
-        if let Some(watched) = &self.0
-            && catch_unwind(AssertUnwindSafe(|| what(watched))).is_err()
-        {
-            tracing::error!("the observer panicked");
+        if let Some(watched) = &self.0 {
+            what(watched);
         }
     }
 }

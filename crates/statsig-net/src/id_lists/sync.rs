@@ -16,8 +16,8 @@ use super::progress::Progress;
 use super::round;
 use crate::deadline;
 use crate::metrics::{IdListRound, Metrics};
-use crate::process::AtHome;
-use crate::random::Random;
+use statsig_background::InOwnProcess;
+use statsig_background::UniformRandom;
 
 /// Longest pause after a round that left a file unfinished.
 const SHORT_PAUSE: Duration = Duration::from_secs(5);
@@ -60,7 +60,7 @@ pub(super) struct SyncInner {
     pub(super) lists: Arc<IdLists>,
     pub(super) source: Arc<dyn IdListSource>,
     pub(super) progress: Progress,
-    random: Random,
+    random: UniformRandom,
     metrics: Metrics,
     /// One round at a time.
     round: tokio::sync::Mutex<()>,
@@ -90,7 +90,7 @@ impl IdListSync {
         options.interval = options.interval.max(Duration::from_millis(10));
         options.parallel = options.parallel.max(1);
         let inner = Arc::new(SyncInner {
-            random: Random::new(options.jitter_seed),
+            random: UniformRandom::new(options.jitter_seed),
             metrics: Metrics::new(options.observer.clone()),
             options,
             progress: Progress::new(Arc::clone(&lists)),
@@ -100,7 +100,7 @@ impl IdListSync {
             ending: watch::Sender::new(false),
             log: Mutex::default(),
         });
-        let task = runtime.spawn(AtHome::new(run(Arc::clone(&inner), runtime.clone())));
+        let task = runtime.spawn(InOwnProcess::new(run(Arc::clone(&inner), runtime.clone())));
         Self { inner, task: Mutex::new(Some(task)) }
     }
 
@@ -160,7 +160,7 @@ async fn run(inner: Arc<SyncInner>, runtime: Handle) {
         }
         let round = runtime.spawn({
             let inner = Arc::clone(&inner);
-            AtHome::new(async move { drop(inner.sync().await) })
+            InOwnProcess::new(async move { drop(inner.sync().await) })
         });
         let abort = round.abort_handle();
         tokio::select! {

@@ -19,8 +19,8 @@ use crate::endpoints::{SpecsAddress, SpecsVersion};
 use crate::error::Error;
 use crate::identity::ClientIdentity;
 use crate::metrics::Metrics;
-use crate::random::Random;
 use crate::transport::{HttpClient, HttpRequest, HttpResponse};
+use statsig_background::UniformRandom;
 
 /// Attempts of a regular poll; at start and on demand there is one, and then the next source.
 const BACKGROUND_ATTEMPTS: u32 = 4;
@@ -49,7 +49,7 @@ pub struct HttpSpecSource {
     pub(crate) initial_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) max_bytes: usize,
-    pub(crate) random: Random,
+    pub(crate) random: UniformRandom,
     pub(crate) metrics: Metrics,
     /// The server turned out to know version 1 only.
     pub(crate) knows_v1_only: AtomicBool,

@@ -64,10 +64,12 @@ use self::health::Books;
 use self::poll::Rounds;
 use crate::deadline;
 use crate::metrics::Metrics;
-use crate::process::{AtHome, INHERITED, Process};
-use crate::random::Random;
 use crate::secret::chain_of;
+use statsig_background::UniformRandom;
+use statsig_background::{ForkGuard, InOwnProcess};
 
+/// Reason why nothing is done in a forked child.
+const INHERITED: &str = "this process was forked off from the one that set this up: set it up anew here";
 /// Longest time for the data stores to shut down.
 const STORES: Duration = Duration::from_secs(5);
 
@@ -103,7 +105,7 @@ const STORES: Duration = Duration::from_secs(5);
 /// ```
 pub struct SpecSync {
     inner: Arc<Inner>,
-    process: Process,
+    process: ForkGuard,
 }
 
 /// What all tasks share.
@@ -114,7 +116,7 @@ struct Inner {
     store: Arc<SnapshotStore>,
     clock: Arc<dyn Clock>,
     runtime: Handle,
-    random: Random,
+    random: UniformRandom,
     books: Books,
     /// `true` once everything shall end.
     ending: watch::Sender<bool>,
@@ -156,7 +158,7 @@ impl SpecSync {
         let books = Books::new(&sources, metrics);
         let rounds = Rounds::new(&sources);
         let inner = Inner {
-            random: Random::new(options.jitter_seed),
+            random: UniformRandom::new(options.jitter_seed),
             options,
             sources,
             acceptor,
@@ -174,7 +176,7 @@ impl SpecSync {
             cycle: tokio::sync::Mutex::new(()),
             rounds: Mutex::new(rounds),
         };
-        Self { inner: Arc::new(inner), process: Process::this() }
+        Self { inner: Arc::new(inner), process: ForkGuard::new() }
     }
 
     /// Loads specs for the first time, then keeps them up to date in the background.
@@ -187,7 +189,7 @@ impl SpecSync {
     /// Loading goes on.
     pub async fn initialize(&self) -> InitializeDetails {
         let inner = &self.inner;
-        if self.process.is_left() {
+        if self.process.is_inherited() {
             return InitializeDetails::not_asked(&inner.store.load_full(), INHERITED);
         }
         let begun = inner.begin();
@@ -223,7 +225,7 @@ impl SpecSync {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn ready(&self, policy: ReadyPolicy, within: Duration) -> bool {
-        if self.process.is_left() {
+        if self.process.is_inherited() {
             return policy == ReadyPolicy::Any && self.inner.store.holds_specs();
         }
         self.inner.ready(policy, within).await
@@ -237,7 +239,7 @@ impl SpecSync {
     /// # Cancel safety
     /// What was accepted before stays in force.
     pub async fn sync_now(&self) -> SyncReport {
-        if self.process.is_left() {
+        if self.process.is_inherited() {
             return SyncReport::not_asked(INHERITED);
         }
         self.inner.sync_now().await
@@ -281,7 +283,7 @@ impl SpecSync {
     /// The same, with others who use the data stores: they end at the same time, and until they have, as far
     /// as the time allows, nothing is closed.
     pub async fn shutdown_with(&self, within: Duration, others: impl Future<Output = ()>) {
-        if !self.process.is_left() {
+        if !self.process.is_inherited() {
             self.inner.shutdown(within, others).await;
         }
     }
@@ -289,7 +291,7 @@ impl SpecSync {
 
 impl Drop for SpecSync {
     fn drop(&mut self) {
-        if self.process.is_left() {
+        if self.process.is_inherited() {
             // The parent's connections are left open, and locks that its threads held left alone.
             return std::mem::forget(Arc::clone(&self.inner));
         }
@@ -360,7 +362,7 @@ impl Inner {
     /// Spawns a task that is ended with the rest.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut ending = self.ending.subscribe();
-        let handle = self.runtime.spawn(AtHome::new(async move {
+        let handle = self.runtime.spawn(InOwnProcess::new(async move {
             tokio::select! {
                 biased;
                 () = task => {}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use statsig_background::Backoff;
 use statsig_core::{CompileLimits, DataStore, Observer, SpecSource, SpecStream};
 
 use super::accept::SpecsListener;
@@ -168,9 +169,8 @@ impl From<&ProxyConfig> for StreamOptions {
 impl StreamOptions {
     /// The longest pause after so many failures in a row.
     pub(super) fn longest_pause(&self, failures: u32) -> Duration {
-        let growth = self.retry_backoff_multiplier.max(1.0).powi(failures.saturating_sub(1).min(64) as i32);
-        let seconds = (self.retry_backoff_base.as_secs_f64() * growth).min(self.retry_backoff_cap.as_secs_f64());
-        Duration::try_from_secs_f64(seconds).unwrap_or(self.retry_backoff_cap)
+        Backoff::new(self.retry_backoff_base, self.retry_backoff_multiplier, self.retry_backoff_cap)
+            .longest_pause(failures)
     }
 }
 

@@ -19,7 +19,7 @@ use super::accept::Way;
 use super::details::{AttemptOutcome, SourceAttempt};
 use crate::deadline;
 use crate::metrics::Asked;
-use crate::process::AtHome;
+use statsig_background::InOwnProcess;
 
 impl Inner {
     /// Asks the sources of the start until specs are in force or all have failed.
@@ -116,7 +116,7 @@ impl Inner {
             let ask = {
                 let (inner, source) = (Arc::clone(&inner), Arc::clone(&source));
                 let runtime = inner.runtime.clone();
-                runtime.spawn(AtHome::new(async move { inner.ask(&*source, SpecTrigger::Initial).await }))
+                runtime.spawn(InOwnProcess::new(async move { inner.ask(&*source, SpecTrigger::Initial).await }))
             };
             let answer = ask.await.unwrap_or_else(|error| {
                 if error.is_panic() {

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::Inner;
 use super::health::Worker;
-use crate::process::AtHome;
+use statsig_background::InOwnProcess;
 
 /// Longest pause before a task that panicked is started again.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -27,7 +27,7 @@ pub(super) fn supervise<F>(
     inner.spawn(async move {
         let _running = Running { inner: Arc::clone(&shared), worker };
         loop {
-            let work = AbortOnDrop(shared.runtime.spawn(AtHome::new(task(Arc::clone(&shared), worker))));
+            let work = AbortOnDrop(shared.runtime.spawn(InOwnProcess::new(task(Arc::clone(&shared), worker))));
             match work.join().await {
                 Err(error) if error.is_panic() && !shared.is_ending() => {}
                 _ => return,

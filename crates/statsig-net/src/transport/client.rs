@@ -15,7 +15,7 @@ use super::decode::{self, DecodeError};
 use super::{HttpRequest, HttpResponse, HttpTransport, StreamedResponse, host_of};
 use crate::error::Error;
 use crate::mask::{chain_of, mask_with};
-use crate::process::Process;
+use statsig_background::ForkGuard;
 
 /// Most redirects that are followed.
 const MOST_REDIRECTS: usize = 5;
@@ -53,7 +53,7 @@ pub(crate) struct Exchanged {
 #[derive(Clone)]
 pub struct HttpClient {
     transport: Arc<dyn HttpTransport>,
-    process: Process,
+    process: ForkGuard,
 }
 
 impl fmt::Debug for HttpClient {
@@ -66,7 +66,7 @@ impl HttpClient {
     /// A client over a transport.
     #[must_use]
     pub fn new(transport: Arc<dyn HttpTransport>) -> Self {
-        Self { transport, process: Process::this() }
+        Self { transport, process: ForkGuard::new() }
     }
 
     /// Sends a request, and gives the answer if it has a success status or is a 304.
@@ -78,7 +78,7 @@ impl HttpClient {
     /// The request may have arrived or not.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
         let (host, limit) = (request.host(), request.timeout);
-        if self.process.is_left() {
+        if self.process.is_inherited() {
             return Err(Error::Inherited { host });
         }
         match timeout(limit, self.follow(request)).await {
@@ -99,7 +99,7 @@ impl HttpClient {
     /// The request may have arrived or not.
     pub async fn open(&self, request: HttpRequest) -> Result<StreamedResponse, Error> {
         let (host, limit) = (request.host(), request.timeout);
-        if self.process.is_left() {
+        if self.process.is_inherited() {
             return Err(Error::Inherited { host });
         }
         let opened = async {
@@ -130,7 +130,7 @@ impl HttpClient {
     /// # Cancel safety
     /// The request may have arrived or not.
     pub(crate) async fn exchange(&self, request: &HttpRequest, body_limit: Duration) -> Result<Exchanged, Error> {
-        if self.process.is_left() {
+        if self.process.is_inherited() {
             return Err(Error::Inherited { host: request.host() });
         }
         // The limit is that of the body: a head that announces more counts all the same.
