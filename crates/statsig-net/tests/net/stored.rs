@@ -1,7 +1,4 @@
 //! Entries of a data store that cannot be used, compressed ones, and times from the future.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -16,7 +13,7 @@ use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSou
 use statsig_net::{AttemptOutcome, SpecSources, SpecSync, StoreWriter, SyncOptions};
 use tokio::runtime::Handle;
 
-use common::{KEY, NOW, clock, key, specs, until};
+use crate::common::{KEY, NOW, clock, key, specs, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 

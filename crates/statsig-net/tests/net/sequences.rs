@@ -1,8 +1,5 @@
 //! What happens one after the other when things go wrong: `docs/protocol/network.md#sequences`, row by
 //! row, against servers on loopback and with a clock that only the test moves.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,7 +16,7 @@ use statsig_net::{
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{
+use crate::common::{
     KEY, Scripted, Stream, clock, key, network, once, settle, single, specs, specs_with_checksum, until,
     watched_network,
 };

@@ -1,7 +1,4 @@
 //! What an observer hears, against `docs/protocol/network.md#metrics`.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -13,7 +10,7 @@ use statsig_net::{SpecSources, SpecSync, StreamState, SyncOptions};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{HandClock, KEY, NOW, Scripted, Stream, clock, network, settle, specs, until, watched_network};
+use crate::common::{HandClock, KEY, NOW, Scripted, Stream, clock, network, settle, specs, until, watched_network};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,5 +1,4 @@
 //! Failures of TLS name their cause and the remedy.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
 
 use std::error::Error as _;
 use std::io::{Read, Write};

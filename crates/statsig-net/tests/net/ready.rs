@@ -1,7 +1,4 @@
 //! Waiting for specs that are good enough, and what health tells of sources and workers.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +11,7 @@ use statsig_net::{ReadyPolicy, SpecSources, SpecSync, SyncOptions};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{HandClock, KEY, NOW, Scripted, Stream, clock, key, network, specs, until};
+use crate::common::{HandClock, KEY, NOW, Scripted, Stream, clock, key, network, specs, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(100_000);

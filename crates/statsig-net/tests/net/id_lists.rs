@@ -1,7 +1,4 @@
 //! ID lists against a server on loopback, and against a data store.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,7 +14,7 @@ use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists, StoredIdLists};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{KEY, key, network, network_with, settle, watched_network};
+use crate::common::{KEY, key, network, network_with, settle, watched_network};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -219,8 +216,13 @@ impl statsig_net::transport::HttpTransport for Noted {
 async fn statsigs_delivery_network_is_asked_in_its_own_way() {
     let noted = Arc::new(Noted::default());
     let transport = statsig_net::transport::HttpClient::new(noted.clone());
-    let network =
-        statsig_net::Network::with_client(Default::default(), common::identity(), common::clock(), transport).unwrap();
+    let network = statsig_net::Network::with_client(
+        Default::default(),
+        crate::common::identity(),
+        crate::common::clock(),
+        transport,
+    )
+    .unwrap();
     let source = network.id_list_source(true);
     assert!(source.manifest().await.is_err());
     for url in ["https://api.statsigcdn.com/v1/download_id_list_file/f1?k=1", "https://files.example/f1?k=1"] {

@@ -1,7 +1,4 @@
 //! What goes on in the background: polls, fallback, streams, pauses, the end.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -18,7 +15,7 @@ use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use common::{KEY, Scripted, Stream, clock, key, network, settle, single, specs, specs_with_checksum, until};
+use crate::common::{KEY, Scripted, Stream, clock, key, network, settle, single, specs, specs_with_checksum, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 

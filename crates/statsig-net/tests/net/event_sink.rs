@@ -1,7 +1,4 @@
 //! Events to a server on loopback.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +10,7 @@ use statsig_core::{
 use statsig_net::EventSinkOptions;
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 
-use common::{KEY, network, network_with, specs, watched_network};
+use crate::common::{KEY, network, network_with, specs, watched_network};
 
 fn batch(attempt: u32) -> EventBatch {
     let body = br#"[{"eventName":"a"},{"eventName":"b"}]"#;

@@ -1,5 +1,4 @@
 //! The HTTP client against a real server on loopback, with and without TLS.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
 
 use std::time::Duration;
 

@@ -1,8 +1,6 @@
 //! At the end everything is closed, once, in the time that there is.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,7 +13,7 @@ use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, SourceChain
 use statsig_net::{SpecSources, SpecSync, StoreWriter, SyncOptions};
 use tokio::runtime::Handle;
 
-use common::{Counting, clock, key, specs};
+use crate::common::{Counting, clock, key, specs};
 
 const LONG: Duration = Duration::from_secs(600);
 

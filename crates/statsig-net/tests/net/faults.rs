@@ -1,7 +1,4 @@
 //! Everything that can go wrong while the client runs: evaluation goes on, and sync recovers by itself.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +11,7 @@ use statsig_net::{SpecSources, SpecSync, SyncOptions};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{HandClock, NOW, clock, once, settle, specs, until, watched_network_by};
+use crate::common::{HandClock, NOW, clock, once, settle, specs, until, watched_network_by};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -53,7 +50,7 @@ async fn evaluation_goes_on_and_sync_recovers_after_every_fault() {
     let sync =
         SpecSync::start(options(), Arc::clone(&store), SpecSources::new().then(source), clock(), &Handle::current());
     assert!(sync.initialize().await.is_config_spec_ready);
-    let with_key = format!("{}/v2/download_config_specs/{}.json", elsewhere.url(), common::KEY);
+    let with_key = format!("{}/v2/download_config_specs/{}.json", elsewhere.url(), crate::common::KEY);
     let troubles = [
         Trouble::Server(Fault::Status(500, "<html>".into())),
         Trouble::Server(Fault::StatusWith(429, "retry-after", "20".into())),

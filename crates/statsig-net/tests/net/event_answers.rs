@@ -1,7 +1,4 @@
 //! Event endpoints that redirect, stop in the middle of an answer, or cannot be decoded.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +8,7 @@ use std::time::Duration;
 use statsig_core::{BatchEncoding, Delivery, EventBatch, EventSink};
 use statsig_net::{EventSinkOptions, HttpEventSink, Network, NetworkOptions};
 
-use common::{KEY, clock, identity};
+use crate::common::{KEY, clock, identity};
 
 /// A request, as the server received it.
 #[derive(Debug, Clone, PartialEq, Eq)]

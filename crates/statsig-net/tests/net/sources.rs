@@ -1,7 +1,4 @@
 //! Each source against a real peer: a server on loopback, a folder, a store.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +11,7 @@ use statsig_core::{
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood, SourceChain};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 
-use common::{KEY, clock, key, network, network_with, specs, watched_network};
+use crate::common::{KEY, clock, key, network, network_with, specs, watched_network};
 
 fn held(time: u64, trigger: SpecTrigger) -> SpecRequest {
     SpecRequest::new(SpecCursor::new(time, None), trigger)

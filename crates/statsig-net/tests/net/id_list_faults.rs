@@ -1,14 +1,10 @@
 //! ID lists when manifests, files and lines are not as they should be.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use peak_alloc::PeakAlloc;
 use statsig_core::{
     DataStore, IdListChunk, IdListEntry, IdListLookup, IdListManifest, IdListSource, InMemoryDataStore, KeySchema,
     SourceError, SourceErrorKind, StoreFormat, StoreKey, StoreKeys, StorePath, id_hash,
@@ -17,10 +13,7 @@ use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists, StoredIdLists};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
-use common::{HandClock, KEY, NOW, key, network};
-
-#[global_allocator]
-static ALLOCATED: PeakAlloc = PeakAlloc;
+use crate::common::{HandClock, KEY, NOW, key, network};
 
 /// A file from signs and IDs, for instance `+1 -1 +2`. Other words are lines of their own.
 fn file(text: &str) -> String {
@@ -299,35 +292,6 @@ async fn health_says_which_list_fails_since_when_and_what_happens_next() {
     let health = client.sync.health();
     assert_eq!((health.error, health.failing.len(), health.failures), (None, 0, 0));
     assert_eq!((health.last_failure, health.last_success), (Some(Duration::from_secs(2)), Some(Duration::ZERO)));
-}
-
-#[tokio::test]
-async fn many_lists_take_memory_in_proportion_and_are_bounded() {
-    const MANY: usize = 40_000;
-    let source = Arc::new(Scripted::default());
-    let entries = |creation: i64| -> Vec<IdListEntry> {
-        let entry = |n| IdListEntry::new(format!("l{n:05}"), "m:", "f", 0).with_creation_time(creation);
-        (0..MANY).map(entry).collect()
-    };
-    *source.entries.lock().unwrap() = entries(1);
-    let client = Client::new(source.clone(), |_| {});
-    ALLOCATED.reset_peak_usage();
-    let before = ALLOCATED.current_usage();
-    for creation in 1..=3 {
-        *source.entries.lock().unwrap() = entries(creation);
-        let report = client.sync.sync_now().await;
-        assert_eq!((client.lists.len(), report.left_out, report.failed_count), (10_000, 30_000, 30_000));
-        assert_eq!(report.failed.len(), 1, "one line for all of them");
-    }
-    let error = client.sync.health().error.unwrap();
-    assert!(error.contains("l10000") && error.contains("10000 ID lists"), "{error}");
-    let taken = ALLOCATED.peak_usage() - before;
-    assert!(taken < 100 << 20, "{taken} bytes at the peak");
-    // Lists that are held stay; others come when there is room.
-    let kept: Vec<IdListEntry> = entries(3).into_iter().skip(9_999).collect();
-    *source.entries.lock().unwrap() = kept;
-    client.sync.sync_now().await;
-    assert_eq!((client.lists.len(), client.lists.status()[0].name.as_str()), (10_000, "l09999"));
 }
 
 #[tokio::test]

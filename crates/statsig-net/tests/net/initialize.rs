@@ -1,7 +1,4 @@
 //! The first load: which sources are up, and what the client does.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::field_reassign_with_default, reason = "tests")]
-
-mod common;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,7 +18,7 @@ use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use common::{Counting, KEY, NOW, clock, key, network, specs, specs_with_checksum};
+use crate::common::{Counting, KEY, NOW, clock, key, network, specs, specs_with_checksum};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -156,7 +153,7 @@ async fn details_say_where_specs_came_from_and_how_old_they_are() {
     // Next time, an hour later, nobody is there.
     server.stop();
     let store = empty();
-    let later = common::HandClock::at(NOW + 3_600_000);
+    let later = crate::common::HandClock::at(NOW + 3_600_000);
     let sync = SpecSync::start(options(), Arc::clone(&store), sources, later, &Handle::current());
     let details = sync.initialize().await;
     assert_eq!(told(&details), ["network unreachable", "last-known-good Applied"]);

@@ -1,5 +1,5 @@
 //! What the tests share.
-#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test uses a part")]
+#![allow(unreachable_pub, reason = "modules of a test binary export nothing")]
 
 mod counting;
 mod scripted;
@@ -14,7 +14,7 @@ use statsig_testkit::server::FakeStatsig;
 
 pub use counting::Counting;
 pub use scripted::{Scripted, Stream, settle, until};
-pub use watched::{Exchanges, once, single, watched_network, watched_network_by};
+pub use watched::{once, single, watched_network, watched_network_by};
 
 pub const KEY: &str = "secret-AbCdEfGhIjKlMnOpQrStUvWx";
 
