@@ -65,12 +65,12 @@ mod tests {
             ("crates/statsig-net", &["statsig-core", "tokio"]),
             ("crates/statsig-logger", &["statsig-core"]),
             ("crates/statsig-store-redis", &["statsig-core", "redis"]),
-            ("crates/statsig", &all),
+            ("crates/statsig-oss", &all),
             ("crates/statsig-forward-proxy", &all),
-            ("crates/statsig-cli", &["statsig", "statsig-forward-proxy"]),
-            ("integration-tests", &["statsig", "statsig-cli"]),
-            ("examples/quickstart", &["statsig"]),
-            ("examples/exposures-to-file", &["statsig"]),
+            ("crates/statsig-cli", &["statsig-oss", "statsig-forward-proxy"]),
+            ("integration-tests", &["statsig-oss", "statsig-cli"]),
+            ("examples/quickstart", &["statsig-oss"]),
+            ("examples/exposures-to-file", &["statsig-oss"]),
             ("xtask", &["clap"]),
         ]);
         assert_eq!(found, [""; 0]);
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn no_library_depends_on_the_facade() {
         for from in ["statsig-core", "statsig-net", "statsig-forward-proxy"] {
-            assert_eq!(problems(&[(from, &["statsig"]), ("statsig", &[])]).len(), 1, "{from}");
+            assert_eq!(problems(&[(from, &["statsig-oss"]), ("statsig-oss", &[])]).len(), 1, "{from}");
         }
     }
 
@@ -109,13 +109,13 @@ mod tests {
     #[test]
     fn nothing_depends_on_an_example() {
         let found = problems(&[
-            ("examples/first", &["statsig"]),
+            ("examples/first", &["statsig-oss"]),
             ("examples/second", &["first"]),
-            ("crates/statsig", &["first"]),
+            ("crates/statsig-oss", &["first"]),
         ]);
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].starts_with("second must not depend on first"), "{found:?}");
-        assert!(found[1].starts_with("statsig must not depend on first"), "{found:?}");
+        assert!(found[1].starts_with("statsig-oss must not depend on first"), "{found:?}");
     }
 
     #[test]

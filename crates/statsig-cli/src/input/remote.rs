@@ -10,7 +10,7 @@ use statsig_core::{
 };
 use statsig_net::SpecSources;
 
-use super::{Source, no_source};
+use super::source::{Source, no_source};
 use crate::failure::Failure;
 use crate::input::inflated;
 use crate::input::specs::{Document, max_bytes, text_of};
