@@ -1,18 +1,18 @@
-//! Tells what a payload is from its outside, so that one of another kind never replaces config specs.
+//! Recognises the kind of a payload from its envelope, so that one of another kind never replaces config specs.
 //!
-//! In: bytes of any origin. Out: a [`PayloadShape`], with words for people and advice. The first bytes decide about
-//! everything but JSON objects; of an object the members of the top level and the first entry of each section are
-//! looked at, and everything else is skipped without being kept. Time is linear in the size, memory is constant.
+//! The first bytes decide about everything but JSON objects. Of an object the members of the top level and the first
+//! entry of each section are read, and everything else is skipped. Time is linear in the size, memory is constant.
 
+mod key;
 mod object;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
-use crate::error::Error;
+pub(crate) use key::Key;
 
-/// Kind of a payload, as far as its outside tells.
+/// Kind of a payload, as far as its envelope shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PayloadShape {
@@ -122,18 +122,6 @@ impl PayloadShape {
             Self::Binary => "the binary form and Brotli have to be decoded first",
         }
     }
-
-    /// Returns the error of a payload of this kind where config specs are expected; `None` for config specs.
-    ///
-    /// [`PayloadShape::NoUpdates`] gives [`Error::NoUpdates`].
-    #[must_use]
-    pub fn refusal(self) -> Option<Error> {
-        match self {
-            Self::SpecsV1 | Self::SpecsV2 => None,
-            Self::NoUpdates => Some(Error::NoUpdates),
-            shape => Some(Error::OtherPayload { shape }),
-        }
-    }
 }
 
 impl fmt::Display for PayloadShape {
@@ -168,18 +156,17 @@ impl fmt::Display for PayloadShape {
 /// Bytes that decide whether something is text.
 const SAMPLE: usize = 4 << 10;
 
-/// Tells what a payload is, from its top level alone.
+/// Recognises the kind of a payload from its top level alone.
 ///
-/// A payload that is recognised as config specs may still be refused by [`Ruleset::compile`](crate::Ruleset::compile),
-/// which reads all of it. Takes time linear in the size, and no memory worth speaking of.
+/// A payload that is recognised as config specs may still be refused by the compiler, which reads all of it. Takes
+/// time linear in the size, and constant memory.
 ///
 /// ```
-/// use statsig_core::specs::{PayloadShape, recognise};
+/// use statsig_adapters::{PayloadShape, recognise};
 ///
 /// assert_eq!(recognise(br#"{"message": "Forbidden"}"#), PayloadShape::ErrorObject);
 /// assert_eq!(recognise(b"\x1f\x8b\x08\0"), PayloadShape::Gzip);
-/// let error = recognise(b"").refusal().map(|error| error.to_string());
-/// assert_eq!(error.as_deref(), Some("not config specs but empty: check what writes it"));
+/// assert_eq!(recognise(b"").advice(), "check what writes it");
 /// ```
 #[must_use]
 pub fn recognise(payload: &[u8]) -> PayloadShape {
@@ -211,7 +198,7 @@ pub fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
 }
 
-/// What magic numbers tell.
+/// Returns the kind that magic numbers show, if they do.
 fn of_first_bytes(payload: &[u8]) -> Option<PayloadShape> {
     Some(match payload {
         [0x1F, 0x8B, ..] => PayloadShape::Gzip,
@@ -257,5 +244,5 @@ fn of_string(payload: &[u8]) -> PayloadShape {
 }
 
 fn is_scalar(payload: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(payload).is_ok()
+    serde_json::from_slice::<serde_core::de::IgnoredAny>(payload).is_ok()
 }

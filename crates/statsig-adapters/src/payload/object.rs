@@ -1,12 +1,12 @@
-//! The members of a JSON object that tell what it is.
+//! Recognises JSON objects by their members.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_core::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::PayloadShape;
+use super::{Key, PayloadShape};
 
-/// Tells what an object is; `payload` begins with its brace.
+/// Returns the kind of an object; `payload` begins with its brace.
 pub(super) fn shape(payload: &[u8]) -> PayloadShape {
     let mut deserializer = serde_json::Deserializer::from_slice(payload);
     match TopLevel::deserialize(&mut deserializer) {
@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for TopLevel {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<TopLevel, A::Error> {
                 let mut top = TopLevel::default();
-                while let Some(Key(key)) = members.next_key()? {
+                while let Some(key) = members.next_key::<Key>()? {
                     let member = members.next_value()?;
                     top.enter(key.as_str(), member);
                 }
@@ -240,7 +240,7 @@ impl<'de> Visitor<'de> for MemberVisitor {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Member, A::Error> {
         let (mut own, mut first) = (Entry::default(), None);
-        while let Some(Key(key)) = members.next_key()? {
+        while let Some(key) = members.next_key::<Key>()? {
             own.note(key.as_str());
             if first.is_none() {
                 first = Some(members.next_value::<Entry>()?);
@@ -290,33 +290,10 @@ impl<'de> Visitor<'de> for EntryVisitor {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Entry, A::Error> {
         let mut entry = Entry::default();
-        while let Some(Key(key)) = members.next_key()? {
+        while let Some(key) = members.next_key::<Key>()? {
             entry.note(key.as_str());
             members.next_value::<IgnoredAny>()?;
         }
         Ok(entry)
-    }
-}
-
-/// The beginning of a key, as long as the longest that matters.
-struct Key(KeyText);
-
-type KeyText = smol_str::SmolStr;
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl Visitor<'_> for KeyVisitor {
-            type Value = Key;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
-                // Longer ones are none of those that are looked for.
-                Ok(Key(if key.len() <= 40 { KeyText::new(key) } else { KeyText::default() }))
-            }
-        }
-        deserializer.deserialize_str(KeyVisitor)
     }
 }
