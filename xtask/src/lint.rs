@@ -80,11 +80,7 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
     let mut steps = vec![
         command_step("format", cargo(&["fmt", "--all", "--", "--check"])),
         step("dependencies", move || deps::check(workspace)),
-        step("import circles", move || {
-            let members = workspace.members.iter();
-            let circles = members.flat_map(|it| checks::import_circles(&workspace.root, it, ALLOWED_CIRCLES));
-            deps::report(&circles.collect::<Vec<_>>())
-        }),
+        step("import circles", move || deps::report(&checks::import_circles(workspace, ALLOWED_CIRCLES))),
         command_step("packaging", publish::dry_run(workspace, &["--no-verify", "--quiet"])),
         step("oldest compiler", move || deps::report(&checks::too_new(&workspace.packages))),
         command_step(

@@ -19,13 +19,11 @@ pub(super) struct Circle {
     pub(super) path: Vec<PathBuf>,
 }
 
-/// Every group of files of different folders that import each other; imports of `ignored` files do not count.
-pub(super) fn circles(files: &Crate, ignored: &dyn Fn(&PathBuf) -> bool) -> Vec<Circle> {
+/// Every group of files of different folders that import each other.
+pub(super) fn circles(files: &Crate) -> Vec<Circle> {
     let mut graph = Graph::new();
     for (from, to) in files.edges() {
-        if !ignored(&from.to_path_buf()) {
-            graph.entry(from).or_default().insert(to);
-        }
+        graph.entry(from).or_default().insert(to);
     }
     let mut circles = Vec::new();
     let mut done: BTreeSet<&Path> = BTreeSet::new();
@@ -91,9 +89,9 @@ fn way<'a>(graph: &Graph<'a>, from: &'a Path, to: &'a Path) -> Vec<&'a Path> {
 mod tests {
     use super::{super::resolve::tests::made_up, *};
 
-    fn found(text: &str, ignored: &str) -> Vec<String> {
+    fn found(text: &str) -> Vec<String> {
         let shown = |path: &PathBuf| path.display().to_string();
-        circles(&made_up(text), &|file| shown(file) == ignored)
+        circles(&made_up(text))
             .iter()
             .map(|circle| format!("{}: {}", circle.size, circle.path.iter().map(shown).collect::<Vec<_>>().join(" ")))
             .collect()
@@ -115,12 +113,7 @@ mod tests {
 
     #[test]
     fn a_circle_between_folders_is_found() {
-        assert_eq!(found(TWO_FOLDERS, ""), ["3: a/x.rs c.rs b.rs a/x.rs"]);
-    }
-
-    #[test]
-    fn an_allowed_file_breaks_the_circle() {
-        assert_eq!(found(TWO_FOLDERS, "c.rs"), [""; 0]);
+        assert_eq!(found(TWO_FOLDERS), ["3: a/x.rs c.rs b.rs a/x.rs"]);
     }
 
     #[test]
@@ -139,7 +132,7 @@ mod tests {
             == d.rs
             use crate::c::C; pub struct D;
         ";
-        assert_eq!(found(text, ""), [""; 0]);
+        assert_eq!(found(text), [""; 0]);
     }
 
     #[test]
@@ -152,6 +145,6 @@ mod tests {
             == b/mod.rs
             pub struct B;
         ";
-        assert_eq!(found(text, ""), [""; 0]);
+        assert_eq!(found(text), [""; 0]);
     }
 }
