@@ -23,7 +23,10 @@ pub(crate) const ARROWS: &[Arrows] = &[
     Arrows { from: "statsig-net", to: &["statsig-adapters", "statsig-background", "statsig-core"] },
     Arrows { from: "statsig-logger", to: &["statsig-adapters", "statsig-background", "statsig-core"] },
     Arrows { from: "statsig-store-redis", to: &["statsig-adapters", "statsig-background", "statsig-core"] },
-    Arrows { from: "statsig", to: &["statsig-core", "statsig-net", "statsig-logger", "statsig-store-redis"] },
+    Arrows {
+        from: "statsig",
+        to: &["statsig-background", "statsig-core", "statsig-net", "statsig-logger", "statsig-store-redis"],
+    },
     Arrows {
         from: "statsig-forward-proxy",
         to: &["statsig-core", "statsig-net", "statsig-logger", "statsig-store-redis"],
@@ -32,6 +35,7 @@ pub(crate) const ARROWS: &[Arrows] = &[
         from: "statsig-cli",
         to: &[
             "statsig",
+            "statsig-background",
             "statsig-core",
             "statsig-net",
             "statsig-logger",

@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use statsig_background::UuidSequence;
 use statsig_core::{BatchEncoding, EventBatch};
-use uuid::Uuid;
 
 use self::gzip::Gzip;
 use crate::body::{self, BodyError};
@@ -44,7 +44,12 @@ pub(crate) struct Encoded {
 }
 
 /// Encodes events in order. An event that alone is over the limit is failed as too large.
-pub(crate) fn encode<E: QueuedEvent>(events: &[E], limits: &BatchLimits, created_ms: i64) -> Encoded {
+pub(crate) fn encode<E: QueuedEvent>(
+    events: &[E],
+    limits: &BatchLimits,
+    ids: &UuidSequence,
+    created_ms: i64,
+) -> Encoded {
     let mut encoded = Encoded::default();
     let mut open = OpenBatch::new(0, limits.level);
     let mut text = Vec::with_capacity(1_024);
@@ -64,18 +69,18 @@ pub(crate) fn encode<E: QueuedEvent>(events: &[E], limits: &BatchLimits, created
         let full = open.raw_len + text.len() + 2 > limits.raw_bytes || open.events as usize >= limits.events;
         if full && open.events > 0 {
             let next = OpenBatch::new(place, limits.level);
-            std::mem::replace(&mut open, next).finish(place, created_ms, &mut encoded);
+            std::mem::replace(&mut open, next).finish(place, ids, created_ms, &mut encoded);
         }
         open.add(&text);
     }
-    open.finish(events.len(), created_ms, &mut encoded);
+    open.finish(events.len(), ids, created_ms, &mut encoded);
     encoded
 }
 
 /// Cuts a batch in two, the first half with the smaller number of events; both get new ids.
 ///
 /// `Ok(None)` if there are not two events in it.
-pub(crate) fn split(batch: &EventBatch, level: u32) -> Result<Option<[EventBatch; 2]>, BodyError> {
+pub(crate) fn split(batch: &EventBatch, level: u32, ids: &UuidSequence) -> Result<Option<[EventBatch; 2]>, BodyError> {
     let raw = body::decoded(batch)?;
     let events = body::events(&raw)?;
     if events.len() != batch.event_count as usize {
@@ -91,7 +96,7 @@ pub(crate) fn split(batch: &EventBatch, level: u32) -> Result<Option<[EventBatch
         for event in events {
             open.add(event.get().as_bytes());
         }
-        open.close(batch.created_ms).with_attempt(batch.attempt)
+        open.close(ids, batch.created_ms).with_attempt(batch.attempt)
     };
     Ok(Some([half(first), half(second)]))
 }
@@ -132,20 +137,20 @@ impl OpenBatch {
         }
     }
 
-    fn finish(self, end: usize, created_ms: i64, encoded: &mut Encoded) {
+    fn finish(self, end: usize, ids: &UuidSequence, created_ms: i64, encoded: &mut Encoded) {
         if self.events > 0 {
             let places = self.start..end;
-            encoded.batches.push(EncodedBatch { batch: self.close(created_ms), places });
+            encoded.batches.push(EncodedBatch { batch: self.close(ids, created_ms), places });
         }
     }
 
-    fn close(mut self, created_ms: i64) -> EventBatch {
+    fn close(mut self, ids: &UuidSequence, created_ms: i64) -> EventBatch {
         self.write(b"]");
         let (body, encoding): (Arc<[u8]>, _) = match self.out {
             Output::Plain(out) => (out.into(), BatchEncoding::Identity),
             Output::Gzip(out) => (out.finish(|body| body.into()), BatchEncoding::Gzip),
         };
-        let id = Uuid::now_v7().into_bytes();
+        let id = ids.next(created_ms).into_bytes();
         EventBatch::new(id, created_ms, self.events, body, encoding, self.raw_len + 1)
     }
 }
@@ -183,7 +188,7 @@ mod tests {
             let limits = BatchLimits { events: 3, raw_bytes: 20, level };
             // 16 letters are 18 bytes and 20 with brackets; 17 are too many.
             let sizes = [1, 1, 1, 1, 16, 17, 7, 6, 0, 7, 7];
-            let encoded = encode(&sizes.map(Letters), &limits, 5);
+            let encoded = encode(&sizes.map(Letters), &limits, &UuidSequence::new(), 5);
             let cut: Vec<_> = encoded.batches.iter().map(|cut| (texts(&cut.batch), cut.places.clone())).collect();
             assert_eq!(
                 cut,
@@ -206,15 +211,16 @@ mod tests {
 
     #[test]
     fn halves_hold_what_the_whole_held() {
+        let ids = UuidSequence::new();
         for level in [0, 6] {
             let limits = BatchLimits { events: 9, raw_bytes: 1_000, level };
-            let encoded = encode(&[1, 2, 3, 4, 5].map(Letters), &limits, 5);
+            let encoded = encode(&[1, 2, 3, 4, 5].map(Letters), &limits, &UuidSequence::new(), 5);
             let whole = encoded.batches[0].batch.clone().with_attempt(2);
-            let [first, second] = split(&whole, 6).unwrap().unwrap();
+            let [first, second] = split(&whole, 6, &ids).unwrap().unwrap();
             assert_eq!((texts(&first), texts(&second)), (vec![1, 2], vec![3, 4, 5]));
             assert_eq!((first.event_count, second.event_count, first.attempt, first.created_ms), (2, 3, 2, 5));
             assert!(first.id != second.id && first.id != whole.id && first.encoding == whole.encoding);
-            assert_eq!(split(&split(&first, 6).unwrap().unwrap()[0], 6).unwrap().map(|_| ()), None);
+            assert_eq!(split(&split(&first, 6, &ids).unwrap().unwrap()[0], 6, &ids).unwrap().map(|_| ()), None);
         }
     }
 }

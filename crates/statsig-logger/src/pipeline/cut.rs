@@ -56,7 +56,7 @@ impl<E: QueuedEvent> Sender<E> {
         let span = tracing::debug_span!("statsig.encode", events = events.len());
         let encoded = spawn_blocking(move || {
             let _entered = span.entered();
-            let encoded = encode(&events, &limits, created_ms);
+            let encoded = encode(&events, &limits, &queue.ids, created_ms);
             queue.release_events(&events);
             encoded
         });

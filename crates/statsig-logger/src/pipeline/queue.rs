@@ -13,13 +13,14 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use statsig_background::{ForkGuard, UuidSequence};
 use tokio::sync::Notify;
 
 use super::books::{Books, Kind};
 use super::options::PipelineOptions;
 use super::tuning::Tuning;
 use crate::event::QueuedEvent;
-use crate::lanes::{HomeProcess, LANES, Padded, own_lane};
+use crate::lanes::{LANES, Padded, own_lane};
 use crate::ledger::{DropCause, DropCounts, EventStats};
 
 /// Exposures that are compacted under one lock, within about 20 µs.
@@ -50,7 +51,9 @@ pub(super) struct Queue<E> {
     wake_bytes: usize,
     disabled: AtomicBool,
     closed: AtomicBool,
-    process: HomeProcess,
+    process: ForkGuard,
+    /// Identifiers of batches.
+    pub(super) ids: UuidSequence,
     /// Wakes the sending task.
     pub(super) wake: Notify,
 }
@@ -71,7 +74,8 @@ impl<E: QueuedEvent> Queue<E> {
             wake_bytes: options.cut_bytes,
             disabled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            process: HomeProcess::this(),
+            process: ForkGuard::new(),
+            ids: UuidSequence::new(),
             wake: Notify::new(),
         }
     }
@@ -134,7 +138,7 @@ impl<E: QueuedEvent> Queue<E> {
             self.customs.fetch_add(1, Ordering::Relaxed);
         }
         drop(content);
-        if wakes && self.process.is_left() {
+        if wakes && self.process.is_inherited() {
             // A forked child, where nobody takes anything out of the queue.
             self.close();
         } else if wakes {

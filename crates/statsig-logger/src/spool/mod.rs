@@ -163,7 +163,6 @@ mod dead;
 mod drain;
 mod error;
 mod format;
-mod fs;
 mod index;
 mod inner;
 mod jumps;
@@ -188,9 +187,8 @@ mod vanished;
 mod window;
 mod write;
 
-pub use clock::{SpoolClock, SystemClock};
+pub use clock::SpoolClock;
 pub use error::{SpoolError, SpoolErrorKind};
-pub use fs::{DirItem, OsFs, SpoolFile, SpoolFs, SpoolLock};
 pub use options::{FsyncPolicy, SpoolOptions};
 pub use outage::SpoolOutage;
 pub(crate) use outage::text_of;

@@ -4,16 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use statsig_background::testing::{FaultyFileSystem, MemoryDisk, MemoryFileSystem};
+use statsig_background::{FileSystem, OsFileSystem, SystemClock};
 use uuid::Uuid;
 
-use super::testing::{FaultyFs, ManualClock, MemDisk, MemFs};
+use super::testing::ManualClock;
 use super::*;
 
 const KEY_HASH: &str = "0123456789abcdef";
 const NOW: u64 = 1_790_000_000_000;
 
 struct Bench {
-    disk: MemDisk,
+    disk: MemoryDisk,
     clock: Arc<ManualClock>,
     options: SpoolOptions,
 }
@@ -23,10 +25,10 @@ impl Bench {
         let mut options = SpoolOptions::new("/spool", KEY_HASH);
         options.segment_bytes = 1024;
         options.max_bytes = 1 << 20;
-        Self { disk: MemDisk::new(), clock: Arc::new(ManualClock::new(NOW)), options }
+        Self { disk: MemoryDisk::new(), clock: Arc::new(ManualClock::new(NOW)), options }
     }
 
-    fn open(&self) -> (Spool, Arc<MemFs>) {
+    fn open(&self) -> (Spool, Arc<MemoryFileSystem>) {
         let fs = Arc::new(self.disk.process());
         let spool = Spool::open(self.options.clone(), fs.clone(), self.clock.clone());
         (spool.expect("open"), fs)
@@ -415,7 +417,7 @@ fn limits_and_wrong_use_are_typed_errors() {
     options.max_bytes = 13;
     options.max_age = Duration::ZERO;
     options.fsync = FsyncPolicy::Interval { every: Duration::ZERO, bytes: u64::MAX };
-    let opened = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock));
+    let opened = Spool::open(options, Arc::new(OsFileSystem), Arc::new(SystemClock));
     match opened {
         Err(SpoolError::InvalidOptions { problems }) => assert_eq!(problems.len(), 6),
         _ => panic!("invalid options were accepted"),
@@ -446,7 +448,7 @@ fn a_record_at_the_end_of_a_segment_fits_exactly() {
 #[test]
 fn a_forked_child_is_refused() {
     let bench = Bench::new();
-    let fs = Arc::new(FaultyFs::new(Arc::new(bench.disk.process())));
+    let fs = Arc::new(FaultyFileSystem::new(Arc::new(bench.disk.process())));
     let spool = Spool::open(bench.options.clone(), fs.clone(), bench.clock.clone());
     let spool = spool.expect("open");
     append(&spool, 0);
@@ -489,7 +491,7 @@ fn on_a_real_disk_everything_is_private_and_survives() {
     std::fs::set_permissions(dir.join(KEY_HASH), key_dir).expect("chmod");
 
     let clock = Arc::new(ManualClock::new(NOW));
-    let open = || Spool::open(options.clone(), Arc::new(OsFs), clock.clone()).expect("open");
+    let open = || Spool::open(options.clone(), Arc::new(OsFileSystem), clock.clone()).expect("open");
     let first = open();
     for n in 0..50 {
         assert!(append(&first, n).is_durable());
@@ -532,7 +534,7 @@ fn links_and_pipes_in_the_folder_are_neither_followed_nor_waited_for() {
     std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o755)).expect("chmod");
     symlink(&elsewhere, dir.join(KEY_HASH)).expect("link");
     let options = SpoolOptions::new(&dir, KEY_HASH);
-    let open = || Spool::open(options.clone(), Arc::new(OsFs), Arc::new(ManualClock::new(NOW)));
+    let open = || Spool::open(options.clone(), Arc::new(OsFileSystem), Arc::new(ManualClock::new(NOW)));
     let error = open().expect_err("a link");
     assert!(matches!(error, SpoolError::Io { .. }), "{error}");
     let mode = std::fs::metadata(&elsewhere).expect("metadata").permissions().mode() & 0o777;
@@ -558,7 +560,7 @@ fn links_and_pipes_in_the_folder_are_neither_followed_nor_waited_for() {
     // Even a pipe that is opened by name.
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
-    for error in [OsFs.open(&pipe).err(), OsFs.try_lock(&pipe).err()] {
+    for error in [OsFileSystem.open(&pipe).err(), OsFileSystem.try_lock(&pipe).err()] {
         assert_eq!(error.expect("not a file").kind(), std::io::ErrorKind::InvalidInput);
     }
 }
@@ -573,13 +575,13 @@ fn a_folder_of_another_user_is_refused_and_keeps_its_mode() {
     let theirs = folder.path().join("theirs");
     std::fs::create_dir(&theirs).expect("create");
     std::fs::set_permissions(&theirs, std::fs::Permissions::from_mode(0o755)).expect("chmod");
-    OsFs.make_private(&theirs).expect("our own");
+    OsFileSystem.make_private(&theirs).expect("our own");
     assert_eq!(std::fs::metadata(&theirs).expect("metadata").mode() & 0o777, 0o700);
     std::fs::set_permissions(&theirs, std::fs::Permissions::from_mode(0o755)).expect("chmod");
     if chown(&theirs, Some(12_345), None).is_err() {
         return;
     }
-    let error = OsFs.make_private(&theirs).expect_err("not ours");
+    let error = OsFileSystem.make_private(&theirs).expect_err("not ours");
     assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
     assert_eq!(std::fs::metadata(&theirs).expect("metadata").mode() & 0o777, 0o755);
     assert_eq!(std::fs::read_dir(&theirs).expect("read_dir").count(), 0, "no trace is left");

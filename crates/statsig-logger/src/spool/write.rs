@@ -107,7 +107,7 @@ impl Inner {
         let header = SegmentHeader {
             created_ms: self.clock.now_ms(),
             // The last 32 bits of a UUIDv7 are random.
-            salt: uuid::Uuid::now_v7().as_u64_pair().1 as u32,
+            salt: statsig_background::new_uuid_v7(0).as_u64_pair().1 as u32,
         };
         let created = match self.fs.create(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
