@@ -55,7 +55,7 @@ fuzz_target!(|input: &[u8]| {
     for n in 1..=3_u32 {
         let (id, body) = (uuid(n), body(n));
         let record =
-            SpoolRecord { id, created_ms: NOW, event_count: n, encoding: Encoding::Raw, attempts: 0, body: &body };
+            SpoolRecord { id, created_ms: NOW, event_count: n, encoding: Encoding::Raw, attempts: 0, metadata: None, body: &body };
         spool.append(&record).expect("a disk that works");
     }
     process.kill();

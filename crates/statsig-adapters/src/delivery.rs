@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reason why a sink did not take a batch, with its source.
+/// Reason a batch was not delivered, with its source.
 ///
 /// The text goes to logs and to `health()`: no secret, and no part of an event.
 pub type SinkError = Box<dyn std::error::Error + Send + Sync>;

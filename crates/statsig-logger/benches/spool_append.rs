@@ -34,8 +34,15 @@ fn open(fsync: FsyncPolicy) -> (TempDir, Spool) {
 
 fn append(spool: &Spool, body: &[u8]) -> Uuid {
     let id = new_uuid_v7(1_790_000_000_000);
-    let record =
-        SpoolRecord { id, created_ms: u64::MAX, event_count: 500, encoding: Encoding::Gzip, attempts: 0, body };
+    let record = SpoolRecord {
+        id,
+        created_ms: u64::MAX,
+        event_count: 500,
+        encoding: Encoding::Gzip,
+        attempts: 0,
+        metadata: None,
+        body,
+    };
     black_box(spool.append(&record).expect("append"));
     id
 }

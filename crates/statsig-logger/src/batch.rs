@@ -96,7 +96,7 @@ pub(crate) fn split(batch: &EventBatch, level: u32, ids: &UuidSequence) -> Resul
         for event in events {
             open.add(event.get().as_bytes());
         }
-        open.close(ids, batch.created_ms).with_attempt(batch.attempt)
+        open.close(ids, batch.created_ms).with_attempt(batch.attempt).with_metadata(batch.metadata.clone())
     };
     Ok(Some([half(first), half(second)]))
 }

@@ -147,6 +147,7 @@ fn write_some(dir: &Path) {
             event_count: n,
             encoding: Encoding::Zstd,
             attempts: 0,
+            metadata: None,
             body: &body,
         };
         spool.append(&record).expect("append");

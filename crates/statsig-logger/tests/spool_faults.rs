@@ -73,6 +73,7 @@ impl Process {
             event_count: n + 1,
             encoding: Encoding::Raw,
             attempts: 0,
+            metadata: None,
             body: &body,
         })?;
         Ok(receipt.is_durable())

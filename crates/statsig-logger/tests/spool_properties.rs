@@ -232,6 +232,7 @@ impl World {
             event_count: len as u32,
             encoding: Encoding::Gzip,
             attempts: 0,
+            metadata: None,
             body: &body,
         };
         let appended = if in_flight { self.spool.append_in_flight(&record) } else { self.spool.append(&record) };

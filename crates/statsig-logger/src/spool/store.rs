@@ -38,6 +38,7 @@ use super::stats::SpoolStats;
 ///     event_count: 1,
 ///     encoding: Encoding::Raw,
 ///     attempts: 0,
+///     metadata: None,
 ///     body: b"[{}]",
 /// })?;
 /// while let Some(batch) = spool.next_batch()? {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use statsig_background::testing::{FaultyFileSystem, MemoryDisk, MemoryFileSystem};
 use statsig_background::{FileSystem, OsFileSystem, SystemClock};
+use statsig_core::SdkMetadata;
 use uuid::Uuid;
 
 use super::testing::ManualClock;
@@ -55,6 +56,7 @@ fn append_at(spool: &Spool, n: u32, created_ms: u64) -> Result<Receipt, SpoolErr
         event_count: n % 7 + 1,
         encoding: Encoding::Gzip,
         attempts: 2,
+        metadata: None,
         body: &body(n),
     })
 }
@@ -101,6 +103,7 @@ fn batches_come_back_as_they_were_in_order() {
             event_count: n % 7 + 1,
             encoding: Encoding::Gzip,
             attempts: 2,
+            metadata: None,
             body: body(n),
         };
         assert_eq!(batch, expected);
@@ -114,6 +117,87 @@ fn batches_come_back_as_they_were_in_order() {
     assert_balanced(&spool);
     spool.close().expect("close");
     assert_eq!(bench.disk.files(), Vec::<String>::new(), "nothing is left");
+}
+
+#[test]
+fn metadata_of_another_sdk_survives_restarts_rejections_and_failed_fsyncs() {
+    let metadata = SdkMetadata::new().with_sdk_type("py-server").with_statsig_metadata("{\"a\": 1.0}").expect("valid");
+    let mut bench = Bench::new();
+    bench.options.fsync = FsyncPolicy::Interval { every: Duration::from_secs(3_600), bytes: 1 << 20 };
+    let (spool, fs) = bench.open();
+    for n in 0..3 {
+        let body = body(n);
+        let metadata = (n != 1).then_some(&metadata);
+        let record = SpoolRecord {
+            id: id(n),
+            created_ms: NOW,
+            event_count: 1,
+            encoding: Encoding::Raw,
+            attempts: 0,
+            metadata,
+            body: &body,
+        };
+        spool.append(&record).expect("append");
+    }
+    let check = |spool: &Spool| {
+        for n in 0..3 {
+            let batch = spool.next_batch().expect("next").expect("a batch");
+            assert_eq!((batch.id, &batch.body), (id(n), &body(n)));
+            assert_eq!(batch.metadata.as_deref(), (n != 1).then_some(&metadata));
+        }
+    };
+    check(&spool);
+    (0..3).for_each(|n| assert!(spool.release(id(n)).is_ok()));
+    // The copies in memory are what is written again.
+    bench.disk.fail_syncs(1);
+    let _ = spool.sync();
+    check(&spool);
+    (0..3).for_each(|n| assert!(spool.release(id(n)).is_ok()));
+    spool.sync().expect("sync");
+    fs.kill();
+    let (spool, fs) = bench.open();
+    check(&spool);
+    spool.ack(id(0), AckOutcome::Rejected).expect("ack");
+    let dead = bench.disk.files().into_iter().find(|path| path.contains("/dead/")).expect("set aside");
+    let mut content = Vec::new();
+    bench.disk.tamper(Path::new(&dead), |bytes| content.clone_from(bytes)).expect("read");
+    assert!(content.windows(9).any(|window| window == b"py-server"));
+    fs.kill();
+}
+
+#[test]
+fn segments_of_the_previous_format_are_read() {
+    let bench = Bench::new();
+    let (spool, fs) = bench.open();
+    (0..3).for_each(|n| assert!(spool.append(&previous(n, &body(n))).is_ok()));
+    fs.kill();
+    let logs: Vec<_> = bench.disk.files().into_iter().filter(|path| path.ends_with(".log")).collect();
+    for log in &logs {
+        let tamper = |bytes: &mut Vec<u8>| {
+            assert_eq!(bytes[4..6], [2, 0]);
+            bytes[4] = 1;
+            let sum = crc32c::crc32c(&bytes[..28]);
+            bytes[28..32].copy_from_slice(&sum.to_le_bytes());
+        };
+        bench.disk.tamper(Path::new(log), tamper).expect("tamper");
+    }
+    let (spool, _fs) = bench.open();
+    assert_eq!((spool.stats().foreign_segments, spool.stats().recovered.batches), (0, 3));
+    assert_eq!(drain(&spool), ids(0..3));
+    assert_balanced(&spool);
+}
+
+/// A record as version 1 had it.
+fn previous(n: u32, body: &[u8]) -> SpoolRecord<'_> {
+    SpoolRecord {
+        id: id(n),
+        created_ms: NOW,
+        event_count: 1,
+        encoding: Encoding::Raw,
+        attempts: 0,
+        metadata: None,
+        body,
+    }
 }
 
 #[test]
@@ -136,8 +220,15 @@ fn a_released_batch_is_next_again_with_one_attempt_more() {
 fn a_batch_appended_in_flight_is_handed_out_only_after_its_release() {
     let (spool, _fs) = Bench::new().open();
     let body = body(1);
-    let record =
-        SpoolRecord { id: id(1), created_ms: NOW, event_count: 1, encoding: Encoding::Raw, attempts: 0, body: &body };
+    let record = SpoolRecord {
+        id: id(1),
+        created_ms: NOW,
+        event_count: 1,
+        encoding: Encoding::Raw,
+        attempts: 0,
+        metadata: None,
+        body: &body,
+    };
     spool.append_in_flight(&record).expect("append");
     assert_eq!(next(&spool), None);
     assert!(matches!(spool.append_in_flight(&record), Err(SpoolError::AlreadyInFlight { .. })));
@@ -398,6 +489,7 @@ fn limits_and_wrong_use_are_typed_errors() {
         event_count: 1,
         encoding: Encoding::Raw,
         attempts: 0,
+        metadata: None,
         body: &vec![0; limit],
     };
     spool.append(&record).expect("exactly the limit");
@@ -437,6 +529,7 @@ fn a_record_at_the_end_of_a_segment_fits_exactly() {
             event_count: 1,
             encoding: Encoding::Raw,
             attempts: 0,
+            metadata: None,
             body: &body,
         };
         spool.append(&record).expect("append");

@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             event_count: u32::try_from(len)?,
             encoding: Encoding::Raw,
             attempts: 0,
+            metadata: None,
             body: &body,
         })?;
         writeln!(out, "acked {n}")?;

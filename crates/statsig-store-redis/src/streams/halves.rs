@@ -58,7 +58,7 @@ fn half(batch: &EventBatch, events: &[&RawValue]) -> Option<EventBatch> {
     };
     let (id, count) = (new_uuid_v7(batch.created_ms).into_bytes(), u32::try_from(events.len()).ok()?);
     let half = EventBatch::new(id, batch.created_ms, count, body, batch.encoding, raw_len);
-    Some(half.with_flush_type(batch.flush_type))
+    Some(half.with_flush_type(batch.flush_type).with_metadata(batch.metadata.clone()))
 }
 
 #[cfg(test)]
