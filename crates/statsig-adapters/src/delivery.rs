@@ -81,13 +81,13 @@ impl Delivery {
         Self::Reject { reason: reason.into() }
     }
 
-    /// Whether the destination has the batch and says so.
+    /// Returns whether the destination has the batch and says so.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
         matches!(self, Self::Delivered)
     }
 
-    /// Whether the same batch is to be sent again: after [`Retry`](Self::Retry),
+    /// Returns whether the same batch is to be sent again: after [`Retry`](Self::Retry),
     /// [`Refused`](Self::Refused) and [`Unconfirmed`](Self::Unconfirmed).
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -216,7 +216,7 @@ pub trait EventSink: Send + Sync {
     /// Nothing to do by default.
     ///
     /// # Errors
-    /// If what was delivered may not be durable.
+    /// Any failure after which earlier deliveries may not be durable.
     async fn flush(&self, within: Duration) -> Result<(), SinkError> {
         let _ = within;
         Ok(())

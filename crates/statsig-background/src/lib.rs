@@ -1,4 +1,4 @@
-//! What the background tasks of a Statsig-compatible SDK share.
+//! Shared parts of the background tasks of a Statsig-compatible SDK.
 //!
 //! | item | purpose |
 //! | --- | --- |

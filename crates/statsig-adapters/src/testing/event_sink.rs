@@ -8,7 +8,7 @@ use crate::{BatchEncoding, EventBatch, EventSink, SdkMetadata};
 
 /// Time that the contract gives to `flush` and `close`.
 const WITHIN: Duration = Duration::from_secs(10);
-/// Most attempts for one batch: a sink may be busy, but not for ever.
+/// Most attempts for one batch: a sink may be busy, but not without end.
 const ATTEMPTS: u32 = 100;
 
 /// Checks the duties of an [`EventSink`] against a working destination.
@@ -30,7 +30,7 @@ const ATTEMPTS: u32 = 100;
 /// ```
 ///
 /// # Panics
-/// If the sink breaks its contract.
+/// Panics if the sink breaks its contract.
 pub async fn event_sink_contract(sink: &dyn EventSink) -> Vec<EventBatch> {
     let mut delivered = Vec::new();
 

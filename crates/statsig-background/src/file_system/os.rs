@@ -12,7 +12,7 @@ use super::{FileHandle, FileLock, FileSystem, FolderItem};
 pub struct OsFileSystem;
 
 impl OsFileSystem {
-    /// Opens a regular file for reading and writing. Follows no link, and waits for nobody at the other end of a pipe.
+    /// Opens a regular file for reading and writing. Follows no link, and does not wait for the other end of a pipe.
     fn open_regular(path: &Path, choose: impl FnOnce(&mut OpenOptions) -> &mut OpenOptions) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true);

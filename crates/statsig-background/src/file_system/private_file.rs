@@ -40,7 +40,7 @@ const READ_CHUNK: usize = 64 << 10;
 /// ```
 ///
 /// # Errors
-/// What the file system says; the target is unchanged then, and the temporary file is removed where that is possible.
+/// Any error of the file system; the target is unchanged then, and the temporary file is removed where that is possible.
 pub fn write_private_file(file_system: &dyn FileSystem, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let folder = folder_of(path);
     file_system.ensure_dir(folder)?;
@@ -63,13 +63,13 @@ fn write_parts(file_system: &dyn FileSystem, path: &Path, parts: &[&[u8]]) -> io
         file.append(part)?;
     }
     file.sync()
-    // Closing the file unlocks it: some systems let nobody read a locked file.
+    // Closing the file unlocks it: on some systems a locked file cannot be read.
 }
 
 /// Reads a whole regular file of at most `max_bytes` bytes. Follows no link, and waits for no pipe.
 ///
 /// # Errors
-/// `NotFound` if there is none, `InvalidData` if it is longer or not a regular file, else what the file system says.
+/// `NotFound` if there is none, `InvalidData` if it is longer or not a regular file, else any error of the file system.
 pub fn read_regular_file(file_system: &dyn FileSystem, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let mut file = file_system.open_to_read(path)?;
     let too_long = || io::Error::new(io::ErrorKind::InvalidData, format!("the file is longer than {max_bytes} bytes"));
@@ -112,7 +112,7 @@ pub fn remove_abandoned_files(file_system: &dyn FileSystem, folder: &Path, prefi
         .count()
 }
 
-/// Whether a name is `{prefix}….{32 hexadecimal digits}.tmp`.
+/// Returns whether a name is `{prefix}….{32 hexadecimal digits}.tmp`.
 fn is_temporary(name: &str, prefix: &str) -> bool {
     let identified = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(TEMPORARY));
     let identifier = identified.and_then(|rest| rest.rsplit_once('.')).map(|(_, identifier)| identifier);

@@ -111,7 +111,7 @@ pub use self::spool_mode::SpoolMode;
 pub use self::tuning::PipelineTuning;
 use crate::delivery_health::DeliveryHealth;
 use crate::event::QueuedEvent;
-use crate::ledger::{EventStats, FlushReport};
+use crate::ledger::{DropCause, EventStats, FlushReport};
 
 /// Part of the time of a shutdown that is left to the disk.
 const MOST_FOR_DISK: Duration = Duration::from_millis(500);
@@ -266,6 +266,11 @@ impl<E: QueuedEvent> EventPipeline<E> {
     /// grows.
     pub fn log(&self, event: E) {
         self.queue.push(event);
+    }
+
+    /// Accepts events that are no exposures, all of them or none; returns the cause of their drop.
+    pub(crate) fn log_all(&self, events: Vec<E>) -> Result<(), DropCause> {
+        self.queue.push_all(events)
     }
 
     /// Switches logging off or on again. What is pending is delivered all the same.

@@ -66,7 +66,7 @@ pub(super) fn fields<'a>(batch: &'a EventBatch, encoding: &'static str, texts: &
     fields
 }
 
-/// Why a batch was sent, by the protocol's name; the usual reason where that is unknown here.
+/// Returns the cause of a batch by its protocol name; the usual one for an unknown name.
 fn flush_type(name: &str) -> FlushType {
     use FlushType::{Limit, Manual, ScheduledFullBatch, ScheduledMaxTime, Shutdown};
     let all = [ScheduledMaxTime, ScheduledFullBatch, Limit, Manual, Shutdown];

@@ -74,7 +74,7 @@ impl FileOperation {
     ];
 }
 
-/// How an operation fails.
+/// A way in which an operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileFault {

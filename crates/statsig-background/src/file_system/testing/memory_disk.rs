@@ -98,7 +98,7 @@ impl MemoryDisk {
 
     /// Cuts the power: all processes end, and each change that was not synced may be lost.
     ///
-    /// What a file had beyond its last fsync is kept up to a random length, and may be damaged.
+    /// The bytes of a file beyond its last fsync are kept up to a random length, and may be damaged.
     pub fn power_failure(&self, random: Randomness<'_>) {
         let mut state = self.state();
         state.alive.clear();
