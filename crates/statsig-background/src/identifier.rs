@@ -6,7 +6,7 @@ use uuid::{Builder, Uuid};
 
 /// Returns a UUID of version 7: milliseconds since 1970, then 74 random bits from the operating system.
 ///
-/// Takes no lock, unlike [`Uuid::now_v7`], whose counter is behind a lock of the whole process: a thread of the
+/// Takes no lock, unlike `Uuid::now_v7`, whose counter is behind a lock of the whole process: a thread of the
 /// parent may hold it while another one forks, and the child would wait for it without end. Identifiers of the
 /// same millisecond are in no order.
 ///
