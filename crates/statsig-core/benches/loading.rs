@@ -40,7 +40,8 @@ const PAYLOADS: [&str; 4] = ["ten-rules", "project", "repeated", "rich"];
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let names: Vec<&str> = if asked.is_empty() { PAYLOADS.to_vec() } else { asked.iter().map(String::as_str).collect() };
+    let names: Vec<&str> =
+        if asked.is_empty() { PAYLOADS.to_vec() } else { asked.iter().map(String::as_str).collect() };
     println!(
         "{:<12}{:>10}{:>10}{:>12}{:>14}{:>12}{:>12}{:>12}",
         "", "MB", "MB/s", "ms", "allocations", "peak MiB", "held MiB", "problems"

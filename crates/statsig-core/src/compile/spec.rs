@@ -1,10 +1,9 @@
 //! Gates, configs and layers, with their rules.
 
-use serde_json::value::RawValue;
-
 use super::compiler::{Compiler, Section, path, place};
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
+use crate::json::Raw;
 use crate::ruleset::{Entity, Input, NO_INDEX, NO_RATE, Pass, Rule, Spec, position};
 use crate::specs::wire::{Entries, WireCondition, WireConditionRef, WireRule, WireSpec};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
@@ -17,7 +16,7 @@ fn missing(field: &str) -> Refusal {
 }
 
 impl<'a> Compiler<'a> {
-    pub(super) fn read_specs(&mut self, section: Option<&'a RawValue>, which: Section) -> Result<(), Error> {
+    pub(super) fn read_specs(&mut self, section: Option<Raw<'a>>, which: Section) -> Result<(), Error> {
         let Some(raw) = section else { return Ok(()) };
         let mark = (
             self.specs.len(),
@@ -225,7 +224,7 @@ impl<'a> Compiler<'a> {
         // A bucket is below the product exactly when it is below the product rounded up.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and 10,000
         let threshold = (percentage * 100.0).ceil() as u32;
-        Pass::Below { threshold, prefix: self.prefix(&format!("{spec_salt}.{rule_salt}.")) }
+        Pass::Below { threshold, prefix: self.rule_prefix(spec_salt, rule_salt) }
     }
 
     fn rule_condition(
@@ -236,8 +235,7 @@ impl<'a> Compiler<'a> {
     ) -> Result<u32, Refusal> {
         match (wire, self.format) {
             (WireConditionRef::Id(id), _) => {
-                let key = self.text.intern(&id);
-                let known = self.condition_ids.get(&key).copied();
+                let known = self.find_condition(&id);
                 if known.is_none() {
                     *unsupported = true;
                     self.problems.push(
@@ -296,7 +294,7 @@ fn refusal_in(raw: &str, error: &serde_json::Error) -> Refusal {
 }
 
 fn first_wrong_rule(rules: &str) -> Option<Refusal> {
-    let rules: Vec<&RawValue> = serde_json::from_str(rules).ok()?;
+    let rules: Vec<Raw<'_>> = serde_json::from_str(rules).ok()?;
     rules.iter().enumerate().find_map(|(at, rule)| {
         let error = reads_rule(rule.get()).err()?;
         Some(match wrong_member(rule.get(), reads_rule) {
@@ -316,7 +314,7 @@ fn reads_rule(text: &str) -> Result<(), serde_json::Error> {
 
 /// The first member of an object that is unreadable even alone: its key, its value and why.
 fn wrong_member(object: &str, reads: fn(&str) -> Result<(), serde_json::Error>) -> Option<(String, &str, String)> {
-    let members: Entries<'_, &RawValue> = serde_json::from_str(object).ok()?;
+    let members: Entries<'_, Raw<'_>> = serde_json::from_str(object).ok()?;
     members.0.into_iter().find_map(|(key, value)| {
         let alone = format!("{{{}:{}}}", serde_json::Value::from(&*key), value.get());
         let error = reads(&alone).err()?;

@@ -34,26 +34,32 @@ fn bucket_of(text: &[u8], buckets: usize) -> usize {
 impl TextSet {
     /// Builds a set; duplicates are dropped.
     pub(crate) fn new<'a>(items: impl IntoIterator<Item = &'a str>) -> Self {
-        let items: Vec<&str> = items.into_iter().collect();
+        let mut items: Vec<&[u8]> = items.into_iter().map(str::as_bytes).collect();
         let buckets = (items.len() / PER_BUCKET).next_power_of_two();
-        let mut sorted: Vec<(usize, &str)> =
-            items.into_iter().map(|item| (bucket_of(item.as_bytes(), buckets), item)).collect();
-        sorted.sort_unstable();
-        sorted.dedup();
+        let ends = if buckets > 1 { sort_by_bucket(&mut items, buckets) } else { Vec::new() };
 
-        let mut data = Vec::with_capacity(sorted.iter().map(|(_, item)| item.len() + 1).sum());
+        let mut data = Vec::with_capacity(items.iter().map(|item| item.len() + 1).sum());
         let mut starts = Vec::with_capacity(if buckets > 1 { buckets + 1 } else { 0 });
-        for &(bucket, item) in &sorted {
-            while buckets > 1 && starts.len() <= bucket {
+        let (mut first, mut len) = (0, 0);
+        for &end in ends.iter().chain((buckets <= 1).then_some(&items.len())) {
+            if buckets > 1 {
                 starts.push(position(data.len()));
             }
-            write_length(&mut data, item.len());
-            data.extend_from_slice(item.as_bytes());
+            let bucket = &mut items[first..end];
+            bucket.sort_unstable();
+            for (at, item) in bucket.iter().enumerate() {
+                if at == 0 || bucket[at - 1] != *item {
+                    write_length(&mut data, item.len());
+                    data.extend_from_slice(item);
+                    len += 1;
+                }
+            }
+            first = end;
         }
-        while buckets > 1 && starts.len() <= buckets {
+        if buckets > 1 {
             starts.push(position(data.len()));
         }
-        Self { starts: starts.into_boxed_slice(), len: position(sorted.len()), data: data.into_boxed_slice() }
+        Self { starts: starts.into_boxed_slice(), len: position(len), data: data.into_boxed_slice() }
     }
 
     /// Number of strings.
@@ -94,6 +100,27 @@ impl TextSet {
     fn size(&self) -> usize {
         self.data.len() + 4 * self.starts.len()
     }
+}
+
+/// Sorts items by their bucket alone, and returns the end of each bucket.
+fn sort_by_bucket(items: &mut Vec<&[u8]>, buckets: usize) -> Vec<usize> {
+    let bucket_of_item: Vec<u32> = items.iter().map(|item| position(bucket_of(item, buckets))).collect();
+    let mut ends = vec![0; buckets];
+    for &bucket in &bucket_of_item {
+        ends[bucket as usize] += 1;
+    }
+    let mut sum = 0;
+    for end in &mut ends {
+        // First the start of the bucket; every item moves it by one, up to the end.
+        (*end, sum) = (sum, sum + *end);
+    }
+    let mut sorted = vec![&[][..]; items.len()];
+    for (&item, &bucket) in items.iter().zip(&bucket_of_item) {
+        sorted[ends[bucket as usize]] = item;
+        ends[bucket as usize] += 1;
+    }
+    *items = sorted;
+    ends
 }
 
 #[allow(clippy::cast_possible_truncation)] // keeps the low 7 bits on purpose

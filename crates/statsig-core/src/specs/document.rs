@@ -1,13 +1,13 @@
 //! The top level of a document: its format, its sections, and how their entries are walked.
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
 use super::shape::{PayloadShape, recognise};
 use super::wire::{CowStr, WireDocument};
 use crate::error::Error;
+use crate::json::{Raw, Reader, Unread};
 
 /// The two shapes of config specs; told apart by shape alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,11 +47,14 @@ impl<'a> Document<'a> {
         {
             return Err(refusal);
         }
-        let wire: WireDocument<'a> = serde_json::from_str(text).map_err(|error| refusal(text, &error))?;
+        let wire = match top_level(text) {
+            Ok(wire) => wire,
+            Err(Unread) => serde_json::from_str(text).map_err(|error| refusal(text, &error))?,
+        };
         if wire.has_updates == Some(false) {
             return Ok(None);
         }
-        let is_list = |section: Option<&RawValue>| section.is_some_and(|raw| raw.get().starts_with('['));
+        let is_list = |section: Option<Raw<'_>>| section.is_some_and(|raw| raw.get().starts_with('['));
         let sections = [wire.feature_gates, wire.dynamic_configs, wire.layer_configs];
         let v1 = wire.condition_map.is_none() || sections.into_iter().any(is_list) && !has_lists_for_maps(&wire);
         let document = Self { format: if v1 { Format::V1 } else { Format::V2 }, wire };
@@ -91,6 +94,14 @@ impl<'a> Document<'a> {
     }
 }
 
+/// Reads the top level of a sound payload.
+fn top_level(text: &str) -> Result<WireDocument<'_>, Unread> {
+    let mut reader = Reader::new(text);
+    let wire = WireDocument::deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(wire)
+}
+
 /// Says why a text is no document: by its kind if it is of another one, otherwise by the place of the error.
 fn refusal(text: &str, error: &serde_json::Error) -> Error {
     other_payload(text).unwrap_or_else(|| Error::malformed(error))
@@ -108,7 +119,7 @@ fn other_payload(text: &str) -> Option<Error> {
 /// Whether a v2 payload has `[]` for its empty maps, as languages write it whose lists and maps are one.
 fn has_lists_for_maps(wire: &WireDocument<'_>) -> bool {
     let sections = [wire.feature_gates, wire.dynamic_configs, wire.layer_configs];
-    let mut texts = sections.into_iter().flatten().map(RawValue::get);
+    let mut texts = sections.into_iter().flatten().map(Raw::get);
     let is_empty_list =
         |text: &str| text.strip_prefix('[').is_some_and(|rest| rest.trim_ascii_start().starts_with(']'));
     let has_maps = texts.clone().any(|text| text.starts_with('{'));
@@ -122,7 +133,7 @@ fn has_lists_for_maps(wire: &WireDocument<'_>) -> bool {
 /// forget what it had), and `skipped` gets the name and error of each bad one. A good section is
 /// read once; a bad one costs at most twice that.
 pub(crate) fn for_each_entry<'a, T, S>(
-    section: &'a RawValue,
+    section: Raw<'a>,
     state: &mut S,
     restart: impl FnOnce(&mut S),
     mut entry: impl FnMut(&mut S, Option<CowStr<'a>>, T),
@@ -132,12 +143,13 @@ where
     T: Deserialize<'a>,
 {
     let mut call = |name, value| entry(state, name, value);
-    if walk::<T>(section, &mut call).is_ok() {
+    let read = Walk { entry: &mut call, item: PhantomData }.deserialize(&mut Reader::new(section.get()));
+    if read.is_ok() {
         return Ok(());
     }
     restart(state);
     let mut index = 0;
-    walk::<&RawValue>(section, &mut |name: Option<CowStr<'a>>, raw: &'a RawValue| {
+    walk::<Raw<'a>>(section, &mut |name: Option<CowStr<'a>>, raw: Raw<'a>| {
         match serde_json::from_str(raw.get()) {
             Ok(value) => entry(state, name, value),
             Err(error) => skipped(state, Entry { name: name.as_deref(), index, raw: raw.get() }, error),
@@ -157,7 +169,7 @@ pub(crate) struct Entry<'e> {
 }
 
 fn walk<'a, T: Deserialize<'a>>(
-    section: &'a RawValue,
+    section: Raw<'a>,
     entry: &mut dyn FnMut(Option<CowStr<'a>>, T),
 ) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(section.get());
