@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::compiler::{Compiler, path};
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
-use crate::json::Raw;
+use crate::json::Section;
 use crate::pattern::PatternError;
 use crate::ruleset::{
     Affix, ArrayTest, Condition, EqualTarget, GateRef, Input, NO_INDEX, NumberOp, Test, Text, TextSet, TextTable,
@@ -39,7 +39,7 @@ impl Condition {
 }
 
 impl<'a> Compiler<'a> {
-    pub(super) fn read_conditions(&mut self, section: Raw<'a>) -> Result<(), Error> {
+    pub(super) fn read_conditions(&mut self, section: Section<'a>) -> Result<(), Error> {
         let problems = self.problems.mark();
         for_each_entry(
             section,

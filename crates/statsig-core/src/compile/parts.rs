@@ -26,7 +26,7 @@ impl<'a> Compiler<'a> {
         let problems = self.problems.mark();
         let named = named_section(name);
         for_each_entry(
-            raw,
+            raw.into(),
             self,
             |compiler| {
                 compiler.problems.rewind(problems);

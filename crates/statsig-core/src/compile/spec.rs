@@ -3,7 +3,7 @@
 use super::compiler::{Compiler, Section, path, place};
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
-use crate::json::Raw;
+use crate::json::{self, Raw};
 use crate::ruleset::{Entity, Input, NO_INDEX, NO_RATE, Pass, Rule, Spec, position};
 use crate::specs::wire::{Entries, WireCondition, WireConditionRef, WireRule, WireSpec};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
@@ -16,7 +16,7 @@ fn missing(field: &str) -> Refusal {
 }
 
 impl<'a> Compiler<'a> {
-    pub(super) fn read_specs(&mut self, section: Option<Raw<'a>>, which: Section) -> Result<(), Error> {
+    pub(super) fn read_specs(&mut self, section: Option<json::Section<'a>>, which: Section) -> Result<(), Error> {
         let Some(raw) = section else { return Ok(()) };
         let mark = (
             self.specs.len(),

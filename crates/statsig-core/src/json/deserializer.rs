@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::raw::Raw;
+use super::raw::{Raw, Section};
 use super::reader::{Piece, Reader, Unread};
 
 impl de::Error for Unread {
@@ -114,10 +114,10 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unread> {
-        if name == Raw::TYPE_NAME {
-            visitor.visit_borrowed_str(self.raw()?)
-        } else {
-            visitor.visit_newtype_struct(self)
+        match name {
+            Raw::TYPE_NAME => visitor.visit_borrowed_str(self.raw()?),
+            Section::TYPE_NAME => visitor.visit_borrowed_str(self.section()?),
+            _ => visitor.visit_newtype_struct(self),
         }
     }
 

@@ -248,6 +248,18 @@ impl<'de> Reader<'de> {
         self.since(start)
     }
 
+    /// Steps over a section and returns its text, which may be damaged inside.
+    pub(super) fn section(&mut self) -> Result<&'de str, Unread> {
+        match self.peek() {
+            Some(b'{' | b'[') => {
+                let start = self.at;
+                self.at = super::bounds::end_of_container(self.text.as_bytes(), start).ok_or(Unread)?;
+                self.since(start)
+            }
+            _ => self.raw(),
+        }
+    }
+
     /// Steps over a value.
     pub(super) fn skip(&mut self) -> Result<(), Unread> {
         // The open containers, innermost in the lowest bit: 1 for an object.

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use super::shape::{PayloadShape, recognise};
 use super::wire::{CowStr, WireDocument};
 use crate::error::Error;
-use crate::json::{Raw, Reader, Unread};
+use crate::json::{Raw, Reader, Section, Unread};
 
 /// The two shapes of config specs; told apart by shape alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +30,16 @@ impl Format {
     }
 }
 
+/// Effort taken to read the top level of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Sections are found by their brackets. If the document is refused in any way, it has to be read again strictly
+    /// for the reason.
+    Quick,
+    /// All of the text is known to be JSON before a section is read.
+    Strict,
+}
+
 /// A document whose top level was read; sections are still text.
 pub(crate) struct Document<'a> {
     pub(crate) wire: WireDocument<'a>,
@@ -40,21 +50,24 @@ impl<'a> Document<'a> {
     /// Reads the top level and tells the format apart by shape.
     ///
     /// `Ok(None)` when the document says that there is nothing new.
-    pub(crate) fn parse(text: &'a str) -> Result<Option<Self>, Error> {
+    ///
+    /// Text of specs and conditions may be damaged unless `reading` is [`Reading::Strict`].
+    pub(crate) fn parse(text: &'a str, reading: Reading) -> Result<Option<Self>, Error> {
         // Serde would take a list for the members in order.
         if !text.trim_ascii_start().starts_with('{')
             && let Some(refusal) = other_payload(text)
         {
             return Err(refusal);
         }
-        let wire = match top_level(text) {
+        let quick = if reading == Reading::Quick { top_level(text) } else { Err(Unread) };
+        let wire = match quick {
             Ok(wire) => wire,
             Err(Unread) => serde_json::from_str(text).map_err(|error| refusal(text, &error))?,
         };
         if wire.has_updates == Some(false) {
             return Ok(None);
         }
-        let is_list = |section: Option<Raw<'_>>| section.is_some_and(|raw| raw.get().starts_with('['));
+        let is_list = |section: Option<Section<'_>>| section.is_some_and(|raw| raw.get().starts_with('['));
         let sections = [wire.feature_gates, wire.dynamic_configs, wire.layer_configs];
         let v1 = wire.condition_map.is_none() || sections.into_iter().any(is_list) && !has_lists_for_maps(&wire);
         let document = Self { format: if v1 { Format::V1 } else { Format::V2 }, wire };
@@ -119,7 +132,7 @@ fn other_payload(text: &str) -> Option<Error> {
 /// Whether a v2 payload has `[]` for its empty maps, as languages write it whose lists and maps are one.
 fn has_lists_for_maps(wire: &WireDocument<'_>) -> bool {
     let sections = [wire.feature_gates, wire.dynamic_configs, wire.layer_configs];
-    let mut texts = sections.into_iter().flatten().map(Raw::get);
+    let mut texts = sections.into_iter().flatten().map(Section::get);
     let is_empty_list =
         |text: &str| text.strip_prefix('[').is_some_and(|rest| rest.trim_ascii_start().starts_with(']'));
     let has_maps = texts.clone().any(|text| text.starts_with('{'));
@@ -133,7 +146,7 @@ fn has_lists_for_maps(wire: &WireDocument<'_>) -> bool {
 /// forget what it had), and `skipped` gets the name and error of each bad one. A good section is
 /// read once; a bad one costs at most twice that.
 pub(crate) fn for_each_entry<'a, T, S>(
-    section: Raw<'a>,
+    section: Section<'a>,
     state: &mut S,
     restart: impl FnOnce(&mut S),
     mut entry: impl FnMut(&mut S, Option<CowStr<'a>>, T),
@@ -143,8 +156,9 @@ where
     T: Deserialize<'a>,
 {
     let mut call = |name, value| entry(state, name, value);
-    let read = Walk { entry: &mut call, item: PhantomData }.deserialize(&mut Reader::new(section.get()));
-    if read.is_ok() {
+    let mut reader = Reader::new(section.get());
+    let read = Walk { entry: &mut call, item: PhantomData }.deserialize(&mut reader);
+    if read.and_then(|()| reader.end()).is_ok() {
         return Ok(());
     }
     restart(state);
@@ -169,11 +183,12 @@ pub(crate) struct Entry<'e> {
 }
 
 fn walk<'a, T: Deserialize<'a>>(
-    section: Raw<'a>,
+    section: Section<'a>,
     entry: &mut dyn FnMut(Option<CowStr<'a>>, T),
 ) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(section.get());
-    Walk { entry, item: PhantomData }.deserialize(&mut deserializer)
+    Walk { entry, item: PhantomData }.deserialize(&mut deserializer)?;
+    deserializer.end()
 }
 
 struct Walk<'f, 'a, T> {
