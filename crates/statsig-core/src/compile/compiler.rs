@@ -62,8 +62,12 @@ pub(super) struct Compiler<'a> {
     /// Rules with a delegate that is still a name.
     pub(super) delegates: Vec<(u32, Text)>,
     pub(super) conditions: Vec<Condition>,
-    /// Shared conditions by their ID.
-    pub(super) condition_ids: TextTable<(Text, u32)>,
+    /// Slots of shared conditions by their ID.
+    condition_ids: TextTable<(Text, u32)>,
+    /// Positions of shared conditions; `NO_INDEX` of one that is only named so far.
+    pub(super) condition_slots: Vec<u32>,
+    /// Rules hold slots of conditions for the time being.
+    pub(super) defers_conditions: bool,
     pub(super) prefixes: Vec<HashPrefix>,
     /// Prefixes of `user_bucket` conditions: those of an experiment's groups are the same.
     bucket_prefixes: TextTable<(Text, u32)>,
@@ -107,6 +111,8 @@ impl<'a> Compiler<'a> {
             delegates: Vec::new(),
             conditions: Vec::new(),
             condition_ids: TextTable::default(),
+            condition_slots: Vec::new(),
+            defers_conditions: false,
             prefixes: Vec::new(),
             bucket_prefixes: TextTable::default(),
             bucket_salts: TextPoolBuilder::default(),
@@ -130,11 +136,18 @@ impl<'a> Compiler<'a> {
     /// Reads the sections in the order in which they depend on each other.
     pub(super) fn run(mut self, mut wire: WireDocument<'a>, document_bytes: usize) -> Result<Ruleset, Error> {
         if let Some(section) = wire.condition_map {
-            self.read_conditions(section)?;
+            self.read_conditions(&mut Reader::new(section.get()))?;
         }
-        self.read_specs(wire.feature_gates, Section::Gates)?;
-        self.read_specs(wire.dynamic_configs, Section::Configs)?;
-        self.read_specs(wire.layer_configs, Section::Layers)?;
+        let sections = [
+            (wire.feature_gates, Section::Gates),
+            (wire.dynamic_configs, Section::Configs),
+            (wire.layer_configs, Section::Layers),
+        ];
+        for (section, which) in sections {
+            if let Some(section) = section {
+                self.read_specs(&mut Reader::new(section.get()), which)?;
+            }
+        }
         self.read_override_rules(wire.override_rules)?;
         self.read_mappings(wire.overrides)?;
         self.read_cmabs(wire.cmab_configs)?;
@@ -349,16 +362,28 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Names the shared condition at a position.
-    pub(super) fn name_condition(&mut self, name: Text, at: u32) {
-        let Self { text, condition_ids, .. } = self;
-        condition_ids.replace(text.bytes(name), (name, at), |(name, _)| text.bytes(*name));
+    /// The ID and slot of a shared condition.
+    pub(super) fn condition_slot(&mut self, id: &str) -> (Text, u32) {
+        let Self { text, condition_ids, condition_slots, .. } = self;
+        match condition_ids.find(id.as_bytes(), |(id, _)| text.bytes(*id)) {
+            Ok(known) => known,
+            Err(vacant) => {
+                let new = (text.append(id), position(condition_slots.len()));
+                condition_slots.push(NO_INDEX);
+                condition_ids.insert(vacant, id.as_bytes(), new);
+                new
+            }
+        }
     }
 
-    /// The position of a shared condition.
-    pub(super) fn find_condition(&mut self, name: &str) -> Option<u32> {
-        let Self { text, condition_ids, .. } = self;
-        condition_ids.find(name.as_bytes(), |(name, _)| text.bytes(*name)).ok().map(|(_, at)| at)
+    /// The position of a shared condition, or its slot if conditions are deferred.
+    pub(super) fn find_condition(&mut self, id: &str) -> Option<u32> {
+        if self.defers_conditions {
+            return Some(self.condition_slot(id).1);
+        }
+        let Self { text, condition_ids, condition_slots, .. } = self;
+        let (_, slot) = condition_ids.find(id.as_bytes(), |(id, _)| text.bytes(*id)).ok()?;
+        condition_slots.get(slot as usize).copied().filter(|at| *at != NO_INDEX)
     }
 
     /// The position of a list of names.

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use super::compiler::{Compiler, path};
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
-use crate::json::Section;
+use crate::json::Reader;
 use crate::pattern::PatternError;
 use crate::ruleset::{
-    Affix, ArrayTest, Condition, EqualTarget, GateRef, Input, NO_INDEX, NumberOp, Test, Text, TextSet, TextTable,
-    TimeOp, UserAgentPart, VersionOp, position,
+    Affix, ArrayTest, Condition, EqualTarget, GateRef, Input, NO_INDEX, NumberOp, Test, Text, TextSet, TimeOp,
+    UserAgentPart, VersionOp, position,
 };
 use crate::specs::wire::{WireCondition, WireTarget};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
@@ -39,22 +39,22 @@ impl Condition {
 }
 
 impl<'a> Compiler<'a> {
-    pub(super) fn read_conditions(&mut self, section: Section<'a>) -> Result<(), Error> {
+    pub(super) fn read_conditions(&mut self, reader: &mut Reader<'a>) -> Result<(), Error> {
         let problems = self.problems.mark();
         for_each_entry(
-            section,
+            reader,
             self,
             |compiler| {
                 compiler.conditions.clear();
-                compiler.condition_ids = TextTable::default();
+                compiler.condition_slots.fill(NO_INDEX);
                 compiler.problems.rewind(problems);
             },
             |compiler, id, condition: WireCondition<'a>| {
                 let id = id.unwrap_or_default();
-                let key = compiler.text.intern(&id);
+                let (key, slot) = compiler.condition_slot(&id);
                 match compiler.condition(Some(key), &id, condition) {
                     Ok(condition) => {
-                        compiler.name_condition(key, position(compiler.conditions.len()));
+                        compiler.condition_slots[slot as usize] = position(compiler.conditions.len());
                         compiler.conditions.push(condition);
                     }
                     Err(refusal) => {

@@ -12,6 +12,7 @@ mod clients;
 mod compiler;
 mod condition;
 mod graph;
+mod in_place;
 mod parts;
 mod spec;
 
@@ -19,7 +20,7 @@ use compiler::Compiler;
 
 use crate::error::Error;
 use crate::ruleset::{Ruleset, RulesetMeta};
-use crate::specs::{Document, Format, PayloadShape, Reading, recognise, without_byte_order_mark};
+use crate::specs::{Document, Format, PayloadShape, recognise, without_byte_order_mark};
 
 /// Bounds on what a document may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,15 +77,12 @@ impl Ruleset {
             return Err(Error::TooLarge { size: document.len(), limit });
         }
         let text = text_of(document)?;
-        // A sound document is read quickly. Of any other the strict reading knows the reason, as it knows which error
-        // comes first.
-        compile(text, Reading::Quick).or_else(|_| compile(text, Reading::Strict))
+        if let Some(ruleset) = in_place::compile(text) {
+            return Ok(ruleset);
+        }
+        let document = Document::parse(text)?.ok_or(Error::NoUpdates)?;
+        Compiler::new(document.format).run(document.wire, text.len())
     }
-}
-
-fn compile(text: &str, reading: Reading) -> Result<Ruleset, Error> {
-    let document = Document::parse(text, reading)?.ok_or(Error::NoUpdates)?;
-    Compiler::new(document.format).run(document.wire, text.len())
 }
 
 /// The text of a document, after a byte order mark; what is no text is named by its kind.

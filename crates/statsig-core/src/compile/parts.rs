@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::compiler::Compiler;
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
-use crate::json::Raw;
+use crate::json::{Raw, Reader};
 use crate::ruleset::{
     Categorical, Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, NO_INDEX, Parameter, ParameterStoreSpec,
     StoreParameter, position,
@@ -26,7 +26,7 @@ impl<'a> Compiler<'a> {
         let problems = self.problems.mark();
         let named = named_section(name);
         for_each_entry(
-            raw.into(),
+            &mut Reader::new(raw.get()),
             self,
             |compiler| {
                 compiler.problems.rewind(problems);

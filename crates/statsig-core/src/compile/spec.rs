@@ -3,8 +3,8 @@
 use super::compiler::{Compiler, Section, path, place};
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
-use crate::json::{self, Raw};
-use crate::ruleset::{Entity, Input, NO_INDEX, NO_RATE, Pass, Rule, Spec, position};
+use crate::json::{Raw, Reader};
+use crate::ruleset::{Condition, Entity, Input, NO_INDEX, NO_RATE, Pass, Rule, Spec, position};
 use crate::specs::wire::{Entries, WireCondition, WireConditionRef, WireRule, WireSpec};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
 
@@ -16,8 +16,7 @@ fn missing(field: &str) -> Refusal {
 }
 
 impl<'a> Compiler<'a> {
-    pub(super) fn read_specs(&mut self, section: Option<json::Section<'a>>, which: Section) -> Result<(), Error> {
-        let Some(raw) = section else { return Ok(()) };
+    pub(super) fn read_specs(&mut self, reader: &mut Reader<'a>, which: Section) -> Result<(), Error> {
         let mark = (
             self.specs.len(),
             self.rules.len(),
@@ -27,7 +26,7 @@ impl<'a> Compiler<'a> {
             self.problems.mark(),
         );
         for_each_entry(
-            raw,
+            reader,
             self,
             |compiler| {
                 compiler.specs.truncate(mark.0);
@@ -202,9 +201,8 @@ impl<'a> Compiler<'a> {
             pass_percentage: pass_percentage as f32,
             value_is_false: value == place::FALSE,
             is_experiment_group: wire.is_experiment_group == Some(true),
-            matches_everybody: self.rule_conditions[conditions_start as usize..]
-                .iter()
-                .all(|&at| self.conditions.get(at as usize).is_some_and(|condition| condition.input == Input::Public)),
+            matches_everybody: !self.defers_conditions
+                && are_public(&self.conditions, &self.rule_conditions[conditions_start as usize..]),
         };
         if let Some(delegate) = &wire.config_delegate {
             let delegate = self.text.intern(delegate);
@@ -271,6 +269,11 @@ impl<'a> Compiler<'a> {
             }
         }
     }
+}
+
+/// Returns whether all of the conditions at some positions are `public`.
+pub(super) fn are_public(conditions: &[Condition], at: &[u32]) -> bool {
+    at.iter().all(|&at| conditions.get(at as usize).is_some_and(|condition| condition.input == Input::Public))
 }
 
 /// The `name` of a list entry that could not be read as a whole.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::raw::{Raw, Section};
+use super::raw::Raw;
 use super::reader::{Piece, Reader, Unread};
 
 impl de::Error for Unread {
@@ -37,17 +37,17 @@ impl<'de> Reader<'de> {
 
     #[inline]
     fn visit_array<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Unread> {
-        self.enter()?;
-        let value = visitor.visit_seq(Items { reader: self, is_first: true })?;
-        self.leave(b']')?;
+        self.open(b'[')?;
+        let value = visitor.visit_seq(Items { reader: self })?;
+        self.close(b']')?;
         Ok(value)
     }
 
     #[inline]
     fn visit_object<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Unread> {
-        self.enter()?;
-        let value = visitor.visit_map(Items { reader: self, is_first: true })?;
-        self.leave(b'}')?;
+        self.open(b'{')?;
+        let value = visitor.visit_map(Items { reader: self })?;
+        self.close(b'}')?;
         Ok(value)
     }
 }
@@ -116,7 +116,6 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unread> {
         match name {
             Raw::TYPE_NAME => visitor.visit_borrowed_str(self.raw()?),
-            Section::TYPE_NAME => visitor.visit_borrowed_str(self.section()?),
             _ => visitor.visit_newtype_struct(self),
         }
     }
@@ -144,23 +143,6 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 /// The items of an array, or the members of an object.
 struct Items<'r, 'de> {
     reader: &'r mut Reader<'de>,
-    is_first: bool,
-}
-
-impl Items<'_, '_> {
-    /// Moves to the next item; returns false before `close`.
-    #[inline]
-    fn advance(&mut self, close: u8) -> Result<bool, Unread> {
-        match self.reader.peek().ok_or(Unread)? {
-            byte if byte == close => Ok(false),
-            _ if std::mem::take(&mut self.is_first) => Ok(true),
-            b',' => {
-                self.reader.step();
-                Ok(true)
-            }
-            _ => Err(Unread),
-        }
-    }
 }
 
 impl<'de> SeqAccess<'de> for Items<'_, 'de> {
@@ -168,7 +150,7 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
 
     #[inline]
     fn next_element_seed<T: de::DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Unread> {
-        if self.advance(b']')? { seed.deserialize(&mut *self.reader).map(Some) } else { Ok(None) }
+        if self.reader.next_item(b']')? { seed.deserialize(&mut *self.reader).map(Some) } else { Ok(None) }
     }
 }
 
@@ -177,7 +159,7 @@ impl<'de> MapAccess<'de> for Items<'_, 'de> {
 
     #[inline]
     fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Unread> {
-        if !self.advance(b'}')? {
+        if !self.reader.next_item(b'}')? {
             return Ok(None);
         }
         if self.reader.peek() == Some(b'"') { seed.deserialize(&mut *self.reader).map(Some) } else { Err(Unread) }

@@ -28,7 +28,6 @@
 //! The number kinds of JSON text are kept apart (`1` and `1.0` differ); members keep their order;
 //! of duplicate keys the last one counts.
 
-mod bounds;
 mod de;
 mod deserializer;
 mod encode;
@@ -37,7 +36,7 @@ mod reader;
 mod view;
 
 pub(crate) use encode::{Encoder, PackSeed, encode_object};
-pub(crate) use raw::{Raw, Section};
+pub(crate) use raw::Raw;
 pub(crate) use reader::{Reader, Unread};
 pub use view::{JsonArray, JsonKind, JsonObject, JsonRef};
 

@@ -10,13 +10,6 @@ use serde_json::value::RawValue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Raw<'a>(&'a str);
 
-/// The text of a large value that is read once more, from its beginning to its end.
-///
-/// A [`Reader`](super::Reader) finds the end of an object or array by its brackets, so the text is valid JSON only if
-/// all of it can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Section<'a>(&'a str);
-
 impl<'a> Raw<'a> {
     /// Name by which [`Reader`](super::Reader) knows the type.
     pub(super) const TYPE_NAME: &'static str = "statsig_core::json::Raw";
@@ -26,28 +19,7 @@ impl<'a> Raw<'a> {
     }
 }
 
-impl<'a> Section<'a> {
-    /// Name by which [`Reader`](super::Reader) knows the type.
-    pub(super) const TYPE_NAME: &'static str = "statsig_core::json::Section";
-
-    pub(crate) fn get(self) -> &'a str {
-        self.0
-    }
-}
-
-impl<'a> From<Raw<'a>> for Section<'a> {
-    fn from(raw: Raw<'a>) -> Self {
-        Self(raw.0)
-    }
-}
-
 impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(Self::TYPE_NAME, TextVisitor(PhantomData)).map(Self)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Section<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(Self::TYPE_NAME, TextVisitor(PhantomData)).map(Self)
     }

@@ -4,7 +4,9 @@
 //! refuses is read a second time by `serde_json`, which either accepts it or says what is wrong and where. So the
 //! reader's errors carry nothing, and its limits (nesting, unpaired surrogates) decide nothing but time.
 
+use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Range;
 
 /// Deepest nesting that is read; below the limit of `serde_json`.
 const MAX_DEPTH: u8 = 100;
@@ -28,8 +30,12 @@ pub(crate) struct Reader<'de> {
     text: &'de str,
     at: usize,
     depth: u8,
+    /// No item of the innermost container was read.
+    is_first: bool,
     /// The last string that had escapes.
     unescaped: String,
+    /// Values that are known to be sound, in their order; [`Reader::raw`] need not look into them.
+    read_before: VecDeque<Range<usize>>,
 }
 
 /// A string of the text, or in the reader's buffer.
@@ -40,7 +46,35 @@ pub(super) enum Piece<'de, 'r> {
 
 impl<'de> Reader<'de> {
     pub(crate) fn new(text: &'de str) -> Self {
-        Self { text, at: 0, depth: 0, unescaped: String::new() }
+        Self { text, at: 0, depth: 0, is_first: false, unescaped: String::new(), read_before: VecDeque::new() }
+    }
+
+    /// Reads a text of which some values were read before.
+    pub(crate) fn again(text: &'de str, read_before: Vec<Range<usize>>) -> Self {
+        Self { read_before: read_before.into(), ..Self::new(text) }
+    }
+
+    /// The position in the text, behind white space.
+    pub(crate) fn position(&mut self) -> usize {
+        self.peek();
+        self.at
+    }
+
+    /// Returns to a position, with the nesting there.
+    pub(crate) fn return_to(&mut self, (position, depth): (usize, u8)) {
+        (self.at, self.depth) = (position, depth);
+    }
+
+    /// The current position with its nesting, for [`Reader::return_to`].
+    pub(crate) fn mark(&mut self) -> (usize, u8) {
+        (self.position(), self.depth)
+    }
+
+    /// All text from the current position on; nothing can be read afterwards.
+    pub(crate) fn take_rest(&mut self) -> &'de str {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        self.at = self.text.len();
+        rest
     }
 
     /// Checks that only white space follows.
@@ -56,7 +90,7 @@ impl<'de> Reader<'de> {
 
     /// Skips white space; returns the byte behind it.
     #[inline]
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.byte() {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
@@ -65,15 +99,9 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Steps over the byte that [`Reader::peek`] returned.
-    #[inline]
-    pub(super) fn step(&mut self) {
-        self.at += 1;
-    }
-
     /// Skips white space and the byte `expected`.
     #[inline]
-    pub(super) fn expect(&mut self, expected: u8) -> Result<(), Unread> {
+    pub(crate) fn expect(&mut self, expected: u8) -> Result<(), Unread> {
         if self.peek() == Some(expected) {
             self.at += 1;
             Ok(())
@@ -93,18 +121,35 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Steps into an array or object.
+    /// Steps into an array or object that begins with `open`.
     #[inline]
-    pub(super) fn enter(&mut self) -> Result<(), Unread> {
-        self.at += 1;
+    pub(crate) fn open(&mut self, open: u8) -> Result<(), Unread> {
+        self.expect(open)?;
         self.depth += 1;
+        self.is_first = true;
         if self.depth > MAX_DEPTH { Err(Unread) } else { Ok(()) }
+    }
+
+    /// Moves to the next item of an array or object; returns false before `close`, which ends it.
+    #[inline]
+    pub(crate) fn next_item(&mut self, close: u8) -> Result<bool, Unread> {
+        match self.peek().ok_or(Unread)? {
+            byte if byte == close => Ok(false),
+            _ if std::mem::take(&mut self.is_first) => Ok(true),
+            b',' => {
+                self.at += 1;
+                self.is_first = false;
+                Ok(true)
+            }
+            _ => Err(Unread),
+        }
     }
 
     /// Steps out of an array or object that ends with `close`.
     #[inline]
-    pub(super) fn leave(&mut self, close: u8) -> Result<(), Unread> {
+    pub(crate) fn close(&mut self, close: u8) -> Result<(), Unread> {
         self.depth -= 1;
+        self.is_first = false;
         self.expect(close)
     }
 
@@ -241,27 +286,21 @@ impl<'de> Reader<'de> {
 
     /// Steps over a value and returns its text.
     #[inline]
-    pub(super) fn raw(&mut self) -> Result<&'de str, Unread> {
+    pub(crate) fn raw(&mut self) -> Result<&'de str, Unread> {
         self.peek();
         let start = self.at;
-        self.skip()?;
+        match self.read_before.front() {
+            Some(range) if range.start == start => {
+                self.at = range.end;
+                self.read_before.pop_front();
+            }
+            _ => self.skip()?,
+        }
         self.since(start)
     }
 
-    /// Steps over a section and returns its text, which may be damaged inside.
-    pub(super) fn section(&mut self) -> Result<&'de str, Unread> {
-        match self.peek() {
-            Some(b'{' | b'[') => {
-                let start = self.at;
-                self.at = super::bounds::end_of_container(self.text.as_bytes(), start).ok_or(Unread)?;
-                self.since(start)
-            }
-            _ => self.raw(),
-        }
-    }
-
     /// Steps over a value.
-    pub(super) fn skip(&mut self) -> Result<(), Unread> {
+    pub(crate) fn skip(&mut self) -> Result<(), Unread> {
         // The open containers, innermost in the lowest bit: 1 for an object.
         let (mut objects, mut depth) = (0_u64, 0);
         loop {

@@ -119,6 +119,9 @@ impl TextPoolBuilder {
 
     /// Adds a text that equals none that is interned, and will not be found again.
     pub(crate) fn append(&mut self, text: &str) -> Text {
+        if text.is_empty() {
+            return Text::EMPTY;
+        }
         let place = Text { start: position(self.bytes.len()), len: position(text.len()) };
         self.bytes.push_str(text);
         place

@@ -79,20 +79,6 @@ impl<V: Copy> TextTable<V> {
         }
     }
 
-    /// Adds the value of `text`, or puts it in the place of the one that is there.
-    pub(crate) fn replace<'t>(&mut self, text: &[u8], value: V, text_of: impl Fn(&V) -> &'t [u8]) {
-        match self.find(text, &text_of) {
-            Err(vacant) => self.insert(vacant, text, value),
-            Ok(_) if self.is_ordered => drop(self.ordered.insert(text.into(), value)),
-            Ok(_) => {
-                let hash = hash(text);
-                if let Some(entry) = self.hashed.find_mut(spread(hash), |(_, value)| text_of(value) == text) {
-                    entry.1 = value;
-                }
-            }
-        }
-    }
-
     #[cold]
     fn order<'t>(&mut self, text_of: impl Fn(&V) -> &'t [u8]) {
         self.is_ordered = true;

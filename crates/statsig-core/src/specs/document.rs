@@ -3,11 +3,12 @@
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::shape::{PayloadShape, recognise};
 use super::wire::{CowStr, WireDocument};
 use crate::error::Error;
-use crate::json::{Raw, Reader, Section, Unread};
+use crate::json::{Raw, Reader, Unread};
 
 /// The two shapes of config specs; told apart by shape alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,16 +31,6 @@ impl Format {
     }
 }
 
-/// Effort taken to read the top level of a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// Sections are found by their brackets. If the document is refused in any way, it has to be read again strictly
-    /// for the reason.
-    Quick,
-    /// All of the text is known to be JSON before a section is read.
-    Strict,
-}
-
 /// A document whose top level was read; sections are still text.
 pub(crate) struct Document<'a> {
     pub(crate) wire: WireDocument<'a>,
@@ -50,24 +41,30 @@ impl<'a> Document<'a> {
     /// Reads the top level and tells the format apart by shape.
     ///
     /// `Ok(None)` when the document says that there is nothing new.
-    ///
-    /// Text of specs and conditions may be damaged unless `reading` is [`Reading::Strict`].
-    pub(crate) fn parse(text: &'a str, reading: Reading) -> Result<Option<Self>, Error> {
+    pub(crate) fn parse(text: &'a str) -> Result<Option<Self>, Error> {
         // Serde would take a list for the members in order.
         if !text.trim_ascii_start().starts_with('{')
             && let Some(refusal) = other_payload(text)
         {
             return Err(refusal);
         }
-        let quick = if reading == Reading::Quick { top_level(text) } else { Err(Unread) };
-        let wire = match quick {
-            Ok(wire) => wire,
-            Err(Unread) => serde_json::from_str(text).map_err(|error| refusal(text, &error))?,
-        };
+        let wire = serde_json::from_str(text).map_err(|error| refusal(text, &error))?;
+        Self::of_top_level(text, wire)
+    }
+
+    /// Reads a sound document around `sections` that are known to be sound; `None` if [`Document::parse`] has to.
+    pub(crate) fn parse_around(text: &'a str, sections: Vec<Range<usize>>) -> Option<Self> {
+        let mut reader = Reader::again(text, sections);
+        let wire = WireDocument::deserialize(&mut reader).ok()?;
+        reader.end().ok()?;
+        Self::of_top_level(text, wire).ok()?
+    }
+
+    fn of_top_level(text: &'a str, wire: WireDocument<'a>) -> Result<Option<Self>, Error> {
         if wire.has_updates == Some(false) {
             return Ok(None);
         }
-        let is_list = |section: Option<Section<'_>>| section.is_some_and(|raw| raw.get().starts_with('['));
+        let is_list = |section: Option<Raw<'_>>| section.is_some_and(|raw| raw.get().starts_with('['));
         let sections = [wire.feature_gates, wire.dynamic_configs, wire.layer_configs];
         let v1 = wire.condition_map.is_none() || sections.into_iter().any(is_list) && !has_lists_for_maps(&wire);
         let document = Self { format: if v1 { Format::V1 } else { Format::V2 }, wire };
@@ -107,14 +104,6 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Reads the top level of a sound payload.
-fn top_level(text: &str) -> Result<WireDocument<'_>, Unread> {
-    let mut reader = Reader::new(text);
-    let wire = WireDocument::deserialize(&mut reader)?;
-    reader.end()?;
-    Ok(wire)
-}
-
 /// Says why a text is no document: by its kind if it is of another one, otherwise by the place of the error.
 fn refusal(text: &str, error: &serde_json::Error) -> Error {
     other_payload(text).unwrap_or_else(|| Error::malformed(error))
@@ -132,21 +121,21 @@ fn other_payload(text: &str) -> Option<Error> {
 /// Whether a v2 payload has `[]` for its empty maps, as languages write it whose lists and maps are one.
 fn has_lists_for_maps(wire: &WireDocument<'_>) -> bool {
     let sections = [wire.feature_gates, wire.dynamic_configs, wire.layer_configs];
-    let mut texts = sections.into_iter().flatten().map(Section::get);
+    let mut texts = sections.into_iter().flatten().map(Raw::get);
     let is_empty_list =
         |text: &str| text.strip_prefix('[').is_some_and(|rest| rest.trim_ascii_start().starts_with(']'));
     let has_maps = texts.clone().any(|text| text.starts_with('{'));
     has_maps && texts.all(|text| text.starts_with('{') || is_empty_list(text))
 }
 
-/// Calls `entry` for each member of an object section, or each item of a list section.
+/// Calls `entry` for each member of an object section, or each item of a list section, and steps over it.
 ///
 /// Entries are deserialized one by one, so that only one stands in memory. When one of them is
 /// malformed, the section is walked again entry by entry as raw text (`restart` tells the caller to
 /// forget what it had), and `skipped` gets the name and error of each bad one. A good section is
-/// read once; a bad one costs at most twice that.
+/// read once; a bad one costs at most three times that.
 pub(crate) fn for_each_entry<'a, T, S>(
-    section: Section<'a>,
+    reader: &mut Reader<'a>,
     state: &mut S,
     restart: impl FnOnce(&mut S),
     mut entry: impl FnMut(&mut S, Option<CowStr<'a>>, T),
@@ -155,13 +144,21 @@ pub(crate) fn for_each_entry<'a, T, S>(
 where
     T: Deserialize<'a>,
 {
+    let start = reader.mark();
     let mut call = |name, value| entry(state, name, value);
-    let mut reader = Reader::new(section.get());
-    let read = Walk { entry: &mut call, item: PhantomData }.deserialize(&mut reader);
-    if read.and_then(|()| reader.end()).is_ok() {
+    if (Walk { entry: &mut call, item: PhantomData }).deserialize(&mut *reader).is_ok() {
         return Ok(());
     }
     restart(state);
+    reader.return_to(start);
+    let section = match reader.raw() {
+        Ok(section) => section,
+        // Nested too deeply to be stepped over: where the text ends with the section, this does not matter.
+        Err(Unread) => {
+            reader.return_to(start);
+            reader.take_rest()
+        }
+    };
     let mut index = 0;
     walk::<Raw<'a>>(section, &mut |name: Option<CowStr<'a>>, raw: Raw<'a>| {
         match serde_json::from_str(raw.get()) {
@@ -183,12 +180,11 @@ pub(crate) struct Entry<'e> {
 }
 
 fn walk<'a, T: Deserialize<'a>>(
-    section: Section<'a>,
+    section: &'a str,
     entry: &mut dyn FnMut(Option<CowStr<'a>>, T),
 ) -> Result<(), serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(section.get());
-    Walk { entry, item: PhantomData }.deserialize(&mut deserializer)?;
-    deserializer.end()
+    let mut deserializer = serde_json::Deserializer::from_str(section);
+    Walk { entry, item: PhantomData }.deserialize(&mut deserializer)
 }
 
 struct Walk<'f, 'a, T> {

@@ -17,7 +17,7 @@ mod shape;
 pub(crate) mod wire;
 
 pub use document::Format;
-pub(crate) use document::{Document, Entry, Reading, for_each_entry};
+pub(crate) use document::{Document, Entry, for_each_entry};
 pub use integer::{integer, optional_integer};
 pub(crate) use malformed::MalformedSpecs;
 pub use malformed::{MalformedSpec, SpecSection};

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use super::integer::{integer, optional_integer};
-use crate::json::{Raw, Section};
+use crate::json::Raw;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A string that borrows from the document unless it has escapes.
@@ -478,13 +478,13 @@ pub(crate) struct WireDocument<'a> {
     #[serde(borrow, default)]
     pub(crate) company_id: Option<CowStr<'a>>,
     #[serde(borrow, default)]
-    pub(crate) feature_gates: Option<Section<'a>>,
+    pub(crate) feature_gates: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    pub(crate) dynamic_configs: Option<Section<'a>>,
+    pub(crate) dynamic_configs: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    pub(crate) layer_configs: Option<Section<'a>>,
+    pub(crate) layer_configs: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    pub(crate) condition_map: Option<Section<'a>>,
+    pub(crate) condition_map: Option<Raw<'a>>,
     #[serde(borrow, default)]
     pub(crate) experiment_to_layer: Option<Raw<'a>>,
     /// v1 only: layer to its experiments.
