@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde_core::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::json_fields::set_once;
+use crate::payload::Key;
 
 /// Metadata of the SDK that logged events: the identifying headers and the `statsigMetadata` of its requests.
 ///
@@ -55,19 +58,44 @@ impl fmt::Display for SdkMetadataError {
 impl std::error::Error for SdkMetadataError {}
 
 /// The stored form; `statsigMetadata` stays as it was written.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredMetadata<'a, Json> {
-    #[serde(skip_serializing_if = "Option::is_none", borrow)]
-    sdk_type: Option<std::borrow::Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sdk_version: Option<std::borrow::Cow<'a, str>>,
-    #[serde(rename = "sessionID", skip_serializing_if = "Option::is_none")]
-    session_id: Option<std::borrow::Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service_name: Option<std::borrow::Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    statsig_metadata: Option<Json>,
+#[derive(Default)]
+struct StoredMetadata {
+    sdk_type: Option<String>,
+    sdk_version: Option<String>,
+    session_id: Option<String>,
+    service_name: Option<String>,
+    statsig_metadata: Option<Box<RawValue>>,
+}
+
+impl<'de> Deserialize<'de> for StoredMetadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StoredVisitor;
+        impl<'de> Visitor<'de> for StoredVisitor {
+            type Value = StoredMetadata;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("metadata of an SDK")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StoredMetadata, A::Error> {
+                let mut stored = StoredMetadata::default();
+                while let Some(key) = map.next_key::<Key>()? {
+                    match key.as_str() {
+                        "sdkType" => set_once(&mut stored.sdk_type, "sdkType", map.next_value()?)?,
+                        "sdkVersion" => set_once(&mut stored.sdk_version, "sdkVersion", map.next_value()?)?,
+                        "sessionID" => set_once(&mut stored.session_id, "sessionID", map.next_value()?)?,
+                        "serviceName" => set_once(&mut stored.service_name, "serviceName", map.next_value()?)?,
+                        "statsigMetadata" => {
+                            set_once(&mut stored.statsig_metadata, "statsigMetadata", map.next_value()?)?;
+                        }
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(stored)
+            }
+        }
+        deserializer.deserialize_map(StoredVisitor)
+    }
 }
 
 impl SdkMetadata {
@@ -181,32 +209,40 @@ impl SdkMetadata {
     /// out.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let statsig_metadata = self.statsig_metadata.as_deref().and_then(|json| serde_json::from_str(json).ok());
-        let stored = StoredMetadata::<&RawValue> {
-            sdk_type: self.sdk_type.as_deref().map(Into::into),
-            sdk_version: self.sdk_version.as_deref().map(Into::into),
-            session_id: self.session_id.as_deref().map(Into::into),
-            service_name: self.service_name.as_deref().map(Into::into),
-            statsig_metadata,
-        };
-        // Texts and checked JSON: nothing that cannot be written.
-        serde_json::to_vec(&stored).unwrap_or_else(|_| b"{}".to_vec())
+        let mut json = String::from("{");
+        for (key, text) in [
+            ("sdkType", &self.sdk_type),
+            ("sdkVersion", &self.sdk_version),
+            ("sessionID", &self.session_id),
+            ("serviceName", &self.service_name),
+        ] {
+            if let Some(text) = text {
+                let comma = if json.len() > 1 { "," } else { "" };
+                json.push_str(&format!("{comma}\"{key}\":{}", Value::from(text.as_str())));
+            }
+        }
+        if let Some(object) = &self.statsig_metadata {
+            let comma = if json.len() > 1 { "," } else { "" };
+            json.extend([comma, "\"statsigMetadata\":", object]);
+        }
+        json.push('}');
+        json.into_bytes()
     }
 
     /// Reads what [`to_json`](Self::to_json) returned; `None` for anything else.
     #[must_use]
     pub fn from_json(json: &[u8]) -> Option<Self> {
-        let stored: StoredMetadata<'_, Box<RawValue>> = serde_json::from_slice(json).ok()?;
+        let stored: StoredMetadata = serde_json::from_slice(json).ok()?;
         let statsig_metadata = match stored.statsig_metadata {
             Some(json) if json.get().starts_with('{') => Some(String::from(Box::<str>::from(json))),
             Some(_) => return None,
             None => None,
         };
         Some(Self {
-            sdk_type: stored.sdk_type.map(Into::into),
-            sdk_version: stored.sdk_version.map(Into::into),
-            session_id: stored.session_id.map(Into::into),
-            service_name: stored.service_name.map(Into::into),
+            sdk_type: stored.sdk_type,
+            sdk_version: stored.sdk_version,
+            session_id: stored.session_id,
+            service_name: stored.service_name,
             statsig_metadata,
         })
     }
