@@ -1,8 +1,8 @@
 //! Metadata of the SDK that logged a batch of events.
 
+use std::collections::HashMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -54,21 +54,8 @@ impl fmt::Display for SdkMetadataError {
 
 impl std::error::Error for SdkMetadataError {}
 
-/// The stored form; `statsigMetadata` stays as it was written.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredMetadata<'a, Json> {
-    #[serde(skip_serializing_if = "Option::is_none", borrow)]
-    sdk_type: Option<std::borrow::Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sdk_version: Option<std::borrow::Cow<'a, str>>,
-    #[serde(rename = "sessionID", skip_serializing_if = "Option::is_none")]
-    session_id: Option<std::borrow::Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service_name: Option<std::borrow::Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    statsig_metadata: Option<Json>,
-}
+/// Name of the member of the stored form that is JSON, not a text.
+const STATSIG_METADATA: &str = "statsigMetadata";
 
 impl SdkMetadata {
     /// Most bytes of all fields together that [`check_size`](Self::check_size) accepts.
@@ -181,32 +168,36 @@ impl SdkMetadata {
     /// out.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let statsig_metadata = self.statsig_metadata.as_deref().and_then(|json| serde_json::from_str(json).ok());
-        let stored = StoredMetadata::<&RawValue> {
-            sdk_type: self.sdk_type.as_deref().map(Into::into),
-            sdk_version: self.sdk_version.as_deref().map(Into::into),
-            session_id: self.session_id.as_deref().map(Into::into),
-            service_name: self.service_name.as_deref().map(Into::into),
-            statsig_metadata,
-        };
-        // Texts and checked JSON: nothing that cannot be written.
-        serde_json::to_vec(&stored).unwrap_or_else(|_| b"{}".to_vec())
+        let texts = [
+            ("sdkType", &self.sdk_type),
+            ("sdkVersion", &self.sdk_version),
+            ("sessionID", &self.session_id),
+            ("serviceName", &self.service_name),
+        ];
+        let members =
+            texts.into_iter().filter_map(|(name, text)| Some((name, Value::from(text.as_deref()?).to_string())));
+        let object = self.statsig_metadata.clone().map(|json| (STATSIG_METADATA, json));
+        let members: Vec<String> = members.chain(object).map(|(name, json)| format!("\"{name}\":{json}")).collect();
+        format!("{{{}}}", members.join(",")).into_bytes()
     }
 
     /// Reads what [`to_json`](Self::to_json) returned; `None` for anything else.
     #[must_use]
     pub fn from_json(json: &[u8]) -> Option<Self> {
-        let stored: StoredMetadata<'_, Box<RawValue>> = serde_json::from_slice(json).ok()?;
-        let statsig_metadata = match stored.statsig_metadata {
-            Some(json) if json.get().starts_with('{') => Some(String::from(Box::<str>::from(json))),
-            Some(_) => return None,
-            None => None,
+        let mut members: HashMap<String, &RawValue> = serde_json::from_slice(json).ok()?;
+        let statsig_metadata = match members.remove(STATSIG_METADATA).map(RawValue::get) {
+            Some(json) if !json.starts_with('{') => return None,
+            json => json.map(str::to_owned),
+        };
+        let mut text = |name: &str| match members.remove(name) {
+            Some(json) => serde_json::from_str::<String>(json.get()).ok().map(Some),
+            None => Some(None),
         };
         Some(Self {
-            sdk_type: stored.sdk_type.map(Into::into),
-            sdk_version: stored.sdk_version.map(Into::into),
-            session_id: stored.session_id.map(Into::into),
-            service_name: stored.service_name.map(Into::into),
+            sdk_type: text("sdkType")?,
+            sdk_version: text("sdkVersion")?,
+            session_id: text("sessionID")?,
+            service_name: text("serviceName")?,
             statsig_metadata,
         })
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use statsig_adapters::{Clock, KeySchema, StoreKeys};
 use statsig_background::{SystemClock, new_uuid_v7};
-use statsig_core::{Clock, KeySchema, StoreKeys};
 
 /// A stream of events, and its bounds. Sinks and drainers of one stream have to agree on the SDK key,
 /// the number of shards and the namespace of the [`RedisOptions`](crate::RedisOptions).

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use redis::Value;
-use statsig_core::{BatchEncoding, EventBatch, FlushType, SdkMetadata};
+use statsig_adapters::{BatchEncoding, EventBatch, FlushType, SdkMetadata};
 
 /// An entry of a stream.
 #[derive(Debug)]

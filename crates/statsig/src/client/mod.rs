@@ -40,7 +40,6 @@ use statsig_core::{
     UpdateOutcome,
 };
 
-use crate::builder::StatsigBuilder;
 use crate::error::Error;
 use crate::logging::Logging;
 #[cfg(feature = "net")]
@@ -158,11 +157,6 @@ impl std::fmt::Debug for Statsig {
 }
 
 impl Statsig {
-    /// Starts building a client.
-    pub fn builder() -> StatsigBuilder {
-        StatsigBuilder::default()
-    }
-
     pub(crate) fn new(inner: Inner) -> Self {
         Self { inner: Arc::new(inner) }
     }
