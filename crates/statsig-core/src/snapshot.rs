@@ -2,13 +2,13 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
 use crate::compile::CompileLimits;
 use crate::error::Error;
-use crate::ruleset::{NameDigests, Ruleset};
+use crate::ruleset::{ResponseText, Ruleset};
 use crate::specs::{Problem, ProblemKind};
 use statsig_adapters::{SpecCursor, SpecSourceKind, SpecUpdate, is_future};
 
@@ -32,8 +32,8 @@ struct Content {
     ordering_time_ms: u64,
     /// Evaluations that a pattern ended.
     pattern_limits: AtomicU64,
-    /// Made when it is first asked for.
-    name_digests: OnceLock<NameDigests>,
+    /// Filled by the first client-initialize responses.
+    response_text: ResponseText,
 }
 
 impl Snapshot {
@@ -61,7 +61,7 @@ impl Snapshot {
             received_at_ms,
             ordering_time_ms,
             pattern_limits: AtomicU64::new(0),
-            name_digests: OnceLock::new(),
+            response_text: ResponseText::default(),
         };
         Self { content: Arc::new(content) }
     }
@@ -85,9 +85,9 @@ impl Snapshot {
         &self.content.source
     }
 
-    /// SHA-256 of the project's names.
-    pub(crate) fn name_digests(&self) -> &NameDigests {
-        self.content.name_digests.get_or_init(|| NameDigests::new(self.ruleset()))
+    /// Returns the prepared text of client-initialize responses.
+    pub(crate) fn response_text(&self) -> &ResponseText {
+        &self.content.response_text
     }
 
     /// When the specs were received, in milliseconds since 1970; 0 if never.

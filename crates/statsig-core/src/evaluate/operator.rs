@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
 use serde_json::{Map, Value};
 
 use super::user_value::Seen;
@@ -178,6 +179,6 @@ fn has_all(array: &ArrayAttribute, target: &TextSet) -> bool {
     if array.items.len() * target.len() <= PAIRWISE {
         return target.iter().all(|wanted| texts().any(|item| item == wanted));
     }
-    let present: HashSet<&str> = texts().map(AsRef::as_ref).collect();
+    let present: HashSet<&str, RandomState> = texts().map(AsRef::as_ref).collect();
     target.iter().all(|wanted| present.contains(wanted))
 }

@@ -12,6 +12,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::FixedState;
+
 use super::context::EvaluationContext;
 use super::evaluator::{Abort, Call, Evaluator, MAX_CONDITIONS, Recognition};
 use super::exposure_trace::{ExposureTrace, MAX_EXPOSURES};
@@ -30,8 +32,13 @@ const MAX_SHARED_COPIES: usize = 1 << 20;
 /// Lists of up to this many exposures are compared pair by pair.
 const PAIRWISE: usize = 24;
 
+/// A set of exposures.
+///
+/// They consist of places in the ruleset, which nobody can choose so that they collide: the hash needs no random seed.
+pub(crate) type ExposedSet = HashSet<Exposed, FixedState>;
+
 /// Removes exposures that were there before, from position `from` on; the first of equal ones stays.
-pub(crate) fn without_repeats(list: &mut Vec<Exposed>, from: usize, seen: &mut HashSet<Exposed>) {
+pub(crate) fn without_repeats(list: &mut Vec<Exposed>, from: usize, seen: &mut ExposedSet) {
     let count = list.len().saturating_sub(from);
     if count < 2 {
         return;
@@ -54,7 +61,7 @@ pub(crate) fn without_repeats(list: &mut Vec<Exposed>, from: usize, seen: &mut H
 pub(super) struct SharedGates {
     gates: Vec<Option<Shared>>,
     exposures: Vec<Exposed>,
-    seen: HashSet<Exposed>,
+    seen: ExposedSet,
     copied: usize,
 }
 
@@ -138,7 +145,7 @@ impl<'a> ProjectEvaluator<'a> {
         if self.work_left == 0 {
             return Err(Abort::Exhausted);
         }
-        evaluator.memo = Some(HashMap::new());
+        evaluator.memo = Some(HashMap::default());
         evaluator.groups = None;
         let recognition = evaluator.conclude(r, call);
         evaluator.memo = None;
@@ -168,7 +175,7 @@ mod tests {
             for _ in 0..many {
                 list.extend([exposed(false), other(names[0]), exposed(true), other(names[1])]);
             }
-            let mut seen = HashSet::new();
+            let mut seen = ExposedSet::default();
             without_repeats(&mut list, 1, &mut seen);
             // What lies before `from` does not count.
             assert_eq!(list, [exposed(true), exposed(false), other(names[0]), exposed(true), other(names[1])]);

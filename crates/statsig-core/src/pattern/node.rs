@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use fancy_regex::{Assertion, Expr, LookAround};
+use foldhash::fast::FixedState;
 
 use super::PatternError;
 
@@ -28,13 +29,13 @@ struct Survey<'t> {
     referred_to: &'t HashSet<usize>,
     groups: usize,
     /// Size of each group, and whether it is constant.
-    sizes: HashMap<usize, (usize, bool)>,
+    sizes: HashMap<usize, (usize, bool), FixedState>,
 }
 
 impl<'e> Node<'e> {
     /// Looks through a tree whose references lead to the groups `referred_to`.
     pub(super) fn of_tree(tree: &'e Expr, referred_to: &HashSet<usize>) -> Result<Self, PatternError> {
-        let mut survey = Survey { referred_to, groups: 0, sizes: HashMap::new() };
+        let mut survey = Survey { referred_to, groups: 0, sizes: HashMap::default() };
         let root = survey.visit(tree)?;
         if referred_to.iter().any(|&group| group == 0 || group > survey.groups) {
             return Err(PatternError::Invalid("reference to a group that is not there".to_owned()));

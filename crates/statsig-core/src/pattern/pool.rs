@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::{MAX_MEMORY, Pattern, PatternError};
 
 /// Largest sum of the compiled patterns of a payload, in bytes.
@@ -13,14 +15,14 @@ const REMEMBERED: usize = 4 << 10;
 /// Compiles the patterns of a payload, as many as fit into 64 MiB.
 #[derive(Debug)]
 pub(crate) struct PatternPool {
-    known: HashMap<Box<str>, Result<Arc<Pattern>, PatternError>>,
+    known: HashMap<Box<str>, Result<Arc<Pattern>, PatternError>, RandomState>,
     memory: usize,
     max_memory: usize,
 }
 
 impl Default for PatternPool {
     fn default() -> Self {
-        Self { known: HashMap::new(), memory: 0, max_memory: MAX_TOTAL_MEMORY }
+        Self { known: HashMap::default(), memory: 0, max_memory: MAX_TOTAL_MEMORY }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use fancy_regex::{Assertion, Expr, LookAround};
+use foldhash::fast::RandomState;
 
 use super::class::CharClass;
 use super::needs;
@@ -101,7 +102,7 @@ impl Program {
         let mut compiler = Compiler {
             steps: Vec::new(),
             classes: Vec::new(),
-            class_ids: HashMap::new(),
+            class_ids: HashMap::default(),
             // Begin and end of each group; group 0 is the whole.
             slots: 2 * (1 + count_groups(root)),
         };
@@ -166,7 +167,7 @@ enum Mode {
 struct Compiler {
     steps: Vec<Step>,
     classes: Vec<CharClass>,
-    class_ids: HashMap<(String, bool), u32>,
+    class_ids: HashMap<(String, bool), u32, RandomState>,
     slots: usize,
 }
 

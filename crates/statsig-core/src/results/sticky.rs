@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Experiment, Layer, Reason, Record};
-use crate::evaluate::{Call, EvaluationContext, Evaluator, Kind, NoTrace, Outcome, RuleFilter};
+use crate::evaluate::{Call, EvaluationContext, Evaluator, Kind, NoTrace, Outcome, RuleFilter, SecondaryExposure};
 use crate::ruleset::Ruleset;
-use crate::sticky::{ExperimentEvaluationOptions, LayerEvaluationOptions, StickyValues, storage_key};
+use crate::sticky::{ExperimentEvaluationOptions, LayerEvaluationOptions, StickyExposure, StickyValues, storage_key};
 
 impl EvaluationContext<'_> {
     /// Evaluates an experiment, or gives the result again that the user was assigned earlier
@@ -122,4 +122,18 @@ fn values_of(live: &Record, kind: Kind) -> StickyValues {
 pub(super) struct Sticky {
     pub(super) values: Arc<StickyValues>,
     pub(super) given_at_ms: u64,
+}
+
+impl StickyExposure {
+    /// Returns the exposure as results report it.
+    #[must_use]
+    pub fn view(&self) -> SecondaryExposure<'_> {
+        SecondaryExposure { gate: &self.gate, value: self.value, rule_id: &self.rule_id }
+    }
+}
+
+impl From<SecondaryExposure<'_>> for StickyExposure {
+    fn from(exposure: SecondaryExposure<'_>) -> Self {
+        Self { gate: exposure.gate.to_owned(), value: exposure.value, rule_id: exposure.rule_id.to_owned() }
+    }
 }

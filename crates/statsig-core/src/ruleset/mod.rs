@@ -9,8 +9,8 @@
 
 mod hash_prefix;
 mod list;
-mod name_digests;
 mod name_index;
+mod response_text;
 mod target;
 mod text;
 mod text_set;
@@ -20,8 +20,8 @@ use std::ops::Range;
 
 pub(crate) use hash_prefix::HashPrefix;
 pub use list::{ExperimentGroup, ExperimentGroups};
-pub(crate) use name_digests::NameDigests;
 pub(crate) use name_index::NameIndex;
+pub(crate) use response_text::{HashedText, ResponseText, SharedText, Snippets};
 pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Test, TimeOp, VersionOp};
 pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
 pub(crate) use text_set::TextSet;
