@@ -1,7 +1,7 @@
 //! A ruleset with its origin, and the place where the current one is kept.
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
@@ -27,6 +27,8 @@ pub struct Snapshot {
 #[derive(Debug)]
 struct Content {
     ruleset: Ruleset,
+    /// Number of the content in this process; never 0.
+    generation: u32,
     source: SpecSourceKind,
     received_at_ms: u64,
     ordering_time_ms: u64,
@@ -57,6 +59,7 @@ impl Snapshot {
         }
         let content = Content {
             ruleset,
+            generation: next_generation(),
             source,
             received_at_ms,
             ordering_time_ms,
@@ -83,6 +86,12 @@ impl Snapshot {
     #[must_use]
     pub fn source(&self) -> &SpecSourceKind {
         &self.content.source
+    }
+
+    /// Returns the number by which contents are told apart, which clones share.
+    #[inline]
+    pub(crate) fn generation(&self) -> u32 {
+        self.content.generation
     }
 
     /// Returns the prepared text of client-initialize responses.
@@ -124,6 +133,16 @@ impl Snapshot {
     #[must_use]
     pub fn cursor(&self) -> SpecCursor {
         SpecCursor::new(self.ordering_time_ms(), self.ruleset().meta().checksum.as_deref())
+    }
+}
+
+/// Returns the number of the next content; after 4 billion contents numbers repeat.
+fn next_generation() -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let next = || LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+    match next() {
+        0 => next(),
+        generation => generation,
     }
 }
 
@@ -199,6 +218,8 @@ pub enum UpdateOutcome {
 #[derive(Debug)]
 pub struct SnapshotStore {
     current: ArcSwap<Lanes>,
+    /// That of the current snapshot, or of the one that is about to become current.
+    generation: AtomicU32,
     /// Orders writers, so that the comparison with the current specs holds until the swap. Holds what
     /// was replaced and may still be in use.
     replaced: Mutex<Vec<Arc<Lanes>>>,
@@ -208,7 +229,11 @@ impl SnapshotStore {
     /// A store that serves `snapshot` until the first update.
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Self {
-        Self { current: ArcSwap::from_pointee(Lanes::new(&snapshot)), replaced: Mutex::default() }
+        Self {
+            current: ArcSwap::from_pointee(Lanes::new(&snapshot)),
+            generation: AtomicU32::new(snapshot.generation()),
+            replaced: Mutex::default(),
+        }
     }
 
     /// The current snapshot, for a short while: costs no shared write in the common case.
@@ -288,12 +313,21 @@ impl SnapshotStore {
         replaced.len()
     }
 
+    /// Returns the generation of the current snapshot.
+    #[inline]
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     fn replaced(&self) -> MutexGuard<'_, Vec<Arc<Lanes>>> {
         self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn swap(&self, snapshot: &Snapshot, replaced: &mut Vec<Arc<Lanes>>) {
-        replaced.push(self.current.swap(Arc::new(Lanes::new(snapshot))));
+        let lanes = Arc::new(Lanes::new(snapshot));
+        // Before the swap: a reader that has seen the new specs never finds the old number again.
+        self.generation.store(snapshot.generation(), Ordering::Release);
+        replaced.push(self.current.swap(lanes));
         replaced.retain(|lanes| lanes.are_in_use());
     }
 }

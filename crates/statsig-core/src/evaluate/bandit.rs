@@ -36,7 +36,7 @@ impl<'a, T: Tracer> Evaluator<'a, T> {
                 self.tracer.scored(score);
             }
         }
-        let bucket = self.inputs.bucket(cmab.prefix, cmab.unit, 10_000);
+        let bucket = self.inputs.bucket::<10_000>(cmab.prefix, cmab.unit);
         let (by, at) = self.choose(cmab, bucket);
         let group = &cmab.groups[at];
         r.explored |= by.explores();

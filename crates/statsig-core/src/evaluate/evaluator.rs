@@ -97,7 +97,9 @@ pub(crate) struct Evaluator<'a, T> {
     /// Results of nested gates by name; only where the specs or the tracer need it.
     pub(super) memo: Option<HashMap<Text, Remembered, FixedState>>,
     /// Results of nested gates that several evaluations share.
-    pub(super) shared: Option<SharedGates>,
+    pub(super) shared: Option<Box<SharedGates>>,
+    /// Whether the evaluation in progress takes part in that.
+    pub(super) uses_shared: bool,
     /// Groups that `experiment_group` conditions asked for, by experiment.
     pub(super) groups: Option<HashMap<Text, Option<Text>, FixedState>>,
     /// The experiments behind `groups`, in the order in which their evaluations ended.
@@ -126,6 +128,7 @@ impl<'a, T: Tracer> Evaluator<'a, T> {
             filter: None,
             memo: None,
             shared: None,
+            uses_shared: false,
             groups: None,
             group_lookups: Vec::new(),
         }

@@ -29,6 +29,8 @@ const MAX_UNSHARED_WORK: u64 = 8 * MAX_CONDITIONS as u64;
 const MAX_PATTERN_STEPS: u64 = 100 * PatternBudget::CHECK as u64;
 /// Exposures that may be copied from shared results, in all. The rest is dropped.
 const MAX_SHARED_COPIES: usize = 1 << 20;
+/// Exposures of all gates for which there is room from the start.
+const EXPECTED_EXPOSURES: usize = 1_024;
 /// Lists of up to this many exposures are compared pair by pair.
 const PAIRWISE: usize = 24;
 
@@ -75,7 +77,12 @@ struct Shared {
 
 impl SharedGates {
     fn new(ruleset: &Ruleset) -> Self {
-        Self { gates: vec![None; ruleset.specs.len()], ..Self::default() }
+        let specs = ruleset.specs.len();
+        Self {
+            gates: vec![None; specs],
+            exposures: Vec::with_capacity(specs.min(EXPECTED_EXPOSURES)),
+            ..Self::default()
+        }
     }
 
     /// The result of a gate that was evaluated before; its exposures join `exposures`.
@@ -104,8 +111,6 @@ impl SharedGates {
 /// Evaluates one spec after the other for the same user, and collects the exposures of each.
 pub(crate) struct ProjectEvaluator<'a> {
     evaluator: Evaluator<'a, ExposureTrace>,
-    /// In use by `evaluator` while a spec that shares gates is evaluated.
-    shared: SharedGates,
     work_left: u64,
     pattern_steps_left: u64,
 }
@@ -115,12 +120,8 @@ impl<'a> ProjectEvaluator<'a> {
     pub(crate) fn new(context: EvaluationContext<'a>, app: Option<&'a Attribute>) -> Self {
         let mut evaluator = Evaluator::new(context, ExposureTrace::default());
         evaluator.inputs.app = app;
-        Self {
-            shared: SharedGates::new(evaluator.ruleset),
-            evaluator,
-            work_left: MAX_UNSHARED_WORK,
-            pattern_steps_left: MAX_PATTERN_STEPS,
-        }
+        evaluator.shared = Some(Box::new(SharedGates::new(evaluator.ruleset)));
+        Self { evaluator, work_left: MAX_UNSHARED_WORK, pattern_steps_left: MAX_PATTERN_STEPS }
     }
 
     /// Evaluates a name into an outcome that is new. Its exposures are there until the next call.
@@ -136,11 +137,9 @@ impl<'a> ProjectEvaluator<'a> {
         let evaluator = &mut self.evaluator;
         evaluator.tracer.restart();
         (evaluator.depth, evaluator.frames, evaluator.steps, evaluator.conditions) = (0, 0, 0, 0);
-        if evaluator.ruleset.spec(call.spec).is_some_and(|spec| spec.shares_gates) {
-            evaluator.shared = Some(std::mem::take(&mut self.shared));
-            let recognition = evaluator.conclude(r, call);
-            self.shared = evaluator.shared.take().unwrap_or_default();
-            return recognition;
+        evaluator.uses_shared = evaluator.ruleset.spec(call.spec).is_some_and(|spec| spec.shares_gates);
+        if evaluator.uses_shared {
+            return evaluator.conclude(r, call);
         }
         if self.work_left == 0 {
             return Err(Abort::Exhausted);

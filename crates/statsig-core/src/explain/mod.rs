@@ -42,7 +42,7 @@ pub use tree::{
 };
 pub use verdict::{ExposedGate, ExposureTrace, ParameterTrace, Verdict};
 
-use crate::evaluate::{EvaluationContext, Evaluator, Kind, RandomNumbers};
+use crate::evaluate::{Call, EvaluationContext, Evaluator, Kind, RandomNumbers};
 use crate::results::Record;
 use builder::{ExplanationTrace, Tree};
 use statsig_adapters::FixedClock;
@@ -162,10 +162,11 @@ impl EvaluationContext<'_> {
             _ => RandomNumbers::Seed(self.random_bits()),
         };
         let context = EvaluationContext { clock: &clock, random_numbers, ..*self };
-        let untraced = Conclusion::of(Record::of(context, name, kind, true), kind, self.user);
+        let call = Call::by_name(self.snapshot.ruleset(), name, kind);
+        let untraced = Conclusion::of(Record::of(context, call, true), kind, self.user);
         let mut tree = Tree::default();
         let evaluator = Evaluator::new(context, ExplanationTrace::new(context));
-        let record = Record::evaluate(evaluator, name, kind, |tracer| tree = tracer.finish());
+        let record = Record::evaluate(evaluator, call, |tracer| tree = tracer.finish());
         let traced = Conclusion::of(record, kind, self.user);
         Explanation {
             kind: kind.into(),

@@ -654,6 +654,21 @@ impl Ruleset {
         names.find(name, |at| self.text.bytes(self.specs[at as usize].name))
     }
 
+    /// Returns the value of a gate, given the position of its spec, if it is the same for every user without overrides.
+    pub(crate) fn constant_gate(&self, spec: u32) -> Option<bool> {
+        let Some(spec) = self.spec(spec) else { return self.mappings.is_empty().then_some(false) };
+        if !spec.is_plain {
+            return None;
+        }
+        let Some(rule) = self.rules.get(spec.rules())?.first() else { return Some(spec.default_is_true) };
+        match rule.pass {
+            _ if !rule.matches_everybody || rule.delegate != NO_INDEX => None,
+            Pass::Everybody => Some(!rule.value_is_false),
+            Pass::Nobody => Some(spec.default_is_true),
+            Pass::Below { .. } => None,
+        }
+    }
+
     pub(crate) fn find_mapping(&self, name: &str) -> Option<u32> {
         self.mapping_names.find(name, |at| self.str(self.mappings[at as usize].name))
     }
