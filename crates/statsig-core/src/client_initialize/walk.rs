@@ -54,6 +54,9 @@ pub(super) struct Evaluated {
     pub(super) value_id: u32,
 }
 
+/// Exposures of one entry for which there is room from the start.
+const EXPECTED_EXPOSURES: usize = 64;
+
 /// Evaluates a project's entries one after the other.
 pub(super) struct Walk<'a> {
     ruleset: &'a Ruleset,
@@ -86,7 +89,7 @@ impl<'a> Walk<'a> {
             shared_text: shared_text(context.snapshot),
             items: Vec::new(),
             evaluator: ProjectEvaluator::new(context, target.app.as_ref()),
-            exposures: Vec::new(),
+            exposures: Vec::with_capacity(EXPECTED_EXPOSURES),
             exposure_ids: Vec::new(),
             tables: Tables::default(),
             left_out: 0,
@@ -98,7 +101,9 @@ impl<'a> Walk<'a> {
     pub(super) fn list(&self, section: Section, items: &mut Vec<Item>) {
         items.clear();
         let ruleset = self.ruleset;
-        let specs = self.shared_text.sections[section as usize].iter().copied().filter(|&at| self.wants(at));
+        let all = &self.shared_text.sections[section as usize];
+        items.reserve(all.len());
+        let specs = all.iter().copied().filter(|&at| self.wants(at));
         if self.options.previous_response_hash.is_none() && (section != Section::Configs || ruleset.cmabs.is_empty()) {
             items.extend(specs.map(Item::Spec));
             return;

@@ -118,7 +118,7 @@ pub(crate) struct ProjectEvaluator<'a> {
 impl<'a> ProjectEvaluator<'a> {
     /// `app`: what `target_app` conditions see.
     pub(crate) fn new(context: EvaluationContext<'a>, app: Option<&'a Attribute>) -> Self {
-        let mut evaluator = Evaluator::new(context, ExposureTrace::default());
+        let mut evaluator = Evaluator::new(context, ExposureTrace::with_room());
         evaluator.inputs.app = app;
         evaluator.shared = Some(Box::new(SharedGates::new(evaluator.ruleset)));
         Self { evaluator, work_left: MAX_UNSHARED_WORK, pattern_steps_left: MAX_PATTERN_STEPS }
