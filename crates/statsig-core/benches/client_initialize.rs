@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a benchmark reports, and ends where its input is wrong")]
 
 #[path = "fixtures/whole_project.rs"]
+#[allow(dead_code, reason = "tests use the rest")]
 mod whole_project;
 
 use divan::counter::{BytesCount, ItemsCount};

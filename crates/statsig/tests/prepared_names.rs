@@ -244,7 +244,7 @@ fn a_handle_is_small_and_can_be_shared() {
     let (gate, config) = (statsig.gate("open"), statsig.config("config"));
     shared(&gate);
     shared(&config);
-    assert!(size_of::<PreparedGate>() <= 8 * size_of::<usize>());
+    assert!(size_of::<PreparedGate>() <= size_of::<[usize; 8]>());
     drop(statsig);
     assert!(gate.check(&StatsigUser::with_user_id("ada")), "a handle keeps the client");
 }

@@ -138,6 +138,15 @@ impl<'a, O: Output> JsonWriter<'a, O> {
         }
     }
 
+    /// Writes a member of a section under its hashed name.
+    fn member(&mut self, name: Text, value: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        self.separate();
+        self.hashed_name(name)?;
+        self.out.buffer().push(b':');
+        value(self)?;
+        self.out.may_drain()
+    }
+
     /// Writes digits as a JSON string.
     fn digits(&mut self, digits: &HashedName<'_>) {
         self.out.buffer().push(b'"');
@@ -244,14 +253,8 @@ impl<O: Output> ObjectWriter for JsonWriter<'_, O> {
         self.object(|writer| {
             let mut result = Ok(());
             contents.entries(section, &mut |entry| {
-                let mut write = || {
-                    writer.separate();
-                    writer.hashed_name(entry.evaluated.name)?;
-                    writer.out.buffer().push(b':');
-                    writer.object(|writer| write_entry(writer, section, entry))?;
-                    writer.out.may_drain()
-                };
-                result = write();
+                result = writer
+                    .member(entry.evaluated.name, |writer| writer.object(|writer| write_entry(writer, section, entry)));
                 result.is_ok()
             });
             result
@@ -263,17 +266,13 @@ impl<O: Output> ObjectWriter for JsonWriter<'_, O> {
         self.object(|writer| {
             let mut result = Ok(());
             contents.stores(&mut |at, store| {
-                let mut write = || {
-                    writer.separate();
-                    writer.hashed_name(store.store.name)?;
-                    writer.out.buffer().push(b':');
-                    match writer.hashed.stores.get(at) {
-                        Some(json) => writer.raw(json),
-                        None => writer.json(&store)?,
+                result = writer.member(store.store.name, |writer| match writer.hashed.stores.get(at) {
+                    Some(json) => {
+                        writer.raw(json);
+                        Ok(())
                     }
-                    writer.out.may_drain()
-                };
-                result = write();
+                    None => writer.json(&store),
+                });
                 result.is_ok()
             });
             result
