@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`SpecSource`] | returns config specs on request |
 //! | [`SpecStream`] | pushes config specs as they change |
+//! | [`SpecTarget`] | consumes accepted payloads |
 //! | [`DataStore`] | shares payloads between processes |
 //! | [`IdListSource`] | returns the manifest and the files of ID lists |
 //! | [`EventSink`] | delivers batches of events |
@@ -36,7 +37,9 @@ mod observer;
 mod source_error;
 mod spec_source;
 mod spec_stream;
+mod spec_target;
 mod spec_update;
+mod spec_version;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod time;
@@ -55,7 +58,11 @@ pub use id_list_source::{IdListChunk, IdListReader, IdListSource};
 pub use noop_sink::NoopSink;
 pub use observer::{Observer, Tag};
 pub use source_error::{SourceError, SourceErrorKind};
-pub use spec_source::{SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecTrigger};
+pub use spec_source::{AcceptedEncodings, SpecFetch, SpecRequest, SpecSource, SpecTrigger};
 pub use spec_stream::{SpecStream, SpecSubscription, StreamEvent};
-pub use spec_update::{SpecSourceKind, SpecUpdate};
+pub use spec_target::{
+    Admission, AdmissionRules, AppliedPayload, CurrentSpecs, Envelope, Rejection, RejectionCause, SpecTarget,
+};
+pub use spec_update::{PayloadFormat, Reach, SpecOrigin, SpecUpdate};
+pub use spec_version::{SpecVersion, VersionOrder};
 pub use time::{MAX_TIME_AHEAD_MS, is_future};

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
-use statsig_core::{Snapshot, SnapshotStore, SourceErrorKind, SpecSourceKind, StoreFormat};
+use statsig_core::{Snapshot, SnapshotStore, SourceErrorKind, SpecOrigin, StoreFormat};
 use statsig_net::sources::FileSpecSource;
 use statsig_net::{
     AttemptOutcome, InitializeDetails, SdkKey, SpecSources, SpecSync, SpecsUpdated, SyncHealth, SyncOptions,
@@ -99,7 +99,7 @@ impl Watch {
         options.sdk_key = followed.key.as_ref().map(|key| SdkKey::new(key.expose()));
         // It is called on a thread that may wait.
         options.on_update = Some(Arc::new(move |updated| drop(sender.blocking_send(updated.clone()))));
-        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let runtime = tokio::runtime::Handle::current();
         let sync = SpecSync::start(options, store, followed.sources.clone(), Arc::new(WallClock), &runtime);
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use statsig_background::GuardedObserver;
-use statsig_core::{Observer, SpecSourceKind};
+use statsig_core::{Observer, Reach, SpecOrigin};
 
 use crate::error::Error;
 
@@ -18,20 +18,27 @@ pub(crate) struct Metrics {
 /// The trigger of what a stream brings.
 pub(crate) const STREAM: &str = "stream";
 
-/// A source that was asked, or a stream.
+/// A source or stream, as metrics name it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct SyncLabels<'a> {
     /// Its name.
     pub(crate) name: &'a str,
-    /// What evaluations say of specs from there.
-    pub(crate) kind: &'a SpecSourceKind,
-    /// Why it was asked; [`STREAM`] where it told by itself.
+    /// Origin that evaluations report for specs from it.
+    pub(crate) origin: &'a SpecOrigin,
+    /// Its distance from Statsig's servers.
+    pub(crate) reach: Reach,
+    /// Reason for the fetch; [`STREAM`] for a stream.
     pub(crate) trigger: &'static str,
 }
 
 impl Metrics {
     pub(crate) fn new(observer: Option<Arc<dyn Observer>>) -> Self {
         Self { observer: GuardedObserver::new(observer) }
+    }
+
+    /// Returns the observer.
+    pub(crate) fn observer(&self) -> GuardedObserver {
+        self.observer.clone()
     }
 
     /// Something is wrong, and has been logged.
@@ -52,7 +59,7 @@ impl Metrics {
     }
 
     /// Specs took the place of others, so long after the project was changed.
-    pub(crate) fn propagation(&self, age: Duration, source: &SpecSourceKind, source_api: Option<&str>) {
+    pub(crate) fn propagation(&self, age: Duration, source: &SpecOrigin, source_api: Option<&str>) {
         let tags = [("source", &*source.to_string()), ("source_api", source_api.unwrap_or_default())];
         self.observer.duration("config_propagation_diff", age, &tags);
     }
@@ -61,12 +68,12 @@ impl Metrics {
     ///
     /// `outcome` is `applied`, `unchanged`, `older` or `failed`, `error` the kind of the failure, and
     /// `duration` the time from the question to specs in force.
-    pub(crate) fn sync(&self, asked: Asked<'_>, outcome: &str, error: &str, duration: Option<Duration>) {
-        let source = asked.kind.to_string();
+    pub(crate) fn sync(&self, labels: SyncLabels<'_>, outcome: &str, error: &str, duration: Option<Duration>) {
+        let source = labels.origin.to_string();
         let tags = [
             ("source", &*source),
-            ("name", asked.name),
-            ("trigger", asked.trigger),
+            ("name", labels.name),
+            ("trigger", labels.trigger),
             ("outcome", outcome),
             ("error", error),
         ];
@@ -75,7 +82,7 @@ impl Metrics {
             self.observer.duration("config_sync_overall.latency", duration, &tags);
         }
         if outcome == "unchanged" {
-            self.observer.increment("config_no_update", 1, &[("source", &source), ("name", asked.name)]);
+            self.observer.increment("config_no_update", 1, &[("source", &source), ("name", labels.name)]);
         }
     }
 

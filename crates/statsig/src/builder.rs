@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use statsig_core::{
     ClientSdkInfo, Clock, CompileLimits, EvaluationSettings, IdListLookup, LocalOverrides, OverrideAdapter,
-    PersistentStorage, Ruleset, Snapshot, SnapshotStore, SpecSourceKind,
+    PersistentStorage, Ruleset, Snapshot, SnapshotStore, SpecOrigin,
 };
 
 #[cfg(any(feature = "net", feature = "logger"))]
@@ -257,14 +257,14 @@ impl StatsigBuilder {
 
     /// A client that has nothing and does nothing.
     pub(crate) fn inert(self) -> Statsig {
-        let specs = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let specs = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         self.finish(specs, Logging::default(), Background::default())
     }
 
     /// What the bootstrap document comes to.
     fn first_snapshot(&self, obstacles: &mut Obstacles) -> Snapshot {
         let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
-        let empty = Snapshot::empty(SpecSourceKind::Uninitialized);
+        let empty = Snapshot::empty(SpecOrigin::Uninitialized);
         let beside_others = self.has_other_sources();
         let name = self.spelling.name("bootstrap");
         if let Some(problem) = self.bootstrap.as_deref().and_then(bootstrap::problem_of_bootstrap) {
@@ -292,7 +292,7 @@ impl StatsigBuilder {
                     obstacles.problems.push(problem);
                 }
             }
-            Some(Ok(ruleset)) => return Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms),
+            Some(Ok(ruleset)) => return Snapshot::new(ruleset, SpecOrigin::Bootstrap, received_at_ms),
         }
         empty
     }

@@ -82,7 +82,7 @@ pub use statsig_core::{
     ExperimentOverride, Explanation, FeatureGate, FixedClock, Getters, HashAlgorithm, HashedName, IdHash, IdListLookup,
     InMemoryIdLists, InMemoryPersistentStorage, Json, JsonRef, Layer, LayerEvaluationOptions, LayerParameter,
     LocalOverrides, OverrideAdapter, OverrideScope, PersistentStorage, Problem, ProblemKind, Reason, ResponseFormat,
-    RulesetMeta, RulesetSize, SecondaryExposure, Snapshot, SpecSourceKind, SpecUpdate, StatsigUser, StatsigUserBuilder,
+    RulesetMeta, RulesetSize, SecondaryExposure, Snapshot, SpecOrigin, SpecUpdate, StatsigUser, StatsigUserBuilder,
     StickyExposure, StickyValues, StorageError, UnitId, UpdateOutcome, UserPersistedValues, id_hash, storage_key,
 };
 pub use subscriptions::{ClientEvent, EventKind, SubscriptionId, UnknownEventKind};

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::keys::{StoreFormat, StoreKey};
@@ -116,7 +117,7 @@ pub enum TouchOutcome {
 #[non_exhaustive]
 pub struct StoreEntry {
     /// The payload as the server sent it, not compressed by the store.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// How it is encoded.
     pub format: StoreFormat,
     /// Which state of the project it is; `None` if the store cannot tell.
@@ -132,13 +133,14 @@ pub struct StoreEntry {
 impl StoreEntry {
     /// A payload that was received from a server, with its version.
     #[must_use]
-    pub fn new(bytes: Vec<u8>, format: StoreFormat, version: EntryVersion) -> Self {
-        Self { bytes, format, version: Some(version), stored_at_ms: None, is_delta: false, key: None }
+    pub fn new(bytes: impl Into<Bytes>, format: StoreFormat, version: EntryVersion) -> Self {
+        Self { bytes: bytes.into(), format, version: Some(version), stored_at_ms: None, is_delta: false, key: None }
     }
 
     /// A JSON payload; reads its version from it, as [`EntryVersion::of_json`] does.
     #[must_use]
-    pub fn json(bytes: Vec<u8>) -> Self {
+    pub fn json(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
         let version = EntryVersion::of_json(&bytes);
         Self { bytes, format: StoreFormat::PlainText, version, stored_at_ms: None, is_delta: false, key: None }
     }

@@ -9,6 +9,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::read::is_better;
 use super::{
@@ -48,7 +49,7 @@ struct Shared {
 
 #[derive(Clone)]
 struct Value {
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
     version: Option<EntryVersion>,
     time: Option<u64>,
 }
@@ -80,7 +81,7 @@ impl InMemoryDataStore {
     }
 
     fn write(&self, key: &str, bytes: &[u8], time: Option<u64>) -> Result<(), DataStoreError> {
-        self.open()?.put(key, Value { bytes: bytes.into(), version: EntryVersion::of_json(bytes), time });
+        self.open()?.put(key, Value { bytes: Bytes::copy_from_slice(bytes), version: EntryVersion::of_json(bytes), time });
         Ok(())
     }
 }
@@ -167,7 +168,7 @@ impl DataStore for InMemoryDataStore {
         for key in request.keys.iter() {
             let Some(value) = self.read(&key.name)? else { continue };
             let entry = StoreEntry {
-                bytes: value.bytes.to_vec(),
+                bytes: value.bytes,
                 format: key.format,
                 version: value.version,
                 stored_at_ms: None,
@@ -200,14 +201,14 @@ impl DataStore for InMemoryDataStore {
             }
             let same = match (&there.checksum, &version.checksum) {
                 (Some(there), Some(new)) => there == new,
-                _ => **bytes == *entry.bytes,
+                _ => *bytes == entry.bytes,
             };
             if there.lcut == version.lcut && same {
                 return Ok(PutOutcome::Refreshed);
             }
         }
         let value =
-            Value { bytes: entry.bytes.as_slice().into(), version: Some(version.clone()), time: Some(version.lcut) };
+            Value { bytes: entry.bytes.clone(), version: Some(version.clone()), time: Some(version.lcut) };
         shared.put(key, value);
         Ok(PutOutcome::Written)
     }

@@ -227,7 +227,7 @@ fn payload(lcut: u64, checksum: &str) -> StoreEntry {
             r#"{{"dynamic_configs": {{}}, "feature_gates": {{}}, "layer_configs": {{}}, "condition_map": {{}},
             "has_updates": true, "time": {lcut}, "checksum": "{checksum}"}}"#
         )
-        .into(),
+        .into_bytes(),
     )
 }
 

@@ -26,7 +26,7 @@ pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Test, TimeOp, V
 pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
 pub(crate) use text_set::TextSet;
 
-use statsig_adapters::SpecCursor;
+use statsig_adapters::SpecVersion;
 
 use crate::json::JsonRef;
 use crate::specs::{Format, MalformedSpec, Problem, SpecSection};
@@ -571,7 +571,7 @@ pub struct RulesetSize {
 }
 
 /// The version of the specs that the ruleset was compiled from.
-impl From<&RulesetMeta> for SpecCursor {
+impl From<&RulesetMeta> for SpecVersion {
     fn from(meta: &RulesetMeta) -> Self {
         Self::new(meta.time, meta.checksum.as_deref())
     }

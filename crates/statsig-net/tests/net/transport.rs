@@ -356,7 +356,7 @@ async fn specs_are_read_from_gzip_that_no_header_names_and_behind_a_byte_order_m
     for body in [SPECS.as_bytes().to_vec(), marked.clone().into_bytes(), gzip(SPECS), gzip(&marked)] {
         server.fail_once(Endpoint::SpecsV2, Fault::Body(body));
         match source.fetch(&SpecRequest::default()).await.unwrap() {
-            SpecFetch::Updated(update) => assert_eq!(update.document, SPECS.as_bytes()),
+            SpecFetch::Updated(update) => assert_eq!(update.payload, SPECS.as_bytes()),
             other => panic!("{other:?}"),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::{
-    ClientSdkInfo, Clock, DataStore, IdListSource, KeySchema, Observer, SnapshotStore, SpecSource, SpecSourceKind,
+    ClientSdkInfo, Clock, DataStore, IdListSource, KeySchema, Observer, SnapshotStore, SpecSource, SpecOrigin,
     SpecStream,
 };
 use statsig_net::id_lists::{IdListOptions, IdLists, StoredIdLists};
@@ -537,8 +537,8 @@ fn stored_lists(
 fn goes_on(sources: &SpecSources) -> bool {
     !sources.streams.is_empty()
         || sources.fallback.is_some()
-        || sources.polled.iter().any(|source| source.kind() != SpecSourceKind::Bootstrap)
-        || sources.initial.iter().any(|source| source.kind() == SpecSourceKind::Network)
+        || sources.polled.iter().any(|source| source.kind() != SpecOrigin::Bootstrap)
+        || sources.initial.iter().any(|source| source.kind() == SpecOrigin::Network)
 }
 
 impl StatsigBuilder {

@@ -36,7 +36,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use statsig_core::{
     ClientSdkInfo, Clock, CompileLimits, EvaluationContext, EvaluationSettings, IdListLookup, LocalOverrides,
-    OverrideAdapter, PersistentStorage, Problem, Snapshot, SnapshotStore, SpecSourceKind, SpecUpdate, StatsigUser,
+    OverrideAdapter, PersistentStorage, Problem, Snapshot, SnapshotStore, SpecOrigin, SpecUpdate, StatsigUser,
     UpdateOutcome,
 };
 
@@ -175,7 +175,7 @@ impl Statsig {
     /// When the document cannot be used; the specs in force stay.
     pub fn update_specs(&self, specs: impl Into<Vec<u8>>) -> Result<UpdateOutcome, Error> {
         let received_at_ms = u64::try_from(self.inner.clock.now_ms()).unwrap_or(0);
-        let update = SpecUpdate::new(specs.into(), SpecSourceKind::Bootstrap, received_at_ms);
+        let update = SpecUpdate::new(specs.into(), SpecOrigin::Bootstrap, received_at_ms);
         let outcome = self.inner.specs.apply(&update, &self.inner.limits)?;
         if outcome == UpdateOutcome::Applied {
             if !self.is_inherited() {

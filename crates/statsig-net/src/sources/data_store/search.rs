@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use statsig_core::specs::recognise;
 use statsig_core::{
-    EntryRequest, EntryVersion, SourceError, SourceErrorKind, SpecCursor, StoreEntry, StoreFormat, StoreKey,
+    EntryRequest, EntryVersion, SourceError, SourceErrorKind, SpecVersion, StoreEntry, StoreFormat, StoreKey,
 };
 
 use super::super::{now, unpack, version_of};
@@ -15,7 +16,7 @@ use super::{Reader, error_of};
 
 /// An entry that can be used, as far as its outside tells.
 pub(super) struct Usable {
-    pub(super) document: Vec<u8>,
+    pub(super) document: Bytes,
     pub(super) format: StoreFormat,
     pub(super) version: EntryVersion,
     key: Option<Arc<str>>,
@@ -36,10 +37,10 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Returns whether a client that asks with this cursor took the entry over, or holds something newer.
-    pub(super) fn is_held(&self, cursor: &SpecCursor) -> bool {
-        let is_same = self.version.checksum.is_some() && self.version.checksum.as_deref() == cursor.checksum.as_deref();
-        is_same || cursor.time >= self.version.lcut
+    /// Returns whether a client that holds this version has applied the entry, or something newer.
+    pub(super) fn is_held(&self, held: &SpecVersion) -> bool {
+        let is_same = self.version.checksum.is_some() && self.version.checksum.as_deref() == held.checksum.as_deref();
+        is_same || held.time_ms >= self.version.lcut
     }
 }
 
@@ -125,14 +126,14 @@ pub(super) async fn judge(entry: StoreEntry, limit: usize) -> Result<Usable, Sou
     if is_delta {
         return Err(refused("it is only the difference to an earlier one".to_owned()));
     }
-    let document = unpack::unpacked(bytes, limit).await.map_err(|error| refused(error.to_string()))?;
+    let document = unpack::unpacked(bytes.into(), limit).await.map_err(|error| refused(error.to_string()))?;
     let judged = unpack::off_thread(document.len(), move || {
         let version = match format {
-            StoreFormat::StatsigBr => version_of(&document, format),
+            StoreFormat::StatsigBr => version_of(&document, format.into()),
             _ => match recognise(&document).refusal() {
                 Some(statsig_core::Error::NoUpdates) => return Err(None),
                 Some(error) => return Err(Some(error.to_string())),
-                None => version_of(&document, format),
+                None => version_of(&document, format.into()),
             },
         };
         Ok((document, version))
@@ -143,7 +144,7 @@ pub(super) async fn judge(entry: StoreEntry, limit: usize) -> Result<Usable, Sou
         None => SourceError::new(SourceErrorKind::Empty, "the data store has no specs, only word that nothing is new"),
     })?;
     // A build that does not read the binary form has to believe what it is told.
-    let version = version.or_else(|| told.filter(|_| format != StoreFormat::PlainText && !cfg!(feature = "proto")));
+    let version = version.map(|version| EntryVersion::from(&version)).or_else(|| told.filter(|_| format != StoreFormat::PlainText && !cfg!(feature = "proto")));
     match version {
         Some(version) => Ok(Usable { document, format, version, key }),
         None => Err(refused("it tells no time of its own".to_owned())),
