@@ -24,7 +24,7 @@ mod supervisor;
 
 pub use backoff::Backoff;
 pub use clock::SystemClock;
-pub use error_chain::{MAX_ERROR_CHARS, error_chain, truncated};
+pub use error_chain::{MAX_ERROR_CHARS, error_chain, error_chain_with, truncated};
 pub use fork::{ForkGuard, InOwnProcess};
 pub use identifier::new_uuid_v7;
 pub use observer::GuardedObserver;

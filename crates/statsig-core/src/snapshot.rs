@@ -332,7 +332,7 @@ mod tests {
         store.apply(&update(5, "a"), &limits).unwrap();
         assert_eq!(store.apply(&no_updates, &limits).unwrap(), UpdateOutcome::Unchanged);
         for document in ["", "[]", "{", "{\"has_updates\":true}", "null"] {
-            let bad = SpecUpdate::new(document.into(), SpecOrigin::Network, Reach::Upstream, 9);
+            let bad = SpecUpdate::new(document, SpecOrigin::Network, Reach::Upstream, 9);
             assert!(store.apply(&bad, &limits).is_err(), "{document}");
         }
         let large = store.apply(&update(9, "z"), &limits.with_max_bytes(10));

@@ -377,12 +377,9 @@ impl StatsigBuilder {
         let logging = Logging::default();
         logging.specs_changed(specs);
         #[cfg(feature = "net")]
+        let listener = self.specs_listener(&logging, specs);
+        #[cfg(feature = "net")]
         let networking = needs_network.then(|| {
-            let (settings_changed, told) = (logging.listener(specs), Arc::clone(&self.subscriptions));
-            let listener = move |updated: &statsig_net::SpecsUpdated| {
-                settings_changed();
-                told.tell(ClientEvent::SpecsUpdated(&updated.update));
-            };
             let choices = std::mem::take(&mut self.network);
             choices.start(network.as_ref(), sources, &around, specs, listener, runtime.handle())
         });
@@ -396,7 +393,25 @@ impl StatsigBuilder {
         Ok((logging, background))
     }
 
+    /// Returns what is called with specs that became current.
+    #[cfg(feature = "net")]
+    fn specs_listener(&self, logging: &Logging, specs: &Arc<SnapshotStore>) -> statsig_net::SpecsListener {
+        let (settings_changed, told) = (logging.listener(specs), Arc::clone(&self.subscriptions));
+        self.network.listener(move |updated| {
+            settings_changed();
+            told.tell(ClientEvent::SpecsUpdated(&updated.update));
+        })
+    }
+
     fn finish(self, specs: Arc<SnapshotStore>, logging: Logging, background: Background) -> Statsig {
+        #[cfg(feature = "net")]
+        let acceptor = match &background.networking {
+            Some(networking) => networking.acceptor().clone(),
+            None => {
+                let listener = self.specs_listener(&logging, &specs);
+                self.network.acceptor(&specs, self.limits, &self.clock, self.observer.as_ref(), listener)
+            }
+        };
         #[cfg(feature = "net")]
         let id_lists = self.id_lists.or_else(|| background.networking.as_ref()?.lookup());
         #[cfg(not(feature = "net"))]
@@ -404,6 +419,7 @@ impl StatsigBuilder {
         Statsig::new(Inner {
             specs,
             settings: self.settings,
+            #[cfg(not(feature = "net"))]
             limits: self.limits,
             clock: self.clock,
             id_lists,
@@ -415,6 +431,8 @@ impl StatsigBuilder {
             warned_of_no_ids: AtomicBool::new(false),
             logging,
             background,
+            #[cfg(feature = "net")]
+            acceptor,
         })
     }
 

@@ -74,13 +74,13 @@ impl Get {
         let mut readable = found.iter().filter_map(|found| Some((&found.place, found.value.as_ref().ok()?)));
         let Some((place, entry)) = readable.next() else { return Err(nothing()) };
         let bytes = match entry.format {
-            _ if self.raw => Cow::Borrowed(&entry.bytes),
+            _ if self.raw => Cow::Borrowed(&entry.bytes[..]),
             StoreFormat::StatsigBr => {
                 let text =
                     text_of(&entry.bytes).with_context(|| format!("{} in binary form cannot be read", place.path));
                 Cow::Owned(text.map_err(|error| Failure::input(error).with_hint("--raw gets it as it is"))?)
             }
-            _ => Cow::Owned(inflated(entry.bytes.clone(), &place.path, max_bytes()).map_err(Failure::input)?),
+            _ => Cow::Owned(inflated(entry.bytes.to_vec(), &place.path, max_bytes()).map_err(Failure::input)?),
         };
         let mut output = Output::open(Some(out))?;
         output.write(&bytes)?;

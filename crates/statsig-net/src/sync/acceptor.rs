@@ -16,6 +16,7 @@ use statsig_core::{
 use tokio::sync::watch;
 
 use super::delta_policy::{DeltaOutcome, DeltaPolicy, FetchExtent};
+use super::turn::{Admittance, Turn};
 use super::updated::{SpecsListener, SpecsUpdated};
 use super::write_back::{AcceptedPayload, WriteBackQueue};
 use crate::metrics::Metrics;
@@ -51,7 +52,8 @@ impl std::fmt::Debug for AcceptorOptions {
 ///
 /// Cloning shares everything. A [`SpecSync`](crate::SpecSync) has an acceptor, and lends it to others.
 ///
-/// In a forked child a payload is refused at once: no lock is taken that a thread of the parent may hold.
+/// In a forked child, the acceptor of a `SpecSync` refuses payloads at once, and any other one if a thread of the parent
+/// was judging a payload: no lock is waited for that nobody will release.
 #[derive(Clone)]
 pub struct PayloadAcceptor {
     shared: Arc<AcceptorShared>,
@@ -72,13 +74,15 @@ struct AcceptorShared {
     encodings: AcceptedEncodings,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
-    /// Held while one payload is judged.
-    turn: Mutex<()>,
+    /// Held while one payload is judged and reported.
+    turn: Turn,
     current: Mutex<CurrentPayload>,
-    notices: Mutex<NoticeQueue>,
+    /// Notices that wait for the listener.
+    notices: Mutex<VecDeque<SpecsUpdated>>,
     listener_panics: AtomicU64,
     time: watch::Sender<u64>,
-    process: ForkGuard,
+    /// The process that the acceptor belongs to; `None` if it works in every one.
+    process: Option<ForkGuard>,
 }
 
 /// Facts about the current payload that the target does not hold.
@@ -91,13 +95,6 @@ struct CurrentPayload {
     address: Option<Arc<str>>,
     reach: Option<Reach>,
     is_own_copy: bool,
-}
-
-/// Notices that wait for the listener.
-#[derive(Default)]
-struct NoticeQueue {
-    waiting: VecDeque<SpecsUpdated>,
-    is_delivering: bool,
 }
 
 /// Circumstances in which a payload arrived.
@@ -115,6 +112,8 @@ pub(super) struct EngineParts {
     pub(super) queue: Arc<WriteBackQueue>,
     pub(super) deltas: DeltaPolicy,
     pub(super) encodings: AcceptedEncodings,
+    /// The process that the engine belongs to.
+    pub(super) process: Option<ForkGuard>,
 }
 
 impl PayloadAcceptor {
@@ -142,20 +141,20 @@ impl PayloadAcceptor {
             encodings: parts.encodings,
             clock,
             metrics,
-            turn: Mutex::default(),
+            turn: Turn::default(),
             current: Mutex::default(),
             notices: Mutex::default(),
             listener_panics: AtomicU64::new(0),
             time: watch::Sender::new(time),
-            process: ForkGuard::new(),
+            process: parts.process,
         };
         Self { shared: Arc::new(shared) }
     }
 
     /// Judges a payload, and makes it current if it is newer: `docs/protocol/network.md#acceptance`.
     ///
-    /// Decodes and compiles on the calling thread, after waiting for a payload that is being judged. Reports an
-    /// applied payload to the listener before it returns, unless another call is reporting: then that one does.
+    /// Decodes, compiles and reports on the calling thread, after waiting for a payload that is being judged. Within a
+    /// report, a payload is judged at once, and reported after it.
     #[must_use]
     pub fn admit(&self, update: SpecUpdate) -> Admission {
         self.admit_from(update, Arrival::default())
@@ -178,13 +177,19 @@ impl PayloadAcceptor {
 
     fn admit_from(&self, update: SpecUpdate, arrival: Arrival) -> Admission {
         let shared = &self.shared;
-        if shared.process.is_inherited() {
-            let error = SourceError::new(SourceErrorKind::Disabled, crate::INHERITED);
-            return Admission::Rejected(Rejection::new(RejectionCause::Disabled, error));
+        if shared.process.is_some_and(ForkGuard::is_inherited) {
+            return inherited();
         }
-        let admission = shared.judge(update, arrival);
-        shared.deliver_notices();
-        admission
+        match shared.turn.wait() {
+            Admittance::Granted(_turn) => {
+                let admission = shared.judge(update, arrival);
+                shared.deliver_notices();
+                admission
+            }
+            // The call that has the turn reports.
+            Admittance::Nested => shared.judge(update, arrival),
+            Admittance::Stuck => inherited(),
+        }
     }
 
     /// Returns the request for the next fetch from a source, or for a subscription.
@@ -296,13 +301,18 @@ impl PayloadAcceptor {
     }
 }
 
+/// Returns the refusal of a payload in a forked child.
+fn inherited() -> Admission {
+    let error = SourceError::new(SourceErrorKind::Disabled, crate::INHERITED);
+    Admission::Rejected(Rejection::new(RejectionCause::Disabled, error))
+}
+
 impl AcceptorShared {
     fn current(&self) -> MutexGuard<'_, CurrentPayload> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn judge(&self, update: SpecUpdate, arrival: Arrival) -> Admission {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
         let digest: [u8; 32] = Sha256::digest(&update.payload).into();
         let before = self.target.current().version;
@@ -403,27 +413,17 @@ impl AcceptorShared {
             problems: applied.problems,
             compile_duration,
         };
-        self.notices.lock().unwrap_or_else(PoisonError::into_inner).waiting.push_back(updated);
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push_back(updated);
         let is_own_copy = arrival.is_own_copy;
         self.queue.put(&AcceptedPayload { update, envelope: envelope.clone(), is_own_copy, is_from_delta });
     }
 
-    /// Reports what became current, in its order: one thread at a time, and not within a report.
+    /// Reports what became current, in its order.
     fn deliver_notices(&self) {
-        let next = |is_delivering: bool| {
-            let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
-            if notices.is_delivering && !is_delivering {
-                return None;
-            }
-            let next = notices.waiting.pop_front();
-            notices.is_delivering = next.is_some();
-            next
-        };
-        let mut notice = next(false);
-        while let Some(updated) = notice {
+        let next = || self.notices.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        while let Some(updated) = next() {
             self.announce(&updated);
             self.time.send_replace(updated.time);
-            notice = next(true);
         }
     }
 
@@ -447,5 +447,106 @@ impl AcceptorShared {
             self.metrics.panicked("specs-listener");
             tracing::error!("the listener for new specs panicked");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use statsig_core::{FixedClock, Snapshot, SnapshotStore, SpecOrigin};
+
+    use super::*;
+    use crate::RulesetTarget;
+
+    fn payload(time: u64, key: Option<&SdkKey>) -> SpecUpdate {
+        let key = key.map_or(String::new(), |key| format!(r#""hashed_sdk_key_used":"{}","#, key.hash()));
+        let text = format!(
+            r#"{{"has_updates":true,{key}"time":{time},"feature_gates":{{}},"dynamic_configs":{{}},"layer_configs":{{}},
+            "condition_map":{{}}}}"#
+        );
+        SpecUpdate::new(text.into_bytes(), SpecOrigin::Bootstrap, Reach::Local, 9)
+    }
+
+    fn acceptor(on_update: Option<SpecsListener>, parts: EngineParts) -> PayloadAcceptor {
+        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
+        let options = AcceptorOptions { sdk_key: Some(SdkKey::new("secret-own")), on_update, observer: None };
+        let (target, clock) = (RulesetTarget::new(store), Arc::new(FixedClock(0)));
+        PayloadAcceptor::with_parts(target, options, clock, Metrics::default(), parts)
+    }
+
+    #[test]
+    fn a_payload_for_another_key_is_refused() {
+        let acceptor = acceptor(None, EngineParts::default());
+        match acceptor.admit(payload(5, Some(&SdkKey::new("secret-other")))) {
+            Admission::Rejected(rejection) => assert_eq!(rejection.cause, RejectionCause::OtherKey),
+            other => panic!("{other:?}"),
+        }
+        assert!(!acceptor.has_specs());
+        for update in [payload(5, Some(&SdkKey::new("secret-own"))), payload(6, None)] {
+            assert!(matches!(acceptor.admit(update), Admission::Applied(_)));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_current_are_not_read_again() {
+        let acceptor = acceptor(None, EngineParts::default());
+        assert!(matches!(acceptor.admit(payload(5, None)), Admission::Applied(_)));
+        assert!(matches!(acceptor.admit(payload(5, None)), Admission::Unchanged(None)), "unread");
+        let mut longer = payload(5, None);
+        longer.payload = [&longer.payload[..], b" "].concat().into();
+        assert!(matches!(acceptor.admit(longer), Admission::Applied(_)), "no checksum tells them apart");
+        assert!(matches!(acceptor.admit(payload(4, None)), Admission::Older(_)));
+    }
+
+    #[test]
+    fn an_accepted_payload_is_queued_with_its_version_and_shares_its_bytes() {
+        let queue = Arc::new(WriteBackQueue::new(true, true));
+        let acceptor = acceptor(None, EngineParts { queue: Arc::clone(&queue), ..EngineParts::default() });
+        let mut update = payload(5, None);
+        update.reach = Reach::Upstream;
+        let bytes = update.payload.clone();
+        assert!(matches!(acceptor.admit(update), Admission::Applied(_)));
+        for room in [queue.store(), queue.disk()] {
+            let queued = room.and_then(|room| room.take()).unwrap();
+            assert_eq!(queued.update.payload.as_ptr(), bytes.as_ptr(), "copied");
+            assert_eq!(queued.update.version, Some(SpecVersion::new(5, None)));
+            assert_eq!(queued.envelope.version, SpecVersion::new(5, None));
+        }
+    }
+
+    #[test]
+    fn a_listener_may_supply_specs() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let own: Arc<std::sync::OnceLock<PayloadAcceptor>> = Arc::default();
+        let listener: SpecsListener = {
+            let (heard, own) = (Arc::clone(&heard), Arc::clone(&own));
+            Arc::new(move |updated| {
+                if updated.time == 5 {
+                    assert!(matches!(own.get().unwrap().admit(payload(6, None)), Admission::Applied(_)));
+                }
+                heard.lock().unwrap().push((updated.previous_time, updated.time));
+            })
+        };
+        let acceptor = acceptor(Some(listener), EngineParts::default());
+        own.set(acceptor.clone()).unwrap();
+        assert!(matches!(acceptor.admit(payload(5, None)), Admission::Applied(_)));
+        assert_eq!(*heard.lock().unwrap(), [(0, 5), (5, 6)]);
+        assert_eq!((acceptor.time_ms(), *acceptor.updates().borrow()), (6, 6));
+    }
+
+    #[test]
+    fn an_inherited_engine_takes_nothing_and_waits_for_no_lock() {
+        let process = Some(ForkGuard::inherited());
+        let acceptor = acceptor(None, EngineParts { process, ..EngineParts::default() });
+        let shared = Arc::clone(&acceptor.shared);
+        // Another thread of the parent had the turn.
+        std::thread::scope(|scope| {
+            let _turn = shared.turn.wait();
+            let admission = scope.spawn(|| acceptor.admit(payload(5, None))).join().unwrap();
+            match admission {
+                Admission::Rejected(rejection) => assert_eq!(rejection.cause, RejectionCause::Disabled),
+                other => panic!("{other:?}"),
+            }
+        });
+        assert!(!acceptor.has_specs());
     }
 }

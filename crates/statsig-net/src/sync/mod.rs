@@ -10,7 +10,7 @@
 //!
 //! | file | content |
 //! | --- | --- |
-//! | `acceptor` | the only way in for payloads: judges them, hands them to the target |
+//! | `acceptor`, `turn` | the only way in for payloads: judges them one at a time, hands them to the target |
 //! | `fetcher` | one fetch from one source |
 //! | `delta_policy` | whether a fetch accepts a delta, or is full |
 //! | `initial_load` | the first load: sources in order, or overlapping, within a time |
@@ -46,6 +46,7 @@ mod stats;
 mod store_writer;
 mod stream_health;
 mod stream_supervisor;
+mod turn;
 mod updated;
 mod write_back;
 
@@ -316,6 +317,7 @@ impl Engine {
             queue: Arc::new(WriteBackQueue::new(has_store, sources.last_known_good.is_some())),
             deltas: DeltaPolicy::new(has_deltas, options.delta_no_progress_threshold),
             encodings: options.encodings,
+            process: Some(ForkGuard::new()),
         };
         let acceptor_options = AcceptorOptions {
             sdk_key: options.sdk_key.clone(),

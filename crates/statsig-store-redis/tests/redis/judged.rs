@@ -49,7 +49,7 @@ async fn what_cannot_be_used_hides_nothing_and_is_replaced() {
                 let store = open(&server);
                 hset(&server, spoilt, &other, &ahead);
                 let found = store.get_entry(&request).await.unwrap().unwrap();
-                assert_eq!((found.bytes.as_slice(), found.version), (&*other, None), "{at}: nothing else is there");
+                assert_eq!((found.bytes.as_ref(), found.version), (&*other, None), "{at}: nothing else is there");
                 let entry = match good.format {
                     StoreFormat::PlainText => payload(5),
                     _ => StoreEntry::new(b"\x0bproto".to_vec(), good.format, EntryVersion::new(5, None)),

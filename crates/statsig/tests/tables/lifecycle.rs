@@ -7,7 +7,7 @@ use std::time::Duration;
 use statsig::{
     DataSource, EvaluationOptions, InitializeDetails, NoopSink, ReadyPolicy, SpecOrigin, Statsig, StatsigBuilder,
 };
-use statsig_core::{SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecUpdate};
+use statsig_core::{Reach, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecUpdate};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
 use statsig_testkit::specs::{GateBuilder, ProjectBuilder};
 use tokio::sync::Notify;
