@@ -16,7 +16,8 @@ use clap::Args;
 use statsig_core::{PayloadFormat, Snapshot, SnapshotStore, SourceErrorKind, SpecOrigin};
 use statsig_net::sources::FileSpecSource;
 use statsig_net::{
-    AttemptOutcome, InitializeDetails, RulesetTarget, SdkKey, SpecSources, SpecSync, SpecsUpdated, SyncHealth, SyncOptions,
+    AttemptOutcome, InitializeDetails, RulesetTarget, SdkKey, SpecSources, SpecSync, SpecsUpdated, SyncHealth,
+    SyncOptions,
 };
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -101,7 +102,8 @@ impl Watch {
         options.on_update = Some(Arc::new(move |updated| drop(sender.blocking_send(updated.clone()))));
         let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let runtime = tokio::runtime::Handle::current();
-        let sync = SpecSync::new(options, RulesetTarget::new(store), followed.sources.clone(), Arc::new(WallClock), &runtime);
+        let sync =
+            SpecSync::new(options, RulesetTarget::new(store), followed.sources.clone(), Arc::new(WallClock), &runtime);
 
         let waiting = Waiting::start(format!("waiting for {}", followed.name), warnings.quiet);
         let mut printer = Printer::new(self.presentation);

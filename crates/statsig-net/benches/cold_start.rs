@@ -12,9 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use statsig_core::{DataStore, DataStoreError, DataStoreErrorKind, FixedClock, InMemoryDataStore, KeySchema, Reach, Snapshot, SnapshotStore, SpecOrigin, SpecSource, SpecUpdate, StoreFormat, StoreKeys, StorePath, StoreResponse};
+use statsig_core::{
+    DataStore, DataStoreError, DataStoreErrorKind, FixedClock, InMemoryDataStore, KeySchema, Reach, Snapshot,
+    SnapshotStore, SpecOrigin, SpecSource, SpecUpdate, StoreFormat, StoreKeys, StorePath, StoreResponse,
+};
 use statsig_net::sources::{DataStoreSpecSource, LastKnownGood};
-use statsig_net::{AttemptOutcome, ClientIdentity, InitializeDetails, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources, SpecSync, SyncOptions};
+use statsig_net::{
+    AttemptOutcome, ClientIdentity, InitializeDetails, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources,
+    SpecSync, SyncOptions,
+};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault};
 
 const KEY: &str = "secret-bench";

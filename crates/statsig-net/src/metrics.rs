@@ -31,6 +31,18 @@ pub(crate) struct SyncLabels<'a> {
     pub(crate) trigger: &'static str,
 }
 
+/// Outcome of the first load.
+#[derive(Debug)]
+pub(crate) struct InitializationReport<'a> {
+    pub(crate) is_success: bool,
+    pub(crate) has_specs: bool,
+    pub(crate) timed_out: bool,
+    pub(crate) origin: &'a SpecOrigin,
+    /// Address or place that the specs came from.
+    pub(crate) address: Option<&'a str>,
+    pub(crate) duration: Duration,
+}
+
 impl Metrics {
     pub(crate) fn new(observer: Option<Arc<dyn Observer>>) -> Self {
         Self { observer: GuardedObserver::new(observer) }
@@ -46,16 +58,16 @@ impl Metrics {
         self.observer.error(tag, message);
     }
 
-    /// The first load has ended, or its time was up.
-    pub(crate) fn initialization(&self, details: &crate::InitializeDetails) {
+    /// The first load has ended, or its time was over.
+    pub(crate) fn initialization(&self, report: &InitializationReport<'_>) {
         let tags = [
-            ("init_success", flag(details.init_success)),
-            ("store_populated", flag(details.is_config_spec_ready)),
-            ("timed_out", flag(details.timed_out)),
-            ("source", &*details.source.to_string()),
-            ("init_source_api", details.source_api.as_deref().unwrap_or_default()),
+            ("init_success", flag(report.is_success)),
+            ("store_populated", flag(report.has_specs)),
+            ("timed_out", flag(report.timed_out)),
+            ("source", &*report.origin.to_string()),
+            ("init_source_api", report.address.unwrap_or_default()),
         ];
-        self.observer.duration("initialization", details.duration, &tags);
+        self.observer.duration("initialization", report.duration, &tags);
     }
 
     /// Specs took the place of others, so long after the project was changed.

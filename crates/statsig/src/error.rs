@@ -18,7 +18,9 @@ pub enum Error {
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The client belongs to the process that this one was forked off from.
     #[cfg(any(feature = "net", feature = "logger"))]
-    #[error("the client was built before this process was forked off, and keeps the specs that it had: build another client in this process")]
+    #[error(
+        "the client was built before this process was forked off, and keeps the specs that it had: build another client in this process"
+    )]
     Inherited,
     /// There is a shared client already: use [`Statsig::shared`](crate::Statsig::shared), or
     /// [`remove_shared`](crate::Statsig::remove_shared) before building another.

@@ -116,8 +116,8 @@ pub use statsig_net as net;
 #[cfg(feature = "net")]
 pub use statsig_net::{
     AttemptOutcome, EndpointOptions, InitializeDetails, NetworkEndpoint, NetworkOptions, NetworkProtocol,
-    PersistHealth, ProxyConfig, ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamOptions, StreamState,
-    SyncHealth, SyncReport, UpdatesBy, WorkerHealth,
+    PersistHealth, ProxyConfig, ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamOptions,
+    StreamState, SyncHealth, SyncReport, UpdatesBy, WorkerHealth,
 };
 #[cfg(feature = "redis")]
 pub use statsig_store_redis as redis;

@@ -81,7 +81,8 @@ impl InMemoryDataStore {
     }
 
     fn write(&self, key: &str, bytes: &[u8], time: Option<u64>) -> Result<(), DataStoreError> {
-        self.open()?.put(key, Value { bytes: Bytes::copy_from_slice(bytes), version: EntryVersion::of_json(bytes), time });
+        self.open()?
+            .put(key, Value { bytes: Bytes::copy_from_slice(bytes), version: EntryVersion::of_json(bytes), time });
         Ok(())
     }
 }
@@ -207,8 +208,7 @@ impl DataStore for InMemoryDataStore {
                 return Ok(PutOutcome::Refreshed);
             }
         }
-        let value =
-            Value { bytes: entry.bytes.clone(), version: Some(version.clone()), time: Some(version.lcut) };
+        let value = Value { bytes: entry.bytes.clone(), version: Some(version.clone()), time: Some(version.lcut) };
         shared.put(key, value);
         Ok(PutOutcome::Written)
     }

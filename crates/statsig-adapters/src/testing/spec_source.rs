@@ -49,7 +49,11 @@ pub async fn spec_source_contract(source: &dyn SpecSource) -> SpecUpdate {
             Ok(SpecFetch::Unchanged) => {}
             Ok(SpecFetch::Behind) => panic!("asked with what it has ({trigger:?}), the source says `Behind`"),
             Ok(SpecFetch::Updated(again)) => {
-                assert_eq!(version_of(&again).time_ms, held.time_ms, "asked with what it has, the source has something else");
+                assert_eq!(
+                    version_of(&again).time_ms,
+                    held.time_ms,
+                    "asked with what it has, the source has something else"
+                );
             }
             Err(error) => panic!("asked with what it has ({trigger:?}), the source fails: {error:?}"),
         }
@@ -61,10 +65,9 @@ pub async fn spec_source_contract(source: &dyn SpecSource) -> SpecUpdate {
         Err(error) => panic!("asked by one who has something newer, the source fails: {error:?}"),
     }
 
-    both(
-        async { assert_eq!(must_have(source, "one of two questions at once").await.payload, first.payload) },
-        async { assert_eq!(must_have(source, "the other of two questions at once").await.payload, first.payload) },
-    )
+    both(async { assert_eq!(must_have(source, "one of two questions at once").await.payload, first.payload) }, async {
+        assert_eq!(must_have(source, "the other of two questions at once").await.payload, first.payload)
+    })
     .await;
 
     for polls in [1, 2, 3] {

@@ -33,7 +33,11 @@ pub fn spec_target_contract(target: &dyn SpecTarget, payload: impl Fn(u64, &str)
     }
     assert_eq!(held(), Some(TIME + 5), "an applied payload is not current");
     assert_eq!(target.current().origin, first.origin, "an applied payload has another origin");
-    assert_eq!(target.current().received_at_ms, first.received_at_ms, "an applied payload has another time of reception");
+    assert_eq!(
+        target.current().received_at_ms,
+        first.received_at_ms,
+        "an applied payload has another time of reception"
+    );
 
     for (update, is_right, what) in [
         (payload(TIME + 5, "a"), is_unchanged as fn(&Admission) -> bool, "the same payload is not `Unchanged`"),

@@ -15,8 +15,7 @@ mod size;
 use std::sync::Arc;
 
 use statsig_core::{
-    Error, EvaluationContext, EvaluationSettings, Explanation, FixedClock, Ruleset, Snapshot, SpecOrigin,
-    StatsigUser,
+    Error, EvaluationContext, EvaluationSettings, Explanation, FixedClock, Ruleset, Snapshot, SpecOrigin, StatsigUser,
 };
 
 /// Unoptimized code has frames several times the size.

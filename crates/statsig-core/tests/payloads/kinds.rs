@@ -16,7 +16,8 @@ fn response() -> Value {
 fn a_client_initialize_response_never_replaces_config_specs() {
     let store = SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized));
     let limits = CompileLimits::default();
-    let update = |payload: &Value| SpecUpdate::new(payload.to_string().into_bytes(), SpecOrigin::Network, Reach::Upstream, 1);
+    let update =
+        |payload: &Value| SpecUpdate::new(payload.to_string().into_bytes(), SpecOrigin::Network, Reach::Upstream, 1);
     store.apply(&update(&specs(&json!({"g": gate()}))), &limits).unwrap();
     let error = store.apply(&update(&response()), &limits).unwrap_err();
     assert!(matches!(error, Error::OtherPayload { shape: PayloadShape::ClientInitializeResponse }), "{error:?}");

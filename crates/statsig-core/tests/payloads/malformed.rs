@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use statsig_core::{
-    EvaluationContext, EvaluationSettings, FixedClock, Snapshot, SpecSection, SpecOrigin, StatsigUser,
-};
+use statsig_core::{EvaluationContext, EvaluationSettings, FixedClock, Snapshot, SpecOrigin, SpecSection, StatsigUser};
 
 use crate::{compile, gate, specs};
 

@@ -208,7 +208,9 @@ async fn binary_documents_travel_and_are_shared_as_they_came() {
     use statsig_testkit::server::FakeStatsig;
 
     use crate::sources::DataStoreSpecSource;
-    use crate::{ClientIdentity, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources, SpecSync, StoreWriter, SyncOptions};
+    use crate::{
+        ClientIdentity, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources, SpecSync, StoreWriter, SyncOptions,
+    };
 
     let server = FakeStatsig::start().unwrap();
     let gate = |name: &str| spec(Kind::FeatureGate, name, &config(1, vec![]));
@@ -224,7 +226,16 @@ async fn binary_documents_travel_and_are_shared_as_they_came() {
     let start = |sources: SpecSources| {
         let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let runtime = tokio::runtime::Handle::current();
-        (SpecSync::new(SyncOptions::default(), RulesetTarget::new(Arc::clone(&store)), sources, clock.clone(), &runtime), store)
+        (
+            SpecSync::new(
+                SyncOptions::default(),
+                RulesetTarget::new(Arc::clone(&store)),
+                sources,
+                clock.clone(),
+                &runtime,
+            ),
+            store,
+        )
     };
     let gates = |store: &SnapshotStore| -> Vec<String> {
         store.load().ruleset().feature_gate_names().into_iter().map(str::to_owned).collect()

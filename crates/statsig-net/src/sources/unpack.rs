@@ -23,8 +23,7 @@ pub(super) async fn unpacked(document: Bytes, limit: usize) -> io::Result<Bytes>
         return Ok(document);
     }
     // A few bytes of gzip may be many of text.
-    off_thread(LARGE, move || decode(document, "gzip", limit)).await?.map_err(|error| match error
-    {
+    off_thread(LARGE, move || decode(document, "gzip", limit)).await?.map_err(|error| match error {
         DecodeError::TooLarge => invalid(format!("gzip data of more than {limit} bytes, decompressed")),
         DecodeError::Broken(error) => invalid(format!("damaged gzip data: {error}")),
     })

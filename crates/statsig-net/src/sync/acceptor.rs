@@ -316,9 +316,11 @@ impl AcceptorShared {
         let begun = Instant::now();
         let digest: [u8; 32] = Sha256::digest(&update.payload).into();
         let before = self.target.current().version;
-        let is_current = self.current().accepted.as_ref().is_some_and(|(accepted, version)| {
-            *accepted == digest && before.as_ref() == Some(version)
-        });
+        let is_current = self
+            .current()
+            .accepted
+            .as_ref()
+            .is_some_and(|(accepted, version)| *accepted == digest && before.as_ref() == Some(version));
         if is_current {
             self.record(&update, arrival, false, true);
             return Admission::Unchanged(None);

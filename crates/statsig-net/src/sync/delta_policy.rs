@@ -91,7 +91,9 @@ impl DeltaPolicy {
         state.suspended |= outcome == DeltaOutcome::Mismatch;
         match outcome {
             DeltaOutcome::Progress => state.without_progress = 0,
-            _ if trigger == Some(SpecTrigger::Background) => state.without_progress = state.without_progress.saturating_add(1),
+            _ if trigger == Some(SpecTrigger::Background) => {
+                state.without_progress = state.without_progress.saturating_add(1)
+            }
             _ => {}
         }
     }

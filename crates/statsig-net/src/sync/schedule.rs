@@ -117,13 +117,8 @@ impl PollSchedule {
         is_offline: bool,
         random: UniformRandom,
     ) -> Self {
-        let source = |reach| SourceSchedule {
-            reach,
-            last: None,
-            failures: 0,
-            not_before: None,
-            is_pause_asked_for: false,
-        };
+        let source =
+            |reach| SourceSchedule { reach, last: None, failures: 0, not_before: None, is_pause_asked_for: false };
         Self {
             timing,
             random,
@@ -457,8 +452,7 @@ mod tests {
     #[test]
     fn every_fifth_failed_poll_in_a_row_includes_the_fallback() {
         let mut polls = schedule(&[Reach::Upstream], Some(Reach::Upstream));
-        let included: Vec<bool> =
-            (0..12).map(|_| poll(&mut polls, Duration::ZERO, |_| down()).contains(&1)).collect();
+        let included: Vec<bool> = (0..12).map(|_| poll(&mut polls, Duration::ZERO, |_| down()).contains(&1)).collect();
         assert_eq!(included.iter().map(|is| u8::from(*is)).collect::<Vec<_>>(), [0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0]);
         poll(&mut polls, Duration::ZERO, |_| UNCHANGED);
         let next: Vec<usize> = (0..4).flat_map(|_| poll(&mut polls, Duration::ZERO, |_| down())).collect();
@@ -484,8 +478,7 @@ mod tests {
     fn offline_nothing_upstream_is_fetched_from() {
         let timing = schedule(&[], None).timing;
         let reaches = [Reach::Upstream, Reach::Shared, Reach::Local];
-        let mut polls =
-            PollSchedule::new(timing, &reaches, Some(Reach::Upstream), true, UniformRandom::new(Some(1)));
+        let mut polls = PollSchedule::new(timing, &reaches, Some(Reach::Upstream), true, UniformRandom::new(Some(1)));
         assert_eq!(run(&mut polls, SpecTrigger::Manual, &at(Duration::ZERO), |_| down()).0, [1, 2]);
     }
 

@@ -76,7 +76,8 @@ impl StoreWriter {
     /// # Errors
     /// The first failure of a schema.
     pub async fn write(&self, update: &SpecUpdate, envelope: &Envelope) -> Result<(), DataStoreError> {
-        let entry = StoreEntry::new(update.payload.clone(), update.format.into(), EntryVersion::from(&envelope.version));
+        let entry =
+            StoreEntry::new(update.payload.clone(), update.format.into(), EntryVersion::from(&envelope.version));
         let entry = entry.with_stored_at_ms(Some(update.received_at_ms)).with_delta(update.delta_base.is_some());
         let mut failure = None;
         for key in self.keys_of(update.format, &envelope.path) {

@@ -162,7 +162,8 @@ impl StreamStates {
     /// Returns whether a stream may still prove contact with the upstream.
     pub(super) fn may_reach_upstream(&self) -> bool {
         let records = self.records();
-        let mut usable = self.streams.iter().zip(&*records).filter(|(_, record)| record.health.state != StreamState::Off);
+        let mut usable =
+            self.streams.iter().zip(&*records).filter(|(_, record)| record.health.state != StreamState::Off);
         usable.any(|((_, reach), _)| *reach == Reach::Upstream)
     }
 

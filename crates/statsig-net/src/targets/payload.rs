@@ -8,8 +8,7 @@ use serde::Deserialize;
 use statsig_core::specs::{recognise, without_byte_order_mark};
 use statsig_core::{
     Admission, AdmissionRules, AppliedPayload, CurrentSpecs, EntryVersion, Envelope, Error as SpecsError,
-    PayloadFormat, PayloadShape, Rejection, SpecOrigin, SpecTarget,
-    SpecUpdate, SpecVersion, StorePath, VersionOrder,
+    PayloadFormat, PayloadShape, Rejection, SpecOrigin, SpecTarget, SpecUpdate, SpecVersion, StorePath, VersionOrder,
 };
 use tokio::sync::watch;
 
@@ -133,16 +132,18 @@ impl SpecTarget for PayloadTarget {
         }
         let mut state = self.state();
         let held = channel.published.borrow().clone();
-        let order = held.as_ref().map(|held| envelope.version.compare_to_held(&ordering_version(held), update.received_at_ms));
+        let order =
+            held.as_ref().map(|held| envelope.version.compare_to_held(&ordering_version(held), update.received_at_ms));
         match order {
             Some(VersionOrder::Older) => return Admission::Older(envelope),
             Some(VersionOrder::Same) => return Admission::Unchanged(Some(envelope)),
             Some(VersionOrder::Newer) | None => {}
         }
         let last = &mut state.last;
-        let is_newest = last.as_ref().and_then(|last| last.version.as_ref()).is_none_or(|last| {
-            envelope.version.compare_to_held(last, update.received_at_ms) != VersionOrder::Older
-        });
+        let is_newest = last
+            .as_ref()
+            .and_then(|last| last.version.as_ref())
+            .is_none_or(|last| envelope.version.compare_to_held(last, update.received_at_ms) != VersionOrder::Older);
         if is_newest {
             let version = Some(envelope.version.clone());
             *last = Some(CurrentSpecs::new(update.origin.clone(), version, update.received_at_ms));
@@ -214,8 +215,8 @@ fn json_envelope(payload: &[u8]) -> Result<Option<Envelope>, Rejection> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use statsig_core::testing::spec_target_contract;
     use statsig_core::Reach;
+    use statsig_core::testing::spec_target_contract;
 
     use super::*;
 
@@ -264,7 +265,8 @@ pub(super) mod tests {
     #[test]
     fn payloads_that_are_newer_than_the_evaluator_pass() {
         let target = PayloadTarget::new(&[PayloadFormat::Json]);
-        let text = br#"{"has_updates":true,"time":9,"hashed_sdk_key_used":"7","response_format":"dcs-v9","holograms":{"h":1},
+        let text =
+            br#"{"has_updates":true,"time":9,"hashed_sdk_key_used":"7","response_format":"dcs-v9","holograms":{"h":1},
             "feature_gates":{"g":{"type":"hologram","rules":7}},"dynamic_configs":{},"layer_configs":{},
             "condition_map":{"c":{"type":"telepathy"}}}"#;
         let update = SpecUpdate::new(text.as_slice(), SpecOrigin::Network, Reach::Upstream, 1);

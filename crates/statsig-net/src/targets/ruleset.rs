@@ -93,10 +93,9 @@ impl RulesetTarget {
                 let reason = "other specs were applied while the delta was under way";
                 Rejection::new(RejectionCause::BaseSuperseded, SourceError::new(SourceErrorKind::Failing, reason))
             }
-            _ if failure.is_mismatch => Rejection::new(
-                RejectionCause::BaseMismatch,
-                SourceError::new(SourceErrorKind::Invalid, failure.reason),
-            ),
+            _ if failure.is_mismatch => {
+                Rejection::new(RejectionCause::BaseMismatch, SourceError::new(SourceErrorKind::Invalid, failure.reason))
+            }
             _ => unusable(failure.reason),
         })?;
         if is_delta && update.delta_base.is_none() {
@@ -112,8 +111,7 @@ impl RulesetTarget {
         };
         let meta = ruleset.meta();
         let path = if meta.format == SpecsFormat::V1 { StorePath::SpecsV1 } else { StorePath::SpecsV2 };
-        let envelope =
-            Envelope::new(meta.into(), path).with_hashed_sdk_key(meta.hashed_sdk_key_used.as_deref());
+        let envelope = Envelope::new(meta.into(), path).with_hashed_sdk_key(meta.hashed_sdk_key_used.as_deref());
         let full = match json {
             Cow::Owned(json) if is_delta => Some(json),
             _ => None,

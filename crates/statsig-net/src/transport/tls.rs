@@ -66,7 +66,9 @@ impl TlsOptions {
         let Some(name) = &self.server_name else { return Ok(verifier) };
         let name = ServerName::try_from(name.clone()).map_err(|error| {
             let shown: String = crate::mask::mask(name).chars().take(200).collect();
-            Error::Misconfigured { problems: vec![format!("{shown:?} is no name that a certificate can be for: {error}")] }
+            Error::Misconfigured {
+                problems: vec![format!("{shown:?} is no name that a certificate can be for: {error}")],
+            }
         })?;
         Ok(Arc::new(FixedNameVerifier { verifier, name }))
     }

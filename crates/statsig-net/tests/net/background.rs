@@ -4,9 +4,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use statsig_core::{ChangeFeed, ChangeHint, Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Reach, Snapshot, SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecUpdate, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse, StreamEvent};
+use statsig_core::{
+    ChangeFeed, ChangeHint, Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore,
+    KeySchema, Reach, Snapshot, SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest,
+    SpecSource, SpecUpdate, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse, StreamEvent,
+};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
-use statsig_net::{AttemptOutcome, PollingState, RulesetTarget, SpecSources, SpecSync, StreamState, SyncOptions, UpdatesBy};
+use statsig_net::{
+    AttemptOutcome, PollingState, RulesetTarget, SpecSources, SpecSync, StreamState, SyncOptions, UpdatesBy,
+};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -98,8 +104,7 @@ async fn pauses_after_failures_grow_to_ten_seconds_or_as_the_options_say() {
 async fn a_source_that_is_back_ends_the_pauses_of_others_but_not_those_that_servers_asked_for() {
     let first = Told::network(|_| Err(down()));
     let second = Told::new(adapter(), |_| Err(down()));
-    let third =
-        Told::new(SpecOrigin::Adapter("Third".into()), |_| Err(down().with_retry_after(Some(200 * SECOND))));
+    let third = Told::new(SpecOrigin::Adapter("Third".into()), |_| Err(down().with_retry_after(Some(200 * SECOND))));
     let mut options = options();
     (options.poll_interval, options.max_poll_backoff) = (SECOND, Some(100 * SECOND));
     let sources = SpecSources::new().then(first.clone()).then(second.clone()).then(third.clone());

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use statsig_core::{DataStore, KeySchema, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecStream, SpecSubscription};
+use statsig_core::{
+    DataStore, KeySchema, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource,
+    SpecStream, SpecSubscription,
+};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, SourceChain};
 use statsig_net::{RulesetTarget, SpecSources, SpecSync, StoreWriter, SyncOptions};
 use tokio::runtime::Handle;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::testing::event_sink_contract;
-use statsig_core::{BatchEncoding, CompileLimits, Delivery, EventBatch, EventSink, Reach, Snapshot, SnapshotStore, SpecOrigin, SpecUpdate};
+use statsig_core::{
+    BatchEncoding, CompileLimits, Delivery, EventBatch, EventSink, Reach, Snapshot, SnapshotStore, SpecOrigin,
+    SpecUpdate,
+};
 use statsig_net::EventSinkOptions;
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use statsig_core::{DataStore, IdListChunk, IdListEntry, IdListLookup, IdListManifest, IdListSource, InMemoryDataStore, KeySchema, SourceError, SourceErrorKind, StoreFormat, StoreKey, StoreKeys, StorePath, id_hash};
+use statsig_core::{
+    DataStore, IdListChunk, IdListEntry, IdListLookup, IdListManifest, IdListSource, InMemoryDataStore, KeySchema,
+    SourceError, SourceErrorKind, StoreFormat, StoreKey, StoreKeys, StorePath, id_hash,
+};
 use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists, StoredIdLists};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use statsig_core::testing::id_list_source_contract;
-use statsig_core::{DataStore, IdListLookup, IdListSource, InMemoryDataStore, KeySchema, SourceErrorKind, StoreFormat, StoreKey, StoreKeys, StorePath, id_hash};
+use statsig_core::{
+    DataStore, IdListLookup, IdListSource, InMemoryDataStore, KeySchema, SourceErrorKind, StoreFormat, StoreKey,
+    StoreKeys, StorePath, id_hash,
+};
 use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists, StoredIdLists};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;

@@ -4,9 +4,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use statsig_core::{Clock, DataStore, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Reach, Snapshot, SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecUpdate, StatsigUser, StoreFormat, StoreKeys, StorePath};
+use statsig_core::{
+    Clock, DataStore, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Reach, Snapshot,
+    SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecUpdate,
+    StatsigUser, StoreFormat, StoreKeys, StorePath,
+};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
-use statsig_net::{AttemptOutcome, ClientIdentity, InitializeDetails, Network, NetworkOptions, ReadyPolicy, RulesetTarget, SdkKey, SpecSources, SpecSync, StoreWriter, SyncOptions};
+use statsig_net::{
+    AttemptOutcome, ClientIdentity, InitializeDetails, Network, NetworkOptions, ReadyPolicy, RulesetTarget, SdkKey,
+    SpecSources, SpecSync, StoreWriter, SyncOptions,
+};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -333,7 +340,9 @@ impl SpecSource for Moody {
     async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
         match self.0 {
             Mood::Empty => return Err(SourceError::new(SourceErrorKind::Empty, "nothing")),
-            Mood::Broken => return Ok(SpecFetch::Updated(SpecUpdate::new(b"{".to_vec(), self.origin(), self.reach(), 0))),
+            Mood::Broken => {
+                return Ok(SpecFetch::Updated(SpecUpdate::new(b"{".to_vec(), self.origin(), self.reach(), 0)));
+            }
             Mood::Slow => tokio::time::sleep(3_600 * SECOND).await,
             Mood::Good => {}
         }

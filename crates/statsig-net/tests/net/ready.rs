@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{DataStore, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecOrigin, StoreFormat, StoreKeys, StorePath};
+use statsig_core::{
+    DataStore, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecOrigin, StoreFormat, StoreKeys, StorePath,
+};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, LastKnownGood};
 use statsig_net::{ReadyPolicy, RulesetTarget, SpecSources, SpecSync, SyncOptions};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};

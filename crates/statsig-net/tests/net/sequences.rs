@@ -4,10 +4,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use statsig_core::{DataStore, IdListLookup, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecOrigin, SpecSource, StoreFormat, StoreKeys, StorePath, StreamEvent, id_hash};
+use statsig_core::{
+    DataStore, IdListLookup, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecOrigin, SpecSource,
+    StoreFormat, StoreKeys, StorePath, StreamEvent, id_hash,
+};
 use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists, StoredIdLists};
 use statsig_net::sources::DataStoreSpecSource;
-use statsig_net::{InitializeDetails, PollingState, RulesetTarget, SpecSources, SpecSync, StoreWriter, StreamState, SyncOptions, SyncReport};
+use statsig_net::{
+    InitializeDetails, PollingState, RulesetTarget, SpecSources, SpecSync, StoreWriter, StreamState, SyncOptions,
+    SyncReport,
+};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 

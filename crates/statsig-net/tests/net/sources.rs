@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::testing::{spec_source_contract, spec_stream_contract};
-use statsig_core::{DataStore, DataStoreError, InMemoryDataStore, KeySchema, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecTrigger, SpecUpdate, SpecVersion, StoreFormat, StoreKeys, StorePath, StoreResponse};
+use statsig_core::{
+    DataStore, DataStoreError, InMemoryDataStore, KeySchema, Reach, SourceError, SourceErrorKind, SpecFetch,
+    SpecOrigin, SpecRequest, SpecSource, SpecTrigger, SpecUpdate, SpecVersion, StoreFormat, StoreKeys, StorePath,
+    StoreResponse,
+};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood, SourceChain};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 
@@ -44,7 +48,9 @@ async fn http_says_who_asks_and_what_is_held() {
     let source = network(&server).spec_source();
     source.fetch(&SpecRequest::default().with_protobuf(cfg!(feature = "proto"))).await.unwrap();
     let held = SpecVersion::new(5, Some("12&3"));
-    let again = source.fetch(&SpecRequest::new(Some(held), SpecTrigger::Background).with_protobuf(cfg!(feature = "proto"))).await;
+    let again = source
+        .fetch(&SpecRequest::new(Some(held), SpecTrigger::Background).with_protobuf(cfg!(feature = "proto")))
+        .await;
     assert!(matches!(again, Ok(SpecFetch::Unchanged)));
 
     let [first, second] = &server.requests()[..] else { panic!() };

@@ -4,7 +4,11 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{Clock, DataStore, DataStoreError, EntryRequest, InMemoryDataStore, KeySchema, PutMode, Reach, Snapshot, SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecTrigger, SpecUpdate, SpecVersion, StoreEntry, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse};
+use statsig_core::{
+    Clock, DataStore, DataStoreError, EntryRequest, InMemoryDataStore, KeySchema, PutMode, Reach, Snapshot,
+    SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecTrigger,
+    SpecUpdate, SpecVersion, StoreEntry, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse,
+};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
 use statsig_net::{AttemptOutcome, RulesetTarget, SpecSources, SpecSync, StoreWriter, SyncOptions};
 use tokio::runtime::Handle;
@@ -169,7 +173,13 @@ async fn integral_floats_count_as_integers() {
         leave(&store, KeySchema::Hashed, &text).await;
         let target = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let sources = SpecSources::new().then(Arc::new(source(store.clone())));
-        let sync = SpecSync::new(SyncOptions::default(), RulesetTarget::new(Arc::clone(&target)), sources, clock(), &Handle::current());
+        let sync = SpecSync::new(
+            SyncOptions::default(),
+            RulesetTarget::new(Arc::clone(&target)),
+            sources,
+            clock(),
+            &Handle::current(),
+        );
         assert_eq!(sync.initialize().await.specs_time, 7, "{written}");
     }
 }
@@ -205,7 +215,8 @@ async fn a_time_from_the_future_is_never_asked_with() {
         }
         async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
             self.0.lock().unwrap().push(request.since_time_ms());
-            let update = SpecUpdate::new(specs(self.1, true).into_bytes(), self.origin(), self.reach(), clock().now_ms() as u64);
+            let update =
+                SpecUpdate::new(specs(self.1, true).into_bytes(), self.origin(), self.reach(), clock().now_ms() as u64);
             Ok(SpecFetch::Updated(update))
         }
     }
@@ -214,7 +225,8 @@ async fn a_time_from_the_future_is_never_asked_with() {
         let network = Arc::new(Noted(std::sync::Mutex::default(), time));
         let target = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let sources = SpecSources::new().then(network.clone());
-        let sync = SpecSync::new(SyncOptions::default(), RulesetTarget::new(target), sources, clock(), &Handle::current());
+        let sync =
+            SpecSync::new(SyncOptions::default(), RulesetTarget::new(target), sources, clock(), &Handle::current());
         assert_eq!(sync.initialize().await.specs_time, time);
         sync.sync_now().await;
         assert_eq!(*network.0.lock().unwrap(), [0, asked]);
@@ -230,7 +242,8 @@ async fn the_writer_replaces_what_cannot_be_used() {
         let mut sources = SpecSources::new().then(Arc::new(Fixed(update)));
         sources.write_back = Some(StoreWriter::new(Arc::new(store.clone()), &key(), KeySchema::Hashed));
         let target = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
-        let sync = SpecSync::new(SyncOptions::default(), RulesetTarget::new(target), sources, clock(), &Handle::current());
+        let sync =
+            SpecSync::new(SyncOptions::default(), RulesetTarget::new(target), sources, clock(), &Handle::current());
         let details = sync.initialize().await;
         assert_eq!(details.attempts[0].outcome, AttemptOutcome::Applied);
         let written = async { until(|| sync.health().kept.0 == 1).await };

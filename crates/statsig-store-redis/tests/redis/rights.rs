@@ -132,7 +132,8 @@ impl Attempt<'_> {
             for format in [StoreFormat::PlainText, StoreFormat::StatsigBr] {
                 let key =
                     StoreKeys::new(&format!("secret-{layout:?}")).key(&StorePath::SpecsV2, format, KeySchema::Prefix);
-                let bytes = if format == StoreFormat::PlainText { payload(5).bytes } else { (&b"\x0bbinary"[..]).into() };
+                let bytes =
+                    if format == StoreFormat::PlainText { payload(5).bytes } else { (&b"\x0bbinary"[..]).into() };
                 let entry = StoreEntry::new(bytes, format, EntryVersion::new(5, None));
                 writer.put_entry(&key.name, &entry, PutMode::IfNewer).await.unwrap();
                 keys.push(key);

@@ -35,9 +35,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use statsig_core::{
-    ClientSdkInfo, Clock, EvaluationContext, EvaluationSettings, IdListLookup, LocalOverrides,
-    OverrideAdapter, PersistentStorage, Problem, Reach, Snapshot, SnapshotStore, SpecOrigin, SpecUpdate, StatsigUser,
-    UpdateOutcome,
+    ClientSdkInfo, Clock, EvaluationContext, EvaluationSettings, IdListLookup, LocalOverrides, OverrideAdapter,
+    PersistentStorage, Problem, Reach, Snapshot, SnapshotStore, SpecOrigin, SpecUpdate, StatsigUser, UpdateOutcome,
 };
 
 use crate::builder::StatsigBuilder;

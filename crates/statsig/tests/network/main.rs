@@ -11,6 +11,7 @@ mod deliveries;
 mod health;
 mod id_lists;
 mod metrics;
+mod supplied;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -5,9 +5,7 @@ mod lists;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use statsig_core::{
-    PayloadFormat, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecTrigger, SpecUpdate,
-};
+use statsig_core::{PayloadFormat, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecTrigger, SpecUpdate};
 use statsig_net::SpecSources;
 
 use super::{Source, no_source};

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use prost::Message;
 use serde_json::{Value, json};
-use statsig_core::{DataStore, DataStoreError, FixedClock, InMemoryDataStore, KeySchema, PayloadFormat, Snapshot, SnapshotStore, SpecOrigin, SpecUpdate, StoreFormat, StoreKeys, StorePath, StoreResponse};
+use statsig_core::{
+    DataStore, DataStoreError, FixedClock, InMemoryDataStore, KeySchema, PayloadFormat, Snapshot, SnapshotStore,
+    SpecOrigin, SpecUpdate, StoreFormat, StoreKeys, StorePath, StoreResponse,
+};
 use statsig_testkit::server::FakeStatsig;
 
 use super::asked_for::{Answer, Answering};
@@ -14,7 +17,9 @@ use super::*;
 use crate::proto::{Decoded, decode};
 use crate::sources::LastKnownGood;
 use crate::sync::SpecsListener;
-use crate::{ClientIdentity, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources, SpecSync, StoreWriter, SyncOptions};
+use crate::{
+    ClientIdentity, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources, SpecSync, StoreWriter, SyncOptions,
+};
 
 pub(super) const TIME: u64 = 1_700_000_000_000;
 

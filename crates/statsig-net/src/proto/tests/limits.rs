@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use statsig_core::{
-    DataStore, DataStoreError, FixedClock, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecSource,
-    SpecOrigin, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse,
+    DataStore, DataStoreError, FixedClock, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecOrigin,
+    SpecSource, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse,
 };
 use statsig_testkit::server::FakeStatsig;
 

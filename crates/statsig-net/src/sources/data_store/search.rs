@@ -144,7 +144,9 @@ pub(super) async fn judge(entry: StoreEntry, limit: usize) -> Result<Usable, Sou
         None => SourceError::new(SourceErrorKind::Empty, "the data store has no specs, only word that nothing is new"),
     })?;
     // A build that does not read the binary form has to believe what it is told.
-    let version = version.map(|version| EntryVersion::from(&version)).or_else(|| told.filter(|_| format != StoreFormat::PlainText && !cfg!(feature = "proto")));
+    let version = version
+        .map(|version| EntryVersion::from(&version))
+        .or_else(|| told.filter(|_| format != StoreFormat::PlainText && !cfg!(feature = "proto")));
     match version {
         Some(version) => Ok(Usable { document, format, version, key }),
         None => Err(refused("it tells no time of its own".to_owned())),

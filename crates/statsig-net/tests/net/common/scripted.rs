@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use statsig_core::{Reach, SourceError, SourceErrorKind, SpecOrigin, SpecRequest, SpecStream, SpecSubscription, SpecUpdate, StreamEvent};
+use statsig_core::{
+    Reach, SourceError, SourceErrorKind, SpecOrigin, SpecRequest, SpecStream, SpecSubscription, SpecUpdate, StreamEvent,
+};
 use tokio::sync::Notify;
 
 /// A stream that does as the test says: each subscription delivers what is in the script until an
