@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::Number;
+use serde_core::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use serde_json::{Number, Value};
+
+use crate::json_fields::{set_once, unsigned_integer};
+use crate::payload::Key;
+use crate::without_byte_order_mark;
 
 /// Most members that a manifest may have.
 const MAX_MEMBERS: usize = 200_000;
@@ -53,35 +56,57 @@ pub struct IdListManifest {
 }
 
 /// The fields of an entry as they are sent.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct WireEntry {
-    #[serde(default)]
-    url: Option<String>,
-    #[serde(rename = "fileID")]
+    url: String,
     file_id: String,
-    #[serde(default, deserialize_with = "size")]
     size: u64,
-    #[serde(default, deserialize_with = "time")]
     creation_time: i64,
 }
 
-/// Reads a length: a whole number of any JSON spelling, such as `30`, `30.0` or `3e1`.
-fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(0) };
-    let size = number.as_u64().or_else(|| {
-        let float = number.as_f64()?;
-        // Beyond 2^53 a float is no exact length.
-        (float.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&float)).then_some(float as u64)
-    });
-    size.ok_or_else(|| D::Error::custom("not a length in bytes"))
+impl<'de> Deserialize<'de> for WireEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WireVisitor;
+        impl<'de> Visitor<'de> for WireVisitor {
+            type Value = WireEntry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an entry of a manifest of ID lists")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<WireEntry, A::Error> {
+                let (mut url, mut file_id) = (None, None);
+                let (mut size, mut creation_time) = (None::<Option<Number>>, None::<Option<Number>>);
+                while let Some(key) = map.next_key::<Key>()? {
+                    match key.as_str() {
+                        "url" => set_once(&mut url, "url", map.next_value::<Option<String>>()?)?,
+                        "fileID" => set_once(&mut file_id, "fileID", map.next_value()?)?,
+                        "size" => set_once(&mut size, "size", map.next_value()?)?,
+                        "creationTime" => set_once(&mut creation_time, "creationTime", map.next_value()?)?,
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(WireEntry {
+                    url: url.flatten().unwrap_or_default(),
+                    file_id: file_id.ok_or_else(|| A::Error::missing_field("fileID"))?,
+                    size: size_of(size.flatten())?,
+                    creation_time: creation_time.flatten().map_or(0, |time| time_of(&time)),
+                })
+            }
+        }
+        deserializer.deserialize_map(WireVisitor)
+    }
 }
 
-/// Reads a time of any JSON spelling. One that is out of range becomes the last or first that there is.
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    let number = Option::<Number>::deserialize(deserializer)?;
+/// Returns a length in bytes, 0 if there is none.
+fn size_of<E: Error>(number: Option<Number>) -> Result<u64, E> {
+    let Some(number) = number else { return Ok(0) };
+    unsigned_integer(&number).ok_or_else(|| E::custom("not a length in bytes"))
+}
+
+/// Returns a time of any JSON spelling. One that is out of range becomes the last or first that there is.
+fn time_of(number: &Number) -> i64 {
     // The conversion from a float saturates.
-    Ok(number.map_or(0, |number| number.as_i64().unwrap_or_else(|| number.as_f64().unwrap_or_default() as i64)))
+    number.as_i64().unwrap_or_else(|| number.as_f64().unwrap_or_default() as i64)
 }
 
 /// The members of a manifest by name; `None` for an entry that cannot be read.
@@ -106,7 +131,7 @@ impl<'de> Deserialize<'de> for Members {
                     let wire = object.and_then(|text| serde_json::from_str::<WireEntry>(text).ok());
                     let entry = wire.map(|wire| IdListEntry {
                         name: name.clone(),
-                        url: wire.url.unwrap_or_default(),
+                        url: wire.url,
                         file_id: wire.file_id,
                         size: wire.size,
                         creation_time: wire.creation_time,
@@ -137,8 +162,7 @@ impl IdListManifest {
     /// If the whole is not a JSON object, has more than 200,000 members, or has members of which none is an entry
     /// that can be read: an error message of a server, say, or config specs. Only `{}` means that there are no lists.
     pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
-        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let Members(members) = serde_json::from_slice(json)?;
+        let Members(members) = serde_json::from_slice(without_byte_order_mark(json))?;
         let mut manifest = Self::default();
         for (name, entry) in members {
             match entry {
@@ -158,14 +182,15 @@ impl IdListManifest {
     /// The manifest as servers send it.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let members = self.entries.iter().map(|entry| {
-            let value = serde_json::json!({
-                "name": entry.name, "url": entry.url, "fileID": entry.file_id,
-                "size": entry.size, "creationTime": entry.creation_time,
-            });
-            (entry.name.clone(), value)
-        });
-        serde_json::Value::Object(members.collect()).to_string()
+        let mut json = String::from("{");
+        for (at, entry) in self.entries.iter().enumerate() {
+            let [name, url, file_id] = [&entry.name, &entry.url, &entry.file_id].map(|text| Value::from(text.as_str()));
+            let (comma, size, time) = (if at > 0 { "," } else { "" }, entry.size, entry.creation_time);
+            let fields = format!(r#""name":{name},"url":{url},"fileID":{file_id},"size":{size},"creationTime":{time}"#);
+            json.extend([comma, &name.to_string(), ":{", &fields, "}"]);
+        }
+        json.push('}');
+        json
     }
 }
 

@@ -23,7 +23,8 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `testing` | no | `testing`: contract tests for implementations |
+//! | `store-keys` | no | `StoreKeys`: the names of an SDK key's values in a store; adds SHA-256 |
+//! | `testing` | no | `testing`: contract tests for implementations; adds `store-keys` |
 
 mod clock;
 mod data_store;
@@ -32,8 +33,10 @@ mod error_reporter;
 mod event_sink;
 mod id_list_manifest;
 mod id_list_source;
+mod json_fields;
 mod noop_sink;
 mod observer;
+mod payload;
 mod source_error;
 mod spec_source;
 mod spec_stream;
@@ -44,11 +47,14 @@ mod spec_version;
 pub mod testing;
 mod time;
 
+pub use bytes::Bytes;
 pub use clock::{Clock, FixedClock};
+#[cfg(any(test, feature = "store-keys"))]
+pub use data_store::StoreKeys;
 pub use data_store::{
     AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion,
-    InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys,
-    StorePath, StoreResponse, TouchOutcome,
+    InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StorePath,
+    StoreResponse, TouchOutcome,
 };
 pub use delivery::{Delivery, SinkError};
 pub use error_reporter::{ErrorReport, ErrorReporter};
@@ -57,6 +63,7 @@ pub use id_list_manifest::{IdListEntry, IdListManifest};
 pub use id_list_source::{IdListChunk, IdListReader, IdListSource};
 pub use noop_sink::NoopSink;
 pub use observer::{Observer, Tag};
+pub use payload::{PayloadShape, recognise, without_byte_order_mark};
 pub use source_error::{SourceError, SourceErrorKind};
 pub use spec_source::{AcceptedEncodings, SpecFetch, SpecRequest, SpecSource, SpecTrigger};
 pub use spec_stream::{SpecStream, SpecSubscription, StreamEvent};

@@ -77,6 +77,18 @@ impl Error {
         Self::MissingKey { key }
     }
 
+    /// Returns the error of a payload of a kind where config specs are expected; `None` for config specs.
+    ///
+    /// [`PayloadShape::NoUpdates`] gives [`Error::NoUpdates`].
+    #[must_use]
+    pub fn of_shape(shape: PayloadShape) -> Option<Self> {
+        match shape {
+            PayloadShape::SpecsV1 | PayloadShape::SpecsV2 => None,
+            PayloadShape::NoUpdates => Some(Self::NoUpdates),
+            shape => Some(Self::OtherPayload { shape }),
+        }
+    }
+
     /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -94,5 +106,20 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_but_config_specs_has_an_error() {
+        let message = |shape| Error::of_shape(shape).map(|error| error.to_string());
+        assert_eq!(message(PayloadShape::SpecsV1), None);
+        assert_eq!(message(PayloadShape::SpecsV2), None);
+        let gzip = "not config specs but gzip data: decompress it first";
+        assert_eq!(message(PayloadShape::Gzip).as_deref(), Some(gzip));
+        assert!(matches!(Error::of_shape(PayloadShape::NoUpdates), Some(Error::NoUpdates)));
     }
 }

@@ -1,7 +1,9 @@
-//! How often checks and users touch the heap.
+//! Allocations of checks and of building users.
 //!
 //! The bounds are promises of the documentation: a gate's value costs no allocation, a config with
 //! one typed read at most two.
+//!
+//! A binary of its own: the counting allocator replaces the one of the whole process.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
-//! What an exposure allocates on the application's thread.
+//! Allocations of an exposure on the application's thread.
+//!
+//! A binary of its own: the counting allocator replaces the one of the whole process.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use statsig_core::{DataStoreError, DataStoreErrorKind};
+use statsig_adapters::{DataStoreError, DataStoreErrorKind};
 
 use crate::error::malformed;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
-use statsig_core::{DataStoreError, DataStoreErrorKind};
+use statsig_adapters::{DataStoreError, DataStoreErrorKind};
 
 use crate::op::Op;
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use redis::Msg;
-use statsig_core::{ChangeFeed, ChangeHint};
+use statsig_adapters::{ChangeFeed, ChangeHint};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};

@@ -6,13 +6,13 @@
 //!
 //! | here | what |
 //! | --- | --- |
-//! | [`RedisDataStore`] | the [`DataStore`](statsig_core::DataStore): one server, a cluster, or servers behind sentinels |
+//! | [`RedisDataStore`] | the [`DataStore`](statsig_adapters::DataStore): one server, a cluster, or servers behind sentinels |
 //! | [`RedisOptions`], [`TlsOptions`] | where Redis is, and how values are kept |
-//! | [`StoreKeys`](statsig_core::StoreKeys) | every key that an SDK or a proxy uses; in the core, since it needs no Redis |
+//! | [`StoreKeys`](statsig_adapters::StoreKeys) | every key that an SDK or a proxy uses; in the core, since it needs no Redis |
 //! | `streams` | events through a Redis Stream: a sink, and a drainer |
 //!
 //! ```no_run
-//! use statsig_core::{ChangeHint, DataStore, EntryRequest, StoreKeys};
+//! use statsig_adapters::{ChangeHint, DataStore, EntryRequest, StoreKeys};
 //! use statsig_store_redis::{RedisDataStore, RedisOptions};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

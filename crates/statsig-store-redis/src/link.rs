@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use redis::aio::{ConnectionLike, PubSub};
 use redis::{Cmd, FromRedisValue};
-use statsig_core::{DataStoreError, DataStoreErrorKind};
+use statsig_adapters::{DataStoreError, DataStoreErrorKind};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use statsig_adapters::{DataStoreError, DataStoreErrorKind, Observer};
 use statsig_background::GuardedObserver;
-use statsig_core::{DataStoreError, DataStoreErrorKind, Observer};
 
 use crate::op::Op;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{ConnectionInfo, IntoConnectionInfo};
-use statsig_core::Observer;
+use statsig_adapters::Observer;
 
 use crate::error::OptionsError;
 pub use tls::TlsOptions;

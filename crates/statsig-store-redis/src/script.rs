@@ -1,7 +1,7 @@
 //! Lua scripts, sent once to each server and then called by their digest.
 
 use redis::{Cmd, FromRedisValue, ToRedisArgs, cmd};
-use statsig_core::DataStoreError;
+use statsig_adapters::DataStoreError;
 
 use crate::link::{Deadline, Link};
 use crate::op::Op;

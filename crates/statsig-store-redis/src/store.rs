@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use redis::{Cmd, FromRedisValue, cmd};
-use statsig_core::{
+use statsig_adapters::{
     AppendOutcome, ChangeFeed, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, PutMode, PutOutcome,
     StoreEntry, StoreHealth, StoreKey, StorePath, StoreResponse, TouchOutcome,
 };
@@ -41,11 +41,11 @@ pub(crate) use memory::Memory;
 /// | who may write | any number of writers; the payload's own time decides, in one script call |
 /// | how others hear of it | a notice from within the same call; [`watch`](DataStore::watch) |
 /// | how long a call takes | at most twice the timeout of the options, with all its commands and attempts; so do [`initialize`](DataStore::initialize) and the first read together |
-/// | what is read | both layouts under every key of [`StoreKeys`](statsig_core::StoreKeys) |
+/// | what is read | both layouts under every key of [`StoreKeys`](statsig_adapters::StoreKeys) |
 /// | what is written | the layout that the value has, or else that of the options |
 ///
 /// ```no_run
-/// use statsig_core::{DataStore, EntryRequest, StoreKeys};
+/// use statsig_adapters::{DataStore, EntryRequest, StoreKeys};
 /// use statsig_store_redis::{RedisDataStore, RedisOptions};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -29,6 +29,11 @@
 //! # }
 //! ```
 //!
+//! # Adapters
+//!
+//! Data stores, sources, streams and event sinks of your own implement the traits of [`store`], [`sources`] and
+//! [`events`]; each of these modules has every type that its traits use.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds |
@@ -48,6 +53,8 @@ mod builder;
 mod callbacks;
 mod client;
 mod error;
+#[cfg(feature = "logger")]
+pub mod events;
 pub mod explain;
 mod key;
 mod logging;
@@ -60,6 +67,10 @@ mod process;
 #[cfg(any(feature = "net", feature = "logger"))]
 mod runtime;
 mod shared;
+#[cfg(feature = "net")]
+pub mod sources;
+#[cfg(feature = "net")]
+pub mod store;
 mod subscriptions;
 
 pub use builder::{StatsigBuilder, SystemClock};

@@ -1,4 +1,6 @@
-//! What logging an exposure allocates on the application's thread, and what it holds.
+//! Allocations of a logged exposure on the application's thread, and the bytes it holds.
+//!
+//! A binary of its own: the counting allocator replaces the one of the whole process.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use std::sync::Arc;

@@ -5,10 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde_core::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Number, Value};
 
 use super::keys::{StoreFormat, StoreKey};
-use crate::is_future;
+use crate::json_fields::{set_once, unsigned_integer};
+use crate::payload::Key;
+use crate::{is_future, without_byte_order_mark};
 
 /// Which state of a project a payload is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -40,22 +43,11 @@ impl EntryVersion {
     /// ```
     #[must_use]
     pub fn of_json(text: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Head {
-            has_updates: Option<serde_json::Value>,
-            time: Option<serde_json::Number>,
-            checksum: Option<serde_json::Value>,
-        }
-        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-        let head: Head = serde_json::from_slice(text).ok()?;
+        let head: Head = serde_json::from_slice(without_byte_order_mark(text)).ok()?;
         if head.has_updates.is_some_and(|value| value == false) {
             return None;
         }
-        let time = head.time?;
-        let lcut = time.as_u64().or_else(|| {
-            let float = time.as_f64().filter(|time| time.fract() == 0.0)?;
-            (0.0..=MAX_EXACT_FLOAT).contains(&float).then_some(float as u64)
-        })?;
+        let lcut = unsigned_integer(&head.time?)?;
         let checksum = head.checksum.and_then(|value| value.as_str().map(str::to_owned));
         Some(Self::new(lcut, checksum))
     }
@@ -96,11 +88,39 @@ impl EntryVersion {
     }
 }
 
-/// A mark that editors on Windows write before a text.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// Fields of a JSON payload that make its version.
+struct Head {
+    has_updates: Option<Value>,
+    time: Option<Number>,
+    checksum: Option<Value>,
+}
 
-/// Up to here every integer is a float.
-const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
+impl<'de> Deserialize<'de> for Head {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HeadVisitor;
+        impl<'de> Visitor<'de> for HeadVisitor {
+            type Value = Head;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
+                let (mut has_updates, mut time, mut checksum) = (None, None, None);
+                while let Some(key) = map.next_key::<Key>()? {
+                    match key.as_str() {
+                        "has_updates" => set_once(&mut has_updates, "has_updates", map.next_value()?)?,
+                        "time" => set_once(&mut time, "time", map.next_value()?)?,
+                        "checksum" => set_once(&mut checksum, "checksum", map.next_value()?)?,
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(Head { has_updates, time: time.flatten(), checksum })
+            }
+        }
+        deserializer.deserialize_map(HeadVisitor)
+    }
+}
 
 /// What [`DataStore::touch`](super::DataStore::touch) found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

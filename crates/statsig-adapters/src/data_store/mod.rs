@@ -6,6 +6,8 @@ mod feed;
 mod in_memory;
 mod keys;
 mod read;
+#[cfg(any(test, feature = "store-keys"))]
+mod store_keys;
 
 use std::time::Duration;
 
@@ -15,7 +17,9 @@ pub use entry::{AppendOutcome, EntryRequest, EntryVersion, PutMode, PutOutcome, 
 pub use error::{DataStoreError, DataStoreErrorKind};
 pub use feed::{ChangeFeed, ChangeHint};
 pub use in_memory::InMemoryDataStore;
-pub use keys::{KeySchema, StoreFormat, StoreKey, StoreKeys, StorePath};
+pub use keys::{KeySchema, StoreFormat, StoreKey, StorePath};
+#[cfg(any(test, feature = "store-keys"))]
+pub use store_keys::StoreKeys;
 
 /// What [`DataStore::get`] and [`DataStore::get_bytes`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -87,6 +87,6 @@ fn text_of(document: &[u8]) -> Result<&str, Error> {
         // JSON but for a few bytes: those are to blame.
         shape if shape.is_specs() => Error::NotUtf8(error),
         PayloadShape::NoUpdates | PayloadShape::IncompleteSpecs | PayloadShape::BrokenJson => Error::NotUtf8(error),
-        shape => shape.refusal().unwrap_or(Error::NotUtf8(error)),
+        shape => Error::of_shape(shape).unwrap_or(Error::NotUtf8(error)),
     })
 }

@@ -82,36 +82,6 @@ pub struct Explanation {
     pub disagrees: bool,
 }
 
-impl Explanation {
-    /// The text in lines, for programs that want to colour it.
-    ///
-    /// ```
-    /// use statsig_core::explain::Role;
-    /// # use std::sync::Arc;
-    /// # use statsig_core::*;
-    /// # let snapshot = Arc::new(Snapshot::empty(SpecOrigin::Bootstrap));
-    /// # let (user, settings) = (StatsigUser::with_user_id("u-1"), EvaluationSettings::new());
-    /// # let context = EvaluationContext::new(&snapshot, &user, &settings, &FixedClock(0));
-    /// let explanation = context.explain_gate("dark_mode");
-    /// let mut text = String::new();
-    /// for line in explanation.lines() {
-    ///     text.push_str(&"  ".repeat(line.depth));
-    ///     for span in &line.spans {
-    ///         match span.role {
-    ///             Role::Fail => text.push_str(&format!("\x1b[31m{}\x1b[0m", span.text)),
-    ///             _ => text.push_str(&span.text),
-    ///         }
-    ///     }
-    ///     text.push('\n');
-    /// }
-    /// assert!(text.contains("dark_mode"));
-    /// ```
-    #[must_use]
-    pub fn lines(&self) -> Vec<Line> {
-        render::lines(self)
-    }
-}
-
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, line) in self.lines().iter().enumerate() {

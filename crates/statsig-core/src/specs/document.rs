@@ -5,9 +5,9 @@ use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::shape::{PayloadShape, recognise};
 use super::wire::{CowStr, WireDocument};
 use crate::error::Error;
+use statsig_adapters::{PayloadShape, recognise};
 
 /// The two shapes of config specs; told apart by shape alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -101,7 +101,7 @@ fn other_payload(text: &str) -> Option<Error> {
     match recognise(text.as_bytes()) {
         // The error itself says more about these.
         PayloadShape::BrokenJson | PayloadShape::IncompleteSpecs | PayloadShape::NoUpdates => None,
-        shape => shape.refusal(),
+        shape => Error::of_shape(shape),
     }
 }
 

@@ -5,15 +5,14 @@
 //! memory beside the text; a [`Problem`] for every part that had to be skipped, and a
 //! [`MalformedSpec`] for every one of them that has a name.
 //!
-//! Public are the judgements that other readers of payloads share: [`recognise`] tells what a payload is,
-//! [`without_byte_order_mark`] where its text begins, [`integer`] reads integers that may be written as floats, and
-//! [`is_future`] says which times do not order payloads.
+//! Public are the checks that other readers of payloads share: [`recognise`] returns the kind of a payload,
+//! [`without_byte_order_mark`] skips the mark before its text, [`integer`] reads integers that may be written as
+//! floats, and [`is_future`] finds times that do not order payloads.
 
 mod document;
 mod integer;
 mod malformed;
 mod problem;
-mod shape;
 pub(crate) mod wire;
 
 pub use document::Format;
@@ -23,6 +22,5 @@ pub(crate) use malformed::MalformedSpecs;
 pub use malformed::{MalformedSpec, SpecSection};
 pub(crate) use problem::Problems;
 pub use problem::{Problem, ProblemKind};
-pub use shape::{PayloadShape, recognise, without_byte_order_mark};
-pub use statsig_adapters::{MAX_TIME_AHEAD_MS, is_future};
+pub use statsig_adapters::{MAX_TIME_AHEAD_MS, PayloadShape, is_future, recognise, without_byte_order_mark};
 pub(crate) use wire::CowStr;

@@ -45,7 +45,7 @@
 //!
 //! A segment log is one sequential write and at most one fsync for an append, one `unlink` for an
 //! eviction of megabytes, two small dependencies, and recovery that can be explained in a
-//! paragraph. The price is that we own the crash tests; they are in `tests/spool_*`.
+//! paragraph. The price is that we own the crash tests; they are in `tests/logger/spool_*`.
 //!
 //! # Layout
 //!

@@ -202,4 +202,3 @@ impl Drop for SpecSync {
         self.engine.tasks.abort();
     }
 }
-

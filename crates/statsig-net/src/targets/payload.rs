@@ -202,7 +202,7 @@ struct OuterFields {
 
 fn json_envelope(payload: &[u8]) -> Result<Option<Envelope>, Rejection> {
     let shape = recognise(payload);
-    match shape.refusal() {
+    match SpecsError::of_shape(shape) {
         Some(SpecsError::NoUpdates) => return Ok(None),
         Some(error) => return Err(unusable(error)),
         None => {}

@@ -3,8 +3,7 @@
 //! A stored time says when its writer thinks the project changed. It counts only together with a payload that is
 //! config specs by its outside, and only if it is not from the future.
 
-use statsig_core::specs::{PayloadShape, recognise};
-use statsig_core::{EntryVersion, StoreFormat};
+use statsig_adapters::{EntryVersion, PayloadShape, StoreFormat, recognise};
 
 /// Largest time that scripts compare exactly.
 pub(super) const LARGEST_LCUT: u64 = 1 << 53;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use statsig_core::EntryVersion;
+use statsig_adapters::EntryVersion;
 use tokio::time::Instant;
 
 use crate::options::Layout;

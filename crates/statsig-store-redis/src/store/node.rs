@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use redis::cmd;
-use statsig_core::{DataStoreError, DataStoreErrorKind, EntryVersion, StoreEntry, StoreFormat, StoreKey};
+use statsig_adapters::{DataStoreError, DataStoreErrorKind, EntryVersion, StoreEntry, StoreFormat, StoreKey};
 
 use super::Call;
 use super::judge::version_of;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join};
 use redis::{Cmd, FromRedisValue, cmd};
-use statsig_core::{DataStoreError, EntryRequest, EntryVersion, StoreEntry, StoreFormat, StoreKey, StoreResponse};
+use statsig_adapters::{DataStoreError, EntryRequest, EntryVersion, StoreEntry, StoreFormat, StoreKey, StoreResponse};
 
 use super::judge::{is_usable, stored_time, version_of};
 use super::memory::Read;

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use statsig_core::MAX_TIME_AHEAD_MS;
-use statsig_core::{
+use statsig_adapters::MAX_TIME_AHEAD_MS;
+use statsig_adapters::{
     AppendOutcome, DataStoreError, DataStoreErrorKind, EntryVersion, PutMode, PutOutcome, StoreEntry, StoreFormat,
     StoreKey, TouchOutcome,
 };

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use redis::cmd;
-use statsig_core::{DataStoreError, DataStoreErrorKind, EventSink};
+use statsig_adapters::{DataStoreError, DataStoreErrorKind, EventSink};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -78,7 +78,7 @@ pub struct HeldBatches {
 ///
 /// ```no_run
 /// use std::sync::Arc;
-/// use statsig_core::{EventSink, NoopSink};
+/// use statsig_adapters::{EventSink, NoopSink};
 /// use statsig_store_redis::RedisOptions;
 /// use statsig_store_redis::streams::{DrainOptions, EventDrainer, EventStream};
 ///

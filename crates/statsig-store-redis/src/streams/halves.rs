@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::value::RawValue;
-use statsig_core::{BatchEncoding, EventBatch};
+use statsig_adapters::{BatchEncoding, EventBatch};
 
 /// Longest array that is decoded, whatever the batch says.
 const MOST_RAW_BYTES: usize = 256 << 20;
@@ -62,7 +62,7 @@ fn half(batch: &EventBatch, events: &[&RawValue]) -> Option<EventBatch> {
 
 #[cfg(test)]
 mod tests {
-    use statsig_core::FlushType;
+    use statsig_adapters::FlushType;
 
     use super::*;
 

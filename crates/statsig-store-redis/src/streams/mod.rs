@@ -3,7 +3,7 @@
 //! For fleets that do not want each host to talk to the events endpoint, or that lose their disks
 //! with their containers. [`RedisEventSink`] adds batches to a stream; any number of processes run an
 //! [`EventDrainer`] that takes them out and hands them to another
-//! [`EventSink`](statsig_core::EventSink), over HTTP most of the time.
+//! [`EventSink`](statsig_adapters::EventSink), over HTTP most of the time.
 //!
 //! # Promises
 //!

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statsig_core::{KeySchema, StoreKeys};
+use statsig_adapters::{KeySchema, StoreKeys};
 
 /// A stream of events, and its bounds. Sinks and drainers of one stream have to agree on the SDK key,
 /// the number of shards and the namespace of the [`RedisOptions`](crate::RedisOptions).

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use statsig_core::{DataStoreErrorKind, Delivery, EventBatch, EventSink, SinkError};
+use statsig_adapters::{DataStoreErrorKind, Delivery, EventBatch, EventSink, SinkError};
 
 use super::options::EventStream;
 use super::wire::{encoding_word, fields, id_text, numbers};

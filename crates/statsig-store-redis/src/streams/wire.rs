@@ -1,7 +1,7 @@
 //! Batches as entries of a stream, and the answers of Redis about them.
 
 use redis::Value;
-use statsig_core::{BatchEncoding, EventBatch, FlushType};
+use statsig_adapters::{BatchEncoding, EventBatch, FlushType};
 
 /// An entry of a stream.
 #[derive(Debug)]

@@ -39,7 +39,6 @@ use statsig_core::{
     PersistentStorage, Problem, Reach, Snapshot, SnapshotStore, SpecOrigin, SpecUpdate, StatsigUser, UpdateOutcome,
 };
 
-use crate::builder::StatsigBuilder;
 use crate::error::Error;
 use crate::logging::Logging;
 #[cfg(feature = "net")]
@@ -163,11 +162,6 @@ impl std::fmt::Debug for Statsig {
 }
 
 impl Statsig {
-    /// Starts building a client.
-    pub fn builder() -> StatsigBuilder {
-        StatsigBuilder::default()
-    }
-
     pub(crate) fn new(inner: Inner) -> Self {
         Self { inner: Arc::new(inner) }
     }

@@ -130,7 +130,7 @@ pub(super) async fn judge(entry: StoreEntry, limit: usize) -> Result<Usable, Sou
     let judged = unpack::off_thread(document.len(), move || {
         let version = match format {
             StoreFormat::StatsigBr => version_of(&document, format.into()),
-            _ => match recognise(&document).refusal() {
+            _ => match statsig_core::Error::of_shape(recognise(&document)) {
                 Some(statsig_core::Error::NoUpdates) => return Err(None),
                 Some(error) => return Err(Some(error.to_string())),
                 None => version_of(&document, format.into()),

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::{Value, cmd};
-use statsig_core::{Delivery, EventBatch};
+use statsig_adapters::{Delivery, EventBatch};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 

@@ -1,7 +1,7 @@
 //! Who holds what.
 
 use redis::{Value, cmd};
-use statsig_core::DataStoreError;
+use statsig_adapters::DataStoreError;
 
 use super::{HeldBatches, Inner};
 use crate::error::malformed;

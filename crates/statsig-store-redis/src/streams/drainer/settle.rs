@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use redis::cmd;
-use statsig_core::{DataStoreError, EventBatch};
+use statsig_adapters::{DataStoreError, EventBatch};
 
 use super::Inner;
 use crate::op::Op;

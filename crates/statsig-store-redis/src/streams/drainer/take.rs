@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::{Cmd, Value, cmd};
-use statsig_core::{DataStoreError, DataStoreErrorKind};
+use statsig_adapters::{DataStoreError, DataStoreErrorKind};
 use tokio::time::Instant;
 
 use super::Inner;
