@@ -52,7 +52,7 @@ pub use clock::{Clock, FixedClock};
 #[cfg(any(test, feature = "store-keys"))]
 pub use data_store::StoreKeys;
 pub use data_store::{
-    AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion,
+    AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest,
     InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StorePath,
     StoreResponse, TouchOutcome,
 };

@@ -1,8 +1,15 @@
 //! Version of config specs, and its order.
 
+use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
 
-use crate::{EntryVersion, is_future};
+use serde_core::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Number, Value};
+
+use crate::json_fields::{set_once, unsigned_integer};
+use crate::payload::Key;
+use crate::{is_future, without_byte_order_mark};
 
 /// Version of config specs: the time of the project's last change, and a checksum.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -32,12 +39,6 @@ impl SpecVersion {
         Self { time_ms, checksum: checksum.filter(|checksum| !checksum.is_empty()).map(Arc::from) }
     }
 
-    /// Returns whether the time is more than 24 hours ahead of the clock: such a time orders nothing.
-    #[must_use]
-    pub const fn is_future(&self, now_ms: u64) -> bool {
-        is_future(self.time_ms, now_ms)
-    }
-
     /// Returns whether both name the same state of a project: by their checksums, or by their times where one has no
     /// checksum.
     #[must_use]
@@ -46,6 +47,61 @@ impl SpecVersion {
             (Some(own), Some(other)) => own == other,
             _ => self.time_ms == other.time_ms,
         }
+    }
+
+    /// Reads the version of a JSON payload. `None` if it is no JSON object, has no usable `time`, or
+    /// says that it has no updates. Reads the whole text, and keeps nothing of it. Skips a byte order mark.
+    ///
+    /// ```
+    /// use statsig_adapters::SpecVersion;
+    ///
+    /// let version = SpecVersion::of_json(br#"{"has_updates": true, "time": 17.0, "checksum": "c"}"#);
+    /// assert_eq!(version, Some(SpecVersion::new(17, Some("c"))));
+    /// assert_eq!(SpecVersion::of_json(br#"{"has_updates": false, "time": 17}"#), None);
+    /// ```
+    #[must_use]
+    pub fn of_json(text: &[u8]) -> Option<Self> {
+        let head: Head = serde_json::from_slice(without_byte_order_mark(text)).ok()?;
+        if head.has_updates.is_some_and(|value| value == false) {
+            return None;
+        }
+        let time_ms = unsigned_integer(&head.time?)?;
+        Some(Self::new(time_ms, head.checksum.as_ref().and_then(Value::as_str)))
+    }
+
+    /// Returns true if the time is more than 24 hours ahead of the clock.
+    ///
+    /// Such a time comes from a server or a writer that is wrong, and orders nothing. Nothing is ahead of a clock
+    /// before 2020, which was never set.
+    #[must_use]
+    pub const fn is_future(&self, now_ms: u64) -> bool {
+        is_future(self.time_ms, now_ms)
+    }
+
+    /// Compares the times of two payloads by the clock, if it is known: one [from the future](Self::is_future) comes
+    /// before any that is not; otherwise the times decide.
+    #[must_use]
+    pub fn cmp_time(&self, other: &Self, now_ms: Option<u64>) -> Ordering {
+        let is_sane = |version: &Self| now_ms.is_none_or(|now_ms| !version.is_future(now_ms));
+        is_sane(self).cmp(&is_sane(other)).then(self.time_ms.cmp(&other.time_ms))
+    }
+
+    /// Returns whether a payload of this version is news, as [`is_news_to`](Self::is_news_to), with times compared as
+    /// [`cmp_time`](Self::cmp_time) does.
+    #[must_use]
+    pub fn is_news_at(&self, known: &Self, now_ms: Option<u64>) -> bool {
+        match self.cmp_time(known, now_ms) {
+            Ordering::Less => false,
+            Ordering::Equal => self.checksum.is_none() || self.checksum != known.checksum,
+            Ordering::Greater => true,
+        }
+    }
+
+    /// Returns whether a payload of this version is news to a client that holds the other: it is not
+    /// older, and not the same by time and checksum. Without checksums, equal times count as news.
+    #[must_use]
+    pub fn is_news_to(&self, known: &Self) -> bool {
+        self.is_news_at(known, None)
     }
 
     /// Compares a version with the one that is held, by the rules for accepting a payload.
@@ -76,14 +132,113 @@ impl SpecVersion {
     }
 }
 
-impl From<EntryVersion> for SpecVersion {
-    fn from(version: EntryVersion) -> Self {
-        Self::new(version.lcut, version.checksum.as_deref())
+/// Fields of a JSON payload that make its version.
+struct Head {
+    has_updates: Option<Value>,
+    time: Option<Number>,
+    checksum: Option<Value>,
+}
+
+impl<'de> Deserialize<'de> for Head {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HeadVisitor;
+        impl<'de> Visitor<'de> for HeadVisitor {
+            type Value = Head;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
+                let (mut has_updates, mut time, mut checksum) = (None, None, None);
+                while let Some(key) = map.next_key::<Key>()? {
+                    match key.as_str() {
+                        "has_updates" => set_once(&mut has_updates, "has_updates", map.next_value()?)?,
+                        "time" => set_once(&mut time, "time", map.next_value()?)?,
+                        "checksum" => set_once(&mut checksum, "checksum", map.next_value()?)?,
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(Head { has_updates, time: time.flatten(), checksum })
+            }
+        }
+        deserializer.deserialize_map(HeadVisitor)
     }
 }
 
-impl From<&SpecVersion> for EntryVersion {
-    fn from(version: &SpecVersion) -> Self {
-        Self::new(version.time_ms, version.checksum.as_deref().map(str::to_owned))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_json() {
+        for (text, lcut) in [
+            (r#"{"time": 5}"#, Some(5)),
+            (r#"{"x": {"time": 9}, "time": 5e0, "checksum": null}"#, Some(5)),
+            ("{\"time\"\n: 1.7e12, \"checksum\": 3}", Some(1_700_000_000_000)),
+            (r#"{"time": 5.5}"#, None),
+            (r#"{"time": -5}"#, None),
+            (r#"{"time": 1e300}"#, None),
+            (r#"{"time": "5"}"#, None),
+            (r#"{"time": null}"#, None),
+            (r#"{"has_updates": false}"#, None),
+            (r#"{"has_updates": "no", "time": 5}"#, Some(5)),
+            ("{}", None),
+            ("[5]", None),
+            ("", None),
+            (r#"{"time": 5"#, None),
+            ("{\"time\": 5, \"a\": \"\u{fffd}\"} x", None),
+        ] {
+            assert_eq!(SpecVersion::of_json(text.as_bytes()).map(|version| version.time_ms), lcut, "{text}");
+        }
+        assert_eq!(SpecVersion::of_json(b"{\"time\": 5, \"a\": \"\xff\"}").map(|version| version.time_ms), Some(5));
+    }
+
+    #[test]
+    fn news() {
+        let version = |lcut, checksum: &str| SpecVersion::new(lcut, Some(checksum));
+        assert!(version(2, "a").is_news_to(&version(1, "a")));
+        assert!(!version(1, "a").is_news_to(&version(2, "b")));
+        assert!(version(1, "a").is_news_to(&version(1, "b")));
+        assert!(!version(1, "a").is_news_to(&version(1, "a")));
+        assert!(version(1, "").is_news_to(&version(1, "")), "nothing tells them apart");
+    }
+
+    #[test]
+    fn times_from_the_future_order_nothing() {
+        const NOW: u64 = 1_790_000_000_000;
+        let version = |lcut| SpecVersion::new(lcut, None);
+        let day = crate::MAX_TIME_AHEAD_MS;
+        for (time, now, future) in [
+            (NOW, NOW, false),
+            (NOW + day, NOW, false),
+            (NOW + day + 1, NOW, true),
+            (u64::MAX, NOW, true),
+            (u64::MAX, 0, false),
+            (NOW, NOW - day - 1, true),
+            (NOW, u64::MAX, false),
+        ] {
+            assert_eq!(version(time).is_future(now), future, "{time} at {now}");
+        }
+        for (one, other, expected) in [
+            (5, 6, Ordering::Less),
+            (6, 6, Ordering::Equal),
+            (NOW * 1_000, 6, Ordering::Less),
+            (6, NOW * 1_000, Ordering::Greater),
+            // Both from the future: what else should decide, with a clock that is behind?
+            (NOW * 1_000, NOW * 1_001, Ordering::Less),
+        ] {
+            assert_eq!(version(one).cmp_time(&version(other), Some(NOW)), expected, "{one} {other}");
+        }
+        assert_eq!(version(NOW * 1_000).cmp_time(&version(6), None), Ordering::Greater, "without a clock");
+        assert!(version(6).is_news_at(&version(NOW * 1_000), Some(NOW)));
+        assert!(!version(NOW * 1_000).is_news_at(&version(6), Some(NOW)));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        let text = b"\xEF\xBB\xBF{\"time\": 5e0}";
+        assert_eq!(SpecVersion::of_json(text), Some(SpecVersion::new(5, None)));
+        assert_eq!(SpecVersion::of_json(&text[1..]), None);
     }
 }

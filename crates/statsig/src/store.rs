@@ -6,6 +6,6 @@
 pub use async_trait::async_trait;
 pub use statsig_adapters::{
     AppendOutcome, Bytes, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest,
-    EntryVersion, InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey,
+    InMemoryDataStore, KeySchema, PutMode, PutOutcome, SpecVersion, StoreEntry, StoreFormat, StoreHealth, StoreKey,
     StoreKeys, StorePath, StoreResponse, TouchOutcome,
 };

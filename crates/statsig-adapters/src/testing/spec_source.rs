@@ -1,7 +1,7 @@
 //! The contract of [`SpecSource`].
 
 use super::polling::{both, poll_times};
-use crate::{EntryVersion, PayloadFormat, SpecFetch, SpecRequest, SpecSource, SpecTrigger, SpecUpdate, SpecVersion};
+use crate::{PayloadFormat, SpecFetch, SpecRequest, SpecSource, SpecTrigger, SpecUpdate, SpecVersion};
 
 /// Checks the duties of a [`SpecSource`] that has a payload and works.
 ///
@@ -96,7 +96,7 @@ fn version_of(update: &SpecUpdate) -> SpecVersion {
     if update.format != PayloadFormat::Json {
         return update.version.clone().unwrap_or_default();
     }
-    match EntryVersion::of_json(&update.payload).map(SpecVersion::from) {
+    match SpecVersion::of_json(&update.payload) {
         Some(version) => {
             assert!(update.version.as_ref().is_none_or(|own| *own == version), "the update states another version");
             version

@@ -82,7 +82,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::{AppliedPayload, CurrentSpecs, EntryVersion, Reach, SpecOrigin, SpecVersion, StorePath, VersionOrder};
+    use crate::{AppliedPayload, CurrentSpecs, Reach, SpecOrigin, SpecVersion, StorePath, VersionOrder};
 
     #[derive(Clone, Copy, PartialEq)]
     enum Fault {
@@ -98,7 +98,7 @@ mod tests {
             self.1.lock().unwrap().clone()
         }
         fn admit(&self, update: &SpecUpdate, rules: &AdmissionRules<'_>) -> Admission {
-            let Some(version) = EntryVersion::of_json(&update.payload).map(SpecVersion::from) else {
+            let Some(version) = SpecVersion::of_json(&update.payload) else {
                 let error = SourceError::new(SourceErrorKind::Invalid, "damaged");
                 return Admission::Rejected(Rejection::new(RejectionCause::Unusable, error));
             };

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use prost::Message;
 use serde::Deserialize;
-use statsig_core::{EntryVersion, Envelope, SpecVersion, StorePath};
+use statsig_core::{Envelope, SpecVersion, StorePath};
 
 use super::ProtoError;
 use super::messages::{Kind, SpecsEnvelope, SpecsTopLevel};
@@ -19,7 +19,7 @@ const STEP: u64 = 16 << 10;
 /// Decompresses as much as it takes to find the head.
 pub(crate) fn version(document: &[u8]) -> Option<SpecVersion> {
     if document.trim_ascii_start().starts_with(b"{") {
-        return EntryVersion::of_json(document).map(Into::into);
+        return SpecVersion::of_json(document);
     }
     let mut decoder = brotli_decompressor::Decompressor::new(document, STEP as usize).take(MOST);
     let mut raw = Vec::new();
@@ -158,7 +158,7 @@ mod tests {
         for (checksum, rest) in [("c", r#"{"checksum":"other"}"#), ("", r#"{"checksum":"f"}"#), ("", "")] {
             let document = compressed(&[head(5, checksum, rest), part(Kind::Done, Vec::new())].concat());
             let json = super::super::to_json(&document, 1 << 20).unwrap();
-            assert_eq!(version(&document), EntryVersion::of_json(&json).map(SpecVersion::from), "{checksum:?} {rest}");
+            assert_eq!(version(&document), SpecVersion::of_json(&json), "{checksum:?} {rest}");
         }
     }
 

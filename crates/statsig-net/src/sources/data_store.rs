@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use statsig_core::{
-    Clock, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion, KeySchema, Reach, SourceError,
-    SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecUpdate, SpecVersion, StoreFormat, StoreKey,
-    StoreKeys, StorePath,
+    Clock, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, KeySchema, Reach, SourceError, SourceErrorKind,
+    SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecUpdate, SpecVersion, StoreFormat, StoreKey, StoreKeys,
+    StorePath,
 };
 use tokio::sync::OnceCell;
 
@@ -46,7 +46,7 @@ struct Reader {
     ready: OnceCell<()>,
     polled: OnceCell<bool>,
     /// The newest entry that was seen in the store.
-    seen: Mutex<Option<EntryVersion>>,
+    seen: Mutex<Option<SpecVersion>>,
     /// The entry that was given last: one that the client does not hold afterwards was refused.
     given: Mutex<Option<Given>>,
 }
@@ -102,7 +102,7 @@ impl Reader {
 
     async fn read(&self, held: Option<&SpecVersion>) -> Result<SpecFetch, SourceError> {
         self.prepare().await?;
-        let known = held.map(EntryVersion::from);
+        let known = held.cloned();
         let refused = self.given().clone().filter(|given| held.is_none_or(|held| !given.is_held(held)));
         let mut found = self.search(known.clone(), None).await?;
         if let Some(refused) = refused
@@ -118,7 +118,7 @@ impl Reader {
                 self.has_seen(&best.version);
                 *self.given() = Some(best.given());
                 let update = SpecUpdate::new(best.document, origin(), Reach::Shared, now(&*self.clock));
-                let update = update.with_format(best.format.into()).with_version(Some(best.version.into()));
+                let update = update.with_format(best.format.into()).with_version(Some(best.version));
                 let update = update.with_address("datastore").with_max_bytes(self.store.max_value_bytes());
                 answer_with(update, held)
             }
@@ -137,7 +137,7 @@ impl Reader {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has_seen(&self, version: &EntryVersion) {
+    fn has_seen(&self, version: &SpecVersion) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = Some(now(&*self.clock));
         if seen.as_ref().is_none_or(|seen| version.cmp_time(seen, now_ms).is_ge()) {
@@ -151,7 +151,7 @@ impl Reader {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = seen.as_ref()?;
         let is_same = seen.checksum.is_some() && seen.checksum.as_deref() == held.checksum.as_deref();
-        Some(is_same || seen.lcut >= held.time_ms)
+        Some(is_same || seen.time_ms >= held.time_ms)
     }
 
     /// Tells whether the store has what is held, or lags behind. If that came from elsewhere, the store
@@ -162,20 +162,20 @@ impl Reader {
             return Ok(SpecFetch::Unchanged);
         }
         // At first whatever it has, then only what is as new as what is held.
-        let earlier = had.map(|_| EntryVersion::new(held.time_ms.saturating_sub(1), None));
+        let earlier = had.map(|_| SpecVersion::new(held.time_ms.saturating_sub(1), None));
         let has_it = self.has(&self.keys, earlier, held).await?;
         Ok(if has_it { SpecFetch::Unchanged } else { SpecFetch::Behind })
     }
 
     /// Returns whether one of some keys has what is held, or something as new.
     async fn has_what_is_held(&self, keys: &[StoreKey], held: &SpecVersion) -> Result<bool, SourceError> {
-        self.has(keys, Some(EntryVersion::new(held.time_ms.saturating_sub(1), None)), held).await
+        self.has(keys, Some(SpecVersion::new(held.time_ms.saturating_sub(1), None)), held).await
     }
 
     async fn has(
         &self,
         keys: &[StoreKey],
-        earlier: Option<EntryVersion>,
+        earlier: Option<SpecVersion>,
         held: &SpecVersion,
     ) -> Result<bool, SourceError> {
         let request = EntryRequest::new(keys).unless_known(earlier).at(now(&*self.clock));

@@ -27,9 +27,7 @@ pub use self::file::{FileSpecSource, FileSpecStream};
 pub use self::http::HttpSpecSource;
 pub use self::last_known_good::LastKnownGood;
 
-use statsig_core::{
-    EntryVersion, KeySchema, PayloadFormat, SourceError, SourceErrorKind, SpecFetch, SpecUpdate, SpecVersion,
-};
+use statsig_core::{KeySchema, PayloadFormat, SourceError, SourceErrorKind, SpecFetch, SpecUpdate, SpecVersion};
 
 /// Returns the answer of a source that holds a full payload: `Unchanged` if the client holds the same.
 ///
@@ -50,7 +48,7 @@ fn answer_with(update: SpecUpdate, held: Option<&SpecVersion>) -> Result<SpecFet
 /// Reads the version of a payload; `None` if it has none, or this build cannot read its format.
 pub(crate) fn version_of(payload: &[u8], format: PayloadFormat) -> Option<SpecVersion> {
     match format {
-        PayloadFormat::Json => EntryVersion::of_json(payload).map(Into::into),
+        PayloadFormat::Json => SpecVersion::of_json(payload),
         #[cfg(feature = "proto")]
         PayloadFormat::Protobuf => crate::proto::head::version(payload),
         #[allow(unreachable_patterns, reason = "the enum may grow")]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use statsig_core::{
-    DataStore, DataStoreError, EntryRequest, EntryVersion, Envelope, KeySchema, PayloadFormat, PutMode, PutOutcome,
-    SpecUpdate, StoreEntry, StoreKey, StoreKeys, StorePath, TouchOutcome,
+    DataStore, DataStoreError, EntryRequest, Envelope, KeySchema, PayloadFormat, PutMode, PutOutcome, SpecUpdate,
+    StoreEntry, StoreKey, StoreKeys, StorePath, TouchOutcome,
 };
 
 use crate::secret::SdkKey;
@@ -76,8 +76,7 @@ impl StoreWriter {
     /// # Errors
     /// The first failure of a schema.
     pub async fn write(&self, update: &SpecUpdate, envelope: &Envelope) -> Result<(), DataStoreError> {
-        let entry =
-            StoreEntry::new(update.payload.clone(), update.format.into(), EntryVersion::from(&envelope.version));
+        let entry = StoreEntry::new(update.payload.clone(), update.format.into(), envelope.version.clone());
         let entry = entry.with_stored_at_ms(Some(update.received_at_ms)).with_delta(update.delta_base.is_some());
         let mut failure = None;
         for key in self.keys_of(update.format, &envelope.path) {
@@ -140,7 +139,7 @@ mod tests {
         for schema in [KeySchema::Hashed, KeySchema::Prefix] {
             let key = StoreKeys::new(key.expose()).key(&StorePath::SpecsV1, PayloadFormat::Json.into(), schema);
             let entry = store.get_entry(&EntryRequest::new([key])).await.unwrap().unwrap();
-            assert_eq!((&entry.bytes[..], entry.version), (&payload[..], Some(EntryVersion::new(5, Some("a".into())))));
+            assert_eq!((&entry.bytes[..], entry.version), (&payload[..], Some(SpecVersion::new(5, Some("a")))));
         }
         assert_eq!(both.touch(PayloadFormat::Json, &StorePath::SpecsV1).await.unwrap(), TouchOutcome::Kept);
         // A delta is of no use to anyone else.

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use statsig_core::{EntryVersion, Envelope, Reach, SpecUpdate};
+use statsig_core::{Envelope, Reach, SpecUpdate, SpecVersion};
 use tokio::sync::Notify;
 
 /// A payload that was accepted.
@@ -21,7 +21,7 @@ pub(super) struct AcceptedPayload {
 impl AcceptedPayload {
     /// Returns whether the other one is as new, or this one is from the future and the other one is not.
     fn gives_way_to(&self, other: &Self) -> bool {
-        let version = |payload: &Self| EntryVersion::new(payload.envelope.version.time_ms, None);
+        let version = |payload: &Self| SpecVersion::new(payload.envelope.version.time_ms, None);
         version(self).cmp_time(&version(other), Some(other.update.received_at_ms)).is_le()
     }
 }

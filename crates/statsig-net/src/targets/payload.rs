@@ -7,8 +7,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use statsig_core::specs::{recognise, without_byte_order_mark};
 use statsig_core::{
-    Admission, AdmissionRules, AppliedPayload, CurrentSpecs, EntryVersion, Envelope, Error as SpecsError,
-    PayloadFormat, PayloadShape, Rejection, SpecOrigin, SpecTarget, SpecUpdate, SpecVersion, StorePath, VersionOrder,
+    Admission, AdmissionRules, AppliedPayload, CurrentSpecs, Envelope, Error as SpecsError, PayloadFormat,
+    PayloadShape, Rejection, SpecOrigin, SpecTarget, SpecUpdate, SpecVersion, StorePath, VersionOrder,
 };
 use tokio::sync::watch;
 
@@ -207,10 +207,10 @@ fn json_envelope(payload: &[u8]) -> Result<Option<Envelope>, Rejection> {
         Some(error) => return Err(unusable(error)),
         None => {}
     }
-    let version = EntryVersion::of_json(payload).ok_or_else(|| unusable("the payload has no time that can be read"))?;
+    let version = SpecVersion::of_json(payload).ok_or_else(|| unusable("the payload has no time that can be read"))?;
     let outer: OuterFields = serde_json::from_slice(without_byte_order_mark(payload)).map_err(unusable)?;
     let path = if shape == PayloadShape::SpecsV1 { StorePath::SpecsV1 } else { StorePath::SpecsV2 };
-    Ok(Some(Envelope::new(version.into(), path).with_hashed_sdk_key(outer.hashed_sdk_key_used)))
+    Ok(Some(Envelope::new(version, path).with_hashed_sdk_key(outer.hashed_sdk_key_used)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What others write is read, and what we write can be read by others.
 
 use statsig_core::{
-    AppendOutcome, DataStore, DataStoreErrorKind, EntryRequest, EntryVersion, KeySchema, PutMode, PutOutcome,
+    AppendOutcome, DataStore, DataStoreErrorKind, EntryRequest, KeySchema, PutMode, PutOutcome, SpecVersion,
     StoreEntry, StoreFormat, StoreKey, StoreKeys, StorePath,
 };
 use statsig_store_redis::{Layout, RedisDataStore};
@@ -9,8 +9,8 @@ use statsig_testkit::redis_server::RedisServer;
 
 use crate::{key, open, options, payload, payload_with};
 
-fn version(lcut: u64, checksum: &str) -> Option<EntryVersion> {
-    Some(EntryVersion::new(lcut, Some(checksum.to_owned())))
+fn version(lcut: u64, checksum: &str) -> Option<SpecVersion> {
+    Some(SpecVersion::new(lcut, Some(checksum)))
 }
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn every_known_key_and_layout_is_read() {
         server.command(&["HSET", &key.name, "config", &text, "lcut", &lcut_text, "encoding", "plain_text"]).unwrap();
         let entry = store.get_entry(&request).await.unwrap().unwrap();
         assert_eq!(entry.bytes, text.as_bytes(), "{}", key.name);
-        assert_eq!((entry.format, entry.version.map(|it| it.lcut)), (key.format, Some(lcut)), "{proto}");
+        assert_eq!((entry.format, entry.version.map(|it| it.time_ms)), (key.format, Some(lcut)), "{proto}");
         assert_eq!(store.get_bytes(&key.name).await.unwrap().result.as_deref(), Some(text.as_bytes()));
     }
     // And as SDKs with a plain GET and SET do.
@@ -48,7 +48,7 @@ async fn legacy_json_with_additions_is_read() {
         "fast_target_value": {"a": true}}]}]}], "feature_gates": [], "has_updates": true, "time": 1700000000000.0, "hashed_sdk_key_used": "1"} "#;
     server.command(&["SET", "statsig.cache", text]).unwrap();
     let entry = open(&server).get_entry(&EntryRequest::new([StoreKey::legacy_specs()])).await.unwrap().unwrap();
-    assert_eq!((entry.bytes, entry.version), (text.into(), Some(EntryVersion::new(1_700_000_000_000, None))));
+    assert_eq!((entry.bytes, entry.version), (text.into(), Some(SpecVersion::new(1_700_000_000_000, None))));
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn the_newer_of_two_formats_is_read() {
     let [br, json] = [StoreFormat::StatsigBr, StoreFormat::PlainText]
         .map(|format| keys.key(&StorePath::SpecsV2, format, KeySchema::Prefix));
     let request = EntryRequest::new([br.clone(), json.clone()]);
-    let proto = |lcut| StoreEntry::new(b"\x0bproto".to_vec(), StoreFormat::StatsigBr, EntryVersion::new(lcut, None));
+    let proto = |lcut| StoreEntry::new(b"\x0bproto".to_vec(), StoreFormat::StatsigBr, SpecVersion::new(lcut, None));
     for (proto_lcut, json_lcut, format) in
         [(10, 11, StoreFormat::PlainText), (11, 11, StoreFormat::StatsigBr), (12, 11, StoreFormat::StatsigBr)]
     {
@@ -160,7 +160,7 @@ async fn the_newer_of_two_formats_is_read() {
     assert_eq!(store.get_entry(&request).await.unwrap().unwrap().format, StoreFormat::PlainText);
     store.put_entry(&br.name, &proto(12), PutMode::IfNewer).await.unwrap();
     let entry = store.get_entry(&request).await.unwrap().unwrap();
-    assert_eq!((entry.format, entry.version), (StoreFormat::StatsigBr, Some(EntryVersion::new(12, None))));
+    assert_eq!((entry.format, entry.version), (StoreFormat::StatsigBr, Some(SpecVersion::new(12, None))));
 }
 
 #[tokio::test]

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use statsig_core::specs::recognise;
-use statsig_core::{
-    EntryRequest, EntryVersion, SourceError, SourceErrorKind, SpecVersion, StoreEntry, StoreFormat, StoreKey,
-};
+use statsig_core::{EntryRequest, SourceError, SourceErrorKind, SpecVersion, StoreEntry, StoreFormat, StoreKey};
 
 use super::super::{now, unpack, version_of};
 use super::{Reader, error_of};
@@ -18,7 +16,7 @@ use super::{Reader, error_of};
 pub(super) struct Usable {
     pub(super) document: Bytes,
     pub(super) format: StoreFormat,
-    pub(super) version: EntryVersion,
+    pub(super) version: SpecVersion,
     key: Option<Arc<str>>,
 }
 
@@ -32,7 +30,7 @@ impl Usable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Given {
     key: Option<Arc<str>>,
-    version: EntryVersion,
+    version: SpecVersion,
     len: usize,
 }
 
@@ -40,7 +38,7 @@ impl Given {
     /// Returns whether a client that holds this version has applied the entry, or something newer.
     pub(super) fn is_held(&self, held: &SpecVersion) -> bool {
         let is_same = self.version.checksum.is_some() && self.version.checksum.as_deref() == held.checksum.as_deref();
-        is_same || held.time_ms >= self.version.lcut
+        is_same || held.time_ms >= self.version.time_ms
     }
 }
 
@@ -61,7 +59,7 @@ impl Reader {
     /// If the store fails before anything was found.
     pub(super) async fn search(
         &self,
-        known: Option<EntryVersion>,
+        known: Option<SpecVersion>,
         without: Option<&Given>,
     ) -> Result<Search, SourceError> {
         let now_ms = now(&*self.clock);
@@ -144,9 +142,7 @@ pub(super) async fn judge(entry: StoreEntry, limit: usize) -> Result<Usable, Sou
         None => SourceError::new(SourceErrorKind::Empty, "the data store has no specs, only word that nothing is new"),
     })?;
     // A build that does not read the binary form has to believe what it is told.
-    let version = version
-        .map(|version| EntryVersion::from(&version))
-        .or_else(|| told.filter(|_| format != StoreFormat::PlainText && !cfg!(feature = "proto")));
+    let version = version.or_else(|| told.filter(|_| format != StoreFormat::PlainText && !cfg!(feature = "proto")));
     match version {
         Some(version) => Ok(Usable { document, format, version, key }),
         None => Err(refused("it tells no time of its own".to_owned())),
