@@ -1,14 +1,14 @@
-//! Whom to trust, and who we are.
+//! Certificate authorities, the client certificate, and the name that a server must prove.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::RootCertStore;
-use rustls::client::danger::ServerCertVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::error::Error;
 
@@ -27,6 +27,9 @@ pub struct TlsOptions {
     pub client_cert_path: Option<PathBuf>,
     /// The private key of our certificate.
     pub client_key_path: Option<PathBuf>,
+    /// Name or IP address that a server's certificate must be for, whatever host is connected to. The host of the
+    /// address is sent as the server name all the same. Default: the host of the address.
+    pub server_name: Option<String>,
 }
 
 impl TlsOptions {
@@ -42,7 +45,7 @@ impl TlsOptions {
             .map_err(failed("protocol versions"))?
             .dangerous()
             // Not dangerous: the verifiers below are those of the operating system and of rustls.
-            .with_custom_certificate_verifier(self.verifier(provider)?);
+            .with_custom_certificate_verifier(self.named_verifier(provider)?);
         match (&self.client_cert_path, &self.client_key_path) {
             (None, None) => Ok(config.with_no_client_auth()),
             (Some(cert), Some(key)) => {
@@ -55,6 +58,19 @@ impl TlsOptions {
                 Err(Error::Misconfigured { problems })
             }
         }
+    }
+
+    /// Returns the verifier, for another name than that of the address if there is one.
+    fn named_verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+        let verifier = self.verifier(provider)?;
+        let Some(name) = &self.server_name else { return Ok(verifier) };
+        let name = ServerName::try_from(name.clone()).map_err(|error| {
+            let shown: String = crate::mask::mask(name).chars().take(200).collect();
+            Error::Misconfigured {
+                problems: vec![format!("{shown:?} is no name that a certificate can be for: {error}")],
+            }
+        })?;
+        Ok(Arc::new(FixedNameVerifier { verifier, name }))
     }
 
     fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
@@ -74,6 +90,48 @@ impl TlsOptions {
         }
         let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(own.unwrap_or_default(), provider);
         Ok(Arc::new(verifier.map_err(|error| roots(&error))?))
+    }
+}
+
+/// Verifies that a certificate is for a fixed name, by another verifier.
+#[derive(Debug)]
+struct FixedNameVerifier {
+    verifier: Arc<dyn ServerCertVerifier>,
+    name: ServerName<'static>,
+}
+
+impl ServerCertVerifier for FixedNameVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.verifier.verify_server_cert(end_entity, intermediates, &self.name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
     }
 }
 
