@@ -25,7 +25,14 @@ pub(crate) const ARROWS: &[Arrows] = &[
     Arrows { from: "statsig-store-redis", to: &["statsig-adapters", "statsig-background"] },
     Arrows {
         from: "statsig-oss",
-        to: &["statsig-adapters", "statsig-core", "statsig-net", "statsig-logger", "statsig-store-redis"],
+        to: &[
+            "statsig-adapters",
+            "statsig-background",
+            "statsig-core",
+            "statsig-net",
+            "statsig-logger",
+            "statsig-store-redis",
+        ],
     },
     Arrows {
         from: "statsig-forward-proxy",
@@ -35,6 +42,7 @@ pub(crate) const ARROWS: &[Arrows] = &[
         from: "statsig-cli",
         to: &[
             "statsig-oss",
+            "statsig-background",
             "statsig-core",
             "statsig-net",
             "statsig-logger",

@@ -23,7 +23,6 @@
 //! | [`text`], [`help`] | cells of a table, broken lines, colours; help texts |
 
 mod args;
-mod clock;
 mod completions;
 mod conditions;
 #[cfg(feature = "conformance")]

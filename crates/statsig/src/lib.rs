@@ -103,7 +103,8 @@ pub use statsig_core::{Observer, Tag};
 
 #[cfg(feature = "logger")]
 pub use statsig_core::{
-    BatchEncoding, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, NoopSink, SinkError,
+    BatchEncoding, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, NoopSink, SdkMetadata,
+    SdkMetadataError, SinkError,
 };
 #[cfg(feature = "logger")]
 pub use statsig_logger::{

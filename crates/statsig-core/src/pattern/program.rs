@@ -1,6 +1,6 @@
 //! Instructions of a pattern that needs backtracking.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use fancy_regex::{Assertion, Expr, LookAround};
 
@@ -101,7 +101,7 @@ impl Program {
         let mut compiler = Compiler {
             steps: Vec::new(),
             classes: Vec::new(),
-            class_ids: HashMap::new(),
+            class_ids: BTreeMap::new(),
             // Begin and end of each group; group 0 is the whole.
             slots: 2 * (1 + count_groups(root)),
         };
@@ -166,7 +166,7 @@ enum Mode {
 struct Compiler {
     steps: Vec<Step>,
     classes: Vec<CharClass>,
-    class_ids: HashMap<(String, bool), u32>,
+    class_ids: BTreeMap<(String, bool), u32>,
     slots: usize,
 }
 

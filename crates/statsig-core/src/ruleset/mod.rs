@@ -14,6 +14,7 @@ mod name_index;
 mod target;
 mod text;
 mod text_set;
+mod text_table;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,6 +26,7 @@ pub(crate) use name_index::NameIndex;
 pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Test, TimeOp, VersionOp};
 pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
 pub(crate) use text_set::TextSet;
+pub(crate) use text_table::TextTable;
 
 use statsig_adapters::SpecVersion;
 

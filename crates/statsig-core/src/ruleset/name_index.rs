@@ -33,18 +33,13 @@ fn hash(name: &str) -> (u32, u32) {
 impl NameIndex {
     /// Indexes `(name, position)` pairs; of equal names the last one counts.
     pub(crate) fn new<'a>(names: impl Iterator<Item = (&'a str, u32)>) -> Self {
-        let mut named: Vec<(&str, u32)> = names.collect();
+        let mut named: Vec<((u32, u32), &str, u32)> = names.map(|(name, target)| (hash(name), name, target)).collect();
         // The later of equal names first, so that `dedup` keeps it.
-        named.sort_by(|a, b| a.0.cmp(b.0).then(b.1.cmp(&a.1)));
-        named.dedup_by(|a, b| a.0 == b.0);
+        named.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(b.2.cmp(&a.2)));
+        named.dedup_by(|a, b| a.0 == b.0 && a.1 == b.1);
         let buckets = position(named.len().next_power_of_two());
-        let mut entries: Vec<Entry> = named
-            .iter()
-            .map(|&(name, target)| {
-                let (low, tag) = hash(name);
-                Entry { bucket: low & (buckets - 1), tag, target }
-            })
-            .collect();
+        let mut entries: Vec<Entry> =
+            named.iter().map(|&((low, tag), _, target)| Entry { bucket: low & (buckets - 1), tag, target }).collect();
         entries.sort_unstable();
         let mut starts = Vec::with_capacity(buckets as usize + 1);
         let mut at = 0;
