@@ -215,7 +215,7 @@ mod tests {
 
         // Once the slow one is dead as well.
         drop(slow);
-        kept.keep(Arc::new(SpecUpdate::new(b"{}".to_vec(), SpecSourceKind::Network, 2))).await.unwrap();
+        kept.keep(Arc::new(SpecUpdate::new(b"{}".to_vec(), SpecOrigin::Network, Reach::Upstream, 2))).await.unwrap();
         assert!(!folder.path().join(being_written).exists() && folder.path().join(just_made).exists());
     }
 
