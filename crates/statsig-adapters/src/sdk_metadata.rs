@@ -1,13 +1,10 @@
 //! Metadata of the SDK that logged a batch of events.
 
+use std::collections::HashMap;
 use std::fmt;
 
-use serde_core::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
-
-use crate::json_fields::set_once;
-use crate::payload::Key;
 
 /// Metadata of the SDK that logged events: the identifying headers and the `statsigMetadata` of its requests.
 ///
@@ -57,46 +54,8 @@ impl fmt::Display for SdkMetadataError {
 
 impl std::error::Error for SdkMetadataError {}
 
-/// The stored form; `statsigMetadata` stays as it was written.
-#[derive(Default)]
-struct StoredMetadata {
-    sdk_type: Option<String>,
-    sdk_version: Option<String>,
-    session_id: Option<String>,
-    service_name: Option<String>,
-    statsig_metadata: Option<Box<RawValue>>,
-}
-
-impl<'de> Deserialize<'de> for StoredMetadata {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct StoredVisitor;
-        impl<'de> Visitor<'de> for StoredVisitor {
-            type Value = StoredMetadata;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("metadata of an SDK")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StoredMetadata, A::Error> {
-                let mut stored = StoredMetadata::default();
-                while let Some(key) = map.next_key::<Key>()? {
-                    match key.as_str() {
-                        "sdkType" => set_once(&mut stored.sdk_type, "sdkType", map.next_value()?)?,
-                        "sdkVersion" => set_once(&mut stored.sdk_version, "sdkVersion", map.next_value()?)?,
-                        "sessionID" => set_once(&mut stored.session_id, "sessionID", map.next_value()?)?,
-                        "serviceName" => set_once(&mut stored.service_name, "serviceName", map.next_value()?)?,
-                        "statsigMetadata" => {
-                            set_once(&mut stored.statsig_metadata, "statsigMetadata", map.next_value()?)?;
-                        }
-                        _ => drop(map.next_value::<IgnoredAny>()?),
-                    }
-                }
-                Ok(stored)
-            }
-        }
-        deserializer.deserialize_map(StoredVisitor)
-    }
-}
+/// Name of the member of the stored form that is JSON, not a text.
+const STATSIG_METADATA: &str = "statsigMetadata";
 
 impl SdkMetadata {
     /// Most bytes of all fields together that [`check_size`](Self::check_size) accepts.
@@ -209,40 +168,36 @@ impl SdkMetadata {
     /// out.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let mut json = String::from("{");
-        for (key, text) in [
+        let texts = [
             ("sdkType", &self.sdk_type),
             ("sdkVersion", &self.sdk_version),
             ("sessionID", &self.session_id),
             ("serviceName", &self.service_name),
-        ] {
-            if let Some(text) = text {
-                let comma = if json.len() > 1 { "," } else { "" };
-                json.push_str(&format!("{comma}\"{key}\":{}", Value::from(text.as_str())));
-            }
-        }
-        if let Some(object) = &self.statsig_metadata {
-            let comma = if json.len() > 1 { "," } else { "" };
-            json.extend([comma, "\"statsigMetadata\":", object]);
-        }
-        json.push('}');
-        json.into_bytes()
+        ];
+        let members =
+            texts.into_iter().filter_map(|(name, text)| Some((name, Value::from(text.as_deref()?).to_string())));
+        let object = self.statsig_metadata.clone().map(|json| (STATSIG_METADATA, json));
+        let members: Vec<String> = members.chain(object).map(|(name, json)| format!("\"{name}\":{json}")).collect();
+        format!("{{{}}}", members.join(",")).into_bytes()
     }
 
     /// Reads what [`to_json`](Self::to_json) returned; `None` for anything else.
     #[must_use]
     pub fn from_json(json: &[u8]) -> Option<Self> {
-        let stored: StoredMetadata = serde_json::from_slice(json).ok()?;
-        let statsig_metadata = match stored.statsig_metadata {
-            Some(json) if json.get().starts_with('{') => Some(String::from(Box::<str>::from(json))),
-            Some(_) => return None,
-            None => None,
+        let mut members: HashMap<String, &RawValue> = serde_json::from_slice(json).ok()?;
+        let statsig_metadata = match members.remove(STATSIG_METADATA).map(RawValue::get) {
+            Some(json) if !json.starts_with('{') => return None,
+            json => json.map(str::to_owned),
+        };
+        let mut text = |name: &str| match members.remove(name) {
+            Some(json) => serde_json::from_str::<String>(json.get()).ok().map(Some),
+            None => Some(None),
         };
         Some(Self {
-            sdk_type: stored.sdk_type,
-            sdk_version: stored.sdk_version,
-            session_id: stored.session_id,
-            service_name: stored.service_name,
+            sdk_type: text("sdkType")?,
+            sdk_version: text("sdkVersion")?,
+            session_id: text("sessionID")?,
+            service_name: text("serviceName")?,
             statsig_metadata,
         })
     }

@@ -87,7 +87,7 @@ fn main() {
         for (at, options) in options.iter().enumerate() {
             out.clear();
             written[at].push(time(|| {
-                statsig.write_client_initialize_response(&user, options, &mut out).unwrap();
+                statsig.append_client_initialize_response(&user, options, &mut out);
             }));
             bytes[at] = out.len();
         }

@@ -30,7 +30,6 @@ mod tree;
 mod verdict;
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 
 use serde::Serialize;
 
@@ -43,7 +42,7 @@ pub use tree::{
 };
 pub use verdict::{ExposedGate, ExposureTrace, ParameterTrace, Verdict};
 
-use crate::evaluate::{EvaluationContext, Evaluator, Kind};
+use crate::evaluate::{Call, EvaluationContext, Evaluator, Kind, RandomNumbers};
 use crate::results::Record;
 use builder::{ExplanationTrace, Tree};
 use statsig_adapters::FixedClock;
@@ -128,12 +127,16 @@ impl EvaluationContext<'_> {
     fn explain(&self, kind: Kind, name: &str) -> Explanation {
         // Both evaluations must see the same time and draw the same numbers.
         let clock = FixedClock(self.clock.now_ms());
-        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0_u8));
-        let context = EvaluationContext { clock: &clock, seed: Some(seed), ..*self };
-        let untraced = Conclusion::of(Record::of(context, name, kind, true), kind, self.user);
+        let random_numbers = match self.random_numbers {
+            RandomNumbers::Seed(seed) => RandomNumbers::Seed(seed),
+            _ => RandomNumbers::Seed(self.random_bits()),
+        };
+        let context = EvaluationContext { clock: &clock, random_numbers, ..*self };
+        let call = Call::by_name(self.snapshot.ruleset(), name, kind);
+        let untraced = Conclusion::of(Record::of(context, call, true), kind, self.user);
         let mut tree = Tree::default();
         let evaluator = Evaluator::new(context, ExplanationTrace::new(context));
-        let record = Record::evaluate(evaluator, name, kind, |tracer| tree = tracer.finish());
+        let record = Record::evaluate(evaluator, call, |tracer| tree = tracer.finish());
         let traced = Conclusion::of(record, kind, self.user);
         Explanation {
             kind: kind.into(),

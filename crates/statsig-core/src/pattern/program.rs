@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use fancy_regex::{Assertion, Expr, LookAround};
-
 use super::class::CharClass;
 use super::needs;
 use super::node::Node;
 use super::{MAX_MEMORY, PatternError};
+use fancy_regex::{Assertion, Expr, LookAround};
 
 /// An instruction; `u32` fields are positions of instructions, slots, groups or classes.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! From a spec's name to its place.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use super::text::position;
 
@@ -26,8 +26,19 @@ const SCANNED: usize = 8;
 
 #[allow(clippy::cast_possible_truncation)] // two halves of the hash
 fn hash(name: &str) -> (u32, u32) {
-    let hash = foldhash::fast::FixedState::default().hash_one(name.as_bytes());
+    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+    hasher.write(name.as_bytes());
+    let hash = hasher.finish();
     (hash as u32, (hash >> 32) as u32)
+}
+
+/// Returns the entries of a large bucket with a tag. The bucket is sorted by tag, so that names which were chosen to share
+/// it do not make a look-up slow.
+#[cold]
+fn with_tag(entries: &[Entry], tag: u32) -> &[Entry] {
+    let from = entries.partition_point(|entry| entry.tag < tag);
+    let to = entries.partition_point(|entry| entry.tag <= tag);
+    entries.get(from..to).unwrap_or_default()
 }
 
 impl NameIndex {
@@ -61,12 +72,16 @@ impl NameIndex {
     ) -> Option<u32> {
         let (low, tag) = hash(name);
         let bucket = low as usize & self.starts.len().checked_sub(2)?;
-        let entries = self.entries.get(self.starts[bucket] as usize..self.starts[bucket + 1] as usize)?;
-        // Sorted by tag: names that were chosen to share a bucket do not make it slow.
-        let first = if entries.len() > SCANNED { entries.partition_point(|entry| entry.tag < tag) } else { 0 };
-        let mut same = entries[first..].iter().take_while(|entry| entry.tag <= tag);
-        same.find(|entry| entry.tag == tag && name_of(entry.target).as_ref() == name.as_bytes())
-            .map(|entry| entry.target)
+        let mut entries = self.entries.get(self.starts[bucket] as usize..self.starts[bucket + 1] as usize)?;
+        if entries.len() > SCANNED {
+            entries = with_tag(entries, tag);
+        }
+        for entry in entries {
+            if entry.tag == tag && name_of(entry.target).as_ref() == name.as_bytes() {
+                return Some(entry.target);
+            }
+        }
+        None
     }
 
     /// All positions, in an order of the index's own.

@@ -83,6 +83,11 @@ impl TextPool {
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()
     }
+
+    /// Returns all strings, one after the other.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.bytes
+    }
 }
 
 /// Builds a [`TextPool`].

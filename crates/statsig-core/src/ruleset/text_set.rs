@@ -8,7 +8,7 @@
 use std::hash::BuildHasher;
 
 use super::text::position;
-use crate::value::lower;
+use crate::value::{is_lower_ascii, lower};
 
 /// An immutable set of strings.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -70,15 +70,23 @@ impl TextSet {
             let bucket = bucket_of(hash(text), self.starts.len() - 1);
             &self.data[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
         };
-        Items { data: bucket }.any(|item| item == text)
+        // A look at one byte spares most comparisons.
+        Items { data: bucket }.any(|item| item.len() == text.len() && item.first() == text.first() && item == text)
     }
 
     /// Whether the lower case of `text` is in the set, whose strings must not have upper-case ASCII
     /// letters. Allocates only for long or non-ASCII text.
     #[inline]
     pub(crate) fn contains_lower(&self, text: &str) -> bool {
+        if is_lower_ascii(text.as_bytes()) {
+            return self.contains(text);
+        }
         if self.starts.is_empty() && text.is_ascii() {
-            return Items { data: &self.data }.any(|item| item.eq_ignore_ascii_case(text.as_bytes()));
+            let text = text.as_bytes();
+            let first = text.first().map(u8::to_ascii_lowercase);
+            return Items { data: &self.data }.any(|item| {
+                item.len() == text.len() && item.first().copied() == first && item.eq_ignore_ascii_case(text)
+            });
         }
         self.contains(lower(text).as_str())
     }
@@ -154,8 +162,13 @@ impl<'a> Iterator for Items<'a> {
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         let (&first, mut rest) = self.data.split_first()?;
+        if first < 0x80 {
+            let (item, tail) = rest.split_at_checked(usize::from(first))?;
+            self.data = tail;
+            return Some(item);
+        }
         let mut length = usize::from(first & 0x7f);
-        let mut more = first >= 0x80;
+        let mut more = true;
         let mut shift = 7;
         while more {
             let (&byte, tail) = rest.split_first()?;
