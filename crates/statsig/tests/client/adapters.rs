@@ -216,7 +216,9 @@ async fn a_client_runs_on_adapters_written_with_names_of_this_crate_alone() {
         .error_reporter(Arc::new(Reporter))
         .observer(metrics.clone())
         .clock(Arc::new(Time))
-        .rules_updated_callback(move |updated| drop(applied.send(updated.time)))
+        .rules_updated_callback(move |updated| {
+            let _ = applied.send(updated.time);
+        })
         .build()
         .unwrap();
     let details = statsig.initialize().await;
