@@ -69,10 +69,16 @@ async fn polls_and_a_stream_feed_a_proxy_without_an_evaluator() {
     assert!(!payloads.has_changed().unwrap());
 
     // What was accepted is in the store under both schemas.
-    sync.shutdown(LONG).await;
     for schema in [KeySchema::Hashed, KeySchema::Prefix] {
         let key = StoreKeys::new(KEY).key(&StorePath::SpecsV2, StoreFormat::PlainText, schema);
-        let entry = values.get_entry(&EntryRequest::new([key])).await.unwrap().unwrap();
-        assert_eq!(entry.bytes, newer_than_the_evaluator(9));
+        let request = EntryRequest::new([key]);
+        let is_written = async || {
+            let entry = values.get_entry(&request).await.unwrap();
+            entry.is_some_and(|entry| entry.bytes == newer_than_the_evaluator(9))
+        };
+        while !is_written().await {
+            tokio::task::yield_now().await;
+        }
     }
+    sync.shutdown(LONG).await;
 }
