@@ -64,7 +64,7 @@ pub use id_list_manifest::{IdListEntry, IdListManifest};
 pub use id_list_source::{IdListChunk, IdListReader, IdListSource};
 pub use noop_sink::NoopSink;
 pub use observer::{Observer, Tag};
-pub use payload::{PayloadShape, recognise, without_byte_order_mark};
+pub use payload::{OuterFields, PayloadShape, read_outer_fields, recognise, without_byte_order_mark};
 pub use sdk_metadata::{SdkMetadata, SdkMetadataError};
 pub use source_error::{SourceError, SourceErrorKind};
 pub use spec_source::{AcceptedEncodings, SpecFetch, SpecRequest, SpecSource, SpecTrigger};

@@ -10,6 +10,8 @@ mod tests;
 
 use std::fmt;
 
+use crate::SpecVersion;
+
 pub(crate) use key::Key;
 
 /// Kind of a payload, as far as its envelope shows.
@@ -170,14 +172,50 @@ const SAMPLE: usize = 4 << 10;
 /// ```
 #[must_use]
 pub fn recognise(payload: &[u8]) -> PayloadShape {
+    read_outer_fields(payload).shape
+}
+
+/// Kind and outer fields of a payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OuterFields {
+    /// Kind of the payload.
+    pub shape: PayloadShape,
+    /// Version of a JSON object, as [`SpecVersion::of_json`] reads it.
+    pub version: Option<SpecVersion>,
+    /// Hash of the SDK key that the payload was made for (`hashed_sdk_key_used`), if it says so.
+    pub hashed_sdk_key: Option<String>,
+}
+
+impl OuterFields {
+    fn of_shape(shape: PayloadShape) -> Self {
+        Self { shape, version: None, hashed_sdk_key: None }
+    }
+}
+
+/// Recognises the kind of a payload and reads its outer fields, in one pass.
+///
+/// ```
+/// use statsig_adapters::{SpecVersion, read_outer_fields};
+///
+/// let fields = read_outer_fields(br#"{"time": 5, "checksum": "c", "hashed_sdk_key_used": "17"}"#);
+/// assert_eq!((fields.version, fields.hashed_sdk_key.as_deref()), (Some(SpecVersion::new(5, Some("c"))), Some("17")));
+/// ```
+#[must_use]
+pub fn read_outer_fields(payload: &[u8]) -> OuterFields {
     let payload = without_byte_order_mark(payload);
+    let is_object = of_first_bytes(payload).is_none() && payload.trim_ascii_start().starts_with(b"{");
+    if is_object { object::read(payload.trim_ascii_start()) } else { OuterFields::of_shape(of_other(payload)) }
+}
+
+/// Recognises a payload that is no JSON object.
+fn of_other(payload: &[u8]) -> PayloadShape {
     if let Some(shape) = of_first_bytes(payload) {
         return shape;
     }
     let payload = payload.trim_ascii_start();
     match payload.first() {
         None => PayloadShape::Empty,
-        Some(b'{') => object::shape(payload),
         Some(b'[') => PayloadShape::Array,
         Some(b'"') => of_string(payload),
         Some(b'<') => PayloadShape::Html,

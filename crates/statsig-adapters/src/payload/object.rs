@@ -4,14 +4,28 @@ use std::fmt;
 
 use serde_core::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Key, PayloadShape};
+use serde_json::Value;
 
-/// Returns the kind of an object; `payload` begins with its brace.
-pub(super) fn shape(payload: &[u8]) -> PayloadShape {
+use super::{Key, OuterFields, PayloadShape};
+use crate::SpecVersion;
+use crate::json_fields::unsigned_integer;
+
+/// Returns the kind and the outer fields of an object; `payload` begins with its brace.
+pub(super) fn read(payload: &[u8]) -> OuterFields {
     let mut deserializer = serde_json::Deserializer::from_slice(payload);
-    match TopLevel::deserialize(&mut deserializer) {
-        Ok(top) => top.shape(),
-        Err(_) => PayloadShape::BrokenJson,
+    let Ok(top) = TopLevel::deserialize(&mut deserializer) else {
+        return OuterFields::of_shape(PayloadShape::BrokenJson);
+    };
+    let is_alone = deserializer.end().is_ok();
+    let time_ms = top.time.as_ref().and_then(Value::as_number).and_then(unsigned_integer);
+    let checksum = top.checksum.as_ref().and_then(Value::as_str);
+    let version = time_ms.filter(|_| is_alone && !top.says_no_updates && !top.is_ambiguous);
+    let hashed_sdk_key = top.hashed_sdk_key.as_ref().filter(|hash| !hash.is_null());
+    OuterFields {
+        shape: top.shape(),
+        version: version.map(|time_ms| SpecVersion::new(time_ms, checksum)),
+        // A number is as good as its text; anything else equals no hash.
+        hashed_sdk_key: hashed_sdk_key.map(|hash| hash.as_str().map_or_else(|| hash.to_string(), str::to_owned)),
     }
 }
 
@@ -29,6 +43,11 @@ struct TopLevel {
     members: usize,
     /// Members that describe an ID list.
     lists: usize,
+    time: Option<Value>,
+    checksum: Option<Value>,
+    hashed_sdk_key: Option<Value>,
+    /// Whether a field that makes the version is there twice.
+    is_ambiguous: bool,
 }
 
 impl TopLevel {
@@ -114,7 +133,20 @@ impl<'de> Deserialize<'de> for TopLevel {
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<TopLevel, A::Error> {
                 let mut top = TopLevel::default();
                 while let Some(key) = members.next_key::<Key>()? {
-                    let member = members.next_value()?;
+                    let outer = match key.as_str() {
+                        "time" => &mut top.time,
+                        "checksum" => &mut top.checksum,
+                        "hashed_sdk_key_used" => &mut top.hashed_sdk_key,
+                        _ => {
+                            let member = members.next_value()?;
+                            top.enter(key.as_str(), member);
+                            continue;
+                        }
+                    };
+                    let value = members.next_value::<Value>()?;
+                    let member = if value.is_null() { Member::Nothing } else { Member::Single };
+                    let is_repeated = outer.replace(value).is_some();
+                    top.is_ambiguous |= is_repeated;
                     top.enter(key.as_str(), member);
                 }
                 Ok(top)

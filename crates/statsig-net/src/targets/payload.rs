@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use serde::Deserialize;
-use statsig_core::specs::{recognise, without_byte_order_mark};
+use statsig_adapters::{OuterFields, read_outer_fields};
 use statsig_core::{
     Admission, AdmissionRules, AppliedPayload, CurrentSpecs, Envelope, Error as SpecsError, PayloadFormat,
     PayloadShape, Rejection, SpecOrigin, SpecTarget, SpecUpdate, SpecVersion, StorePath, VersionOrder,
@@ -192,23 +191,16 @@ fn is_json(payload: &[u8]) -> bool {
     payload.trim_ascii_start().starts_with(b"{")
 }
 
-/// Fields of a JSON payload beside its version.
-#[derive(Deserialize)]
-struct OuterFields {
-    hashed_sdk_key_used: Option<String>,
-}
-
 fn json_envelope(payload: &[u8]) -> Result<Option<Envelope>, Rejection> {
-    let shape = recognise(payload);
+    let OuterFields { shape, version, hashed_sdk_key, .. } = read_outer_fields(payload);
     match SpecsError::of_shape(shape) {
         Some(SpecsError::NoUpdates) => return Ok(None),
         Some(error) => return Err(unusable(error)),
         None => {}
     }
-    let version = SpecVersion::of_json(payload).ok_or_else(|| unusable("the payload has no time that can be read"))?;
-    let outer: OuterFields = serde_json::from_slice(without_byte_order_mark(payload)).map_err(unusable)?;
+    let version = version.ok_or_else(|| unusable("the payload has no time that can be read"))?;
     let path = if shape == PayloadShape::SpecsV1 { StorePath::SpecsV1 } else { StorePath::SpecsV2 };
-    Ok(Some(Envelope::new(version, path).with_hashed_sdk_key(outer.hashed_sdk_key_used)))
+    Ok(Some(Envelope::new(version, path).with_hashed_sdk_key(hashed_sdk_key)))
 }
 
 #[cfg(test)]

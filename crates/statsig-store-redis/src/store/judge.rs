@@ -3,7 +3,7 @@
 //! A stored time says when its writer thinks the project changed. It counts only together with a payload that is
 //! config specs by its outside, and only if it is not from the future.
 
-use statsig_adapters::{PayloadShape, SpecVersion, StoreFormat, recognise};
+use statsig_adapters::{OuterFields, PayloadShape, SpecVersion, StoreFormat, read_outer_fields, recognise};
 
 /// Largest time that scripts compare exactly.
 pub(super) const LARGEST_LCUT: u64 = 1 << 53;
@@ -18,8 +18,9 @@ pub(super) fn stored_time(text: &str, now_ms: u64) -> Option<u64> {
 ///
 /// `beside` is the version that stands beside a payload in the binary form, which does not tell its own here.
 pub(super) fn version_of(payload: &[u8], format: StoreFormat, beside: Option<SpecVersion>) -> Option<SpecVersion> {
-    match (recognise(payload), format) {
-        (shape, _) if shape.is_specs() => SpecVersion::of_json(payload),
+    let OuterFields { shape, version, .. } = read_outer_fields(payload);
+    match (shape, format) {
+        (shape, _) if shape.is_specs() => version,
         (PayloadShape::Binary, StoreFormat::StatsigBr) => beside,
         _ => None,
     }
