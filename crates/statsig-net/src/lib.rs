@@ -34,6 +34,7 @@
 //! | addresses, connections, who we are | [`Network`], [`transport`] |
 //! | where config specs come from | [`sources`] |
 //! | loading them and keeping them up to date | [`SpecSync`] |
+//! | streams from a forward proxy | [`streams`] |
 //! | ID lists | [`id_lists`] |
 //! | events | [`HttpEventSink`] |
 //!
@@ -41,6 +42,9 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
+//! | `grpc` | no | streams and single fetches from a forward proxy by gRPC |
+//! | `websocket` | no | streams from a forward proxy by WebSocket |
+//! | `sse` | no | streams from a forward proxy by server-sent events |
 //! | `proto` | no | config specs in the vendor's binary form |
 //! | `zstd` | no | answers compressed with Zstandard |
 
@@ -62,6 +66,7 @@ mod proto;
 mod proxy_config;
 mod secret;
 pub mod sources;
+pub mod streams;
 mod sync;
 pub mod transport;
 
@@ -75,6 +80,8 @@ pub use network::{Network, NetworkOptions};
 pub use proto::{BinarySpecsError, binary_specs_to_json};
 pub use proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};
 pub use secret::SdkKey;
+#[cfg(feature = "grpc")]
+pub use streams::grpc;
 pub use sync::{
     AttemptOutcome, InitializeDetails, PersistHealth, PollingState, ReadyPolicy, SourceAttempt, SourceHealth,
     SpecSources, SpecSync, SpecsListener, SpecsUpdated, StoreWriter, StreamHealth, StreamOptions, StreamState,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use rustls::pki_types::ServerName;
 use url::Url;
 
 use super::tls::TlsOptions;
@@ -41,7 +42,7 @@ impl OutboundProxy {
 impl OutboundProxy {
     /// The address, if connections would really go through it: an unknown scheme would be passed over, and
     /// they would go out directly.
-    fn checked_address(&self) -> Result<Url, Error> {
+    pub(crate) fn checked_address(&self) -> Result<Url, Error> {
         let wrong = |what: &str| Error::Misconfigured {
             problems: vec![format!("the outbound proxy (`http_proxy.address`) {what}")],
         };
@@ -54,6 +55,18 @@ impl OutboundProxy {
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(wrong("names no host"));
+        }
+        Ok(url)
+    }
+
+    /// Returns the checked address with user name and password in it. Not for texts.
+    #[cfg(any(feature = "grpc", feature = "websocket"))]
+    pub(crate) fn url_with_auth(&self) -> Result<Url, Error> {
+        let mut url = self.checked_address()?;
+        if let Some((user, password)) = &self.auth {
+            // Fails for addresses without a host only.
+            let _ = url.set_username(user);
+            let _ = url.set_password(Some(password));
         }
         Ok(url)
     }
@@ -82,6 +95,11 @@ pub struct TransportOptions {
     pub connect_timeout: Duration,
     /// How long an unused connection is kept. Default 30 seconds: less than load balancers keep it.
     pub idle_timeout: Duration,
+    /// Unix domain socket to connect to, whatever host the address names. Default: none.
+    #[cfg(unix)]
+    pub unix_socket: Option<std::path::PathBuf>,
+    /// Name that the certificates of servers must have, if not the host of the address.
+    pub(crate) tls_name: Option<ServerName<'static>>,
 }
 
 impl Default for TransportOptions {
@@ -92,6 +110,9 @@ impl Default for TransportOptions {
             proxy_from_environment: true,
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
+            #[cfg(unix)]
+            unix_socket: None,
+            tls_name: None,
         }
     }
 }
@@ -128,7 +149,7 @@ impl ReqwestTransport {
     pub fn new(options: &TransportOptions) -> Result<Self, Error> {
         let client_error = |error: reqwest::Error| Error::Client(chain_of(&error.without_url()).into());
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(options.tls.to_config()?)
+            .tls_backend_preconfigured(options.tls.to_config_for(options.tls_name.clone())?)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .connect_timeout(options.connect_timeout.min(NEVER))
@@ -142,6 +163,10 @@ impl ReqwestTransport {
             builder = builder.proxy(to);
         } else if !options.proxy_from_environment {
             builder = builder.no_proxy();
+        }
+        #[cfg(unix)]
+        if let Some(path) = &options.unix_socket {
+            builder = builder.unix_socket(path.as_path());
         }
         Ok(Self { client: builder.build().map_err(client_error)? })
     }

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::RootCertStore;
-use rustls::client::danger::ServerCertVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::error::Error;
 
@@ -30,8 +30,15 @@ pub struct TlsOptions {
 }
 
 impl TlsOptions {
-    /// The configuration of these options. Reads files; blocks shortly.
-    pub(super) fn to_config(&self) -> Result<ClientConfig, Error> {
+    /// Returns the configuration of these options. Reads files; blocks shortly.
+    #[cfg(any(feature = "grpc", feature = "websocket"))]
+    pub(crate) fn to_config(&self) -> Result<ClientConfig, Error> {
+        self.to_config_for(None)
+    }
+
+    /// Returns the configuration of these options, for servers whose certificates have a given name rather than that
+    /// of their host. Reads files; blocks shortly.
+    pub(super) fn to_config_for(&self, name: Option<ServerName<'static>>) -> Result<ClientConfig, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let failed = |what: &str| {
             let what = what.to_owned();
@@ -42,7 +49,10 @@ impl TlsOptions {
             .map_err(failed("protocol versions"))?
             .dangerous()
             // Not dangerous: the verifiers below are those of the operating system and of rustls.
-            .with_custom_certificate_verifier(self.verifier(provider)?);
+            .with_custom_certificate_verifier(match name {
+                None => self.verifier(provider)?,
+                Some(name) => Arc::new(NamedVerifier { name, verifier: self.verifier(provider)? }),
+            });
         match (&self.client_cert_path, &self.client_key_path) {
             (None, None) => Ok(config.with_no_client_auth()),
             (Some(cert), Some(key)) => {
@@ -50,21 +60,33 @@ impl TlsOptions {
                     .map_err(|error| Error::Tls { what: format!("no private key in {}: {error}", key.display()) })?;
                 config.with_client_auth_cert(certificates(cert)?, key).map_err(failed("the client certificate"))
             }
-            _ => {
-                let problems = vec!["a client certificate and its key belong together: one is missing".to_owned()];
-                Err(Error::Misconfigured { problems })
-            }
+            _ => Err(half_of_a_pair()),
         }
+    }
+
+    /// Checks the options without reading a file.
+    #[cfg(any(feature = "grpc", feature = "websocket", feature = "sse"))]
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.client_cert_path.is_some() != self.client_key_path.is_some() {
+            return Err(half_of_a_pair());
+        }
+        if self.only_ca_cert_path && self.ca_cert_path.is_none() {
+            return Err(no_authorities());
+        }
+        Ok(())
+    }
+
+    /// Returns whether any file is named.
+    #[cfg(any(feature = "grpc", feature = "websocket"))]
+    pub(crate) fn names_files(&self) -> bool {
+        self.ca_cert_path.is_some() || self.client_cert_path.is_some() || self.client_key_path.is_some()
     }
 
     fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
         let own = self.ca_cert_path.as_deref().map(certificates).transpose()?;
         let roots = |error: &dyn std::fmt::Display| Error::Tls { what: format!("trusted certificates: {error}") };
         if self.only_ca_cert_path {
-            let Some(own) = own else {
-                let problems = vec!["only the given authorities shall be trusted, and none are given".to_owned()];
-                return Err(Error::Misconfigured { problems });
-            };
+            let Some(own) = own else { return Err(no_authorities()) };
             let mut store = RootCertStore::empty();
             for certificate in own {
                 store.add(certificate).map_err(|error| roots(&error))?;
@@ -75,6 +97,58 @@ impl TlsOptions {
         let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(own.unwrap_or_default(), provider);
         Ok(Arc::new(verifier.map_err(|error| roots(&error))?))
     }
+}
+
+/// Verifies certificates against one name, whatever host is connected to.
+#[derive(Debug)]
+struct NamedVerifier {
+    name: ServerName<'static>,
+    verifier: Arc<dyn ServerCertVerifier>,
+}
+
+impl ServerCertVerifier for NamedVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.verifier.verify_server_cert(end_entity, intermediates, &self.name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+fn half_of_a_pair() -> Error {
+    let problem = "a client certificate and its key belong together: one is missing";
+    Error::Misconfigured { problems: vec![problem.to_owned()] }
+}
+
+fn no_authorities() -> Error {
+    let problem = "only the given authorities must be trusted, and none are given";
+    Error::Misconfigured { problems: vec![problem.to_owned()] }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {

@@ -15,5 +15,6 @@ mod ready;
 mod sequences;
 mod sources;
 mod stored;
+mod streams;
 mod tls_failures;
 mod transport;
