@@ -142,6 +142,9 @@ impl StreamAddress {
         };
         let protocol = protocol_of(&format!("{scheme}://"), named, configured)?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.contains('@') {
+            return Err("has a user name or password: remove it".to_owned());
+        }
         // The parser of URLs leaves out the port that is the default of the scheme that it sees.
         let explicit_port = match authority.rsplit_once(':') {
             Some((_, port)) if !port.contains(']') => {
@@ -150,15 +153,12 @@ impl StreamAddress {
             _ => None,
         };
         let url = Url::parse(&format!("http://{rest}")).map_err(|error| match error {
-            url::ParseError::EmptyHost => "names no host".to_owned(),
             _ if authority.matches(':').count() > 1 && !authority.contains('[') => {
                 "has an IPv6 address without brackets: write `[::1]:50051`".to_owned()
             }
+            url::ParseError::EmptyHost => "names no host".to_owned(),
             error => format!("is not an address: {error}"),
         })?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("has a user name or password: remove it".to_owned());
-        }
         if url.query().is_some() || url.fragment().is_some() {
             return Err("has a query or a fragment: remove it; the SDK key is sent in another way".to_owned());
         }
@@ -190,6 +190,10 @@ impl StreamAddress {
     }
 
     /// Returns whether connections are encrypted, given whether TLS options were.
+    #[cfg_attr(
+        not(any(feature = "grpc", feature = "websocket", feature = "sse")),
+        allow(dead_code, reason = "for the transports")
+    )]
     pub(super) fn is_tls(&self, has_tls_options: bool) -> Result<bool, Error> {
         match (self.encryption, has_tls_options) {
             (Encryption::Tls, _) => Ok(true),
@@ -214,6 +218,10 @@ impl StreamAddress {
     }
 
     /// Returns the host and port that requests name.
+    #[cfg_attr(
+        not(any(feature = "grpc", feature = "websocket", feature = "sse")),
+        allow(dead_code, reason = "for the transports")
+    )]
     pub(super) fn authority(&self) -> String {
         match &self.endpoint {
             Endpoint::Tcp { .. } => self.host(),

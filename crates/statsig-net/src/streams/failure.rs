@@ -76,6 +76,6 @@ mod tests {
     #[test]
     fn foreign_text_is_bounded_masked_and_in_one_line() {
         let text = foreign(&format!("a\nb secret-AbCdEfGhIjKlMn {}", "x".repeat(5_000)));
-        assert!(text.starts_with("a b secret-AbCdE*****") && text.chars().count() == 200, "{text}");
+        assert!(text.starts_with("a b secret-*****") && text.chars().count() == 200, "{text}");
     }
 }

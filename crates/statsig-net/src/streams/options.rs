@@ -62,6 +62,10 @@ impl Default for ProxyStreamOptions {
 
 impl ProxyStreamOptions {
     /// Returns whether any option of TLS is given.
+    #[cfg_attr(
+        not(any(feature = "grpc", feature = "websocket", feature = "sse")),
+        allow(dead_code, reason = "for the transports")
+    )]
     pub(super) fn has_tls(&self) -> bool {
         self.tls_domain.is_some() || self.tls != TlsOptions::default()
     }

@@ -85,13 +85,14 @@ async fn call(
         respond.send_response(head, true).ok()?;
         return None;
     }
+    // Orders reach the stream as soon as the client sees it open.
+    let mut feed = Feed::open(&shared, since, fault);
     let mut stream = respond.send_response(head, false).ok()?;
     let is_unary = match &*path {
         "/statsig_forward_proxy.StatsigForwardProxy/getConfigSpec" => true,
         "/statsig_forward_proxy.StatsigForwardProxy/StreamConfigSpec" => false,
         _ => return stream.send_trailers(status(12, "")).ok(),
     };
-    let mut feed = Feed::open(&shared, since, fault);
     loop {
         let step = tokio::select! {
             step = feed.next() => step,

@@ -21,8 +21,9 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut socket: S, shar
     }
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-sfp-hostname: test-host\r\n\
                 transfer-encoding: chunked\r\n\r\n";
-    socket.write_all(head.as_bytes()).await?;
+    // Orders reach the stream as soon as the client sees it open.
     let mut feed = Feed::open(shared, since, fault);
+    socket.write_all(head.as_bytes()).await?;
     let mut first = [0_u8; 1];
     loop {
         let step = tokio::select! {

@@ -18,8 +18,7 @@ const JSON: &str = "statsig-sfp.json.v1";
 
 /// Answer to the upgrade.
 struct Upgraded {
-    since: u64,
-    fault: Option<StreamFault>,
+    feed: Feed,
     is_binary: bool,
 }
 
@@ -30,10 +29,9 @@ where
     let mut upgraded = None;
     let accepted = tokio_tungstenite::accept_hdr_async(socket, Upgrade { shared, upgraded: &mut upgraded }).await;
     let mut socket = accepted.map_err(io::Error::other)?;
-    let Some(Upgraded { since, fault, is_binary }) = upgraded else { return Ok(()) };
+    let Some(Upgraded { mut feed, is_binary }) = upgraded else { return Ok(()) };
     let hello = r#"{"type":"hello","host":"test-host","lcut":0,"heartbeat_ms":30000}"#;
     socket.send(Message::text(hello)).await.map_err(io::Error::other)?;
-    let mut feed = Feed::open(shared, since, fault);
     loop {
         let step = tokio::select! {
             step = feed.next() => step,
@@ -92,7 +90,7 @@ fn specs(specs: &Published, is_binary: bool) -> Message {
 fn upgrade(
     request: &handshake::Request,
     mut response: handshake::Response,
-    shared: &Shared,
+    shared: &Arc<Shared>,
 ) -> Result<(Upgraded, handshake::Response), Box<handshake::ErrorResponse>> {
     let headers = request.headers().iter();
     let headers = headers.map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap_or("").to_owned()));
@@ -119,12 +117,13 @@ fn upgrade(
     let picked = HeaderValue::from_static(if is_binary { BINARY } else { JSON });
     response.headers_mut().insert("sec-websocket-protocol", picked);
     response.headers_mut().insert("x-sfp-hostname", HeaderValue::from_static("test-host"));
-    Ok((Upgraded { since, fault, is_binary }, response))
+    // Orders reach the stream as soon as the client sees it open.
+    Ok((Upgraded { feed: Feed::open(shared, since, fault), is_binary }, response))
 }
 
 /// Decision on one upgrade, as the library asks for it.
 struct Upgrade<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     upgraded: &'a mut Option<Upgraded>,
 }
 

@@ -80,9 +80,9 @@ impl Proxy {
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_for_fuzzing(bytes: &[u8]) {
     let bytes = bytes::Bytes::copy_from_slice(bytes);
-    if let Ok(response) = <wire::ConfigSpecResponse as prost::Message>::decode(bytes.clone()) {
-        if let Ok(super::event::Message::Payload(payload)) = message::message(response) {
-            assert!(payload.bytes.len() <= bytes.len(), "a payload is larger than its message");
-        }
+    if let Ok(response) = <wire::ConfigSpecResponse as prost::Message>::decode(bytes.clone())
+        && let Ok(super::event::Message::Payload(payload)) = message::message(response)
+    {
+        assert!(payload.bytes.len() <= bytes.len(), "a payload is larger than its message");
     }
 }

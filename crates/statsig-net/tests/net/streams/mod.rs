@@ -23,11 +23,14 @@ use crate::common::{KEY, specs};
 /// Time limit of a test that waits for a process or a socket.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Makes the stream of a transport from an address.
+type MakeStream = fn(&str, ProxyStreamOptions) -> Result<Arc<dyn SpecStream>, statsig_net::Error>;
+
 /// One transport: its server and its client.
 #[derive(Clone, Copy)]
 pub(crate) struct Transport {
     pub(crate) protocol: ServedProtocol,
-    pub(crate) stream: fn(&str, ProxyStreamOptions) -> Result<Arc<dyn SpecStream>, statsig_net::Error>,
+    pub(crate) stream: MakeStream,
 }
 
 impl Transport {
