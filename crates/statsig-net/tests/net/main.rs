@@ -15,6 +15,7 @@ mod ready;
 mod sequences;
 mod sources;
 mod stored;
+#[cfg(any(feature = "grpc", feature = "websocket", feature = "sse"))]
 mod streams;
 mod tls_failures;
 mod transport;

@@ -14,7 +14,7 @@ use statsig_core::{Clock, SourceError, SourceErrorKind, SpecCursor, SpecSourceKi
 use url::Url;
 
 use self::parser::{SseItem, SseParser, TooLarge};
-use super::address::{Endpoint, StreamAddress, StreamProtocol};
+use super::address::{StreamAddress, StreamProtocol};
 use super::event::{Delivery, HeldVersion, Message, Receiver, Subscription};
 use super::failure::{foreign, source_error};
 use super::options::ProxyStreamOptions;
@@ -80,8 +80,11 @@ impl SseSpecStream {
         transport.proxy.clone_from(&options.outbound_proxy);
         transport.proxy_from_environment = options.proxy_from_environment;
         transport.connect_timeout = options.connect_timeout;
-        if let Endpoint::Unix(path) = &address.endpoint {
+        #[cfg(unix)]
+        if let super::address::Endpoint::Unix(path) = &address.endpoint {
             transport.unix_socket = Some(path.clone());
+            // A socket of this machine is not behind a proxy.
+            (transport.proxy, transport.proxy_from_environment) = (None, false);
         }
         if let Some(domain) = &options.tls_domain {
             let name = ServerName::try_from(domain.clone());

@@ -3,7 +3,6 @@
 mod cases;
 #[cfg(feature = "grpc")]
 mod grpc;
-#[cfg(any(feature = "grpc", feature = "websocket"))]
 mod outbound;
 #[cfg(feature = "sse")]
 mod sse;

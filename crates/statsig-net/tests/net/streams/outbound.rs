@@ -50,6 +50,7 @@ async fn tunnel(mut socket: TcpStream, heads: Arc<Mutex<Vec<String>>>, answer: &
 
 const OPENED: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 
+#[cfg(any(feature = "grpc", feature = "websocket"))]
 async fn goes_through_the_proxy(transport: Transport) {
     let server = transport.server();
     let proxy = Tunnels::start(OPENED).await;
@@ -103,4 +104,10 @@ async fn grpc_goes_through_the_proxy() {
 async fn websocket_goes_through_the_proxy() {
     goes_through_the_proxy(super::websocket::WEBSOCKET).await;
     encrypts_within_the_tunnel(super::websocket::WEBSOCKET).await;
+}
+
+#[cfg(feature = "sse")]
+#[tokio::test]
+async fn encrypted_events_go_through_the_proxy() {
+    encrypts_within_the_tunnel(super::sse::SSE).await;
 }

@@ -12,7 +12,7 @@ use statsig_testkit::stream_server::{ServedProtocol, StreamFault};
 use super::{Transport, address, failure, next, next_specs, refusal, subscribe, subscribe_at, text};
 use crate::common::{clock, identity, specs};
 
-const SSE: Transport = Transport { protocol: ServedProtocol::Sse, stream };
+pub(super) const SSE: Transport = Transport { protocol: ServedProtocol::Sse, stream };
 
 fn stream(url: &str, options: ProxyStreamOptions) -> Result<Arc<dyn SpecStream>, statsig_net::Error> {
     Ok(Arc::new(SseSpecStream::new(&address(url), identity(), options, clock())?))
