@@ -10,18 +10,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use statsig_logger::spool::testing::{ManualClock, MemDisk};
-use statsig_logger::spool::{AckOutcome, Encoding, Spool, SpoolFs, SpoolOptions, SpoolRecord};
+use statsig_background::testing::MemoryDisk;
+use statsig_logger::spool::testing::ManualClock;
+use statsig_background::FileSystem;
+use statsig_logger::spool::{AckOutcome, Encoding, Spool, SpoolOptions, SpoolRecord};
 
 const NOW: u64 = 1_790_000_000_000;
 
-fn open(disk: &MemDisk) -> Spool {
+fn open(disk: &MemoryDisk) -> Spool {
     let options = SpoolOptions::new("/spool", "0123456789abcdef");
     Spool::open(options, Arc::new(disk.process()), Arc::new(ManualClock::new(NOW))).expect("a disk that works")
 }
 
 /// Hands everything out; returns how many batches there were, and how many of them are intact records of ours.
-fn drain(disk: &MemDisk) -> (usize, usize) {
+fn drain(disk: &MemoryDisk) -> (usize, usize) {
     let spool = open(disk);
     let (mut batches, mut ours) = (0, 0);
     while let Some(batch) = spool.next_batch().expect("a disk that works") {
@@ -41,7 +43,7 @@ fn body(n: u32) -> Vec<u8> {
 
 fuzz_target!(|input: &[u8]| {
     let [acks, way, bytes @ ..] = input else { return };
-    let disk = MemDisk::new();
+    let disk = MemoryDisk::new();
     let (acks, bytes) = bytes.split_at(bytes.len().min(usize::from(*acks)));
     // Three records of a process that is killed.
     let (spool, process) = {
@@ -53,7 +55,7 @@ fuzz_target!(|input: &[u8]| {
     for n in 1..=3_u32 {
         let (id, body) = (uuid(n), body(n));
         let record =
-            SpoolRecord { id, created_ms: NOW, event_count: n, encoding: Encoding::Raw, attempts: 0, body: &body };
+            SpoolRecord { id, created_ms: NOW, event_count: n, encoding: Encoding::Raw, attempts: 0, metadata: None, body: &body };
         spool.append(&record).expect("a disk that works");
     }
     process.kill();

@@ -1,19 +1,25 @@
-//! Checks of the workspace's shape: pure functions from the model to a list of problems, empty when all is well.
+//! Checks of the workspace's shape: functions from the model to a list of problems, empty when all is well.
+//!
+//! All but [`import_circles`], which reads source files, are pure.
 
 mod arrows;
 mod bans;
 mod budgets;
 mod duplicates;
+mod imports;
 mod licenses;
 mod msrv;
+mod publishing;
 mod sources;
 
 pub(crate) use arrows::{forbidden_crates, wrong_arrows};
 pub(crate) use bans::{banned, wildcards};
 pub(crate) use budgets::over_budget;
 pub(crate) use duplicates::duplicated;
+pub(crate) use imports::import_circles;
 pub(crate) use licenses::wrong_licenses;
 pub(crate) use msrv::too_new;
+pub(crate) use publishing::unpublishable;
 pub(crate) use sources::wrong_sources;
 
 /// Made-up workspaces for the tests of the checks.
@@ -33,8 +39,10 @@ mod fixture {
                 publishable: true,
                 features: Vec::new(),
                 dependencies: dependencies.iter().map(ToString::to_string).collect(),
+                versioned_dev_paths: Vec::new(),
                 wildcards: Vec::new(),
                 benches: Vec::new(),
+                roots: Vec::new(),
             })
             .collect();
         Workspace { root: "/".into(), members, packages: Vec::new() }

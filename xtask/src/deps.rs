@@ -18,7 +18,8 @@ use crate::{
 /// a runtime in the core. These rules are data in xtask/src/architecture.rs; docs/architecture.md says why.
 ///
 /// Then checks every crate of the graph with all features on all platforms, development included, against deny.toml: its
-/// licence, whether it is banned or there in several versions, where it comes from. Needs neither cargo-deny nor the
+/// licence, whether it is banned or there in several versions, where it comes from; and each crate of the workspace that is
+/// published, whether all that it depends on is, too. Needs neither cargo-deny nor the
 /// network. `cargo xtask advisories` checks the advisory database.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -54,6 +55,7 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     problems.extend(checks::duplicated(packages, &policy.single_versions()));
     problems.extend(checks::wildcards(workspace, &policy.bans));
     problems.extend(checks::wrong_sources(packages, &policy.sources));
+    problems.extend(checks::unpublishable(workspace));
     println!("licences, bans and sources: {} crates checked against deny.toml", packages.len());
     report(&problems)
 }

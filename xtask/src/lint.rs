@@ -6,8 +6,10 @@ use anyhow::bail;
 use clap::Args;
 
 use crate::{
-    checks, deps,
+    architecture::ALLOWED_CIRCLES,
+    checks, deps, publish,
     shell::{cargo_command, run},
+    wasm,
     workspace::Workspace,
 };
 
@@ -17,10 +19,15 @@ use crate::{
 ///
 /// - `cargo fmt --check`;
 /// - clippy with warnings denied, all targets of the workspace: with all features and with none;
-/// - clippy for each publishable crate with each of its features alone, and for the fuzz targets;
+/// - clippy for each crate in crates/ with each of its features alone, and for the fuzz targets;
 /// - rustdoc with broken links and other warnings denied;
 /// - that no dependency needs a newer compiler than we promise;
-/// - what `cargo xtask deps` checks: arrows between crates, sizes of trees, licences, bans and sources.
+/// - what `cargo xtask deps` checks: arrows between crates, sizes of trees, licences, bans and sources;
+/// - that no files of different folders of a crate import each other in a circle;
+/// - that all crates can be packaged together (`cargo publish --workspace --dry-run --no-verify`; asks the registry,
+///   and is left out if CARGO_NET_OFFLINE is set);
+/// - that the core compiles for wasm32-unknown-unknown. The target is added with rustup if it is missing; where that is
+///   impossible, the check is left out, and the output says why.
 ///
 /// Nothing is linked or run, all steps share the usual target folder.
 #[derive(Debug, Args)]
@@ -29,6 +36,9 @@ pub(crate) struct Lint {
     /// Stop at the first step that fails
     #[arg(long)]
     fail_fast: bool,
+    /// Run only the steps with this text in their name, for instance `circles` or `statsig-net`
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
 }
 
 /// One step: what it is called and how it is done.
@@ -38,7 +48,14 @@ impl Lint {
     /// Runs the chore.
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
         let mut failed = Vec::new();
-        for (name, step) in steps(workspace) {
+        let mut steps = steps(workspace);
+        if let Some(text) = &self.only {
+            steps.retain(|(name, _)| name.contains(text.as_str()));
+            if steps.is_empty() {
+                bail!("no step has `{text}` in its name");
+            }
+        }
+        for (name, step) in steps {
             println!("\n── {name}");
             let start = Instant::now();
             if let Err(error) = step() {
@@ -64,6 +81,8 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
     let mut steps = vec![
         command_step("format", cargo(&["fmt", "--all", "--", "--check"])),
         step("dependencies", move || deps::check(workspace)),
+        step("import circles", move || deps::report(&checks::import_circles(workspace, ALLOWED_CIRCLES))),
+        step("packaging", move || publish::check_packaging(workspace)),
         step("oldest compiler", move || deps::report(&checks::too_new(&workspace.packages))),
         command_step(
             "clippy, all features",
@@ -86,18 +105,19 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
         }
         steps.push(command_step("clippy, fuzz targets", clippy(command)));
     }
+    steps.push(step("core for WebAssembly", move || wasm::check_core(workspace)));
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     doc.env("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links -D warnings");
     steps.push(command_step("documentation", doc));
     steps
 }
 
-/// Each feature of each crate that others can depend on.
+/// Each feature of each crate that others can depend on, or install.
 fn single_features(workspace: &Workspace) -> impl Iterator<Item = (&str, &str)> {
     workspace
         .members
         .iter()
-        .filter(|member| member.publishable)
+        .filter(|member| member.folder.starts_with("crates"))
         .flat_map(|member| member.features.iter().map(|feature| (member.name.as_str(), feature.as_str())))
 }
 

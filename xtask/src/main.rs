@@ -18,9 +18,11 @@ mod deps;
 mod fuzz;
 mod lint;
 mod policy;
+mod publish;
 mod requirements;
 mod shell;
 mod test;
+mod wasm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -54,6 +56,7 @@ enum Chore {
     Fuzz(fuzz::Fuzz),
     Deps(deps::Deps),
     Advisories(advisories::Advisories),
+    PublishDryRun(publish::PublishDryRun),
 }
 
 fn main() -> ExitCode {
@@ -77,5 +80,6 @@ fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Fuzz(chore) => chore.run(&workspace),
         Chore::Deps(chore) => chore.run(&workspace),
         Chore::Advisories(chore) => chore.run(&workspace),
+        Chore::PublishDryRun(chore) => chore.run(&workspace),
     }
 }

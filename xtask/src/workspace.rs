@@ -34,10 +34,14 @@ pub(crate) struct Member {
     pub(crate) features: Vec<String>,
     /// Names of the packages that it declares as normal or build dependencies, optional ones included.
     pub(crate) dependencies: BTreeSet<String>,
+    /// Its development dependencies on a path that also name a version.
+    pub(crate) versioned_dev_paths: Vec<String>,
     /// Dependencies of any kind that it takes in any version.
     pub(crate) wildcards: Vec<Wildcard>,
     /// Names of its benchmarks.
     pub(crate) benches: Vec<String>,
+    /// Root files of its library and programs, relative to the workspace.
+    pub(crate) roots: Vec<PathBuf>,
 }
 
 /// A package of the resolved graph.
@@ -151,6 +155,12 @@ impl Member {
             .filter(|dependency| dependency.kind != DependencyKind::Development)
             .map(|dependency| dependency.name.to_string())
             .collect();
+        let versioned_dev_paths = package
+            .dependencies
+            .iter()
+            .filter(|it| it.kind == DependencyKind::Development && it.path.is_some() && it.req != VersionReq::STAR)
+            .map(|dependency| dependency.name.clone())
+            .collect();
         let wildcards = package
             .dependencies
             .iter()
@@ -163,14 +173,23 @@ impl Member {
             .filter(|target| target.kind.contains(&TargetKind::Bench))
             .map(|target| target.name.clone())
             .collect();
+        let roots = package
+            .targets
+            .iter()
+            .filter(|target| target.kind.iter().any(|kind| matches!(kind, TargetKind::Lib | TargetKind::Bin)))
+            .filter_map(|target| target.src_path.strip_prefix(&metadata.workspace_root).ok())
+            .map(|path| path.as_std_path().to_path_buf())
+            .collect();
         Self {
             name: package.name.to_string(),
             folder,
             publishable: package.publish.as_ref().is_none_or(|registries| !registries.is_empty()),
             features: package.features.keys().filter(|name| *name != "default").cloned().collect(),
             dependencies,
+            versioned_dev_paths,
             wildcards,
             benches,
+            roots,
         }
     }
 }

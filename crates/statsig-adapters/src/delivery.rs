@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reason why a sink did not take a batch, with its source.
+/// Reason a batch was not delivered, with its source.
 ///
 /// The text goes to logs and to `health()`: no secret, and no part of an event.
 pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -81,13 +81,13 @@ impl Delivery {
         Self::Reject { reason: reason.into() }
     }
 
-    /// Whether the destination has the batch and says so.
+    /// Returns whether the destination has the batch and says so.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
         matches!(self, Self::Delivered)
     }
 
-    /// Whether the same batch is to be sent again: after [`Retry`](Self::Retry),
+    /// Returns whether the same batch is to be sent again: after [`Retry`](Self::Retry),
     /// [`Refused`](Self::Refused) and [`Unconfirmed`](Self::Unconfirmed).
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Where batches of events go.
+//! Batches of events, and the trait of their destinations.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::delivery::{Delivery, SinkError};
+use crate::sdk_metadata::SdkMetadata;
 
-/// How the body of an [`EventBatch`] is encoded.
+/// Encoding of the body of an [`EventBatch`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BatchEncoding {
@@ -18,7 +19,7 @@ pub enum BatchEncoding {
     Gzip,
 }
 
-/// What made a batch be sent when it was (`flushType` of the protocol).
+/// Cause that made a batch be sent (`flushType` of the protocol).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum FlushType {
@@ -36,7 +37,7 @@ pub enum FlushType {
 }
 
 impl FlushType {
-    /// The protocol's name of it.
+    /// Returns the protocol's name of the cause.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +50,7 @@ impl FlushType {
     }
 }
 
-/// A number of events, encoded once and kept through all attempts to deliver them.
+/// Events that are sent together, encoded once and kept through all attempts to deliver them.
 ///
 /// Cloning shares the body.
 #[derive(Clone)]
@@ -58,25 +59,28 @@ pub struct EventBatch {
     /// Identity of the batch, the bytes of a UUID version 7: the same in every attempt, also after
     /// a restart of the process.
     pub id: [u8; 16],
-    /// When the batch was cut, in milliseconds since 1970.
+    /// Time at which the batch was cut, in milliseconds since 1970.
     pub created_ms: i64,
     /// Number of events in the body.
     pub event_count: u32,
     /// Number of attempts before this one; 0 at first.
     pub attempt: u32,
-    /// The JSON array of the events, encoded. What travels with it (metadata about the SDK, say) is
-    /// added by the sink when it sends.
+    /// The JSON array of the events, encoded. The sink adds what travels with it when it sends.
     pub body: Arc<[u8]>,
-    /// How the body is encoded.
+    /// Encoding of the body.
     pub encoding: BatchEncoding,
     /// Length of the array in bytes before encoding.
     pub raw_len: usize,
-    /// Why it is sent now; may differ from attempt to attempt.
+    /// Cause of the present attempt; may differ from attempt to attempt.
     pub flush_type: FlushType,
+    /// Metadata of the SDK that logged the events, if it is not the one that delivers them.
+    ///
+    /// A sink that sends metadata sends this in place of its own; one that stores batches stores it.
+    pub metadata: Option<Arc<SdkMetadata>>,
 }
 
 impl EventBatch {
-    /// A batch before its first attempt.
+    /// Returns a batch before its first attempt, without metadata.
     #[must_use]
     pub fn new(
         id: [u8; 16],
@@ -95,17 +99,25 @@ impl EventBatch {
             encoding,
             raw_len,
             flush_type: FlushType::default(),
+            metadata: None,
         }
     }
 
-    /// The same batch, sent for another reason.
+    /// Returns the same batch with another cause.
     #[must_use]
     pub fn with_flush_type(mut self, flush_type: FlushType) -> Self {
         self.flush_type = flush_type;
         self
     }
 
-    /// The same batch, with another number of earlier attempts.
+    /// Returns the same batch with metadata of the SDK that logged it, or without.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Option<Arc<SdkMetadata>>) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// Returns the same batch with another number of earlier attempts.
     #[must_use]
     pub fn with_attempt(mut self, attempt: u32) -> Self {
         self.attempt = attempt;
@@ -123,6 +135,7 @@ impl fmt::Debug for EventBatch {
             .field("encoding", &self.encoding)
             .field("encoded_len", &self.body.len())
             .field("raw_len", &self.raw_len)
+            .field("metadata", &self.metadata)
             .finish_non_exhaustive()
     }
 }
@@ -198,12 +211,12 @@ pub trait EventSink: Send + Sync {
     /// Makes one attempt to deliver a batch.
     async fn deliver(&self, batch: &EventBatch) -> Delivery;
 
-    /// Makes durable, within a time, what was delivered before.
+    /// Makes earlier deliveries durable, within a time.
     ///
     /// Nothing to do by default.
     ///
     /// # Errors
-    /// If what was delivered may not be durable.
+    /// Any failure after which earlier deliveries may not be durable.
     async fn flush(&self, within: Duration) -> Result<(), SinkError> {
         let _ = within;
         Ok(())

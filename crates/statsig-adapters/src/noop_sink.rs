@@ -1,4 +1,4 @@
-//! A sink that keeps nothing.
+//! A sink that discards events.
 
 use async_trait::async_trait;
 

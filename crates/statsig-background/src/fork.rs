@@ -1,7 +1,7 @@
 //! Detection of forked children, and protection of what they inherit.
 //!
 //! A forked child has a copy of the parent's memory and its file descriptors, but none of its threads. Tasks of
-//! the parent are copies there too, usually driven by nobody; a program that forks within its runtime does drive
+//! the parent are copies there too, usually not polled; a program that forks within its runtime does drive
 //! them. Sockets, and what the kernel knows of them, are shared with the parent: whatever the child does with
 //! them, closing included, disturbs the parent. And a lock that another thread held during the fork is never
 //! released in the child.
@@ -41,13 +41,13 @@ impl ForkGuard {
         self.process_id
     }
 
-    /// Whether this is a forked child of the process that the component was built in. One system call.
+    /// Returns whether this is a forked child of the process that the component was built in. One system call.
     #[must_use]
     pub fn is_inherited(self) -> bool {
         self.process_id != std::process::id()
     }
 
-    /// Locks a mutex; `None` where it is held and this is a forked child, where nobody may ever release it.
+    /// Locks a mutex; `None` where it is held and this is a forked child, where it may never be released.
     ///
     /// Asks the operating system for the process only while another thread holds the lock. A poisoned mutex is
     /// locked like any other.

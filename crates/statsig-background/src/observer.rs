@@ -8,7 +8,7 @@ use statsig_adapters::{Observer, Tag};
 
 /// Reports metrics to an observer, if there is one.
 ///
-/// A panic of the observer loses that one measurement, is logged, and reaches nobody else. Calls are
+/// A panic of the observer loses that one measurement, is logged, and goes no further. Calls are
 /// synchronous; do not call this while holding a lock that the observer's code could need.
 #[derive(Clone, Default)]
 pub struct GuardedObserver(Option<Arc<dyn Observer>>);
@@ -26,7 +26,7 @@ impl GuardedObserver {
         Self(observer)
     }
 
-    /// Whether there is an observer. Callers use this to skip computing a measurement.
+    /// Returns whether there is an observer. Callers use this to skip computing a measurement.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.0.is_some()

@@ -13,7 +13,7 @@ use crate::fork::{ForkGuard, InOwnProcess};
 use crate::observer::GuardedObserver;
 use crate::random::UniformRandom;
 
-/// How long a task may go on after [`TaskSupervisor::stop`], to finish what it has begun.
+/// Longest time that a task may go on after [`TaskSupervisor::stop`], to finish what it has begun.
 const GRACE: Duration = Duration::from_secs(30);
 /// Longest pause before a worker that panicked is restarted.
 const RESTART_PAUSE: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ const RESTART_PAUSE: Duration = Duration::from_secs(2);
 pub struct WorkerHealth {
     /// Name of the worker, such as `specs-poller`.
     pub name: String,
-    /// Whether the worker runs; `false` after a shutdown or when its work is done.
+    /// State of the worker: `true` while it runs, `false` after a shutdown or when its work is done.
     pub running: bool,
     /// Number of restarts after a panic.
     pub restarts: u64,
@@ -113,7 +113,7 @@ impl TaskSupervisor {
         StopSignal(self.0.stopping.subscribe())
     }
 
-    /// Whether the tasks were told to end.
+    /// Returns whether the tasks were told to end.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         *self.0.stopping.borrow()
@@ -233,7 +233,7 @@ impl TaskSupervisor {
 pub struct StopSignal(watch::Receiver<bool>);
 
 impl StopSignal {
-    /// Whether tasks were told to end.
+    /// Returns whether tasks were told to end.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         *self.0.borrow()

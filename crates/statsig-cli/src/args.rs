@@ -3,6 +3,8 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
+#[cfg(feature = "conformance")]
+use crate::conformance;
 #[cfg(feature = "net")]
 use crate::watch;
 use crate::{completions, eval, explain, help, man, specs};
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Redis(Box<redis::Redis>),
     #[cfg(feature = "redis")]
     Events(Box<events::Events>),
+    #[cfg(feature = "conformance")]
+    Conformance(conformance::Conformance),
     Completions(completions::Completions),
     Man(man::Man),
 }

@@ -1,9 +1,8 @@
 //! `statsig completions`: completion scripts for shells.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use crate::args::Cli;
 use crate::failure::{Ending, Failure};
 use crate::help;
 use crate::output::Output;
@@ -24,10 +23,10 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    /// Runs the command.
-    pub(crate) fn run(&self) -> Result<Ending, Failure> {
+    /// Runs the command, for this command line.
+    pub(crate) fn run(&self, mut command_line: clap::Command) -> Result<Ending, Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "statsig", &mut script);
+        clap_complete::generate(self.shell, &mut command_line, "statsig", &mut script);
         let mut output = Output::stdout();
         output.write(&script)?;
         output.finish()?;

@@ -8,7 +8,6 @@ use clap::Args;
 use statsig::{FixedClock, InMemoryIdLists, Statsig};
 use statsig_core::{Clock as _, IdHash, IdListLookup};
 
-use crate::clock::WallClock;
 use crate::failure::Failure;
 use crate::input;
 use crate::input::file::InputFile;
@@ -18,6 +17,7 @@ use crate::input::specs::{Document, refused};
 use crate::now::{self, Moment};
 use crate::text::{self, quoted};
 use crate::warnings::Warnings;
+use statsig::SystemClock;
 
 /// Everything beside specs and user that an evaluation depends on.
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ impl Conditions {
 
     /// Returns the time that every evaluation sees, in milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> i64 {
-        self.now.map_or_else(|| WallClock.now_ms(), |moment| moment.ms)
+        self.now.map_or_else(|| SystemClock.now_ms(), |moment| moment.ms)
     }
 
     /// Makes a client over a document.

@@ -6,7 +6,6 @@
 //! [`table`] format it, [`notices`] collects what is odd about users, [`progress`] shows the progress.
 
 mod answer;
-mod conformance;
 pub(crate) mod notices;
 mod pipeline;
 mod progress;
@@ -50,8 +49,6 @@ Examples:
   With the rules that are in force now, from Statsig's servers and from Redis:
     STATSIG_SECRET_KEY=secret-... statsig eval --user '{\"userID\": \"u-1\"}' --all
     statsig eval --redis redis://redis.internal --sdk-key secret-... --users users.jsonl --all
-  Replay a set of recorded evaluations, to be compared with its expected results:
-    statsig eval --conformance integration-tests/corpus/strings --out results.jsonl
 
 Fields of a JSON result:
   line, user_id       the user: the number of its line, its user ID as it is written there
@@ -73,12 +70,11 @@ Fields of a JSON result:
 /// ends the run, unless --keep-going says otherwise.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "statsig eval <SOURCE> <--users <FILE>|--user <JSON>> <--all|NAMES> [OPTIONS]\n       \
-                      statsig eval --conformance <DIR> --out <FILE>",
+    override_usage = "statsig eval <SOURCE> <--users <FILE>|--user <JSON>> <--all|NAMES> [OPTIONS]",
     after_help = help::exit_codes(),
     after_long_help = help::after(EXAMPLES),
-    group = ArgGroup::new("who").args(["users", "user", "conformance"]).required(true),
-    group = ArgGroup::new("what").args(["gates", "configs", "experiments", "layers", "stores", "all", "conformance"])
+    group = ArgGroup::new("who").args(["users", "user"]).required(true),
+    group = ArgGroup::new("what").args(["gates", "configs", "experiments", "layers", "stores", "all"])
         .multiple(true).required(true)
 )]
 pub(crate) struct Eval {
@@ -131,16 +127,6 @@ pub(crate) struct Eval {
     /// Skip lines that are no user, and count them
     #[arg(long, help_heading = "Output")]
     keep_going: bool,
-
-    /// Replay the set in this folder (specs.json, users.json, plan.json, plain or .gz), and write one record a line
-    #[arg(
-        long,
-        value_name = "DIR",
-        help_heading = "Conformance",
-        conflicts_with_all = ["source", "gates", "configs", "experiments", "layers", "stores", "all", "format", "json",
-            "now", "environment", "id_lists", "width", "keep_going"],
-    )]
-    conformance: Option<PathBuf>,
 }
 
 /// Forms of output.
@@ -158,13 +144,6 @@ enum Format {
 impl Eval {
     /// Runs the command.
     pub(crate) fn run(self, warnings: Warnings) -> Result<Ending, Failure> {
-        match &self.conformance {
-            Some(set) => conformance::replay(set, self.out.as_ref()),
-            None => self.evaluate(warnings),
-        }
-    }
-
-    fn evaluate(&self, warnings: Warnings) -> Result<Ending, Failure> {
         self.check_files()?;
         let started = Instant::now();
         let document = self.source.read(warnings)?;

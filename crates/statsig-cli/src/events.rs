@@ -14,7 +14,6 @@ use statsig_net::EventSinkOptions;
 use statsig_store_redis::streams::{DrainOptions, DrainStats, EventDrainer, EventStream, HeldBatches};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::clock::WallClock;
 use crate::failure::{Ending, Failure};
 use crate::help;
 use crate::output::Output;
@@ -28,6 +27,7 @@ use crate::text::wrap::Wrapped;
 use crate::text::{self, Paint, clean, count, iso_time};
 use crate::warnings::Warnings;
 use held::Stuck;
+use statsig::SystemClock;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -237,7 +237,7 @@ impl Forward {
     }
 
     fn line(&self, stats: &DrainStats, backlog: Option<u64>, output: &Output) -> String {
-        let at = WallClock.now_ms();
+        let at = SystemClock.now_ms();
         if !self.presentation.is_json() {
             let mut out = String::new();
             let paint = Paint { styled: output.styled() };

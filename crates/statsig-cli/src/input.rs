@@ -8,6 +8,9 @@ pub(crate) mod file;
 pub(crate) mod id_lists;
 pub(crate) mod json_error;
 pub(crate) mod likeness;
+mod read;
+#[cfg(feature = "net")]
+pub(crate) mod remote;
 pub(crate) mod source;
 pub(crate) mod specs;
 pub(crate) mod survey;

@@ -1,7 +1,7 @@
 //! The command `statsig`: evaluates, explains, watches and inspects Statsig projects.
 //!
 //! This crate owns arguments, files, tables, progress and exit codes. Values come from `statsig-core`,
-//! and replays of recorded results from `statsig-testkit`.
+//! comparisons with recorded results from `statsig-conformance`.
 //!
 //! | module | content |
 //! | --- | --- |
@@ -12,6 +12,7 @@
 //! | `watch` | `statsig watch`: updates as they come |
 //! | `redis`, `events` | `statsig redis`, `statsig events`: a store and a stream of events in Redis |
 //! | [`completions`], [`man`] | completion scripts and manual pages |
+//! | `conformance` | `statsig conformance`: comparison with recorded results (feature `conformance`) |
 //! | `remote` | places on the network: keys, addresses, a runtime, until Ctrl-C |
 //! | [`malformed`] | specs that cannot be used |
 //! | [`questions`] | names that are evaluated, and names that the project does not have |
@@ -22,9 +23,10 @@
 //! | [`text`], [`help`] | cells of a table, broken lines, colours; help texts |
 
 mod args;
-mod clock;
 mod completions;
 mod conditions;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod eval;
 #[cfg(feature = "redis")]
 mod events;
@@ -52,7 +54,7 @@ mod watch;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -75,8 +77,10 @@ fn main() -> ExitCode {
         Command::Redis(command) => command.run(warnings),
         #[cfg(feature = "redis")]
         Command::Events(command) => command.run(warnings),
-        Command::Completions(command) => command.run(),
-        Command::Man(command) => command.run(),
+        #[cfg(feature = "conformance")]
+        Command::Conformance(command) => command.run(warnings),
+        Command::Completions(command) => command.run(Cli::command()),
+        Command::Man(command) => command.run(Cli::command),
     };
     match done {
         Ok(ending) => ending.into(),

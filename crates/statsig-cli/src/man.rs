@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_mangen::Man as Page;
 
-use crate::args::Cli;
 use crate::failure::{Ending, Failure};
 use crate::help;
 use crate::input::file::InputFile;
@@ -34,10 +33,11 @@ pub(crate) struct Man {
 }
 
 impl Man {
-    /// Runs the command.
-    pub(crate) fn run(&self) -> Result<Ending, Failure> {
+    /// Runs the command, for the command line that `command_line` makes.
+    pub(crate) fn run(&self, command_line: impl FnOnce() -> clap::Command) -> Result<Ending, Failure> {
+        // Before the command line is made: its help texts take this width.
         help::fix_width(PAGE_WIDTH);
-        let mut root = Cli::command();
+        let mut root = command_line();
         // Gives subcommands their whole names.
         root.build();
         match &self.dir {

@@ -21,12 +21,11 @@ use statsig_net::{
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::clock::WallClock;
 use crate::failure::{Ending, Failure};
 use crate::help;
 use crate::input::file::InputFile;
+use crate::input::remote::Remote;
 use crate::input::source::Source;
-use crate::input::source::remote::Remote;
 use crate::input::specs::{max_bytes, text_of};
 use crate::output::Output;
 use crate::presentation::Presentation;
@@ -36,6 +35,7 @@ use crate::remote::{interrupted, run};
 use crate::text::{self, Paint};
 use crate::warnings::Warnings;
 use changes::Inventory;
+use statsig::SystemClock;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,7 +101,7 @@ impl Watch {
         options.on_update = Some(Arc::new(move |updated| drop(sender.blocking_send(updated.clone()))));
         let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
         let runtime = tokio::runtime::Handle::current();
-        let sync = SpecSync::start(options, store, followed.sources.clone(), Arc::new(WallClock), &runtime);
+        let sync = SpecSync::start(options, store, followed.sources.clone(), Arc::new(SystemClock), &runtime);
 
         let waiting = Waiting::start(format!("waiting for {}", followed.name), warnings.quiet);
         let mut printer = Printer::new(self.presentation);
@@ -166,7 +166,7 @@ impl Followed {
         if file.path == Path::new("-") {
             return Err(Failure::usage(anyhow!("standard input cannot be watched")).with_hint("name a file"));
         }
-        let source = FileSpecSource::new(file.path, Arc::new(WallClock)).with_max_bytes(max_bytes());
+        let source = FileSpecSource::new(file.path, Arc::new(SystemClock)).with_max_bytes(max_bytes());
         let stream = Arc::new(source.stream());
         let sources = SpecSources::new().then(Arc::new(source)).with_stream(stream);
         Ok(Self { sources, key: None, name: file.name(), remote: None })

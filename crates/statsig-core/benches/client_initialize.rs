@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a benchmark reports, and ends where its input is wrong")]
 
 #[path = "fixtures/whole_project.rs"]
+#[allow(dead_code, reason = "tests use the rest")]
 mod whole_project;
 
 use divan::counter::{BytesCount, ItemsCount};
@@ -41,9 +42,9 @@ fn write(bencher: Bencher<'_, '_>, arguments: &str) {
         .with_hash_algorithm(hash.parse::<HashAlgorithm>().expect("a hash algorithm"))
         .with_response_format(ResponseFormat::from_name(format));
     let mut out = Vec::new();
-    project.write(&options, &mut out);
+    project.append(&options, &mut out);
     bencher.counter(BytesCount::new(out.len())).bench_local(|| {
         out.clear();
-        project.write(&options, &mut out);
+        project.append(&options, &mut out);
     });
 }

@@ -1,8 +1,15 @@
-//! Loading: megabytes a second, memory held afterwards, and the peak on the way.
+//! Loading: megabytes a second, allocations, memory held afterwards, and the peak on the way.
 //!
-//! The document is a made-up project of a given size in megabytes (first argument, default 50)
-//! with the mix that real ones have: mostly gates with a few rules, some experiments with values,
-//! and target lists of IDs.
+//! Payloads, each of which can be named as an argument; all of them without one:
+//!
+//! | name | payload |
+//! | --- | --- |
+//! | `ten-rules` | the small project of the evaluation benchmarks, with its ten-rule gate |
+//! | `project` | a project of 432 kB |
+//! | `repeated` | that project, repeated to 50.7 MB |
+//! | `rich` | a generated project of 50.7 MB with the variety of real ones |
+//!
+//! A path of a file measures the payload in it.
 
 #![allow(
     clippy::expect_used,
@@ -12,154 +19,73 @@
     reason = "a benchmark reports, and ends where its input is wrong"
 )]
 
+#[allow(dead_code, reason = "other benchmarks use the rest")]
+mod fixtures;
+#[path = "fixtures/repeated_project.rs"]
+mod repeated_project;
+#[path = "fixtures/rich_project.rs"]
+mod rich_project;
+#[allow(dead_code, reason = "other benchmarks use the rest")]
+#[path = "fixtures/whole_project.rs"]
+mod whole_project;
+
 use std::time::Instant;
 
-use peak_alloc::PeakAlloc;
-use serde_json::{Value, json};
+use allocation_counter::measure;
 use statsig_core::Ruleset;
 
-#[global_allocator]
-static ALLOCATOR: PeakAlloc = PeakAlloc;
+/// Size of the large payloads in bytes.
+const LARGE: usize = 50_700_000;
+const PAYLOADS: [&str; 4] = ["ten-rules", "project", "repeated", "rich"];
 
 fn main() {
-    let megabytes = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(50);
-    let document = document(megabytes << 20);
-    let size = document.len() as f64;
-    let before = ALLOCATOR.current_usage();
-    let mut best = f64::INFINITY;
-    let (mut held, mut peak) = (0.0, 0.0);
-    for _ in 0..5 {
-        ALLOCATOR.reset_peak_usage();
+    let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let names: Vec<&str> =
+        if asked.is_empty() { PAYLOADS.to_vec() } else { asked.iter().map(String::as_str).collect() };
+    println!(
+        "{:<12}{:>10}{:>10}{:>12}{:>14}{:>12}{:>12}{:>12}",
+        "", "MB", "MB/s", "ms", "allocations", "peak MiB", "held MiB", "problems"
+    );
+    for name in names {
+        report(name, &payload(name));
+    }
+}
+
+fn payload(name: &str) -> Vec<u8> {
+    match name {
+        "ten-rules" => fixtures::document().to_string().into_bytes(),
+        "project" => whole_project::document().into_bytes(),
+        "repeated" => repeated_project::payload(&whole_project::document(), LARGE).into_bytes(),
+        "rich" => rich_project::payload(LARGE).into_bytes(),
+        path => std::fs::read(path).expect("the name of a payload, or a file"),
+    }
+}
+
+fn report(name: &str, payload: &[u8]) {
+    let size = payload.len() as f64;
+    let compile = || Ruleset::compile(payload).expect("the payload is sound");
+    let problems = compile().problems().len();
+    // As many as fit into about two seconds, at least five.
+    let mut seconds = Vec::new();
+    let begin = Instant::now();
+    while seconds.len() < 5 || begin.elapsed().as_secs_f64() < 2.0 {
         let start = Instant::now();
-        let ruleset = Ruleset::compile(document.as_bytes()).expect("the document is sound");
-        best = best.min(start.elapsed().as_secs_f64());
-        held = (ALLOCATOR.current_usage() - before) as f64;
-        peak = (ALLOCATOR.peak_usage() - before) as f64;
-        assert!(ruleset.problems().is_empty(), "{:?}", &ruleset.problems()[..1]);
+        let ruleset = compile();
+        seconds.push(start.elapsed().as_secs_f64());
+        drop(ruleset);
     }
-    println!("document       {:8.1} MB", size / 1e6);
-    println!("load           {:8.0} MB/s", size / 1e6 / best);
-    println!("memory held    {:8.2} x the document", held / size);
-    println!("peak           {:8.2} x the document, besides its text", peak / size);
-}
-
-/// A xorshift generator: the same document every time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn uuid(&mut self) -> String {
-        let (a, b) = (self.next(), self.next());
-        format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            a >> 32,
-            a >> 16 & 0xffff,
-            a & 0xffff,
-            b >> 48,
-            b & 0xffff_ffff_ffff
-        )
-    }
-
-    fn id(&mut self) -> String {
-        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        (0..22).map(|_| char::from(ALPHABET[(self.next() % 62) as usize])).collect()
-    }
-}
-
-fn document(size: usize) -> String {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let (mut gates, mut configs, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
-    let mut written = 0;
-    for number in 0_u64.. {
-        if written >= size {
-            break;
-        }
-        let rules: Vec<Value> = (0..1 + random.next() % 6)
-            .map(|_| {
-                let names: Vec<String> =
-                    (0..1 + random.next() % 2).map(|_| condition(&mut random, &mut conditions, number)).collect();
-                rule(&mut random, &names, number % 4 == 3)
-            })
-            .collect();
-        let name = format!("{}_{number}", if number % 4 == 3 { "experiment" } else { "feature_rollout" });
-        let spec = spec(&mut random, rules, number % 4 == 3).to_string();
-        written += spec.len() + name.len() + 5;
-        let list = if number % 4 == 3 { &mut configs } else { &mut gates };
-        list.push(format!("\"{name}\":{spec}"));
-        written += conditions.iter().rev().take(12).map(String::len).sum::<usize>() / 12;
-    }
-    format!(
-        "{{\"has_updates\":true,\"time\":1700000000000,\"condition_map\":{{{}}},\"feature_gates\":{{{}}},\"dynamic_configs\":{{{}}},\"layer_configs\":{{}}}}",
-        conditions.join(","),
-        gates.join(","),
-        configs.join(",")
-    )
-}
-
-fn spec(random: &mut Random, rules: Vec<Value>, experiment: bool) -> Value {
-    json!({
-        "type": if experiment { "dynamic_config" } else { "feature_gate" }, "salt": random.uuid(), "enabled": true,
-        "defaultValue": if experiment { json!({"title": "Welcome", "limit": 10}) } else { json!(false) }, "rules": rules,
-        "isDeviceBased": false, "idType": "userID", "entity": if experiment { "experiment" } else { "feature_gate" },
-        "version": random.next() % 30, "isActive": true, "hasSharedParams": false, "explicitParameters": [],
-        "targetAppIDs": ["4QVIg1NlH6dSv2NcB0Bpmx"], "forwardAllExposures": false,
-    })
-}
-
-fn rule(random: &mut Random, conditions: &[String], experiment: bool) -> Value {
-    let id = random.id();
-    let value = if experiment {
-        json!({"title": format!("Variant {}", random.next() % 1000), "limit": random.next() % 100, "ratio": 0.25, "tags": ["a", "b"],
-               "enabled": true})
-    } else {
-        json!(true)
-    };
-    let percentage = [0, 10, 50, 100][(random.next() % 4) as usize];
-    json!({
-        "name": id, "passPercentage": percentage, "conditions": conditions, "returnValue": value,
-        "id": id, "salt": random.uuid(), "isDeviceBased": false, "idType": "userID",
-        "groupName": if experiment { json!("Test") } else { json!(null) }, "isExperimentGroup": experiment,
-    })
-}
-
-/// `number`: gates refer to earlier ones only, so that there are no cycles.
-fn condition(random: &mut Random, conditions: &mut Vec<String>, number: u64) -> String {
-    let id = (random.next() >> 30).to_string();
-    let (kind, field, operator, target) = match random.next() % 6 {
-        0 => (
-            "user_field",
-            json!("email"),
-            "str_contains_any",
-            json!([format!("@company{}.example", random.next() % 5000)]),
-        ),
-        1 => ("user_field", json!("country"), "any", json!(["US", "CA", "GB", "DE"])),
-        2 => (
-            "user_field",
-            json!("appVersion"),
-            "version_gte",
-            json!(format!("{}.{}.0", random.next() % 9, random.next() % 30)),
-        ),
-        3 => ("user_bucket", json!(null), "lt", json!(random.next() % 1000)),
-        4 => (
-            "pass_gate",
-            json!(null),
-            "any",
-            json!(format!("feature_rollout_{}", random.next() % (number / 40 + 1) * 4)),
-        ),
-        _ => {
-            let ids: Vec<String> =
-                (0..random.next() % 40).map(|_| format!("user-{}", random.next() % 10_000_000)).collect();
-            ("unit_id", json!(null), "any", ids.into())
-        }
-    };
-    let condition = json!({"type": kind, "field": field, "operator": operator, "targetValue": target,
-                           "additionalValues": {"salt": random.uuid()}, "isDeviceBased": false, "idType": "userID"});
-    conditions.push(format!("\"{id}\":{condition}"));
-    id
+    let best = seconds.iter().copied().fold(f64::INFINITY, f64::min);
+    let mut ruleset = None;
+    let memory = measure(|| ruleset = Some(compile()));
+    drop(ruleset);
+    let mebibytes = |bytes: f64| bytes / f64::from(1 << 20);
+    println!(
+        "{name:<12}{:>10.3}{:>10.1}{:>12.3}{:>14}{:>12.2}{:>12.2}{problems:>12}",
+        size / 1e6,
+        size / 1e6 / best,
+        best * 1e3,
+        memory.count_total,
+        mebibytes(memory.bytes_max as f64),
+        mebibytes(memory.bytes_current as f64),
+    );
 }

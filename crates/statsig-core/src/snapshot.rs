@@ -1,14 +1,14 @@
 //! A ruleset with its origin, and the place where the current one is kept.
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
 use crate::compile::CompileLimits;
 use crate::error::Error;
-use crate::ruleset::{NameDigests, Ruleset};
+use crate::ruleset::{ResponseText, Ruleset};
 use crate::specs::{Problem, ProblemKind};
 use statsig_adapters::{SpecCursor, SpecSourceKind, SpecUpdate, is_future};
 
@@ -27,13 +27,15 @@ pub struct Snapshot {
 #[derive(Debug)]
 struct Content {
     ruleset: Ruleset,
+    /// Number of the content in this process; never 0.
+    generation: u32,
     source: SpecSourceKind,
     received_at_ms: u64,
     ordering_time_ms: u64,
     /// Evaluations that a pattern ended.
     pattern_limits: AtomicU64,
-    /// Made when it is first asked for.
-    name_digests: OnceLock<NameDigests>,
+    /// Filled by the first client-initialize responses.
+    response_text: ResponseText,
 }
 
 impl Snapshot {
@@ -57,11 +59,12 @@ impl Snapshot {
         }
         let content = Content {
             ruleset,
+            generation: next_generation(),
             source,
             received_at_ms,
             ordering_time_ms,
             pattern_limits: AtomicU64::new(0),
-            name_digests: OnceLock::new(),
+            response_text: ResponseText::default(),
         };
         Self { content: Arc::new(content) }
     }
@@ -85,9 +88,15 @@ impl Snapshot {
         &self.content.source
     }
 
-    /// SHA-256 of the project's names.
-    pub(crate) fn name_digests(&self) -> &NameDigests {
-        self.content.name_digests.get_or_init(|| NameDigests::new(self.ruleset()))
+    /// Returns the number by which contents are told apart, which clones share.
+    #[inline]
+    pub(crate) fn generation(&self) -> u32 {
+        self.content.generation
+    }
+
+    /// Returns the prepared text of client-initialize responses.
+    pub(crate) fn response_text(&self) -> &ResponseText {
+        &self.content.response_text
     }
 
     /// When the specs were received, in milliseconds since 1970; 0 if never.
@@ -124,6 +133,16 @@ impl Snapshot {
     #[must_use]
     pub fn cursor(&self) -> SpecCursor {
         SpecCursor::new(self.ordering_time_ms(), self.ruleset().meta().checksum.as_deref())
+    }
+}
+
+/// Returns the number of the next content; after 4 billion contents numbers repeat.
+fn next_generation() -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let next = || LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+    match next() {
+        0 => next(),
+        generation => generation,
     }
 }
 
@@ -199,6 +218,8 @@ pub enum UpdateOutcome {
 #[derive(Debug)]
 pub struct SnapshotStore {
     current: ArcSwap<Lanes>,
+    /// That of the current snapshot, or of the one that is about to become current.
+    generation: AtomicU32,
     /// Orders writers, so that the comparison with the current specs holds until the swap. Holds what
     /// was replaced and may still be in use.
     replaced: Mutex<Vec<Arc<Lanes>>>,
@@ -208,7 +229,11 @@ impl SnapshotStore {
     /// A store that serves `snapshot` until the first update.
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Self {
-        Self { current: ArcSwap::from_pointee(Lanes::new(&snapshot)), replaced: Mutex::default() }
+        Self {
+            current: ArcSwap::from_pointee(Lanes::new(&snapshot)),
+            generation: AtomicU32::new(snapshot.generation()),
+            replaced: Mutex::default(),
+        }
     }
 
     /// The current snapshot, for a short while: costs no shared write in the common case.
@@ -288,12 +313,21 @@ impl SnapshotStore {
         replaced.len()
     }
 
+    /// Returns the generation of the current snapshot.
+    #[inline]
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     fn replaced(&self) -> MutexGuard<'_, Vec<Arc<Lanes>>> {
         self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn swap(&self, snapshot: &Snapshot, replaced: &mut Vec<Arc<Lanes>>) {
-        replaced.push(self.current.swap(Arc::new(Lanes::new(snapshot))));
+        let lanes = Arc::new(Lanes::new(snapshot));
+        // Before the swap: a reader that has seen the new specs never finds the old number again.
+        self.generation.store(snapshot.generation(), Ordering::Release);
+        replaced.push(self.current.swap(lanes));
         replaced.retain(|lanes| lanes.are_in_use());
     }
 }

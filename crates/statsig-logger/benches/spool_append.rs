@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use statsig_logger::spool::{AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolOptions, SpoolRecord, SystemClock};
+use statsig_background::{OsFileSystem, SystemClock, new_uuid_v7};
+use statsig_logger::spool::{AckOutcome, Encoding, FsyncPolicy, Spool, SpoolOptions, SpoolRecord};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -27,14 +28,21 @@ fn open(fsync: FsyncPolicy) -> (TempDir, Spool) {
     options.fsync = fsync;
     // Long runs evict, as they do in an outage.
     options.max_bytes = 256 << 20;
-    let spool = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock)).expect("open");
+    let spool = Spool::open(options, Arc::new(OsFileSystem), Arc::new(SystemClock)).expect("open");
     (folder, spool)
 }
 
 fn append(spool: &Spool, body: &[u8]) -> Uuid {
-    let id = Uuid::now_v7();
-    let record =
-        SpoolRecord { id, created_ms: u64::MAX, event_count: 500, encoding: Encoding::Gzip, attempts: 0, body };
+    let id = new_uuid_v7(1_790_000_000_000);
+    let record = SpoolRecord {
+        id,
+        created_ms: u64::MAX,
+        event_count: 500,
+        encoding: Encoding::Gzip,
+        attempts: 0,
+        metadata: None,
+        body,
+    };
     black_box(spool.append(&record).expect("append"));
     id
 }

@@ -1,4 +1,8 @@
-//! What the pipeline needs to know of an event.
+//! Events as the pipeline knows them.
+
+use std::sync::Arc;
+
+use statsig_core::SdkMetadata;
 
 /// An event that waits to be encoded.
 ///
@@ -23,10 +27,10 @@
 /// }
 /// ```
 pub trait QueuedEvent: Send + 'static {
-    /// Whether it is an exposure. Where something must be dropped, other events give way first.
+    /// Returns whether it is an exposure. Other events are dropped before exposures.
     fn is_exposure(&self) -> bool;
 
-    /// Memory that it holds while it waits, in bytes, as far as it is not shared with others. Must
+    /// Returns the memory that it holds while it waits, in bytes, as far as it is not shared with others. Must
     /// not change, except that [`compact`](Self::compact) may reduce it.
     fn cost_bytes(&self) -> usize;
 
@@ -34,6 +38,12 @@ pub trait QueuedEvent: Send + 'static {
     /// thread, for exposures that wait while the destination takes no further batches. Does nothing
     /// by default.
     fn compact(&mut self) {}
+
+    /// Returns the metadata of the SDK that logged the event, if it is not the one that delivers it. Events of different metadata
+    /// are never in one batch. None by default.
+    fn sdk_metadata(&self) -> Option<&Arc<SdkMetadata>> {
+        None
+    }
 
     /// Appends the event as one JSON value. If it panics, the event is dropped and counted, and
     /// what it had written is discarded.

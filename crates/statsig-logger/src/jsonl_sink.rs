@@ -65,6 +65,9 @@ impl JsonlError {
 /// [`flush`](EventSink::flush) and [`close`](EventSink::close) make them survive that of the machine
 /// (`fsync`).
 ///
+/// An event of a batch with [metadata](EventBatch::metadata) of another SDK has it as its last member, `sdkMetadata`:
+/// `sdkType`, `sdkVersion`, `sessionID`, `serviceName` and `statsigMetadata`, as far as they are known.
+///
 /// A batch is written whole or not at all: if the disk is full halfway, the file is cut back. Only
 /// a process that dies in the middle of a write leaves a part of a batch, and perhaps of a line,
 /// which ends with a line break when the file is opened again. The last 1,024 batches are known by
@@ -171,12 +174,11 @@ impl Lines {
         }
         self.torn = true;
         let mut out = Vec::with_capacity(WRITE_BYTES.min(raw.len() + events.len()));
+        let metadata = batch.metadata.as_ref().map(|metadata| metadata.to_json());
         let mut written = 0;
         let mut result = Ok(());
         for event in events {
-            // Outside of strings a line break is only space, and within them there is none.
-            out.extend(event.get().bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
-            out.push(b'\n');
+            write_line(&mut out, event.get(), metadata.as_deref());
             if out.len() >= WRITE_BYTES {
                 written += out.len() as u64;
                 result = result.and_then(|()| self.file.write_all(&out));
@@ -211,6 +213,25 @@ impl Lines {
     fn sync(&mut self) -> Result<(), JsonlError> {
         self.file.sync_all().map_err(|source| JsonlError::Io { action: "sync", path: self.path.clone(), source })
     }
+}
+
+/// Writes an event as one line; an object gets the metadata of its SDK as member `sdkMetadata`.
+fn write_line(out: &mut Vec<u8>, event: &str, metadata: Option<&[u8]>) {
+    // Outside of strings a line break is only space, and within them there is none.
+    let one_line = |byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
+    let members = event.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    match (metadata, members) {
+        (Some(metadata), Some(members)) => {
+            out.push(b'{');
+            out.extend(members.bytes().map(one_line));
+            out.extend_from_slice(if members.trim().is_empty() { b"" } else { b"," });
+            out.extend_from_slice(b"\"sdkMetadata\":");
+            out.extend(metadata.iter().copied().map(one_line));
+            out.push(b'}');
+        }
+        _ => out.extend(event.bytes().map(one_line)),
+    }
+    out.push(b'\n');
 }
 
 /// Ends a last line that has no end, and returns the length of the file.

@@ -10,6 +10,8 @@
 //! | queued, cut into batches, sent and sent again | [`EventPipeline`], for events that implement [`QueuedEvent`] |
 //! | delivered | an [`EventSink`](statsig_core::EventSink): [`JsonlFileSink`] here, others elsewhere |
 //!
+//! Events of other SDKs, which are JSON already, go through a [`RawEventQueue`] in place of an [`EventLogger`].
+//!
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `spool` | [`spool`]: batches on disk, kept across outages, restarts and `kill -9` |
@@ -26,6 +28,7 @@ mod jsonl_sink;
 mod lanes;
 mod ledger;
 mod pipeline;
+mod raw_events;
 mod sampling;
 #[cfg(feature = "spool")]
 pub mod spool;
@@ -44,4 +47,5 @@ pub use ledger::{DropCause, DropCounts, EventStats, FlushReport};
 pub use pipeline::{EventPipeline, PipelineOptions, PipelineTuning};
 #[cfg(feature = "spool")]
 pub use pipeline::{SpoolHealth, SpoolMode, SpoolState};
+pub use raw_events::{RawEventError, RawEventQueue};
 pub use sampling::{ExposureSampler, SamplingInput, SamplingMark, SamplingMode};

@@ -18,8 +18,9 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use redis::Msg;
 use statsig_adapters::{ChangeFeed, ChangeHint};
+use statsig_background::{TaskSupervisor, UniformRandom};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::error::Failure;
@@ -39,8 +40,7 @@ const WORKED: Duration = Duration::from_secs(10);
 pub(crate) struct RedisChangeFeed {
     pending: Arc<Pending>,
     closed: watch::Receiver<bool>,
-    /// Ends with the feed.
-    _task: JoinSet<()>,
+    tasks: TaskSupervisor,
 }
 
 /// Hints that wait, at most one of a kind for each key.
@@ -79,33 +79,29 @@ impl RedisChangeFeed {
     ) -> Self {
         let pending = Arc::new(Pending::default());
         let shared = Arc::clone(&pending);
-        let mut task = JoinSet::new();
-        task.spawn(async move {
-            // A panic would be a bug, here or below; it must not end the notices for good.
-            loop {
-                let mut worker = JoinSet::new();
-                let subscription = Subscription {
-                    link: Arc::clone(&link),
-                    counters: Arc::clone(&counters),
-                    metrics: metrics.clone(),
-                    memory: Arc::clone(&memory),
-                    channels: channels.clone(),
-                    keepalive,
-                    pending: Arc::clone(&shared),
-                    stands: false,
-                    stood_before: false,
-                };
-                worker.spawn(subscription.run());
-                match worker.join_next().await {
-                    Some(Err(error)) if error.is_panic() => {
-                        tracing::error!("Redis: the subscription to changes panicked; it starts anew");
-                        sleep(jittered(LONGEST_PAUSE)).await;
-                    }
-                    _ => return,
-                }
-            }
+        let tasks = TaskSupervisor::new(&Handle::current(), metrics.observer(), UniformRandom::new(None));
+        tasks.spawn_worker("redis-feed", move |_| {
+            let subscription = Subscription {
+                link: Arc::clone(&link),
+                counters: Arc::clone(&counters),
+                metrics: metrics.clone(),
+                memory: Arc::clone(&memory),
+                channels: channels.clone(),
+                keepalive,
+                pending: Arc::clone(&shared),
+                stands: false,
+                stood_before: false,
+            };
+            subscription.run()
         });
-        Self { pending, closed, _task: task }
+        Self { pending, closed, tasks }
+    }
+}
+
+/// The subscription ends with the feed.
+impl Drop for RedisChangeFeed {
+    fn drop(&mut self) {
+        self.tasks.abort();
     }
 }
 

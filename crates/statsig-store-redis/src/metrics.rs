@@ -30,6 +30,11 @@ impl Metrics {
         Self(observer.map(watched))
     }
 
+    /// Returns the observer, for other components.
+    pub(crate) fn observer(&self) -> GuardedObserver {
+        self.0.as_ref().map(|watched| watched.observer.clone()).unwrap_or_default()
+    }
+
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
     }

@@ -9,14 +9,15 @@ mod write;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::{Cmd, FromRedisValue, cmd};
 use statsig_adapters::{
-    AppendOutcome, ChangeFeed, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, PutMode, PutOutcome,
+    AppendOutcome, ChangeFeed, Clock, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, PutMode, PutOutcome,
     StoreEntry, StoreHealth, StoreKey, StorePath, StoreResponse, TouchOutcome,
 };
+use statsig_background::{SystemClock, new_uuid_v7};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -146,7 +147,7 @@ impl RedisDataStore {
             greeted: Mutex::default(),
             problem: Mutex::new(None),
             closed: watch::Sender::new(false),
-            writer: uuid::Uuid::now_v7().simple().to_string(),
+            writer: new_uuid_v7(SystemClock.now_ms()).simple().to_string(),
             layout: options.layout,
             ttl: options.ttl,
             keepalive: options.keepalive,
@@ -375,6 +376,5 @@ impl DataStore for RedisDataStore {
 
 /// The time of day.
 fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(SystemClock.now_ms()).unwrap_or(0)
 }

@@ -1,6 +1,6 @@
 //! A client-initialize response of a 400 kB project, and the same entries by public getters.
 //!
-//! `cargo bench -p statsig --bench client_initialize`. Each way is measured in turn, round after round, and
+//! `cargo bench -p statsig-oss --bench client_initialize`. Each way is measured in turn, round after round, and
 //! the median counts; compare lines of one run with each other.
 
 #![allow(
@@ -87,7 +87,7 @@ fn main() {
         for (at, options) in options.iter().enumerate() {
             out.clear();
             written[at].push(time(|| {
-                statsig.write_client_initialize_response(&user, options, &mut out).unwrap();
+                statsig.append_client_initialize_response(&user, options, &mut out);
             }));
             bytes[at] = out.len();
         }

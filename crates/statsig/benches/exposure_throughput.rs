@@ -1,7 +1,7 @@
 //! Distinct exposures a second through check, queue, encoding and compression, and what is left of
 //! them in memory.
 //!
-//! `cargo bench -p statsig --bench exposure_throughput`. One thread checks a gate for users that it
+//! `cargo bench -p statsig-oss --bench exposure_throughput`. One thread checks a gate for users that it
 //! makes as it goes; the sink takes everything. The figure per core is by the processor time of the
 //! whole process (Linux only), users included.
 

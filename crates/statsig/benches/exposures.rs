@@ -1,6 +1,6 @@
 //! What logging adds to a check, on the application's thread.
 //!
-//! `cargo bench -p statsig --bench exposures`; allocations are shown beside the times. Compare lines
+//! `cargo bench -p statsig-oss --bench exposures`; allocations are shown beside the times. Compare lines
 //! of one run with each other, and with a SHA-256 block: absolute figures depend on the machine.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may panic")]

@@ -121,6 +121,13 @@ impl std::fmt::Debug for StatsigBuilder {
     }
 }
 
+impl Statsig {
+    /// Starts building a client.
+    pub fn builder() -> StatsigBuilder {
+        StatsigBuilder::default()
+    }
+}
+
 impl StatsigBuilder {
     /// The config specs to start with: the text of a document of the v2 or v1 form, as Statsig's servers send it; not
     /// the path of a file.

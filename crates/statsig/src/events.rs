@@ -6,5 +6,6 @@
 
 pub use async_trait::async_trait;
 pub use statsig_adapters::{
-    BatchEncoding, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, FlushType, NoopSink, SinkError,
+    BatchEncoding, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, FlushType, NoopSink, SdkMetadata,
+    SdkMetadataError, SinkError,
 };

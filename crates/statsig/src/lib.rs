@@ -76,9 +76,9 @@ mod subscriptions;
 pub use builder::{StatsigBuilder, SystemClock};
 #[cfg(any(feature = "net", feature = "logger"))]
 pub use callbacks::CallbackHealth;
-pub use client::Statsig;
 #[cfg(any(feature = "net", feature = "logger"))]
 pub use client::{Health, PartHealth, ShutdownReport};
+pub use client::{PreparedDynamicConfig, PreparedExperiment, PreparedGate, PreparedLayer, Statsig};
 pub use error::{Error, Misconfiguration};
 pub use options::{
     AddressText, Bounds, DataStoreOptions, EndpointName, EvaluationOptions, ForeignOption, OptionRow,
@@ -103,7 +103,8 @@ pub use statsig_core::{Observer, Tag};
 
 #[cfg(feature = "logger")]
 pub use statsig_core::{
-    BatchEncoding, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, NoopSink, SinkError,
+    BatchEncoding, Delivery, ErrorReport, ErrorReporter, EventBatch, EventSink, NoopSink, SdkMetadata,
+    SdkMetadataError, SinkError,
 };
 #[cfg(feature = "logger")]
 pub use statsig_logger::{

@@ -4,7 +4,7 @@
 //! does nothing and a check costs no more than its evaluation.
 
 use statsig_core::{
-    DynamicConfig, EvaluationContext, Experiment, FeatureGate, Layer, ResolvedParameter, SnapshotStore,
+    DynamicConfig, EvaluationContext, Experiment, FeatureGate, Layer, PreparedName, ResolvedParameter, SnapshotStore,
 };
 #[cfg(feature = "logger")]
 use statsig_logger::{EventLogger, ExposureOrigin, LayerWatch};
@@ -110,6 +110,20 @@ impl Logging {
         let check = context.gate_check(name);
         logger.gate_checked(context, name, &check);
         check.value()
+    }
+
+    #[inline]
+    pub(crate) fn check_prepared_gate(&self, context: &EvaluationContext<'_>, name: &PreparedName) -> bool {
+        let Some(logger) = self.logger() else { return context.check_prepared_gate(name) };
+        let check = context.prepared_gate_check(name);
+        logger.gate_checked(context, name.name(), &check);
+        check.value()
+    }
+
+    /// Whether checks have exposures logged.
+    #[inline]
+    pub(crate) fn is_active(&self) -> bool {
+        self.logger().is_some()
     }
 
     pub(crate) fn gate(&self, context: &EvaluationContext<'_>, gate: &FeatureGate, exposing: Exposing) {
@@ -228,6 +242,16 @@ impl Logging {
     #[inline]
     pub(crate) fn check_gate(&self, context: &EvaluationContext<'_>, name: &str) -> bool {
         context.check_gate(name)
+    }
+
+    #[inline]
+    pub(crate) fn check_prepared_gate(&self, context: &EvaluationContext<'_>, name: &PreparedName) -> bool {
+        context.check_prepared_gate(name)
+    }
+
+    #[inline]
+    pub(crate) fn is_active(&self) -> bool {
+        false
     }
 
     pub(crate) fn gate(&self, _: &EvaluationContext<'_>, _: &FeatureGate, _: Exposing) {}

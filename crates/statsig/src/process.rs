@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use statsig_background::ForkGuard;
+
 /// What there is to be said of a client that a forked child has inherited.
 pub(crate) const INHERITED: &str = "the client was built before this process was forked off, and only answers from the specs that it had: build \
      another one in this process";
@@ -16,7 +18,7 @@ pub(crate) const INHERITED: &str = "the client was built before this process was
 /// The process that a client was built in.
 #[derive(Debug)]
 pub(crate) struct Process {
-    id: u32,
+    guard: ForkGuard,
     /// It was noticed that we are in another one.
     left: AtomicBool,
     /// Events that were logged after that, and go nowhere.
@@ -28,7 +30,7 @@ impl Process {
     /// This one.
     pub(crate) fn this() -> Arc<Self> {
         Arc::new(Self {
-            id: std::process::id(),
+            guard: ForkGuard::new(),
             left: AtomicBool::new(false),
             #[cfg(feature = "logger")]
             lost: AtomicU64::new(0),
@@ -41,11 +43,11 @@ impl Process {
         if self.is_known_left() {
             return true;
         }
-        if std::process::id() == self.id {
+        if !self.guard.is_inherited() {
             return false;
         }
         if !self.left.swap(true, Ordering::Relaxed) {
-            tracing::warn!(built_in = self.id, "{INHERITED}");
+            tracing::warn!(built_in = self.guard.process_id(), "{INHERITED}");
         }
         true
     }
@@ -81,7 +83,7 @@ mod tests {
     fn another_process_is_noticed_and_remembered() {
         let here = Process::this();
         assert!(!here.is_left() && !here.is_known_left());
-        let elsewhere = Process { id: 0, ..Arc::into_inner(Process::this()).unwrap() };
+        let elsewhere = Process { guard: ForkGuard::inherited(), ..Arc::into_inner(Process::this()).unwrap() };
         assert!(!elsewhere.is_known_left(), "nobody has asked");
         assert!(elsewhere.is_left() && elsewhere.is_known_left());
         #[cfg(feature = "logger")]

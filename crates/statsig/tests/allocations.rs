@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use statsig::{EventSink, FixedClock, NoopSink, Statsig, StatsigUser};
+use statsig::{ClientInitializeOptions, EventSink, FixedClock, HashAlgorithm, NoopSink, Statsig, StatsigUser};
 use tokio::runtime::{Builder, Runtime};
 
 const SPECS: &[u8] = br#"{
@@ -65,5 +65,27 @@ fn a_new_exposure_allocates_about_once_and_holds_less_than_64_bytes() {
         let (allocations, held) = (counted.count_total, counted.bytes_current);
         assert!(allocations <= USERS as u64 * 11 / 10, "{gate}: {allocations} allocations");
         assert!(held <= 64 * USERS as i64, "{gate}: {held} bytes");
+    }
+}
+
+#[path = "../../statsig-core/benches/fixtures/whole_project.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "the benchmarks use the rest; a broken fixture ends the test")]
+mod whole_project;
+
+#[test]
+fn a_response_in_a_reused_buffer_allocates_at_most_ten_times() {
+    let statsig = Statsig::builder().bootstrap(whole_project::document()).build().unwrap();
+    let user = StatsigUser::builder().user_id("user-0012345").email("ada@mail.example").country("NZ").build();
+    for hash in [HashAlgorithm::None, HashAlgorithm::Djb2, HashAlgorithm::Sha256] {
+        let options = ClientInitializeOptions::new().with_hash_algorithm(hash);
+        let mut body = Vec::new();
+        statsig.append_client_initialize_response(&user, &options, &mut body);
+        let first = body.len();
+        body.clear();
+        let counted = allocation_counter::measure(|| {
+            statsig.append_client_initialize_response(&user, &options, &mut body);
+        });
+        assert!(first > 20_000 && body.len() == first, "{first} and {}", body.len());
+        assert!(counted.count_total <= 10, "{} allocations, {hash:?}", counted.count_total);
     }
 }

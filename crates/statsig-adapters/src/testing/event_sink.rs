@@ -1,19 +1,20 @@
 //! The contract of [`EventSink`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::polling::{both, poll_times};
-use crate::{BatchEncoding, EventBatch, EventSink};
+use crate::{BatchEncoding, EventBatch, EventSink, SdkMetadata};
 
 /// Time that the contract gives to `flush` and `close`.
 const WITHIN: Duration = Duration::from_secs(10);
-/// Most attempts for one batch: a sink may be busy, but not for ever.
+/// Most attempts for one batch: a sink may be busy, but not without end.
 const ATTEMPTS: u32 = 100;
 
 /// Checks the duties of an [`EventSink`] against a working destination.
 ///
 /// Delivers a few small batches, plain and compressed, one after the other, again under the same
-/// id, several at once, and with attempts cut short; flushes and closes. Returns the batches that
+/// id, several at once, with attempts cut short, and with metadata of another SDK; flushes and closes. Returns the batches that
 /// must be at the destination now, each at least once and whole: the caller, who knows the
 /// destination, compares. Every event has an `eventName` that occurs in no other.
 ///
@@ -29,7 +30,7 @@ const ATTEMPTS: u32 = 100;
 /// ```
 ///
 /// # Panics
-/// Where the sink breaks its contract.
+/// Panics if the sink breaks its contract.
 pub async fn event_sink_contract(sink: &dyn EventSink) -> Vec<EventBatch> {
     let mut delivered = Vec::new();
 
@@ -61,7 +62,8 @@ pub async fn event_sink_contract(sink: &dyn EventSink) -> Vec<EventBatch> {
 
     let flushed = sink.flush(WITHIN).await;
     assert!(flushed.is_ok(), "`flush` failed: {:?}", flushed.err().map(|error| error.to_string()));
-    let last = batch(9, 2, BatchEncoding::Gzip);
+    let metadata = SdkMetadata::new().with_sdk_type("contract-sdk").with_sdk_version("1.2.3");
+    let last = batch(9, 2, BatchEncoding::Gzip).with_metadata(Some(Arc::new(metadata)));
     must_arrive(sink, &last, "a batch after `flush`").await;
     delivered.push(last);
 

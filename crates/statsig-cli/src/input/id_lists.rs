@@ -35,7 +35,7 @@ impl Fetched {
     ) -> Result<Vec<String>, Failure> {
         #[cfg(feature = "net")]
         if !wanted.is_empty()
-            && let Some(remote) = super::source::remote::RemoteLists::of(source)?
+            && let Some(remote) = super::remote::RemoteLists::of(source)?
         {
             remote.read(&wanted, &self.lists, may_be_missing, warnings)?;
             let there = self.lists.status();

@@ -6,11 +6,9 @@ use anyhow::anyhow;
 use clap::Args;
 
 use super::file::InputFile;
-use super::specs::Document;
 use crate::failure::Failure;
 #[cfg(feature = "net")]
 use crate::remote::{secret::Secret, statsig::Servers};
-use crate::warnings::Warnings;
 
 /// The source of the config specs: one of several.
 #[derive(Debug, Args)]
@@ -61,16 +59,6 @@ impl Source {
         let files = files.chain(self.redis.files());
         files
     }
-
-    /// Gets the document.
-    pub(crate) fn read(&self, warnings: Warnings) -> Result<Document, Failure> {
-        #[cfg(feature = "net")]
-        if let Some(remote) = remote::Remote::of(self)? {
-            return remote.read(warnings);
-        }
-        let _ = warnings;
-        self.file().map_or_else(|| Err(no_source()), Document::of_file)
-    }
 }
 
 /// That no source is given.
@@ -82,6 +70,3 @@ pub(crate) fn no_source() -> Failure {
     };
     Failure::usage(anyhow!("no source of config specs")).with_hint(hint)
 }
-
-#[cfg(feature = "net")]
-pub(crate) mod remote;

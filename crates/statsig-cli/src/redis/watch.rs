@@ -8,7 +8,6 @@ use serde::Serialize;
 use statsig_core::{ChangeHint, Clock as _, DataStore, StoreKey};
 
 use super::{Place, Store, places, redis};
-use crate::clock::WallClock;
 use crate::failure::{Ending, Failure};
 use crate::output::Output;
 use crate::presentation::Presentation;
@@ -17,6 +16,7 @@ use crate::remote::{interrupted, run};
 use crate::text::wrap::Wrapped;
 use crate::text::{self, Paint, iso_time};
 use crate::warnings::Warnings;
+use statsig::SystemClock;
 
 /// Pause between two looks at the connection while it does not stand.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -98,7 +98,7 @@ impl Watch {
     }
 
     fn line(&self, event: &'static str, place: Option<&Place>, time: Option<u64>, output: &Output) -> String {
-        let at = WallClock.now_ms();
+        let at = SystemClock.now_ms();
         if self.presentation.is_json() {
             let row = Row {
                 at,

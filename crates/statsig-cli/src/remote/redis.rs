@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::Args;
+use statsig_background::error_chain;
 use statsig_core::{DataStoreError, DataStoreErrorKind};
 use statsig_store_redis::{RedisDataStore, RedisOptions, TlsOptions};
 
@@ -89,7 +90,7 @@ pub(crate) fn wrong_options(error: statsig_store_redis::OptionsError) -> Failure
 /// What to say about a store that does not do what it should.
 pub(crate) fn failed(error: &DataStoreError) -> Failure {
     let hint = hint(error.kind());
-    let failure = Failure::input(anyhow!("{}", super::statsig::chain(error)));
+    let failure = Failure::input(anyhow!("{}", error_chain(error)));
     if hint.is_empty() { failure } else { failure.with_hint(hint) }
 }
 

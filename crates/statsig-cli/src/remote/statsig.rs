@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use statsig_background::error_chain;
 use statsig_net::{ClientIdentity, Network, NetworkOptions, SdkKey};
 
 use super::secret::Secret;
-use crate::clock::WallClock;
 use crate::failure::Failure;
 use crate::input::specs::max_bytes;
+use statsig::SystemClock;
 
 /// Time for one request.
 const REQUEST: Duration = Duration::from_secs(30);
@@ -33,23 +34,7 @@ impl Servers {
         options.id_lists_request_timeout = REQUEST;
         options.max_specs_bytes = usize::try_from(max_bytes()).unwrap_or(usize::MAX);
         let made = ClientIdentity::new(SdkKey::new(key.expose()))
-            .and_then(|identity| Network::new(options, identity, Arc::new(WallClock)));
-        made.map_err(|error| Failure::usage(anyhow::anyhow!("{}", key.hide_in(&chain(&error)))))
+            .and_then(|identity| Network::new(options, identity, Arc::new(SystemClock)));
+        made.map_err(|error| Failure::usage(anyhow::anyhow!("{}", key.hide_in(&error_chain(&error)))))
     }
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let next = error.to_string();
-        // Some errors repeat their source.
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        source = error.source();
-    }
-    text
 }

@@ -125,13 +125,6 @@ fn missing_files_are_named() {
         assert_eq!(ran.code, Some(3));
         assert!(ran.stderr.starts_with(message), "{}", ran.stderr);
     }
-    let ran = run(["eval", "--conformance", "examples", "--out", &file("unused.jsonl", "")]);
-    assert_eq!(ran.code, Some(3));
-    assert!(
-        ran.stderr.contains("cannot replay examples: examples holds neither specs.json nor specs.json.gz"),
-        "{}",
-        ran.stderr
-    );
 }
 
 #[test]
@@ -144,7 +137,6 @@ fn a_wrong_command_line_says_so() {
         &["eval", "--specs", SPECS, "--users", USERS, "--user", "{}", "--all"],
         &["eval", "--specs", SPECS, "--users", USERS, "--all", "--id-list", "x"],
         &["eval", "--specs", "-", "--users", "-", "--all"],
-        &["eval", "--conformance", "x", "--specs", SPECS],
         &["eval", "--users", USERS, "--all"],
         &["specs"],
         &["frobnicate"],

@@ -1,7 +1,6 @@
 //! `statsig eval`: values and formats.
 
 use serde_json::{Value, json};
-use statsig_conformance::{Kinds, run_set};
 
 use crate::{NOW, SPECS, USERS, file, folder, root, run, run_with, statsig};
 
@@ -226,22 +225,6 @@ fn a_user_cannot_steer_the_terminal() {
     let user = r#"{"userID": "\u001b[2J\u001b]0;x\u0007"}"#;
     let table = run(["eval", "--specs", SPECS, "--user", user, "--gate", "dark_mode"]).clean();
     assert!(!table.contains('\u{1b}') && table.contains(r"\u{1b}"), "{table}");
-}
-
-#[test]
-fn a_recorded_set_is_replayed() {
-    for set in ["layers", "apps_stores"] {
-        let dir = root().join("integration-tests/corpus").join(set);
-        let mut expected = Vec::new();
-        run_set(&dir, Kinds::ALL, &mut expected).unwrap();
-        let expected = String::from_utf8(expected).unwrap();
-        assert!(expected.lines().count() > 1000);
-
-        let out = file(&format!("{set}.jsonl"), "something longer than nothing, to be overwritten");
-        let nothing = run(["eval", "--conformance", dir.to_str().unwrap(), "--out", &out]).clean();
-        assert_eq!(nothing, "");
-        assert!(std::fs::read_to_string(&out).unwrap() == expected, "results of {set} differ");
-    }
 }
 
 #[test]

@@ -70,13 +70,6 @@ fn an_output_that_is_an_input_is_refused() {
         assert_eq!(output.status.code(), Some(2), "{out}");
     }
     assert!(std::fs::read(&users).unwrap() == std::fs::read(root().join(USERS)).unwrap());
-    let set = folder();
-    for name in ["specs.json", "users.json", "plan.json"] {
-        std::fs::write(set.join(name), "{}").unwrap();
-        let out = set.join(name).to_str().unwrap().to_owned();
-        let ran = run(["eval", "--conformance", set.to_str().unwrap(), "--out", &out]);
-        assert!(ran.code == Some(2) && ran.stderr.contains("and --conformance "), "{}", ran.stderr);
-    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 #[cfg(feature = "redis")]
 mod binary;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod errors;
 mod eval;
 #[cfg(feature = "redis")]
@@ -115,6 +117,7 @@ fn help_has_examples_and_exit_codes() {
     let top = run(["--help"]).clean();
     assert!(top.contains("Exit codes:") && top.contains("eval") && top.contains("specs"), "{top}");
     let mut commands = vec!["eval", "explain", "specs", "completions", "man"];
+    commands.extend(cfg!(feature = "conformance").then_some("conformance"));
     commands.extend(cfg!(feature = "net").then_some("watch"));
     commands.extend(cfg!(feature = "redis").then_some(["redis", "events"]).into_iter().flatten());
     for command in commands {

@@ -7,10 +7,11 @@ use serde::{Serialize, Serializer};
 
 use super::entry::{ClientExposure, Entry};
 use super::hashing::HashedName;
-use super::names::Names;
+use super::object_writer::{ObjectWriter, SerdeObject, key};
 use super::options::ResponseFormat;
 use super::walk::Shape;
 use crate::json::JsonRef;
+use crate::ruleset::Text;
 
 /// What a [`ClientConfig`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,21 +107,57 @@ impl<'r> ClientConfig<'r> {
         self.0.exposures.iter()
     }
 
-    fn serialize_short<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("v", &self.0.value_id())?;
-        self.0.serialize_short(map)?;
+    pub(super) fn write<W: ObjectWriter>(&self, object: &mut W) -> Result<(), W::Error> {
+        let entry = &self.0;
+        if entry.style.format == ResponseFormat::InitV2 {
+            return self.write_short(object);
+        }
+        let outcome = &entry.evaluated.outcome;
+        object.name(key!("name"), entry, entry.evaluated.name)?;
+        object.value(key!("value"), entry, &outcome.value)?;
+        object.rule_id(key!("rule_id"), entry)?;
+        object.rule_id(key!("group"), entry)?;
+        object.exposures(key!("secondary_exposures"), &entry.exposures)?;
+        object.flag(key!("is_device_based"), entry.is_device_based())?;
+        if !entry.style.without_id_type {
+            object.text(key!("id_type"), entry, outcome.id_type.get().unwrap_or(Text::EMPTY))?;
+        }
         let kind = self.kind();
         if kind == ClientConfigKind::DynamicConfig {
-            return if self.rule_passed() { map.serialize_entry("p", &true) } else { Ok(()) };
+            return object.flag(key!("passed"), self.rule_passed());
         }
-        if let Some(group) = self.group_name() {
-            map.serialize_entry("gn", group)?;
+        if let Some(group) = outcome.group_name.get() {
+            object.text(key!("group_name"), entry, group)?;
+        }
+        if kind == ClientConfigKind::Experiment {
+            object.flag(key!("is_user_in_experiment"), self.is_user_in_experiment())?;
+            object.flag(key!("is_experiment_active"), self.is_experiment_active())?;
+        }
+        if self.is_in_layer() {
+            object.flag(key!("is_in_layer"), true)?;
+        }
+        if entry.explicit_parameters().is_some() {
+            object.plain_names(key!("explicit_parameters"), entry, outcome.explicit_parameters)?;
+        }
+        Ok(())
+    }
+
+    fn write_short<W: ObjectWriter>(&self, object: &mut W) -> Result<(), W::Error> {
+        let entry = &self.0;
+        object.any(key!("v"), &entry.value_id())?;
+        entry.write_short(object)?;
+        let kind = self.kind();
+        if kind == ClientConfigKind::DynamicConfig {
+            return if self.rule_passed() { object.flag(key!("p"), true) } else { Ok(()) };
+        }
+        if let Some(group) = entry.evaluated.outcome.group_name.get() {
+            object.text(key!("gn"), entry, group)?;
         }
         if kind == ClientConfigKind::Experiment && self.is_experiment_active() {
-            map.serialize_entry("ea", &true)?;
+            object.flag(key!("ea"), true)?;
         }
         if kind == ClientConfigKind::Experiment && self.is_user_in_experiment() {
-            map.serialize_entry("ue", &true)?;
+            object.flag(key!("ue"), true)?;
         }
         Ok(())
     }
@@ -128,39 +165,8 @@ impl<'r> ClientConfig<'r> {
 
 impl Serialize for ClientConfig<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entry = &self.0;
         let mut map = serializer.serialize_map(None)?;
-        if entry.style.format == ResponseFormat::InitV2 {
-            self.serialize_short(&mut map)?;
-            return map.end();
-        }
-        map.serialize_entry("name", &self.name())?;
-        map.serialize_entry("value", &self.value())?;
-        map.serialize_entry("rule_id", &entry.rule_id())?;
-        map.serialize_entry("group", &entry.rule_id())?;
-        map.serialize_entry("secondary_exposures", &entry.exposures)?;
-        map.serialize_entry("is_device_based", &entry.is_device_based())?;
-        if !entry.style.without_id_type {
-            map.serialize_entry("id_type", self.id_type())?;
-        }
-        let kind = self.kind();
-        if kind == ClientConfigKind::DynamicConfig {
-            map.serialize_entry("passed", &self.rule_passed())?;
-            return map.end();
-        }
-        if let Some(group) = self.group_name() {
-            map.serialize_entry("group_name", group)?;
-        }
-        if kind == ClientConfigKind::Experiment {
-            map.serialize_entry("is_user_in_experiment", &self.is_user_in_experiment())?;
-            map.serialize_entry("is_experiment_active", &self.is_experiment_active())?;
-        }
-        if self.is_in_layer() {
-            map.serialize_entry("is_in_layer", &true)?;
-        }
-        if entry.explicit_parameters().is_some() {
-            map.serialize_entry("explicit_parameters", &Names(|| entry.explicit_parameters()))?;
-        }
+        self.write(&mut SerdeObject(&mut map))?;
         map.end()
     }
 }

@@ -1,7 +1,7 @@
-//! The response as a whole: which fields there are, and in which order they are written.
+//! Fields of a response and their order.
 //!
-//! It is written in one way only, from a [`Contents`]: either from entries that were evaluated
-//! before, or from entries that are evaluated while they are written.
+//! The layout is defined once, over a [`Contents`] (entries that were evaluated before, or that are evaluated while they
+//! are written) and an [`ObjectWriter`] (any serializer, or JSON text).
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -11,6 +11,7 @@ use super::entry::{ClientExposure, Entry, Style};
 use super::gate::ClientGate;
 use super::hashing::HashedName;
 use super::layer::ClientLayer;
+use super::object_writer::{ObjectWriter, SerdeObject, key};
 use super::options::{ClientSdkInfo, ResponseFormat};
 use super::parameter_store::ClientParameterStore;
 use super::session_replay::{Recording, RecordingFields};
@@ -32,61 +33,65 @@ pub(super) trait Contents {
     fn head(&self) -> Head<'_>;
     /// Calls `each` for every entry, until it returns false.
     fn entries(&self, section: Section, each: &mut dyn FnMut(Entry<'_>) -> bool);
-    /// The same for parameter stores.
-    fn stores(&self, each: &mut dyn FnMut(ClientParameterStore<'_>) -> bool);
+    /// Calls `each` for every parameter store and its position in the ruleset, until it returns false.
+    fn stores(&self, each: &mut dyn FnMut(u32, ClientParameterStore<'_>) -> bool);
     /// What was decided about recording; `None` if the project does not record.
     fn recording(&self) -> Option<Recording>;
     /// Exposures and values that entries referred to.
     fn tables(&self, read: &mut dyn FnMut(&Tables));
 }
 
-/// The whole response.
+/// Writes the fields of a whole response.
+pub(super) fn write_response<C: Contents, W: ObjectWriter>(contents: &C, object: &mut W) -> Result<(), W::Error> {
+    let head = contents.head();
+    write_sections(contents, object)?;
+    object.any(key!("time"), &head.style.names.ruleset.meta().time)?;
+    object.flag(key!("has_updates"), true)?;
+    write_head(head, object)?;
+    object.any(key!("sdkParams"), &Empty {})?;
+    object.any(key!("sdkInfo"), &SdkInfo(head.sdk_info))?;
+    write_recording(contents, true, object)?;
+    if let Some(checksum) = head.checksum {
+        object.any(key!("full_checksum"), &format_args!("{checksum}"))?;
+    }
+    let format = head.style.format;
+    if format != ResponseFormat::V1 {
+        let mut result = Ok(());
+        contents.tables(&mut |tables| {
+            result = object.any(key!("exposures"), &Exposures(head.style, tables));
+            if result.is_ok() && format == ResponseFormat::InitV2 {
+                result = object.any(key!("values"), &Values(head.style, tables));
+            }
+        });
+        result?;
+    }
+    if format == ResponseFormat::InitV2 { object.any(key!("response_format"), "init-v2") } else { Ok(()) }
+}
+
+/// Writes the fields that a checksum covers: neither the time of the specs, nor the session, nor the numbers drawn for
+/// single triggers.
+pub(super) fn write_digested<C: Contents, W: ObjectWriter>(contents: &C, object: &mut W) -> Result<(), W::Error> {
+    write_sections(contents, object)?;
+    write_head(contents.head(), object)?;
+    write_recording(contents, false, object)
+}
+
+/// Writes the fields of one entry.
+pub(super) fn write_entry<W: ObjectWriter>(object: &mut W, section: Section, entry: Entry<'_>) -> Result<(), W::Error> {
+    match section {
+        Section::Gates => ClientGate(entry).write(object),
+        Section::Configs => ClientConfig(entry).write(object),
+        Section::Layers => ClientLayer(entry).write(object),
+    }
+}
+
+/// The whole response, for any serializer.
 pub(super) struct Whole<'c, C>(pub(super) &'c C);
 
 impl<C: Contents> Serialize for Whole<'_, C> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let contents = self.0;
-        let head = contents.head();
-        let ruleset = head.style.names.ruleset;
         let mut map = serializer.serialize_map(None)?;
-        serialize_sections(contents, &mut map)?;
-        map.serialize_entry("time", &ruleset.meta().time)?;
-        map.serialize_entry("has_updates", &true)?;
-        serialize_head(head, &mut map)?;
-        map.serialize_entry("sdkParams", &Empty {})?;
-        map.serialize_entry("sdkInfo", &SdkInfo(head.sdk_info))?;
-        serialize_recording(contents, true, &mut map)?;
-        if let Some(checksum) = head.checksum {
-            map.serialize_entry("full_checksum", &format_args!("{checksum}"))?;
-        }
-        let format = head.style.format;
-        if format != ResponseFormat::V1 {
-            let mut result = Ok(());
-            contents.tables(&mut |tables| {
-                result = map.serialize_entry("exposures", &Exposures(head.style, tables));
-                if result.is_ok() && format == ResponseFormat::InitV2 {
-                    result = map.serialize_entry("values", &Values(head.style, tables));
-                }
-            });
-            result?;
-        }
-        if format == ResponseFormat::InitV2 {
-            map.serialize_entry("response_format", "init-v2")?;
-        }
-        map.end()
-    }
-}
-
-/// What a checksum tells apart: neither the time of the specs, nor the session, nor what was drawn
-/// for single triggers.
-pub(super) struct Digested<'c, C>(pub(super) &'c C);
-
-impl<C: Contents> Serialize for Digested<'_, C> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        serialize_sections(self.0, &mut map)?;
-        serialize_head(self.0.head(), &mut map)?;
-        serialize_recording(self.0, false, &mut map)?;
+        write_response(self.0, &mut SerdeObject(&mut map))?;
         map.end()
     }
 }
@@ -110,41 +115,39 @@ impl Serialize for Unchanged {
     }
 }
 
-fn serialize_sections<C: Contents, M: SerializeMap>(contents: &C, map: &mut M) -> Result<(), M::Error> {
-    for (key, section) in
-        [("feature_gates", Section::Gates), ("dynamic_configs", Section::Configs), ("layer_configs", Section::Layers)]
-    {
-        map.serialize_entry(key, &Entries { contents, section })?;
-    }
-    map.serialize_entry("param_stores", &Stores(contents))
+fn write_sections<C: Contents, W: ObjectWriter>(contents: &C, object: &mut W) -> Result<(), W::Error> {
+    object.entries(key!("feature_gates"), contents, Section::Gates)?;
+    object.entries(key!("dynamic_configs"), contents, Section::Configs)?;
+    object.entries(key!("layer_configs"), contents, Section::Layers)?;
+    object.stores(key!("param_stores"), contents)
 }
 
-fn serialize_head<M: SerializeMap>(head: Head<'_>, map: &mut M) -> Result<(), M::Error> {
-    map.serialize_entry("hash_used", head.style.names.algorithm.as_str())?;
-    map.serialize_entry("user", &head.echo)?;
-    map.serialize_entry("evaluated_keys", &EvaluatedKeys(head.echo.user))?;
+fn write_head<W: ObjectWriter>(head: Head<'_>, object: &mut W) -> Result<(), W::Error> {
+    object.any(key!("hash_used"), head.style.names.algorithm.as_str())?;
+    object.any(key!("user"), &head.echo)?;
+    object.any(key!("evaluated_keys"), &EvaluatedKeys(head.echo.user))?;
     match private_attributes_hash(head.echo.user) {
-        Some(hash) => map.serialize_entry("pa_hash", &HashedName::decimal(hash)),
+        Some(hash) => object.any(key!("pa_hash"), &HashedName::decimal(hash)),
         None => Ok(()),
     }
 }
 
-fn serialize_recording<C: Contents, M: SerializeMap>(
+fn write_recording<C: Contents, W: ObjectWriter>(
     contents: &C,
     with_trigger_sampling: bool,
-    map: &mut M,
-) -> Result<(), M::Error> {
+    object: &mut W,
+) -> Result<(), W::Error> {
     let names = contents.head().style.names;
     let (Some(settings), Some(recording)) = (&names.ruleset.session_replay, contents.recording()) else {
         return Ok(());
     };
-    RecordingFields { names, settings, recording, with_trigger_sampling }.serialize_into(map)
+    RecordingFields { names, settings, recording, with_trigger_sampling }.write(object)
 }
 
 /// One section of evaluated entries.
-struct Entries<'c, C> {
-    contents: &'c C,
-    section: Section,
+pub(super) struct Entries<'c, C> {
+    pub(super) contents: &'c C,
+    pub(super) section: Section,
 }
 
 impl<C: Contents> Serialize for Entries<'_, C> {
@@ -165,13 +168,14 @@ impl<C: Contents> Serialize for Entries<'_, C> {
     }
 }
 
-struct Stores<'c, C>(&'c C);
+/// The parameter stores.
+pub(super) struct Stores<'c, C>(pub(super) &'c C);
 
 impl<C: Contents> Serialize for Stores<'_, C> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         let mut result = Ok(());
-        self.0.stores(&mut |store| {
+        self.0.stores(&mut |_, store| {
             result = map.serialize_entry(&store.name(), &store);
             result.is_ok()
         });

@@ -6,6 +6,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
 use super::hashing::{HashedName, NameHasher, djb2_of};
+use super::object_writer::{ObjectWriter, key};
 use super::options::ResponseFormat;
 use super::walk::{Evaluated, value_of};
 use crate::evaluate::Exposed;
@@ -77,17 +78,17 @@ impl<'r> Entry<'r> {
         self.style.names.ruleset.names(self.evaluated.outcome.explicit_parameters)
     }
 
-    /// What every entry has in the short format, but for the value.
-    pub(super) fn serialize_short<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+    /// Writes the fields that every entry has in the short format, but for the value.
+    pub(super) fn write_short<W: ObjectWriter>(&self, object: &mut W) -> Result<(), W::Error> {
         let outcome = &self.evaluated.outcome;
         if outcome.rule_id != well_known::DEFAULT || outcome.explored {
-            map.serialize_entry("r", &self.rule_id())?;
+            object.rule_id(key!("r"), self)?;
         }
         if !self.exposures.exposed.is_empty() {
-            map.serialize_entry("s", &self.exposures)?;
+            object.exposures(key!("s"), &self.exposures)?;
         }
-        match self.id_type() {
-            Some(id_type) if !self.style.without_id_type => map.serialize_entry("i", id_type),
+        match outcome.id_type.get() {
+            Some(id_type) if !self.style.without_id_type => object.text(key!("i"), self, id_type),
             _ => Ok(()),
         }
     }
@@ -162,7 +163,7 @@ impl Serialize for ClientExposure<'_> {
 pub(super) struct ExposureList<'r> {
     style: Style<'r>,
     pub(super) exposed: &'r [Exposed],
-    ids: &'r [u32],
+    pub(super) ids: &'r [u32],
 }
 
 impl<'r> ExposureList<'r> {

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::entry::{ClientExposure, Entry};
 use super::hashing::HashedName;
+use super::object_writer::{ObjectWriter, SerdeObject, key};
 use super::options::ResponseFormat;
 
 /// A feature gate, evaluated for the user of a response.
@@ -52,24 +53,30 @@ impl<'r> ClientGate<'r> {
     }
 }
 
-impl Serialize for ClientGate<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl ClientGate<'_> {
+    pub(super) fn write<W: ObjectWriter>(&self, object: &mut W) -> Result<(), W::Error> {
         let entry = &self.0;
-        let mut map = serializer.serialize_map(None)?;
         if entry.style.format == ResponseFormat::InitV2 {
             if self.value() {
-                map.serialize_entry("v", &true)?;
+                object.flag(key!("v"), true)?;
             }
-            entry.serialize_short(&mut map)?;
-            return map.end();
+            return entry.write_short(object);
         }
-        map.serialize_entry("name", &self.name())?;
-        map.serialize_entry("value", &self.value())?;
-        map.serialize_entry("rule_id", &entry.rule_id())?;
-        map.serialize_entry("secondary_exposures", &entry.exposures)?;
-        if let Some(id_type) = entry.id_type().filter(|_| !entry.style.without_id_type) {
-            map.serialize_entry("id_type", id_type)?;
+        object.name(key!("name"), entry, entry.evaluated.name)?;
+        object.flag(key!("value"), self.value())?;
+        object.rule_id(key!("rule_id"), entry)?;
+        object.exposures(key!("secondary_exposures"), &entry.exposures)?;
+        match entry.evaluated.outcome.id_type.get() {
+            Some(id_type) if !entry.style.without_id_type => object.text(key!("id_type"), entry, id_type),
+            _ => Ok(()),
         }
+    }
+}
+
+impl Serialize for ClientGate<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.write(&mut SerdeObject(&mut map))?;
         map.end()
     }
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::ruleset::{NameDigests, Ruleset, Text};
+use crate::ruleset::{HashedText, Ruleset, Text};
 
 /// How the names of gates, configs and layers are hidden from clients.
 ///
@@ -188,14 +188,15 @@ impl Serialize for HashedName<'_> {
 pub(super) struct NameHasher<'r> {
     pub(super) ruleset: &'r Ruleset,
     pub(super) algorithm: HashAlgorithm,
-    /// Of use with [`HashAlgorithm::Sha256`] only.
-    pub(super) digests: Option<&'r NameDigests>,
+    /// Prepared text of the algorithm; its hashes need no escapes. `None` where names are not hashed.
+    pub(super) prepared: Option<&'r HashedText>,
 }
 
 impl<'r> NameHasher<'r> {
     pub(super) fn hash(&self, name: Text) -> HashedName<'r> {
-        if let Some(digest) = self.digests.and_then(|digests| digests.get(name)) {
-            return HashedName::base64(digest);
+        let prepared = self.prepared.and_then(|prepared| prepared.name(name));
+        if let Some(hash) = prepared.and_then(|json| json.strip_prefix('"')?.strip_suffix('"')) {
+            return HashedName(Repr::Plain(hash));
         }
         self.algorithm.hash(self.ruleset.str(name))
     }

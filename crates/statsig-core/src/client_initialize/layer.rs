@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::entry::{ClientExposure, Entry};
 use super::hashing::HashedName;
-use super::names::Names;
+use super::object_writer::{ObjectWriter, SerdeObject, key};
 use super::options::ResponseFormat;
 use crate::json::JsonRef;
 use crate::ruleset::Text;
@@ -93,66 +93,72 @@ impl<'r> ClientLayer<'r> {
         (!delegate.name.is_empty()).then_some(delegate.name)
     }
 
-    fn serialize_short<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+    pub(super) fn write<W: ObjectWriter>(&self, object: &mut W) -> Result<(), W::Error> {
         let entry = &self.0;
-        map.serialize_entry("v", &entry.value_id())?;
-        entry.serialize_short(map)?;
-        if let Some(group) = self.group_name() {
-            map.serialize_entry("gn", group)?;
+        if entry.style.format == ResponseFormat::InitV2 {
+            return self.write_short(object);
+        }
+        let outcome = &entry.evaluated.outcome;
+        object.name(key!("name"), entry, entry.evaluated.name)?;
+        object.value(key!("value"), entry, &outcome.value)?;
+        object.rule_id(key!("rule_id"), entry)?;
+        object.rule_id(key!("group"), entry)?;
+        object.exposures(key!("secondary_exposures"), &entry.exposures)?;
+        object.exposures(key!("undelegated_secondary_exposures"), &entry.undelegated)?;
+        object.flag(key!("is_device_based"), entry.is_device_based())?;
+        if !entry.style.without_id_type {
+            object.text(key!("id_type"), entry, outcome.id_type.get().unwrap_or(Text::EMPTY))?;
+        }
+        object.plain_names(key!("explicit_parameters"), entry, outcome.explicit_parameters)?;
+        if let Some(group) = outcome.group_name.get() {
+            object.text(key!("group_name"), entry, group)?;
         }
         if let Some(experiment) = self.delegate() {
-            map.serialize_entry("ae", &entry.style.names.hash(experiment))?;
+            object.name(key!("allocated_experiment_name"), entry, experiment)?;
+            object.flag(key!("is_experiment_active"), self.is_experiment_active())?;
+            object.flag(key!("is_user_in_experiment"), self.is_user_in_experiment())?;
+        }
+        match &outcome.parameter_rules {
+            Some(rules) if entry.style.format == ResponseFormat::V1 => {
+                object.any(key!("parameter_rule_ids"), &ParameterRules(entry, rules))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write_short<W: ObjectWriter>(&self, object: &mut W) -> Result<(), W::Error> {
+        let entry = &self.0;
+        let outcome = &entry.evaluated.outcome;
+        object.any(key!("v"), &entry.value_id())?;
+        entry.write_short(object)?;
+        if let Some(group) = outcome.group_name.get() {
+            object.text(key!("gn"), entry, group)?;
+        }
+        if let Some(experiment) = self.delegate() {
+            object.name(key!("ae"), entry, experiment)?;
             if self.is_experiment_active() {
-                map.serialize_entry("ea", &true)?;
+                object.flag(key!("ea"), true)?;
             }
             if self.is_user_in_experiment() {
-                map.serialize_entry("ue", &true)?;
+                object.flag(key!("ue"), true)?;
             }
         }
         if self.explicit_parameters().next().is_some() {
-            map.serialize_entry("ep", &Names(|| entry.explicit_parameters()))?;
+            object.plain_names(key!("ep"), entry, outcome.explicit_parameters)?;
         }
-        if entry.undelegated.exposed.is_empty() { Ok(()) } else { map.serialize_entry("us", &entry.undelegated) }
+        if entry.undelegated.exposed.is_empty() { Ok(()) } else { object.exposures(key!("us"), &entry.undelegated) }
     }
 }
 
 impl Serialize for ClientLayer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entry = &self.0;
         let mut map = serializer.serialize_map(None)?;
-        if entry.style.format == ResponseFormat::InitV2 {
-            self.serialize_short(&mut map)?;
-            return map.end();
-        }
-        map.serialize_entry("name", &self.name())?;
-        map.serialize_entry("value", &self.value())?;
-        map.serialize_entry("rule_id", &entry.rule_id())?;
-        map.serialize_entry("group", &entry.rule_id())?;
-        map.serialize_entry("secondary_exposures", &entry.exposures)?;
-        map.serialize_entry("undelegated_secondary_exposures", &entry.undelegated)?;
-        map.serialize_entry("is_device_based", &entry.is_device_based())?;
-        if !entry.style.without_id_type {
-            map.serialize_entry("id_type", self.id_type())?;
-        }
-        map.serialize_entry("explicit_parameters", &Names(|| entry.explicit_parameters()))?;
-        if let Some(group) = self.group_name() {
-            map.serialize_entry("group_name", group)?;
-        }
-        if let Some(experiment) = self.delegate() {
-            map.serialize_entry("allocated_experiment_name", &entry.style.names.hash(experiment))?;
-            map.serialize_entry("is_experiment_active", &self.is_experiment_active())?;
-            map.serialize_entry("is_user_in_experiment", &self.is_user_in_experiment())?;
-        }
-        if entry.style.format == ResponseFormat::V1
-            && let Some(rules) = &entry.evaluated.outcome.parameter_rules
-        {
-            map.serialize_entry("parameter_rule_ids", &ParameterRules(entry, rules))?;
-        }
+        self.write(&mut SerdeObject(&mut map))?;
         map.end()
     }
 }
 
-/// Which rule each parameter of a merging layer came from.
+/// Rule that each parameter of a merging layer came from.
 struct ParameterRules<'r>(&'r Entry<'r>, &'r [(Box<str>, Text)]);
 
 impl Serialize for ParameterRules<'_> {

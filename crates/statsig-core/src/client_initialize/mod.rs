@@ -1,21 +1,23 @@
-//! All that a project says to one user, in the form that client SDKs are initialized with
+//! Client-initialize responses: all that a project says to one user, as client SDKs are initialized with it
 //! (`docs/protocol/client-initialize.md`).
 //!
-//! A server that has the specs can hand a client its assignments together with the page, so that
-//! the client need not ask for them. The same call answers "everything this user is in".
+//! A server that has the specs can send a client its assignments with the page. The same call answers "everything this
+//! user is in".
 //!
-//! In: an [`EvaluationContext`] and [`ClientInitializeOptions`]. Out: either a
-//! [`ClientInitializeResponse`] that stays in memory, or JSON that is written entry by entry, each
-//! evaluated when its turn comes. Both take the same walk and are written by the same code, so that
-//! they are the same byte for byte.
+//! In: an [`EvaluationContext`] and [`ClientInitializeOptions`]. Out: either a [`ClientInitializeResponse`] that stays in
+//! memory, or JSON text, written entry by entry as each is evaluated. Text that is the same for every user is encoded once
+//! for a ruleset and hash algorithm, and copied. Both take the same walk and have the same layout, so that they are the
+//! same byte for byte.
 //!
-//! | module | what |
+//! | module | content |
 //! | --- | --- |
-//! | `walk` | which entries there are, and their evaluation |
-//! | `contents` | the response as a whole: its fields, in order |
+//! | `walk` | the entries and their evaluation |
+//! | `contents` | the fields of the response and their order |
 //! | `response`, `streamed` | the two places where entries come from |
+//! | `object_writer`, `json_writer` | the two ways in which fields are written |
+//! | `prepared` | text that is encoded once |
 //! | `gate`, `config`, `layer`, `parameter_store`, `session_replay`, `user` | the parts |
-//! | `hashing`, `target_app`, `tables`, `checksum` | what they need |
+//! | `hashing`, `target_app`, `tables`, `checksum` | tools of these |
 
 mod checksum;
 mod config;
@@ -23,10 +25,13 @@ mod contents;
 mod entry;
 mod gate;
 mod hashing;
+mod json_writer;
 mod layer;
 mod names;
+mod object_writer;
 mod options;
 mod parameter_store;
+mod prepared;
 mod response;
 mod session_replay;
 mod streamed;
@@ -36,7 +41,7 @@ mod user;
 mod walk;
 
 use std::cell::RefCell;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 pub use config::{ClientConfig, ClientConfigKind};
 pub use entry::ClientExposure;
@@ -47,9 +52,11 @@ pub use options::{ClientInitializeOptions, ClientSdkInfo, ResponseFormat};
 pub use parameter_store::ClientParameterStore;
 pub use response::ClientInitializeResponse;
 
-use contents::{Head, Whole};
+use contents::{Head, write_response};
 use entry::Style;
 use hashing::NameHasher;
+use json_writer::{Chunked, JsonWriter, Output};
+use prepared::{hashed_text, shared_text};
 use streamed::Streamed;
 use target_app::TargetApp;
 use user::UserEcho;
@@ -72,10 +79,10 @@ pub struct ClientInitializeSummary {
     pub left_out: usize,
 }
 
-/// How names are hashed. SHA-256 digests are taken once for all responses of a snapshot.
+/// Returns the hasher of a snapshot's names, with the hashes that are prepared.
 fn names_of(snapshot: &Snapshot, algorithm: HashAlgorithm) -> NameHasher<'_> {
-    let digests = (algorithm == HashAlgorithm::Sha256).then(|| snapshot.name_digests());
-    NameHasher { ruleset: snapshot.ruleset(), algorithm, digests }
+    let prepared = (algorithm != HashAlgorithm::None).then(|| hashed_text(snapshot, algorithm));
+    NameHasher { ruleset: snapshot.ruleset(), algorithm, prepared }
 }
 
 impl<'a> EvaluationContext<'a> {
@@ -106,14 +113,14 @@ impl<'a> EvaluationContext<'a> {
     /// ```
     #[must_use]
     pub fn client_initialize_response(&self, options: &ClientInitializeOptions) -> ClientInitializeResponse {
-        ClientInitializeResponse::new(self.for_client(options), options)
+        ClientInitializeResponse::new(self.for_client(options), options, options.sdk_info.as_ref())
     }
 
     /// Writes the JSON of [`EvaluationContext::client_initialize_response`] while it evaluates.
     ///
-    /// Holds one entry at a time, and allocates less than once an entry on average. `out` need not
-    /// be buffered. With a
-    /// [`previous_response_hash`](ClientInitializeOptions::previous_response_hash) the whole
+    /// `out` need not be buffered: it gets pieces of some 16 KiB. To have the text in memory,
+    /// [`append_client_initialize_response`](Self::append_client_initialize_response) is cheaper; the costs are
+    /// described there. With a [`previous_response_hash`](ClientInitializeOptions::previous_response_hash) the whole
     /// response is evaluated before the first byte is written.
     ///
     /// # Errors
@@ -123,34 +130,86 @@ impl<'a> EvaluationContext<'a> {
         options: &ClientInitializeOptions,
         out: impl Write,
     ) -> io::Result<ClientInitializeSummary> {
-        let mut out = BufWriter::new(out);
+        let mut out = Chunked::new(out);
+        let summary = self.write_to(options, options.sdk_info.as_ref(), &mut out)?;
+        out.finish()?;
+        Ok(summary)
+    }
+
+    /// Appends the JSON of [`EvaluationContext::client_initialize_response`] to a buffer. `sdk_info` is used if the
+    /// options contain none.
+    ///
+    /// # Cost
+    /// The first response for a ruleset encodes its config values to JSON, and the first for a hash algorithm also its
+    /// hashed names and parameter stores; later ones copy that text. It stays in memory as long as the ruleset: about the
+    /// size of the config values in the payload and 80 bytes a name and algorithm, at most 32 MiB for the values, the
+    /// names of each algorithm, and the parameter stores of each algorithm. What exceeds that is encoded for each
+    /// response.
+    ///
+    /// Beyond that, a response costs the evaluation of each entry, and at most ten allocations in
+    /// [`ResponseFormat::V1`] if the buffer has room and no layer merges parameters.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use statsig_core::{EvaluationSettings, FixedClock, Snapshot, SpecSourceKind};
+    /// use statsig_core::{ClientInitializeOptions, EvaluationContext, StatsigUser};
+    ///
+    /// # let snapshot = Arc::new(Snapshot::empty(SpecSourceKind::Bootstrap));
+    /// # let (settings, clock) = (EvaluationSettings::new(), FixedClock(0));
+    /// let options = ClientInitializeOptions::new();
+    /// let mut json = Vec::new();
+    /// for user in ["user-1", "user-2"].map(StatsigUser::with_user_id) {
+    ///     json.clear();
+    ///     let context = EvaluationContext::new(&snapshot, &user, &settings, &clock);
+    ///     context.append_client_initialize_response(&options, None, &mut json);
+    ///     assert!(json.starts_with(b"{\"feature_gates\":"));
+    /// }
+    /// ```
+    pub fn append_client_initialize_response(
+        &self,
+        options: &ClientInitializeOptions,
+        sdk_info: Option<&ClientSdkInfo>,
+        out: &mut Vec<u8>,
+    ) -> ClientInitializeSummary {
+        match self.write_to(options, options.sdk_info.as_ref().or(sdk_info), out) {
+            Ok(summary) => summary,
+            // A buffer accepts everything, and a response has nothing that JSON cannot represent.
+            Err(_) => ClientInitializeSummary { has_updates: false, unknown_client_key: false, left_out: 0 },
+        }
+    }
+
+    fn write_to<O: Output>(
+        &self,
+        options: &ClientInitializeOptions,
+        sdk_info: Option<&ClientSdkInfo>,
+        out: &mut O,
+    ) -> io::Result<ClientInitializeSummary> {
         if options.previous_response_hash.is_some() {
-            let response = self.client_initialize_response(options);
-            serde_json::to_writer(&mut out, &response)?;
-            out.flush()?;
+            let response = ClientInitializeResponse::new(self.for_client(options), options, sdk_info);
+            response.write_json(out)?;
             return Ok(response.summary());
         }
         let context = self.for_client(options);
         let ruleset = context.snapshot.ruleset();
         let target = TargetApp::of(ruleset, options);
-        let head = Head {
-            style: Style {
-                names: names_of(context.snapshot, options.hash_algorithm),
-                format: options.response_format,
-                without_id_type: options.remove_id_type,
-            },
-            echo: UserEcho {
-                user: context.user,
-                settings: context.settings,
-                default_environment: ruleset.meta().default_environment.as_deref(),
-            },
-            sdk_info: options.sdk_info.as_ref(),
-            checksum: None,
+        let style = Style {
+            names: names_of(context.snapshot, options.hash_algorithm),
+            format: options.response_format,
+            without_id_type: options.remove_id_type,
         };
-        let walk = RefCell::new(Walk::new(context, options, &target));
-        let streamed = Streamed { head, walk, seed: context.seed };
-        serde_json::to_writer(&mut out, &Whole(&streamed))?;
-        out.flush()?;
+        let echo = UserEcho {
+            user: context.user,
+            settings: context.settings,
+            default_environment: ruleset.meta().default_environment.as_deref(),
+        };
+        let drawn = if ruleset.session_replay.is_some() { context.random_fraction() } else { 0.0 };
+        let streamed = Streamed {
+            head: Head { style, echo, sdk_info, checksum: None },
+            walk: RefCell::new(Walk::new(context, options, &target)),
+            drawn,
+        };
+        let (shared, hashed) = (shared_text(context.snapshot), hashed_text(context.snapshot, options.hash_algorithm));
+        JsonWriter::new(out, style, shared, hashed).object(|object| write_response(&streamed, object))?;
         let left_out = streamed.walk.borrow().left_out;
         Ok(ClientInitializeSummary { has_updates: true, unknown_client_key: target.unknown_key, left_out })
     }

@@ -1,26 +1,29 @@
 //! A response that stays in memory.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
 use super::checksum::checksum;
 use super::config::ClientConfig;
-use super::contents::{Contents, Head, Unchanged, Whole};
+use super::contents::{Contents, Head, Unchanged, Whole, write_response};
 use super::entry::{Entry, Style};
 use super::gate::ClientGate;
 use super::hashing::HashAlgorithm;
+use super::json_writer::{JsonWriter, Output};
 use super::layer::ClientLayer;
 use super::options::{ClientInitializeOptions, ClientSdkInfo, ResponseFormat};
 use super::parameter_store::ClientParameterStore;
+use super::prepared::{hashed_text, shared_text};
 use super::session_replay::Recording;
 use super::tables::Tables;
 use super::target_app::TargetApp;
 use super::user::{UserEcho, private_attributes_hash};
 use super::walk::{Evaluated, Section, Walk};
 use super::{ClientInitializeSummary, names_of};
-use crate::evaluate::{EvaluationContext, Exposed, random};
+use crate::evaluate::{EvaluationContext, Exposed};
 use crate::settings::EvaluationSettings;
 use crate::snapshot::Snapshot;
 use crate::user::StatsigUser;
@@ -53,20 +56,25 @@ pub struct ClientInitializeResponse {
 }
 
 impl ClientInitializeResponse {
-    pub(super) fn new(context: EvaluationContext<'_>, options: &ClientInitializeOptions) -> Self {
+    pub(super) fn new(
+        context: EvaluationContext<'_>,
+        options: &ClientInitializeOptions,
+        sdk_info: Option<&ClientSdkInfo>,
+    ) -> Self {
         let snapshot = Arc::clone(context.snapshot);
         let ruleset = snapshot.ruleset();
         let target = TargetApp::of(ruleset, options);
         let mut walk = Walk::new(context, options, &target);
+        let mut items = Vec::new();
         let mut section = |section| {
-            let items = walk.items(section);
-            items.into_iter().filter_map(|item| walk.evaluate(section, item)).collect()
+            walk.list(section, &mut items);
+            items.iter().filter_map(|&item| walk.evaluate(section, item)).collect()
         };
         let (gates, configs, layers) = (section(Section::Gates), section(Section::Configs), section(Section::Layers));
         let stores = walk.stores();
         let recording = ruleset.session_replay.as_ref().map(|settings| {
             let targeted = settings.targeting_gate.get().map(|gate| walk.gate(gate));
-            Recording::new(random(context.seed), targeted)
+            Recording::new(context.random_fraction(), targeted)
         });
         let summary = ClientInitializeSummary {
             has_updates: true,
@@ -80,7 +88,7 @@ impl ClientInitializeResponse {
             algorithm: options.hash_algorithm,
             format: options.response_format,
             without_id_type: options.remove_id_type,
-            sdk_info: options.sdk_info.clone(),
+            sdk_info: sdk_info.cloned(),
             gates,
             configs,
             layers,
@@ -102,7 +110,8 @@ impl ClientInitializeResponse {
         else {
             return self;
         };
-        let own = checksum(&self);
+        let (shared, hashed) = (shared_text(&self.snapshot), hashed_text(&self.snapshot, self.algorithm));
+        let own = checksum(&self, shared, hashed);
         self.checksum = Some(own);
         if own.to_string() == previous {
             self.summary.has_updates = false;
@@ -131,9 +140,7 @@ impl ClientInitializeResponse {
 
     /// The parameter stores.
     pub fn parameter_stores(&self) -> impl Iterator<Item = ClientParameterStore<'_>> {
-        let names = self.style().names;
-        let stores = self.stores.iter().filter_map(move |&at| names.ruleset.stores.get(at as usize));
-        stores.map(move |store| ClientParameterStore { names, store })
+        self.placed_stores().map(|(_, store)| store)
     }
 
     /// When the project last changed, in milliseconds since 1970; 0 without specs.
@@ -179,6 +186,22 @@ impl ClientInitializeResponse {
         self.summary
     }
 
+    /// Returns the parameter stores with their positions in the ruleset.
+    fn placed_stores(&self) -> impl Iterator<Item = (u32, ClientParameterStore<'_>)> {
+        let names = self.style().names;
+        let stores = self.stores.iter().filter_map(move |&at| Some((at, names.ruleset.stores.get(at as usize)?)));
+        stores.map(move |(at, store)| (at, ClientParameterStore { names, store }))
+    }
+
+    /// Writes the response as JSON text.
+    pub(super) fn write_json<O: Output>(&self, out: &mut O) -> io::Result<()> {
+        if !self.has_updates() {
+            return Ok(serde_json::to_writer(out.buffer(), &Unchanged)?);
+        }
+        let (shared, hashed) = (shared_text(&self.snapshot), hashed_text(&self.snapshot, self.algorithm));
+        JsonWriter::new(out, self.style(), shared, hashed).object(|object| write_response(self, object))
+    }
+
     fn style(&self) -> Style<'_> {
         Style {
             names: names_of(&self.snapshot, self.algorithm),
@@ -216,8 +239,8 @@ impl Contents for ClientInitializeResponse {
         let _ = entries.iter().all(|one| each(Entry::new(style, one, &self.exposures, &self.exposure_ids)));
     }
 
-    fn stores(&self, each: &mut dyn FnMut(ClientParameterStore<'_>) -> bool) {
-        let _ = self.parameter_stores().all(each);
+    fn stores(&self, each: &mut dyn FnMut(u32, ClientParameterStore<'_>) -> bool) {
+        let _ = self.placed_stores().all(|(at, store)| each(at, store));
     }
 
     fn recording(&self) -> Option<Recording> {

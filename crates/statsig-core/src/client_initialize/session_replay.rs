@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::hashing::NameHasher;
 use super::names::Names;
+use super::object_writer::{ObjectWriter, key};
 use crate::ruleset::{PrivacySettings, RecordingTrigger, Ruleset, SessionReplay};
 
 /// What was decided about one response.
@@ -43,30 +44,32 @@ pub(super) struct RecordingFields<'r> {
 }
 
 impl RecordingFields<'_> {
-    pub(super) fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+    pub(super) fn write<W: ObjectWriter>(&self, object: &mut W) -> Result<(), W::Error> {
         let settings = self.settings;
         if let Some(blocked) = settings.recording_blocked {
-            map.serialize_entry("recording_blocked", &blocked)?;
+            object.flag(key!("recording_blocked"), blocked)?;
         }
         if let Some(targeted) = self.recording.targeted {
-            map.serialize_entry("passes_session_recording_targeting", &targeted)?;
+            object.flag(key!("passes_session_recording_targeting"), targeted)?;
         }
         if let Some(rate) = settings.sampling_rate {
-            map.serialize_entry("session_recording_rate", &rate)?;
+            object.any(key!("session_recording_rate"), &rate)?;
         }
-        map.serialize_entry("can_record_session", &self.recording.is_allowed(settings))?;
+        object.flag(key!("can_record_session"), self.recording.is_allowed(settings))?;
         for (key, triggers, hashed) in [
-            ("session_recording_event_triggers", &settings.event_triggers, false),
-            ("session_recording_exposure_triggers", &settings.exposure_triggers, true),
+            (key!("session_recording_event_triggers"), &settings.event_triggers, false),
+            (key!("session_recording_exposure_triggers"), &settings.exposure_triggers, true),
         ] {
             if let Some(triggers) = triggers {
-                map.serialize_entry(key, &Triggers { fields: self, triggers, hashed })?;
+                object.any(key, &Triggers { fields: self, triggers, hashed })?;
             }
         }
-        if let Some(privacy) = &settings.privacy {
-            map.serialize_entry("session_recording_privacy_settings", &Privacy(self.names.ruleset, privacy))?;
+        match &settings.privacy {
+            Some(privacy) => {
+                object.any(key!("session_recording_privacy_settings"), &Privacy(self.names.ruleset, privacy))
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -4,13 +4,15 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::options::{ClientInitializeOptions, ResponseFormat};
+use super::prepared::shared_text;
 use super::tables::Tables;
 use super::target_app::TargetApp;
 use crate::evaluate::{
-    Call, ConfigValue, EvaluationContext, Exposed, Kind, Outcome, ProjectEvaluator, Undelegated, without_repeats,
+    Call, ConfigValue, EvaluationContext, Exposed, ExposedSet, Kind, Outcome, ProjectEvaluator, Undelegated,
+    without_repeats,
 };
 use crate::json::JsonRef;
-use crate::ruleset::{Entity, NO_INDEX, Ruleset, Spec, Text, well_known};
+use crate::ruleset::{Entity, NO_INDEX, Ruleset, SharedText, Spec, Text, well_known};
 
 /// A part of the response that holds evaluated entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +54,17 @@ pub(super) struct Evaluated {
     pub(super) value_id: u32,
 }
 
+/// Exposures of one entry for which there is room from the start.
+const EXPECTED_EXPOSURES: usize = 64;
+
 /// Evaluates a project's entries one after the other.
 pub(super) struct Walk<'a> {
     ruleset: &'a Ruleset,
     options: &'a ClientInitializeOptions,
     target: &'a TargetApp,
+    shared_text: &'a SharedText,
+    /// Memory for the list of a section's entries.
+    pub(super) items: Vec<Item>,
     evaluator: ProjectEvaluator<'a>,
     /// Exposures of the entries, without repetitions.
     pub(super) exposures: Vec<Exposed>,
@@ -65,7 +73,7 @@ pub(super) struct Walk<'a> {
     pub(super) tables: Tables,
     /// Entries that could not be evaluated: their gates form a cycle or nest too deep.
     pub(super) left_out: usize,
-    seen: HashSet<Exposed>,
+    seen: ExposedSet,
 }
 
 impl<'a> Walk<'a> {
@@ -78,24 +86,29 @@ impl<'a> Walk<'a> {
             ruleset: context.snapshot.ruleset(),
             options,
             target,
+            shared_text: shared_text(context.snapshot),
+            items: Vec::new(),
             evaluator: ProjectEvaluator::new(context, target.app.as_ref()),
-            exposures: Vec::new(),
+            exposures: Vec::with_capacity(EXPECTED_EXPOSURES),
             exposure_ids: Vec::new(),
             tables: Tables::default(),
             left_out: 0,
-            seen: HashSet::new(),
+            seen: ExposedSet::default(),
         }
     }
 
-    /// What a section holds, in the order of the document, or by name where a checksum needs it.
-    pub(super) fn items(&self, section: Section) -> Vec<Item> {
+    /// Fills `items` with the entries of a section, in the order of the payload, or by name where a checksum needs it.
+    pub(super) fn list(&self, section: Section, items: &mut Vec<Item>) {
+        items.clear();
         let ruleset = self.ruleset;
-        let names = match section {
-            Section::Gates => &ruleset.gates,
-            Section::Configs => &ruleset.configs,
-            Section::Layers => &ruleset.layers,
-        };
-        let mut specs: Vec<u32> = names.targets().filter(|&at| self.wants(at)).collect();
+        let all = &self.shared_text.sections[section as usize];
+        items.reserve(all.len());
+        let specs = all.iter().copied().filter(|&at| self.wants(at));
+        if self.options.previous_response_hash.is_none() && (section != Section::Configs || ruleset.cmabs.is_empty()) {
+            items.extend(specs.map(Item::Spec));
+            return;
+        }
+        let mut specs: Vec<u32> = specs.collect();
         let mut cmabs: Vec<u32> = Vec::new();
         if section == Section::Configs && !ruleset.cmabs.is_empty() {
             cmabs.extend(ruleset.cmab_names.targets().filter(|&at| self.wants_cmab(at)));
@@ -106,10 +119,8 @@ impl<'a> Walk<'a> {
         if self.options.previous_response_hash.is_some() {
             specs.sort_unstable_by_key(|&at| ruleset.spec(at).map(|spec| ruleset.str(spec.name)));
             cmabs.sort_unstable_by_key(|&at| ruleset.cmabs.get(at as usize).map(|cmab| ruleset.str(cmab.name)));
-        } else {
-            specs.sort_unstable();
         }
-        specs.into_iter().map(Item::Spec).chain(cmabs.into_iter().map(Item::Cmab)).collect()
+        items.extend(specs.into_iter().map(Item::Spec).chain(cmabs.into_iter().map(Item::Cmab)));
     }
 
     /// Parameter stores, as positions in [`Ruleset::stores`].

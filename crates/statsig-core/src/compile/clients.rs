@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use serde_json::value::RawValue;
-
 use super::compiler::Compiler;
 use crate::excerpt::of_fragment;
+use crate::json::Raw;
 use crate::ruleset::{PrivacySettings, RecordingTrigger, SessionReplay};
 use crate::specs::wire::{Entries, WireSessionReplay, WireTrigger};
 use crate::value::Attribute;
+use serde_json::Value;
 
 /// What was read so far.
 #[derive(Default)]
@@ -26,7 +25,7 @@ pub(super) fn attributes(apps: BTreeMap<String, Value>) -> BTreeMap<String, Attr
 
 impl<'a> Compiler<'a> {
     /// Settings that cannot be read are reported and left out: they decide nothing on a server.
-    pub(super) fn read_session_replay(&mut self, section: Option<&'a RawValue>) {
+    pub(super) fn read_session_replay(&mut self, section: Option<Raw<'a>>) {
         let Some(raw) = section else { return };
         let wire: WireSessionReplay<'a> = match serde_json::from_str(raw.get()) {
             Ok(wire) => wire,
@@ -58,10 +57,12 @@ impl<'a> Compiler<'a> {
                 values: self.name_list(trigger.values),
             });
         }
-        compiled.reverse();
-        let mut seen = std::collections::HashSet::new();
-        compiled.retain(|trigger| seen.insert(trigger.key));
-        compiled.reverse();
+        let last: BTreeMap<_, _> = compiled.iter().map(|trigger| trigger.key).zip(0..).collect();
+        let mut at = 0;
+        compiled.retain(|trigger| {
+            at += 1;
+            last.get(&trigger.key) == Some(&(at - 1))
+        });
         compiled.into_boxed_slice()
     }
 }

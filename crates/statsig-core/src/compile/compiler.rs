@@ -1,24 +1,21 @@
 //! The state of a compilation, and its order.
 
-use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 use super::clients::{ForClients, attributes};
 use super::parts::named_section;
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip};
-use crate::json::{Encoder, PackSeed};
+use crate::json::{Encoder, PackSeed, Raw, Reader};
 use crate::pattern::PatternPool;
 use crate::ruleset::{
     Cmab, Condition, FieldSlot, HashPrefix, Mapping, NO_INDEX, NameIndex, ParameterStoreSpec, Rule, Ruleset,
-    RulesetMeta, Spec, Text, TextPoolBuilder, UnitType, UserField, position,
+    RulesetMeta, Spec, Text, TextPoolBuilder, TextTable, UnitType, UserField, position,
 };
 use crate::specs::wire::{Entries, WireDocument};
 use crate::specs::{CowStr, Format, MalformedSpecs, ProblemKind, Problems, SpecSection};
 use crate::value::Attribute;
 use serde::de::DeserializeSeed;
-
-/// A map for the many look-ups of a compilation; keyed at random, like the standard one.
-type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Places of the values that need no storage of their own.
 pub(super) mod place {
@@ -56,8 +53,8 @@ pub(super) struct Compiler<'a> {
     pub(super) format: Format,
     pub(super) text: TextPoolBuilder,
     json: Encoder,
-    /// Values by their text in the document.
-    values: HashMap<&'a str, u32>,
+    /// Values by their text in the payload.
+    values: TextTable<(&'a str, u32)>,
     pub(super) specs: Vec<Spec>,
     pub(super) sections: [Vec<u32>; 3],
     pub(super) rules: Vec<Rule>,
@@ -65,20 +62,29 @@ pub(super) struct Compiler<'a> {
     /// Rules with a delegate that is still a name.
     pub(super) delegates: Vec<(u32, Text)>,
     pub(super) conditions: Vec<Condition>,
-    pub(super) condition_ids: HashMap<Text, u32>,
+    /// Slots of shared conditions by their ID.
+    condition_ids: TextTable<(Text, u32)>,
+    /// Positions of shared conditions; `NO_INDEX` of one that is only named so far.
+    pub(super) condition_slots: Vec<u32>,
+    /// Rules hold slots of conditions for the time being.
+    pub(super) defers_conditions: bool,
     pub(super) prefixes: Vec<HashPrefix>,
     /// Prefixes of `user_bucket` conditions: those of an experiment's groups are the same.
-    bucket_prefixes: HashMap<String, u32>,
+    bucket_prefixes: TextTable<(Text, u32)>,
+    /// Salts of these prefixes.
+    bucket_salts: TextPoolBuilder,
+    /// A salt that is being joined.
+    joined: String,
     unit_types: Vec<UnitType>,
-    unit_ids: HashMap<Text, u32>,
+    unit_ids: BTreeMap<Text, u32>,
     fields: Vec<UserField>,
-    field_ids: HashMap<Text, u32>,
+    field_ids: BTreeMap<Text, u32>,
     name_lists: Vec<Box<[Text]>>,
     pub(super) patterns: PatternPool,
     pub(super) cmabs: Vec<Cmab>,
     pub(super) stores: Vec<ParameterStoreSpec>,
     pub(super) mappings: Vec<Mapping>,
-    pub(super) override_rules: HashMap<Text, u32>,
+    pub(super) override_rules: BTreeMap<Text, u32>,
     /// Where clients' apps and what they are told of recording are kept until the end.
     pub(super) for_clients: ForClients,
     pub(super) problems: Problems,
@@ -97,26 +103,30 @@ impl<'a> Compiler<'a> {
             format,
             text: TextPoolBuilder::default(),
             json,
-            values: HashMap::default(),
+            values: TextTable::default(),
             specs: Vec::new(),
             sections: [Vec::new(), Vec::new(), Vec::new()],
             rules: Vec::new(),
             rule_conditions: Vec::new(),
             delegates: Vec::new(),
             conditions: Vec::new(),
-            condition_ids: HashMap::default(),
+            condition_ids: TextTable::default(),
+            condition_slots: Vec::new(),
+            defers_conditions: false,
             prefixes: Vec::new(),
-            bucket_prefixes: HashMap::default(),
+            bucket_prefixes: TextTable::default(),
+            bucket_salts: TextPoolBuilder::default(),
+            joined: String::new(),
             unit_types: Vec::new(),
-            unit_ids: HashMap::default(),
+            unit_ids: BTreeMap::new(),
             fields: Vec::new(),
-            field_ids: HashMap::default(),
+            field_ids: BTreeMap::new(),
             name_lists: Vec::new(),
             patterns: PatternPool::default(),
             cmabs: Vec::new(),
             stores: Vec::new(),
             mappings: Vec::new(),
-            override_rules: HashMap::default(),
+            override_rules: BTreeMap::new(),
             for_clients: ForClients::default(),
             problems: Problems::default(),
             malformed: MalformedSpecs::default(),
@@ -126,11 +136,18 @@ impl<'a> Compiler<'a> {
     /// Reads the sections in the order in which they depend on each other.
     pub(super) fn run(mut self, mut wire: WireDocument<'a>, document_bytes: usize) -> Result<Ruleset, Error> {
         if let Some(section) = wire.condition_map {
-            self.read_conditions(section)?;
+            self.read_conditions(&mut Reader::new(section.get()))?;
         }
-        self.read_specs(wire.feature_gates, Section::Gates)?;
-        self.read_specs(wire.dynamic_configs, Section::Configs)?;
-        self.read_specs(wire.layer_configs, Section::Layers)?;
+        let sections = [
+            (wire.feature_gates, Section::Gates),
+            (wire.dynamic_configs, Section::Configs),
+            (wire.layer_configs, Section::Layers),
+        ];
+        for (section, which) in sections {
+            if let Some(section) = section {
+                self.read_specs(&mut Reader::new(section.get()), which)?;
+            }
+        }
         self.read_override_rules(wire.override_rules)?;
         self.read_mappings(wire.overrides)?;
         self.read_cmabs(wire.cmab_configs)?;
@@ -157,7 +174,10 @@ impl<'a> Compiler<'a> {
     }
 
     pub(super) fn finish(mut self, meta: RulesetMeta, experiment_layers: Vec<(Text, Text)>) -> Ruleset {
-        self.values = HashMap::default();
+        self.values = TextTable::default();
+        self.condition_ids = TextTable::default();
+        self.bucket_prefixes = TextTable::default();
+        self.bucket_salts = TextPoolBuilder::default();
         let [gates, configs, layers] = std::mem::take(&mut self.sections).map(|list| self.index_specs(&list));
         let cmab_names = self.index(self.cmabs.iter().map(|cmab| cmab.name));
         let store_names = self.index(self.stores.iter().map(|store| store.name));
@@ -246,7 +266,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Stores a config value: an object, a boolean or `null`; anything else counts as `{}`.
-    pub(super) fn value(&mut self, raw: &'a RawValue) -> Result<u32, serde_json::Error> {
+    pub(super) fn value(&mut self, raw: Raw<'a>) -> Result<u32, serde_json::Error> {
         match raw.get().as_bytes().first() {
             Some(b't') => Ok(place::TRUE),
             Some(b'f') => Ok(place::FALSE),
@@ -257,15 +277,19 @@ impl<'a> Compiler<'a> {
     }
 
     /// Stores a value of any kind.
-    pub(super) fn any_value(&mut self, raw: &'a RawValue) -> Result<u32, serde_json::Error> {
-        if let Some(&known) = self.values.get(raw.get()) {
-            return Ok(known);
-        }
+    pub(super) fn any_value(&mut self, raw: Raw<'a>) -> Result<u32, serde_json::Error> {
+        let vacant = match self.values.find(raw.get().as_bytes(), |(raw, _)| raw.as_bytes()) {
+            Ok((_, known)) => return Ok(known),
+            Err(vacant) => vacant,
+        };
         let start = self.json.len();
-        let mut deserializer = serde_json::Deserializer::from_str(raw.get());
-        if let Err(error) = PackSeed(&mut self.json).deserialize(&mut deserializer) {
+        if PackSeed(&mut self.json).deserialize(&mut Reader::new(raw.get())).is_err() {
             self.json.truncate(start);
-            return Err(error);
+            let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+            if let Err(error) = PackSeed(&mut self.json).deserialize(&mut deserializer) {
+                self.json.truncate(start);
+                return Err(error);
+            }
         }
         let at = if self.json.bytes()[start..] == *crate::json::EMPTY_OBJECT {
             self.json.truncate(start);
@@ -273,7 +297,7 @@ impl<'a> Compiler<'a> {
         } else {
             position(start)
         };
-        self.values.insert(raw.get(), at);
+        self.values.insert(vacant, raw.get().as_bytes(), (raw.get(), at));
         Ok(at)
     }
 
@@ -312,15 +336,54 @@ impl<'a> Compiler<'a> {
         position(self.prefixes.len() - 1)
     }
 
+    /// The position of what is hashed before the unit ID for a spec's and a rule's salt.
+    pub(super) fn rule_prefix(&mut self, spec_salt: &str, rule_salt: &str) -> u32 {
+        let mut joined = std::mem::take(&mut self.joined);
+        joined.clear();
+        for part in [spec_salt, ".", rule_salt, "."] {
+            joined.push_str(part);
+        }
+        let at = self.prefix(&joined);
+        self.joined = joined;
+        at
+    }
+
     /// The position of what is hashed before the unit ID of a `user_bucket` condition.
     pub(super) fn bucket_prefix(&mut self, salt: &str) -> u32 {
-        let text = format!("{salt}.");
-        if let Some(&known) = self.bucket_prefixes.get(&text) {
-            return known;
+        let salts = &self.bucket_salts;
+        match self.bucket_prefixes.find(salt.as_bytes(), |(salt, _)| salts.bytes(*salt)) {
+            Ok((_, known)) => known,
+            Err(vacant) => {
+                let at = self.prefix(&format!("{salt}."));
+                let kept = self.bucket_salts.append(salt);
+                self.bucket_prefixes.insert(vacant, salt.as_bytes(), (kept, at));
+                at
+            }
         }
-        let at = self.prefix(&text);
-        self.bucket_prefixes.insert(text, at);
-        at
+    }
+
+    /// The ID and slot of a shared condition.
+    pub(super) fn condition_slot(&mut self, id: &str) -> (Text, u32) {
+        let Self { text, condition_ids, condition_slots, .. } = self;
+        match condition_ids.find(id.as_bytes(), |(id, _)| text.bytes(*id)) {
+            Ok(known) => known,
+            Err(vacant) => {
+                let new = (text.append(id), position(condition_slots.len()));
+                condition_slots.push(NO_INDEX);
+                condition_ids.insert(vacant, id.as_bytes(), new);
+                new
+            }
+        }
+    }
+
+    /// The position of a shared condition, or its slot if conditions are deferred.
+    pub(super) fn find_condition(&mut self, id: &str) -> Option<u32> {
+        if self.defers_conditions {
+            return Some(self.condition_slot(id).1);
+        }
+        let Self { text, condition_ids, condition_slots, .. } = self;
+        let (_, slot) = condition_ids.find(id.as_bytes(), |(id, _)| text.bytes(*id)).ok()?;
+        condition_slots.get(slot as usize).copied().filter(|at| *at != NO_INDEX)
     }
 
     /// The position of a list of names.

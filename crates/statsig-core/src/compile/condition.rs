@@ -1,13 +1,11 @@
 //! Conditions: inputs resolved, targets parsed for their operator.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-
-use serde_json::value::RawValue;
 
 use super::compiler::{Compiler, path};
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
+use crate::json::Reader;
 use crate::pattern::PatternError;
 use crate::ruleset::{
     Affix, ArrayTest, Condition, EqualTarget, GateRef, Input, NO_INDEX, NumberOp, Test, Text, TextSet, TimeOp,
@@ -15,7 +13,7 @@ use crate::ruleset::{
 };
 use crate::specs::wire::{WireCondition, WireTarget};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
-use crate::value::{VersionPart, parse_float, parse_target_time, version_parts};
+use crate::value::{VersionPart, is_lower_ascii, parse_float, parse_target_time, version_parts};
 
 impl Condition {
     /// The gates that the condition asks.
@@ -41,22 +39,22 @@ impl Condition {
 }
 
 impl<'a> Compiler<'a> {
-    pub(super) fn read_conditions(&mut self, section: &'a RawValue) -> Result<(), Error> {
+    pub(super) fn read_conditions(&mut self, reader: &mut Reader<'a>) -> Result<(), Error> {
         let problems = self.problems.mark();
         for_each_entry(
-            section,
+            reader,
             self,
             |compiler| {
                 compiler.conditions.clear();
-                compiler.condition_ids.clear();
+                compiler.condition_slots.fill(NO_INDEX);
                 compiler.problems.rewind(problems);
             },
             |compiler, id, condition: WireCondition<'a>| {
                 let id = id.unwrap_or_default();
-                let key = compiler.text.intern(&id);
+                let (key, slot) = compiler.condition_slot(&id);
                 match compiler.condition(Some(key), &id, condition) {
                     Ok(condition) => {
-                        compiler.condition_ids.insert(key, position(compiler.conditions.len()));
+                        compiler.condition_slots[slot as usize] = position(compiler.conditions.len());
                         compiler.conditions.push(condition);
                     }
                     Err(refusal) => {
@@ -109,10 +107,9 @@ impl<'a> Compiler<'a> {
         let test = match (&input, wire.operator.as_deref()) {
             (Input::Public | Input::Gate { .. } | Input::AnyGate { .. } | Input::Unsupported, _) => Test::None,
             (_, None) => Test::Unsupported,
-            (Input::UserBucket { .. }, Some(operator @ ("any" | "none"))) => Test::InBuckets {
-                buckets: buckets(&lower_set(&wire.target_value).unwrap_or_default()),
-                negated: operator == "none",
-            },
+            (Input::UserBucket { .. }, Some(operator @ ("any" | "none"))) => {
+                Test::InBuckets { buckets: buckets(&wire.target_value), negated: operator == "none" }
+            }
             (_, Some(operator)) => self.test(label, operator, wire.target_value),
         };
         let condition = Condition { id: id.unwrap_or(Text::EMPTY), input, test, type_name, operator, field_name };
@@ -228,8 +225,7 @@ impl<'a> Compiler<'a> {
             WireTarget::Array(items) => items.iter().map(|item| self.text.intern(&lowered(item))).collect(),
             _ => Vec::new(),
         };
-        let mut seen = std::collections::HashSet::with_capacity(pieces.len());
-        pieces.retain(|&piece| seen.insert(piece));
+        keep_first_of_equal(&mut pieces);
         Test::Affix { affix, pieces: pieces.into_boxed_slice(), negated }
     }
 
@@ -257,14 +253,17 @@ impl<'a> Compiler<'a> {
             WireTarget::Number(_) => target_float(&target).map_or(EqualTarget::Null, EqualTarget::Number),
             WireTarget::String(text) => EqualTarget::String(self.text.intern(&text)),
             WireTarget::Array(items) => {
-                let mut seen = std::collections::HashSet::with_capacity(items.len());
-                let distinct = items.iter().all(|item| seen.insert(lowered(item)));
-                EqualTarget::Array(distinct.then(|| items.iter().map(|item| self.text.intern(item)).collect()))
+                let mut lower: Vec<Cow<'_, str>> = items.iter().map(|item| lowered(item)).collect();
+                lower.sort_unstable();
+                let is_distinct = lower.windows(2).all(|pair| pair[0] != pair[1]);
+                EqualTarget::Array(is_distinct.then(|| items.iter().map(|item| self.text.intern(item)).collect()))
             }
             WireTarget::Object(members) => {
-                let last: HashMap<&str, &str> = members.iter().map(|(key, value)| (&**key, &**value)).collect();
-                let mut members: Vec<(&str, &str)> = last.into_iter().collect();
-                members.sort_unstable();
+                // Of equal keys the last one counts.
+                let mut members: Vec<(&str, &str)> =
+                    members.iter().rev().map(|(key, value)| (&**key, &**value)).collect();
+                members.sort_by_key(|(key, _)| *key);
+                members.dedup_by_key(|(key, _)| *key);
                 EqualTarget::Object(
                     members.into_iter().map(|(key, value)| (self.text.intern(key), self.text.intern(value))).collect(),
                 )
@@ -275,11 +274,7 @@ impl<'a> Compiler<'a> {
 
 /// Full Unicode lower case; borrows what is lower-case ASCII already.
 fn lowered(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(text.to_lowercase())
-    }
+    if is_lower_ascii(text.as_bytes()) { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
 }
 
 fn target_string<'t>(target: &'t WireTarget<'_>) -> &'t str {
@@ -292,7 +287,7 @@ fn target_string<'t>(target: &'t WireTarget<'_>) -> &'t str {
 /// The target's number. "Not a number" compares like no number at all: never.
 fn target_float(target: &WireTarget<'_>) -> Option<f64> {
     let float = match target {
-        WireTarget::Number(text) => text.parse().ok(),
+        WireTarget::Number(number) => number.as_f64(),
         WireTarget::String(text) => parse_float(text),
         _ => None,
     };
@@ -312,17 +307,31 @@ fn target_version(target: &WireTarget<'_>) -> Option<Box<[VersionPart]>> {
     Some(parts.into_boxed_slice())
 }
 
-/// Which of the 1,000 buckets a set names, a bit each.
-fn buckets(set: &TextSet) -> Box<[u64; 16]> {
+/// Returns which of the 1,000 buckets a target names, a bit each.
+fn buckets(target: &WireTarget<'_>) -> Box<[u64; 16]> {
     let mut bits = Box::new([0; 16]);
-    for bucket in (0..1_000_usize).filter(|bucket| set.contains(&bucket.to_string())) {
-        bits[bucket / 64] |= 1 << (bucket % 64);
+    let mut add = |text: &str| {
+        // As integers are written: without a sign, and without zeros in front.
+        let is_bucket = matches!(text.as_bytes(), [b'0'] | [b'1'..=b'9', ..]) && text.len() <= 3;
+        if let (true, Ok(bucket)) = (is_bucket, text.parse::<usize>()) {
+            bits[bucket / 64] |= 1 << (bucket % 64);
+        }
+    };
+    match target {
+        WireTarget::Array(items) => items.iter().for_each(|item| add(item)),
+        WireTarget::Object(members) => members.iter().for_each(|(key, _)| add(key)),
+        _ => {}
     }
     bits
 }
 
+fn are_lower_ascii(items: &[CowStr<'_>]) -> bool {
+    items.iter().all(|item| is_lower_ascii(item.as_bytes()))
+}
+
 fn lower_set(target: &WireTarget<'_>) -> Option<TextSet> {
     match target {
+        WireTarget::Array(items) if are_lower_ascii(items) => Some(TextSet::new(items.iter().map(|item| &**item))),
         WireTarget::Array(items) => {
             let items: Vec<Cow<'_, str>> = items.iter().map(|item| lowered(item)).collect();
             Some(TextSet::new(items.iter().map(AsRef::as_ref)))
@@ -339,8 +348,22 @@ fn lower_set(target: &WireTarget<'_>) -> Option<TextSet> {
 /// The items of an array; of those equal but for case only the last one.
 fn exact_set(target: &WireTarget<'_>) -> Option<TextSet> {
     let WireTarget::Array(items) = target else { return None };
-    let last: HashMap<Cow<'_, str>, &CowStr<'_>> = items.iter().map(|item| (lowered(item), item)).collect();
-    Some(TextSet::new(last.into_values().map(|item| &**item)))
+    if are_lower_ascii(items) {
+        return Some(TextSet::new(items.iter().map(|item| &**item)));
+    }
+    let mut last: Vec<(Cow<'_, str>, &str)> = items.iter().rev().map(|item| (lowered(item), &**item)).collect();
+    last.sort_by(|a, b| a.0.cmp(&b.0));
+    last.dedup_by(|a, b| a.0 == b.0);
+    Some(TextSet::new(last.into_iter().map(|(_, item)| item)))
+}
+
+/// Drops texts that stand in the list before.
+fn keep_first_of_equal(texts: &mut Vec<Text>) {
+    let mut order: Vec<(Text, usize)> = texts.iter().copied().zip(0..).collect();
+    order.sort_unstable();
+    order.dedup_by_key(|(text, _)| *text);
+    order.sort_unstable_by_key(|(_, at)| *at);
+    *texts = order.into_iter().map(|(text, _)| text).collect();
 }
 
 /// The target's time, else its number cut to an integer.

@@ -12,6 +12,7 @@ mod clients;
 mod compiler;
 mod condition;
 mod graph;
+mod in_place;
 mod parts;
 mod spec;
 
@@ -76,6 +77,9 @@ impl Ruleset {
             return Err(Error::TooLarge { size: document.len(), limit });
         }
         let text = text_of(document)?;
+        if let Some(ruleset) = in_place::compile(text) {
+            return Ok(ruleset);
+        }
         let document = Document::parse(text)?.ok_or(Error::NoUpdates)?;
         Compiler::new(document.format).run(document.wire, text.len())
     }

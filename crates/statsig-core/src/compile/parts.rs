@@ -1,12 +1,11 @@
 //! Contextual bandits, parameter stores, config mappings.
 
-use std::collections::HashMap;
-
-use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 use super::compiler::Compiler;
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
+use crate::json::{Raw, Reader};
 use crate::ruleset::{
     Categorical, Cmab, CmabGroup, CmabWeights, Mapping, MappingCandidate, NO_INDEX, Parameter, ParameterStoreSpec,
     StoreParameter, position,
@@ -18,7 +17,7 @@ impl<'a> Compiler<'a> {
     /// Walks a section of parts; bad ones are reported and left out.
     fn read_parts<T: serde::Deserialize<'a>>(
         &mut self,
-        section: Option<&'a RawValue>,
+        section: Option<Raw<'a>>,
         name: &'static str,
         restart: impl FnOnce(&mut Self),
         mut part: impl FnMut(&mut Self, &str, T) -> Result<(), String>,
@@ -27,7 +26,7 @@ impl<'a> Compiler<'a> {
         let problems = self.problems.mark();
         let named = named_section(name);
         for_each_entry(
-            raw,
+            &mut Reader::new(raw.get()),
             self,
             |compiler| {
                 compiler.problems.rewind(problems);
@@ -47,7 +46,7 @@ impl<'a> Compiler<'a> {
         .map_err(|source| Error::in_section(name, &source))
     }
 
-    pub(super) fn read_override_rules(&mut self, section: Option<&'a RawValue>) -> Result<(), Error> {
+    pub(super) fn read_override_rules(&mut self, section: Option<Raw<'a>>) -> Result<(), Error> {
         self.read_parts(
             section,
             "override_rules",
@@ -63,7 +62,7 @@ impl<'a> Compiler<'a> {
         )
     }
 
-    pub(super) fn read_mappings(&mut self, section: Option<&'a RawValue>) -> Result<(), Error> {
+    pub(super) fn read_mappings(&mut self, section: Option<Raw<'a>>) -> Result<(), Error> {
         self.read_parts(
             section,
             "overrides",
@@ -90,7 +89,7 @@ impl<'a> Compiler<'a> {
         )
     }
 
-    pub(super) fn read_cmabs(&mut self, section: Option<&'a RawValue>) -> Result<(), Error> {
+    pub(super) fn read_cmabs(&mut self, section: Option<Raw<'a>>) -> Result<(), Error> {
         self.read_parts(
             section,
             "cmab_configs",
@@ -106,10 +105,10 @@ impl<'a> Compiler<'a> {
     fn cmab(&mut self, name: &str, wire: WireCmab<'a>) -> Result<Cmab, serde_json::Error> {
         let has_weights = wire.config.is_some();
         // Of weights with the same group's id the last count.
-        let wire_weights: HashMap<CowStr<'_>, WireCmabWeights<'a>> =
+        let wire_weights: BTreeMap<CowStr<'_>, WireCmabWeights<'a>> =
             wire.config.map(|config| config.0).unwrap_or_default().into_iter().collect();
         let mut weights = Vec::new();
-        let mut weights_by_id = HashMap::new();
+        let mut weights_by_id = BTreeMap::new();
         let mut groups = Vec::with_capacity(wire.groups.len());
         for group in wire.groups {
             let learned = match (weights_by_id.get(&group.id), wire_weights.get(&group.id)) {
@@ -167,7 +166,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    pub(super) fn read_stores(&mut self, section: Option<&'a RawValue>) -> Result<(), Error> {
+    pub(super) fn read_stores(&mut self, section: Option<Raw<'a>>) -> Result<(), Error> {
         self.read_parts(
             section,
             "param_stores",

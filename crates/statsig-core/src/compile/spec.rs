@@ -1,11 +1,10 @@
 //! Gates, configs and layers, with their rules.
 
-use serde_json::value::RawValue;
-
 use super::compiler::{Compiler, Section, path, place};
 use crate::error::Error;
 use crate::excerpt::{LONGEST_NAME, clip, of_fragment};
-use crate::ruleset::{Entity, Input, NO_INDEX, NO_RATE, Pass, Rule, Spec, position};
+use crate::json::{Raw, Reader};
+use crate::ruleset::{Condition, Entity, Input, NO_INDEX, NO_RATE, Pass, Rule, Spec, position};
 use crate::specs::wire::{Entries, WireCondition, WireConditionRef, WireRule, WireSpec};
 use crate::specs::{CowStr, Format, ProblemKind, for_each_entry};
 
@@ -17,8 +16,7 @@ fn missing(field: &str) -> Refusal {
 }
 
 impl<'a> Compiler<'a> {
-    pub(super) fn read_specs(&mut self, section: Option<&'a RawValue>, which: Section) -> Result<(), Error> {
-        let Some(raw) = section else { return Ok(()) };
+    pub(super) fn read_specs(&mut self, reader: &mut Reader<'a>, which: Section) -> Result<(), Error> {
         let mark = (
             self.specs.len(),
             self.rules.len(),
@@ -28,7 +26,7 @@ impl<'a> Compiler<'a> {
             self.problems.mark(),
         );
         for_each_entry(
-            raw,
+            reader,
             self,
             |compiler| {
                 compiler.specs.truncate(mark.0);
@@ -203,9 +201,8 @@ impl<'a> Compiler<'a> {
             pass_percentage: pass_percentage as f32,
             value_is_false: value == place::FALSE,
             is_experiment_group: wire.is_experiment_group == Some(true),
-            matches_everybody: self.rule_conditions[conditions_start as usize..]
-                .iter()
-                .all(|&at| self.conditions.get(at as usize).is_some_and(|condition| condition.input == Input::Public)),
+            matches_everybody: !self.defers_conditions
+                && are_public(&self.conditions, &self.rule_conditions[conditions_start as usize..]),
         };
         if let Some(delegate) = &wire.config_delegate {
             let delegate = self.text.intern(delegate);
@@ -225,7 +222,7 @@ impl<'a> Compiler<'a> {
         // A bucket is below the product exactly when it is below the product rounded up.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and 10,000
         let threshold = (percentage * 100.0).ceil() as u32;
-        Pass::Below { threshold, prefix: self.prefix(&format!("{spec_salt}.{rule_salt}.")) }
+        Pass::Below { threshold, prefix: self.rule_prefix(spec_salt, rule_salt) }
     }
 
     fn rule_condition(
@@ -236,8 +233,7 @@ impl<'a> Compiler<'a> {
     ) -> Result<u32, Refusal> {
         match (wire, self.format) {
             (WireConditionRef::Id(id), _) => {
-                let key = self.text.intern(&id);
-                let known = self.condition_ids.get(&key).copied();
+                let known = self.find_condition(&id);
                 if known.is_none() {
                     *unsupported = true;
                     self.problems.push(
@@ -275,6 +271,11 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// Returns whether all of the conditions at some positions are `public`.
+pub(super) fn are_public(conditions: &[Condition], at: &[u32]) -> bool {
+    at.iter().all(|&at| conditions.get(at as usize).is_some_and(|condition| condition.input == Input::Public))
+}
+
 /// The `name` of a list entry that could not be read as a whole.
 fn name_in(raw: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
@@ -296,7 +297,7 @@ fn refusal_in(raw: &str, error: &serde_json::Error) -> Refusal {
 }
 
 fn first_wrong_rule(rules: &str) -> Option<Refusal> {
-    let rules: Vec<&RawValue> = serde_json::from_str(rules).ok()?;
+    let rules: Vec<Raw<'_>> = serde_json::from_str(rules).ok()?;
     rules.iter().enumerate().find_map(|(at, rule)| {
         let error = reads_rule(rule.get()).err()?;
         Some(match wrong_member(rule.get(), reads_rule) {
@@ -316,7 +317,7 @@ fn reads_rule(text: &str) -> Result<(), serde_json::Error> {
 
 /// The first member of an object that is unreadable even alone: its key, its value and why.
 fn wrong_member(object: &str, reads: fn(&str) -> Result<(), serde_json::Error>) -> Option<(String, &str, String)> {
-    let members: Entries<'_, &RawValue> = serde_json::from_str(object).ok()?;
+    let members: Entries<'_, Raw<'_>> = serde_json::from_str(object).ok()?;
     members.0.into_iter().find_map(|(key, value)| {
         let alone = format!("{{{}:{}}}", serde_json::Value::from(&*key), value.get());
         let error = reads(&alone).err()?;

@@ -1,7 +1,5 @@
 //! Contextual bandits (`docs/protocol/evaluation.md#composites`).
 
-use std::hash::{BuildHasher, RandomState};
-
 use super::evaluator::{Abort, Evaluator};
 use super::outcome::{ConfigValue, Outcome};
 use super::tracer::{ArmChoice, BanditEnd, Tracer};
@@ -38,7 +36,7 @@ impl<'a, T: Tracer> Evaluator<'a, T> {
                 self.tracer.scored(score);
             }
         }
-        let bucket = self.inputs.bucket(cmab.prefix, cmab.unit, 10_000);
+        let bucket = self.inputs.bucket::<10_000>(cmab.prefix, cmab.unit);
         let (by, at) = self.choose(cmab, bucket);
         let group = &cmab.groups[at];
         r.explored |= by.explores();
@@ -103,7 +101,7 @@ impl<'a, T: Tracer> Evaluator<'a, T> {
     /// Draws the position of a random group, by weight.
     fn draw(&self, groups: &[CmabGroup], weight: impl Fn(&CmabGroup) -> f64) -> usize {
         let total: f64 = groups.iter().map(&weight).sum();
-        let mut rest = random(self.inputs.context.seed) * total;
+        let mut rest = self.inputs.context.random_fraction() * total;
         let drawn = groups.iter().position(|group| {
             rest -= weight(group);
             rest < 0.0
@@ -118,16 +116,6 @@ impl Cmab {
     pub(crate) fn exploration_weight(&self, group: &CmabGroup) -> f64 {
         self.weights.get(group.weights as usize).map_or(1.0, |known| 1.0 / (known.records as f64 + 1.0))
     }
-}
-
-/// Returns a uniform number in `0.0..1.0`: from a seed, or from the hasher keys of the process.
-#[allow(clippy::cast_precision_loss)] // 53 bits are exact
-pub(crate) fn random(seed: Option<u64>) -> f64 {
-    let bits = match seed {
-        Some(seed) => foldhash::quality::FixedState::with_seed(seed).hash_one(seed),
-        None => RandomState::new().hash_one(0_u8),
-    };
-    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

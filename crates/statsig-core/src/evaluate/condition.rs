@@ -1,7 +1,7 @@
 //! Conditions: what is looked at.
 
 use super::evaluator::{Abort, Evaluator};
-use super::operator::{evaluate_test, matches_pattern};
+use super::operator::{evaluate_test, matches_pattern, quick_test};
 use super::outcome::Outcome;
 use super::tracer::Tracer;
 use super::user_value::Seen;
@@ -22,6 +22,16 @@ impl<'a, T: Tracer> Evaluator<'a, T> {
                 };
                 let seen = group.map_or(Seen::Missing, |group| Seen::Text(self.ruleset.str(group)));
                 self.test(condition, &seen)
+            }
+            Input::UserField { field } if !T::EXPLAINS => {
+                let seen = self.inputs.user_field(*field, &mut self.tracer);
+                match seen {
+                    Seen::Text(text) => match quick_test(self.ruleset, &condition.test, text) {
+                        Some(holds) => Some(holds),
+                        None => self.test(condition, &seen),
+                    },
+                    _ => self.test(condition, &seen),
+                }
             }
             input => {
                 let seen = self.inputs.look_up(input, &mut self.tracer);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::random_numbers::RandomNumbers;
 use crate::hooks::{IdListLookup, OverrideAdapter, PersistentStorage};
 use crate::settings::EvaluationSettings;
 use crate::snapshot::Snapshot;
@@ -21,7 +22,7 @@ pub struct EvaluationContext<'a> {
     pub(crate) id_lists: Option<&'a dyn IdListLookup>,
     pub(crate) overrides: Option<&'a dyn OverrideAdapter>,
     pub(crate) storage: Option<&'a dyn PersistentStorage>,
-    pub(crate) seed: Option<u64>,
+    pub(crate) random_numbers: RandomNumbers,
 }
 
 impl<'a> EvaluationContext<'a> {
@@ -33,7 +34,16 @@ impl<'a> EvaluationContext<'a> {
         settings: &'a EvaluationSettings,
         clock: &'a dyn Clock,
     ) -> Self {
-        Self { snapshot, user, settings, clock, id_lists: None, overrides: None, storage: None, seed: None }
+        Self {
+            snapshot,
+            user,
+            settings,
+            clock,
+            id_lists: None,
+            overrides: None,
+            storage: None,
+            random_numbers: RandomNumbers::Sequence,
+        }
     }
 
     /// The state of the specs.
@@ -73,7 +83,19 @@ impl<'a> EvaluationContext<'a> {
     /// Makes the draws of exploring contextual bandits repeatable.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
+        self.random_numbers = RandomNumbers::Seed(seed);
+        self
+    }
+
+    /// Sets the function that returns 64 uniform random bits at each call.
+    ///
+    /// Contextual bandits that explore and the sampling of session recordings draw from it; nothing depends on the
+    /// numbers being secret. Without it, and without a seed, the numbers are those of SplitMix64 over a counter of the
+    /// process, mixed with the time of the clock: uniform, but the same in two processes that draw in the same order
+    /// at the same millisecond.
+    #[must_use]
+    pub fn with_random_numbers(mut self, random_bits: fn() -> u64) -> Self {
+        self.random_numbers = RandomNumbers::Function(random_bits);
         self
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+
 use super::context::EvaluationContext;
 use super::exposure_trace::ExposureTrace;
 use super::filter::RuleFilter;
@@ -93,11 +95,13 @@ pub(crate) struct Evaluator<'a, T> {
     /// Which rules count at the top; everything but rules is then left out there.
     pub(super) filter: Option<RuleFilter>,
     /// Results of nested gates by name; only where the specs or the tracer need it.
-    pub(super) memo: Option<HashMap<Text, Remembered>>,
+    pub(super) memo: Option<HashMap<Text, Remembered, FixedState>>,
     /// Results of nested gates that several evaluations share.
-    pub(super) shared: Option<SharedGates>,
+    pub(super) shared: Option<Box<SharedGates>>,
+    /// Whether the evaluation in progress takes part in that.
+    pub(super) uses_shared: bool,
     /// Groups that `experiment_group` conditions asked for, by experiment.
-    pub(super) groups: Option<HashMap<Text, Option<Text>>>,
+    pub(super) groups: Option<HashMap<Text, Option<Text>, FixedState>>,
     /// The experiments behind `groups`, in the order in which their evaluations ended.
     pub(crate) group_lookups: Vec<Text>,
 }
@@ -124,6 +128,7 @@ impl<'a, T: Tracer> Evaluator<'a, T> {
             filter: None,
             memo: None,
             shared: None,
+            uses_shared: false,
             groups: None,
             group_lookups: Vec::new(),
         }
@@ -155,7 +160,7 @@ impl<'a, T: Tracer> Evaluator<'a, T> {
         };
         self.plain = plain && !T::EXPOSES && self.inputs.context.overrides.is_none();
         if needs_memo || T::EXPLAINS {
-            self.memo = Some(HashMap::new());
+            self.memo = Some(HashMap::default());
         }
         self.conclude(r, call)
     }

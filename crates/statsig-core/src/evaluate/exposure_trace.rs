@@ -20,6 +20,11 @@ pub(crate) struct ExposureTrace {
 }
 
 impl ExposureTrace {
+    /// Returns an empty list with room for the exposures of most evaluations.
+    pub(super) fn with_room() -> Self {
+        Self { exposures: Vec::with_capacity(64), ..Self::default() }
+    }
+
     /// Returns the position of the next exposure.
     #[inline]
     pub(super) fn position(&self) -> u32 {

@@ -1,6 +1,7 @@
 //! What conditions look at: the user, the settings, the time, buckets.
 
 use super::context::EvaluationContext;
+use super::recent_conditions::RecentConditions;
 use super::tracer::{Origin, Tracer};
 use super::user_value::Seen;
 use crate::pattern::PatternBudget;
@@ -18,6 +19,8 @@ pub(crate) struct Inputs<'a> {
     /// What patterns may still cost.
     pub(super) patterns: PatternBudget,
     now: Option<i64>,
+    /// Of plain specs.
+    pub(super) recent: RecentConditions,
     /// The bucket that was computed last, by prefix and unit.
     last_bucket: Option<((u32, u32), u64)>,
     #[cfg(feature = "user-agent")]
@@ -32,6 +35,7 @@ impl<'a> Inputs<'a> {
             app: context.snapshot.ruleset().app.as_ref(),
             patterns: PatternBudget::new(),
             now: None,
+            recent: RecentConditions::new(),
             last_bucket: None,
             #[cfg(feature = "user-agent")]
             user_agent: None,
@@ -65,7 +69,7 @@ impl<'a> Inputs<'a> {
             Input::Environment { exact, lower } => self.environment(exact, lower, tracer),
             Input::CurrentTime => Seen::Time(self.now()),
             Input::UserBucket { prefix, unit } => Seen::Number(self.user_bucket(prefix, unit).cast_signed()),
-            Input::UnitId { unit } => self.unit_id(unit),
+            Input::UnitId { unit } => self.context.unit_id(self.ruleset, unit),
             Input::TargetApp => {
                 tracer.origin(Origin::App);
                 Seen::of(self.app)
@@ -139,19 +143,10 @@ impl<'a> Inputs<'a> {
         Seen::Missing
     }
 
-    /// Whether the user is within the percentage of a rule of `spec`.
+    /// Returns whether the user is within the percentage of a rule of `spec`.
     #[inline]
     pub(crate) fn passes<T: Tracer>(&self, rule: &Rule, spec: &Spec, tracer: &mut T) -> bool {
-        let (passes, bucket) = match rule.pass {
-            Pass::Nobody => (false, None),
-            Pass::Everybody => (true, None),
-            Pass::Below { threshold, prefix } => {
-                let bucket = self.bucket(prefix, rule.unit, 10_000);
-                (bucket < u64::from(threshold), Some(bucket))
-            }
-        };
-        tracer.percentage(rule, Some(spec), bucket, passes);
-        passes
+        self.context.passes(self.ruleset, rule, spec, tracer)
     }
 
     /// The user's bucket of a `user_bucket` condition. The groups of an experiment ask for the same
@@ -162,26 +157,57 @@ impl<'a> Inputs<'a> {
         {
             return bucket;
         }
-        let bucket = self.bucket(prefix, unit, 1_000);
+        let bucket = self.bucket::<1_000>(prefix, unit);
         self.last_bucket = Some(((prefix, unit), bucket));
         bucket
     }
 
-    /// The user's bucket: the hash of prefix and unit ID, modulo `buckets`.
+    /// Returns the user's bucket: see [`EvaluationContext::bucket`].
     #[inline]
-    pub(crate) fn bucket(&self, prefix: u32, unit: u32, buckets: u64) -> u64 {
-        let Some(prefix) = self.ruleset.prefixes.get(prefix as usize) else { return 0 };
-        self.unit_id(unit).with_text(|id| prefix.hash(&self.ruleset.text, id.unwrap_or_default())) % buckets
-    }
-
-    pub(crate) fn unit_id(&self, unit: u32) -> Seen<'a> {
-        let Some(unit) = self.ruleset.unit_types.get(unit as usize) else { return Seen::Missing };
-        let (exact, lower) = (self.ruleset.str(unit.name), self.ruleset.str(unit.lower));
-        Seen::of(self.context.user.unit(unit.is_user_id, exact, lower))
+    pub(crate) fn bucket<const BUCKETS: u64>(&self, prefix: u32, unit: u32) -> u64 {
+        self.context.bucket::<BUCKETS>(self.ruleset, prefix, unit)
     }
 
     /// Milliseconds since 1970; the same throughout the evaluation.
     pub(crate) fn now(&mut self) -> i64 {
         *self.now.get_or_insert_with(|| self.context.clock.now_ms())
+    }
+}
+
+impl<'a> EvaluationContext<'a> {
+    /// Returns whether the user is within the percentage of a rule of `spec`.
+    #[inline]
+    pub(crate) fn passes<T: Tracer>(&self, ruleset: &Ruleset, rule: &Rule, spec: &Spec, tracer: &mut T) -> bool {
+        let (passes, bucket) = match rule.pass {
+            Pass::Nobody => (false, None),
+            Pass::Everybody => (true, None),
+            Pass::Below { threshold, prefix } => {
+                let bucket = self.bucket::<10_000>(ruleset, prefix, rule.unit);
+                (bucket < u64::from(threshold), Some(bucket))
+            }
+        };
+        tracer.percentage(rule, Some(spec), bucket, passes);
+        passes
+    }
+
+    /// Returns the user's bucket: the hash of prefix and unit ID, modulo a constant.
+    #[inline]
+    pub(crate) fn bucket<const BUCKETS: u64>(&self, ruleset: &Ruleset, prefix: u32, unit: u32) -> u64 {
+        let Some(prefix) = ruleset.prefixes.get(prefix as usize) else { return 0 };
+        let hash = match self.unit_id(ruleset, unit) {
+            Seen::Text(id) => prefix.hash(&ruleset.text, id),
+            other => other.with_text(|id| prefix.hash(&ruleset.text, id.unwrap_or_default())),
+        };
+        hash % BUCKETS
+    }
+
+    #[inline]
+    pub(crate) fn unit_id(&self, ruleset: &Ruleset, unit: u32) -> Seen<'a> {
+        let Some(unit) = ruleset.unit_types.get(unit as usize) else { return Seen::Missing };
+        let user: &'a _ = self.user;
+        if unit.is_user_id {
+            return Seen::of(user.data().user_id.as_ref());
+        }
+        Seen::of(user.custom_id(ruleset.str(unit.name), ruleset.str(unit.lower)))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
+
 use super::evaluator::{Abort, Evaluator};
 use super::outcome::{ConfigValue, Exposed, Outcome, ParameterRules, Undelegated};
 use super::tracer::{RuleEnd, Tracer};
@@ -126,7 +128,8 @@ impl<'a, T: Tracer> Evaluator<'a, T> {
 
     /// Returns the merged value, and which rule each parameter came from.
     fn merged(&mut self, parts: &[Part]) -> (ConfigValue, Option<ParameterRules>) {
-        let mut seen = HashSet::new();
+        // Names come from the payload, which must not be able to choose them so that they collide.
+        let mut seen: HashSet<&str, RandomState> = HashSet::default();
         let mut members: Vec<(&str, JsonRef<'_>)> = Vec::new();
         let mut rules: Vec<(Box<str>, Text)> = Vec::new();
         for (at, part) in parts.iter().enumerate() {

@@ -90,7 +90,7 @@ impl<'a, T: Tracer> Evaluator<'a, T> {
             return passes;
         };
         let ruleset = self.ruleset;
-        let bucket = self.inputs.unit_id(rule.unit).with_text(|id| {
+        let bucket = self.inputs.context.unit_id(self.ruleset, rule.unit).with_text(|id| {
             let mut hash = Sha256::new();
             hash.update(original.map_or("", |spec| ruleset.str(spec.salt)));
             hash.update(".");

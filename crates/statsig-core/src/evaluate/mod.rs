@@ -24,19 +24,20 @@ mod operator;
 mod outcome;
 mod plain;
 mod project;
+mod random_numbers;
+mod recent_conditions;
 mod rules;
 mod tracer;
 mod user_value;
 
-pub(crate) use bandit::random;
 pub use context::EvaluationContext;
 pub(crate) use evaluator::{Abort, Call, Evaluator, Kind, MAX_CONDITIONS, MAX_STEPS, Recognition};
 pub(crate) use exposure_trace::ExposureTrace;
 pub(crate) use filter::RuleFilter;
-pub(crate) use inputs::Inputs;
 pub use outcome::SecondaryExposure;
 pub(crate) use outcome::{ConfigValue, Decision, Exposed, Outcome, Undelegated};
-pub(crate) use project::{ProjectEvaluator, without_repeats};
+pub(crate) use project::{ExposedSet, ProjectEvaluator, without_repeats};
+pub(crate) use random_numbers::RandomNumbers;
 pub(crate) use tracer::{ArmChoice, BanditEnd, CandidateEnd, LocalAnswer, NoTrace, Origin, RuleEnd, Tracer};
 pub(crate) use user_value::Seen;
 

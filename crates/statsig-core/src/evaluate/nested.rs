@@ -84,7 +84,8 @@ impl<'a, T: Tracer> Evaluator<'a, T> {
 
     /// Evaluates a gate one level down; its exposures join the list.
     fn nested(&mut self, gate: GateRef) -> Result<Nested, Abort> {
-        if let Some(shared) = &mut self.shared
+        if self.uses_shared
+            && let Some(shared) = &mut self.shared
             && let Some(exposures) = self.tracer.exposures_mut()
             && let Some(known) = shared.recall(gate.spec, exposures.list_mut())
         {
@@ -111,7 +112,8 @@ impl<'a, T: Tracer> Evaluator<'a, T> {
             overridden: n.overridden,
             unsupported: n.unsupported,
         };
-        if let Some(shared) = &mut self.shared
+        if self.uses_shared
+            && let Some(shared) = &mut self.shared
             && let Some(exposures) = self.tracer.exposures_mut()
         {
             shared.remember(gate.spec, result, exposures.list_mut(), from);

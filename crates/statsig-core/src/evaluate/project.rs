@@ -12,6 +12,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::FixedState;
+
 use super::context::EvaluationContext;
 use super::evaluator::{Abort, Call, Evaluator, MAX_CONDITIONS, Recognition};
 use super::exposure_trace::{ExposureTrace, MAX_EXPOSURES};
@@ -27,11 +29,18 @@ const MAX_UNSHARED_WORK: u64 = 8 * MAX_CONDITIONS as u64;
 const MAX_PATTERN_STEPS: u64 = 100 * PatternBudget::CHECK as u64;
 /// Exposures that may be copied from shared results, in all. The rest is dropped.
 const MAX_SHARED_COPIES: usize = 1 << 20;
+/// Exposures of all gates for which there is room from the start.
+const EXPECTED_EXPOSURES: usize = 1_024;
 /// Lists of up to this many exposures are compared pair by pair.
 const PAIRWISE: usize = 24;
 
+/// A set of exposures.
+///
+/// They consist of places in the ruleset, which nobody can choose so that they collide: the hash needs no random seed.
+pub(crate) type ExposedSet = HashSet<Exposed, FixedState>;
+
 /// Removes exposures that were there before, from position `from` on; the first of equal ones stays.
-pub(crate) fn without_repeats(list: &mut Vec<Exposed>, from: usize, seen: &mut HashSet<Exposed>) {
+pub(crate) fn without_repeats(list: &mut Vec<Exposed>, from: usize, seen: &mut ExposedSet) {
     let count = list.len().saturating_sub(from);
     if count < 2 {
         return;
@@ -54,7 +63,7 @@ pub(crate) fn without_repeats(list: &mut Vec<Exposed>, from: usize, seen: &mut H
 pub(super) struct SharedGates {
     gates: Vec<Option<Shared>>,
     exposures: Vec<Exposed>,
-    seen: HashSet<Exposed>,
+    seen: ExposedSet,
     copied: usize,
 }
 
@@ -68,7 +77,12 @@ struct Shared {
 
 impl SharedGates {
     fn new(ruleset: &Ruleset) -> Self {
-        Self { gates: vec![None; ruleset.specs.len()], ..Self::default() }
+        let specs = ruleset.specs.len();
+        Self {
+            gates: vec![None; specs],
+            exposures: Vec::with_capacity(specs.min(EXPECTED_EXPOSURES)),
+            ..Self::default()
+        }
     }
 
     /// The result of a gate that was evaluated before; its exposures join `exposures`.
@@ -97,8 +111,6 @@ impl SharedGates {
 /// Evaluates one spec after the other for the same user, and collects the exposures of each.
 pub(crate) struct ProjectEvaluator<'a> {
     evaluator: Evaluator<'a, ExposureTrace>,
-    /// In use by `evaluator` while a spec that shares gates is evaluated.
-    shared: SharedGates,
     work_left: u64,
     pattern_steps_left: u64,
 }
@@ -106,14 +118,10 @@ pub(crate) struct ProjectEvaluator<'a> {
 impl<'a> ProjectEvaluator<'a> {
     /// `app`: what `target_app` conditions see.
     pub(crate) fn new(context: EvaluationContext<'a>, app: Option<&'a Attribute>) -> Self {
-        let mut evaluator = Evaluator::new(context, ExposureTrace::default());
+        let mut evaluator = Evaluator::new(context, ExposureTrace::with_room());
         evaluator.inputs.app = app;
-        Self {
-            shared: SharedGates::new(evaluator.ruleset),
-            evaluator,
-            work_left: MAX_UNSHARED_WORK,
-            pattern_steps_left: MAX_PATTERN_STEPS,
-        }
+        evaluator.shared = Some(Box::new(SharedGates::new(evaluator.ruleset)));
+        Self { evaluator, work_left: MAX_UNSHARED_WORK, pattern_steps_left: MAX_PATTERN_STEPS }
     }
 
     /// Evaluates a name into an outcome that is new. Its exposures are there until the next call.
@@ -129,16 +137,14 @@ impl<'a> ProjectEvaluator<'a> {
         let evaluator = &mut self.evaluator;
         evaluator.tracer.restart();
         (evaluator.depth, evaluator.frames, evaluator.steps, evaluator.conditions) = (0, 0, 0, 0);
-        if evaluator.ruleset.spec(call.spec).is_some_and(|spec| spec.shares_gates) {
-            evaluator.shared = Some(std::mem::take(&mut self.shared));
-            let recognition = evaluator.conclude(r, call);
-            self.shared = evaluator.shared.take().unwrap_or_default();
-            return recognition;
+        evaluator.uses_shared = evaluator.ruleset.spec(call.spec).is_some_and(|spec| spec.shares_gates);
+        if evaluator.uses_shared {
+            return evaluator.conclude(r, call);
         }
         if self.work_left == 0 {
             return Err(Abort::Exhausted);
         }
-        evaluator.memo = Some(HashMap::new());
+        evaluator.memo = Some(HashMap::default());
         evaluator.groups = None;
         let recognition = evaluator.conclude(r, call);
         evaluator.memo = None;
@@ -168,7 +174,7 @@ mod tests {
             for _ in 0..many {
                 list.extend([exposed(false), other(names[0]), exposed(true), other(names[1])]);
             }
-            let mut seen = HashSet::new();
+            let mut seen = ExposedSet::default();
             without_repeats(&mut list, 1, &mut seen);
             // What lies before `from` does not count.
             assert_eq!(list, [exposed(true), exposed(false), other(names[0]), exposed(true), other(names[1])]);

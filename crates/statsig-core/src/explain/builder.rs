@@ -49,7 +49,7 @@ impl<'a> ExplanationTrace<'a> {
             steps: Vec::new(),
             path: Vec::new(),
             last_gate: None,
-            remembered: RememberedGates::new(),
+            remembered: RememberedGates::default(),
             lookup: Lookup::default(),
             scores: Vec::new(),
             root: SpecTrace::default(),

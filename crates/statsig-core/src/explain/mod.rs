@@ -30,7 +30,6 @@ mod tree;
 mod verdict;
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 
 use serde::Serialize;
 
@@ -43,7 +42,7 @@ pub use tree::{
 };
 pub use verdict::{ExposedGate, ExposureTrace, ParameterTrace, Verdict};
 
-use crate::evaluate::{EvaluationContext, Evaluator, Kind};
+use crate::evaluate::{Call, EvaluationContext, Evaluator, Kind, RandomNumbers};
 use crate::results::Record;
 use builder::{ExplanationTrace, Tree};
 use statsig_adapters::FixedClock;
@@ -80,36 +79,6 @@ pub struct Explanation {
     /// or in an override adapter that changes its answers: `result` and `exposure` hold, `trace` is
     /// not to be trusted.
     pub disagrees: bool,
-}
-
-impl Explanation {
-    /// The text in lines, for programs that want to colour it.
-    ///
-    /// ```
-    /// use statsig_core::explain::Role;
-    /// # use std::sync::Arc;
-    /// # use statsig_core::*;
-    /// # let snapshot = Arc::new(Snapshot::empty(SpecSourceKind::Bootstrap));
-    /// # let (user, settings) = (StatsigUser::with_user_id("u-1"), EvaluationSettings::new());
-    /// # let context = EvaluationContext::new(&snapshot, &user, &settings, &FixedClock(0));
-    /// let explanation = context.explain_gate("dark_mode");
-    /// let mut text = String::new();
-    /// for line in explanation.lines() {
-    ///     text.push_str(&"  ".repeat(line.depth));
-    ///     for span in &line.spans {
-    ///         match span.role {
-    ///             Role::Fail => text.push_str(&format!("\x1b[31m{}\x1b[0m", span.text)),
-    ///             _ => text.push_str(&span.text),
-    ///         }
-    ///     }
-    ///     text.push('\n');
-    /// }
-    /// assert!(text.contains("dark_mode"));
-    /// ```
-    #[must_use]
-    pub fn lines(&self) -> Vec<Line> {
-        render::lines(self)
-    }
 }
 
 impl fmt::Display for Explanation {
@@ -158,12 +127,16 @@ impl EvaluationContext<'_> {
     fn explain(&self, kind: Kind, name: &str) -> Explanation {
         // Both evaluations must see the same time and draw the same numbers.
         let clock = FixedClock(self.clock.now_ms());
-        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0_u8));
-        let context = EvaluationContext { clock: &clock, seed: Some(seed), ..*self };
-        let untraced = Conclusion::of(Record::of(context, name, kind, true), kind, self.user);
+        let random_numbers = match self.random_numbers {
+            RandomNumbers::Seed(seed) => RandomNumbers::Seed(seed),
+            _ => RandomNumbers::Seed(self.random_bits()),
+        };
+        let context = EvaluationContext { clock: &clock, random_numbers, ..*self };
+        let call = Call::by_name(self.snapshot.ruleset(), name, kind);
+        let untraced = Conclusion::of(Record::of(context, call, true), kind, self.user);
         let mut tree = Tree::default();
         let evaluator = Evaluator::new(context, ExplanationTrace::new(context));
-        let record = Record::evaluate(evaluator, name, kind, |tracer| tree = tracer.finish());
+        let record = Record::evaluate(evaluator, call, |tracer| tree = tracer.finish());
         let traced = Conclusion::of(record, kind, self.user);
         Explanation {
             kind: kind.into(),

@@ -114,4 +114,4 @@ pub(super) struct GateSummary {
 }
 
 /// Gates whose evaluation is remembered, by name.
-pub(super) type RememberedGates = std::collections::HashMap<Text, GateSummary>;
+pub(super) type RememberedGates = std::collections::HashMap<Text, GateSummary, foldhash::fast::FixedState>;

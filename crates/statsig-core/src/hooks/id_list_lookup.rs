@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 
 /// Length of an [`IdHash`] in bytes.
@@ -48,7 +49,7 @@ pub trait IdListLookup: Send + Sync {
 /// ID lists in memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InMemoryIdLists {
-    lists: HashMap<String, HashSet<IdHash>>,
+    lists: HashMap<String, HashSet<IdHash, RandomState>, RandomState>,
 }
 
 impl InMemoryIdLists {

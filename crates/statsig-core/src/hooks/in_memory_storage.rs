@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use foldhash::fast::RandomState;
 
 use super::{PersistentStorage, StorageError};
 use crate::sticky::{StickyValues, UserPersistedValues};
@@ -14,7 +15,7 @@ use crate::sticky::{StickyValues, UserPersistedValues};
 /// none by itself. Calls wait for each other, for as long as a map takes to change.
 #[derive(Default)]
 pub struct InMemoryPersistentStorage {
-    users: Mutex<HashMap<String, UserPersistedValues>>,
+    users: Mutex<HashMap<String, UserPersistedValues, RandomState>>,
 }
 
 impl InMemoryPersistentStorage {
@@ -43,7 +44,7 @@ impl InMemoryPersistentStorage {
     }
 
     /// Each call changes the map in one step, so that a panic of another one leaves it whole.
-    fn users(&self) -> MutexGuard<'_, HashMap<String, UserPersistedValues>> {
+    fn users(&self) -> MutexGuard<'_, HashMap<String, UserPersistedValues, RandomState>> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

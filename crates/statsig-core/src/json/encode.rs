@@ -23,8 +23,10 @@ impl Encoder {
         &self.bytes
     }
 
+    /// Forgets whole values, and one that was broken off.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.bytes.truncate(len);
+        self.members.clear();
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
@@ -125,9 +127,9 @@ impl Encoder {
         in_order.sort_unstable();
 
         let mut body = Vec::with_capacity(self.bytes.len() - start);
-        let mut moved = std::collections::HashMap::with_capacity(sorted.len());
+        let mut moved = Vec::with_capacity(sorted.len());
         for &member in &in_order {
-            moved.insert(member, to_u32(body.len()));
+            moved.push(to_u32(body.len()));
             let (_, value) = super::view::read_key(&self.bytes, member as usize);
             let end = value + JsonRef::new(&self.bytes[value..]).packed_len();
             body.extend_from_slice(&self.bytes[member as usize..end]);
@@ -137,7 +139,8 @@ impl Encoder {
             self.open(tag::INDEXED_OBJECT);
             self.bytes.extend_from_slice(&to_u32(sorted.len()).to_le_bytes());
             for member in &sorted {
-                self.bytes.extend_from_slice(&moved[member].to_le_bytes());
+                let at = in_order.partition_point(|other| other < member);
+                self.bytes.extend_from_slice(&moved[at].to_le_bytes());
             }
         } else {
             self.open(tag::OBJECT);

@@ -29,10 +29,15 @@
 //! of duplicate keys the last one counts.
 
 mod de;
+mod deserializer;
 mod encode;
+mod raw;
+mod reader;
 mod view;
 
 pub(crate) use encode::{Encoder, PackSeed, encode_object};
+pub(crate) use raw::Raw;
+pub(crate) use reader::{Reader, Unread};
 pub use view::{JsonArray, JsonKind, JsonObject, JsonRef};
 
 use std::fmt;
@@ -135,5 +140,7 @@ impl From<serde_json::Map<String, serde_json::Value>> for Json {
     }
 }
 
+#[cfg(test)]
+mod reader_tests;
 #[cfg(test)]
 mod tests;

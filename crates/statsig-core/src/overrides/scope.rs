@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
 use smol_str::SmolStr;
 
 use super::LocalOverrides;
@@ -43,7 +44,7 @@ use crate::json::Json;
 pub struct OverrideScope {
     overrides: LocalOverrides,
     owner: Owner,
-    places: Mutex<HashSet<Place>>,
+    places: Mutex<HashSet<Place, RandomState>>,
 }
 
 /// Where a scope has set a value.

@@ -1,6 +1,6 @@
 //! The syntax tree of a pattern, with what compiling needs to know of each part.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use fancy_regex::{Assertion, Expr, LookAround};
 
@@ -25,16 +25,16 @@ pub(super) struct Node<'e> {
 
 /// Facts about the parts that were met so far.
 struct Survey<'t> {
-    referred_to: &'t HashSet<usize>,
+    referred_to: &'t BTreeSet<usize>,
     groups: usize,
     /// Size of each group, and whether it is constant.
-    sizes: HashMap<usize, (usize, bool)>,
+    sizes: BTreeMap<usize, (usize, bool)>,
 }
 
 impl<'e> Node<'e> {
     /// Looks through a tree whose references lead to the groups `referred_to`.
-    pub(super) fn of_tree(tree: &'e Expr, referred_to: &HashSet<usize>) -> Result<Self, PatternError> {
-        let mut survey = Survey { referred_to, groups: 0, sizes: HashMap::new() };
+    pub(super) fn of_tree(tree: &'e Expr, referred_to: &BTreeSet<usize>) -> Result<Self, PatternError> {
+        let mut survey = Survey { referred_to, groups: 0, sizes: BTreeMap::new() };
         let root = survey.visit(tree)?;
         if referred_to.iter().any(|&group| group == 0 || group > survey.groups) {
             return Err(PatternError::Invalid("reference to a group that is not there".to_owned()));

@@ -1,6 +1,6 @@
 //! The patterns of one payload, each compiled once.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{MAX_MEMORY, Pattern, PatternError};
@@ -13,14 +13,14 @@ const REMEMBERED: usize = 4 << 10;
 /// Compiles the patterns of a payload, as many as fit into 64 MiB.
 #[derive(Debug)]
 pub(crate) struct PatternPool {
-    known: HashMap<Box<str>, Result<Arc<Pattern>, PatternError>>,
+    known: BTreeMap<Box<str>, Result<Arc<Pattern>, PatternError>>,
     memory: usize,
     max_memory: usize,
 }
 
 impl Default for PatternPool {
     fn default() -> Self {
-        Self { known: HashMap::new(), memory: 0, max_memory: MAX_TOTAL_MEMORY }
+        Self { known: BTreeMap::new(), memory: 0, max_memory: MAX_TOTAL_MEMORY }
     }
 }
 

@@ -1,13 +1,12 @@
 //! Instructions of a pattern that needs backtracking.
 
-use std::collections::HashMap;
-
-use fancy_regex::{Assertion, Expr, LookAround};
+use std::collections::BTreeMap;
 
 use super::class::CharClass;
 use super::needs;
 use super::node::Node;
 use super::{MAX_MEMORY, PatternError};
+use fancy_regex::{Assertion, Expr, LookAround};
 
 /// An instruction; `u32` fields are positions of instructions, slots, groups or classes.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,7 +100,7 @@ impl Program {
         let mut compiler = Compiler {
             steps: Vec::new(),
             classes: Vec::new(),
-            class_ids: HashMap::new(),
+            class_ids: BTreeMap::new(),
             // Begin and end of each group; group 0 is the whole.
             slots: 2 * (1 + count_groups(root)),
         };
@@ -166,7 +165,7 @@ enum Mode {
 struct Compiler {
     steps: Vec<Step>,
     classes: Vec<CharClass>,
-    class_ids: HashMap<(String, bool), u32>,
+    class_ids: BTreeMap<(String, bool), u32>,
     slots: usize,
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Getters, Record};
-use crate::evaluate::{EvaluationContext, Kind};
+use crate::evaluate::{Call, EvaluationContext, Kind};
 use crate::json::JsonRef;
 
 /// The result of reading a dynamic config: an object, read through [`Getters`].
@@ -63,6 +63,8 @@ impl EvaluationContext<'_> {
     /// Evaluates a dynamic config. `record`: also keep the gates that took part.
     #[must_use]
     pub fn dynamic_config(&self, name: &str, record: bool) -> DynamicConfig {
-        DynamicConfig { record: Record::of(*self, name, Kind::DynamicConfig, record) }
+        DynamicConfig {
+            record: Record::of(*self, Call::by_name(self.snapshot.ruleset(), name, Kind::DynamicConfig), record),
+        }
     }
 }

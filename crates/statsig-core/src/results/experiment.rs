@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Getters, Record};
-use crate::evaluate::{EvaluationContext, Kind};
+use crate::evaluate::{Call, EvaluationContext, Kind};
 use crate::json::JsonRef;
 use crate::snapshot::Snapshot;
 
@@ -84,7 +84,7 @@ impl EvaluationContext<'_> {
     /// Evaluates an experiment. `record`: also keep the gates that took part.
     #[must_use]
     pub fn experiment(&self, name: &str, record: bool) -> Experiment {
-        Experiment { record: Record::of(*self, name, Kind::Experiment, record) }
+        Experiment { record: Record::of(*self, Call::by_name(self.snapshot.ruleset(), name, Kind::Experiment), record) }
     }
 }
 

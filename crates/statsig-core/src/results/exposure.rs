@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::{DynamicConfig, EvaluationDetails, Experiment, FeatureGate, Layer, Reason, Record};
-use crate::evaluate::{Call, Decision, EvaluationContext, Evaluator, Inputs, Kind, NoTrace, Outcome};
+use crate::evaluate::{Call, Decision, EvaluationContext, Evaluator, Kind, NoTrace, Outcome};
 use crate::ruleset::{NO_RATE, Spec, Text};
 use crate::snapshot::Snapshot;
 
@@ -146,14 +146,18 @@ impl<'a> EvaluationContext<'a> {
     /// Checks a gate like [`check_gate`](Self::check_gate), and tells the rule that decided.
     #[must_use]
     pub fn gate_check(&self, name: &str) -> GateCheck<'a> {
+        self.called_gate_check(Call::by_name(self.snapshot.ruleset(), name, Kind::Gate))
+    }
+
+    #[inline]
+    pub(super) fn called_gate_check(&self, call: Call<'_>) -> GateCheck<'a> {
         let snapshot = &**self.snapshot;
         let ruleset = snapshot.ruleset();
         let plain = |decision, alone| GateCheck { snapshot, decision, alone, group_lookups: Vec::new() };
-        let call = Call::by_name(ruleset, name, Kind::Gate);
         if self.overrides.is_none() {
             match ruleset.spec(call.spec) {
                 Some(spec) if spec.is_plain => {
-                    let decision = Inputs::new(*self).plain_decision(spec);
+                    let decision = self.plain_decision(spec);
                     return plain(decision, spec.stands_alone.then_some(spec));
                 }
                 None if ruleset.mappings.is_empty() => return plain(Decision::NONE, None),

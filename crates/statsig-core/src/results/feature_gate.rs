@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Record;
-use crate::evaluate::{Call, EvaluationContext, Evaluator, Inputs, Kind, NoTrace, Outcome};
+use crate::evaluate::{Call, EvaluationContext, Evaluator, Kind, NoTrace, Outcome};
 
 /// The result of a gate check.
 ///
@@ -54,15 +54,25 @@ impl EvaluationContext<'_> {
     /// allocate a little.
     #[must_use]
     pub fn check_gate(&self, name: &str) -> bool {
+        self.check_called_gate(Call::by_name(self.snapshot.ruleset(), name, Kind::Gate))
+    }
+
+    #[inline]
+    pub(super) fn check_called_gate(&self, call: Call<'_>) -> bool {
         let ruleset = self.snapshot.ruleset();
-        let call = Call::by_name(ruleset, name, Kind::Gate);
         if self.overrides.is_none() {
             match ruleset.spec(call.spec) {
-                Some(spec) if spec.is_plain => return Inputs::new(*self).plain_gate(spec),
+                Some(spec) if spec.is_plain => return self.plain_decision(spec).passed,
                 None if ruleset.mappings.is_empty() => return false,
                 _ => {}
             }
         }
+        self.evaluate_gate(call)
+    }
+
+    /// Checks a gate with all that may take part. Apart, so that plain gates need no room for it.
+    #[inline(never)]
+    fn evaluate_gate(&self, call: Call<'_>) -> bool {
         let mut outcome = Outcome::new(0);
         Evaluator::new(*self, NoTrace).run(&mut outcome, call).is_ok() && outcome.passed
     }
@@ -70,6 +80,6 @@ impl EvaluationContext<'_> {
     /// Evaluates a gate. `record`: also keep the gates that took part.
     #[must_use]
     pub fn feature_gate(&self, name: &str, record: bool) -> FeatureGate {
-        FeatureGate { record: Record::of(*self, name, Kind::Gate, record) }
+        FeatureGate { record: Record::of(*self, Call::by_name(self.snapshot.ruleset(), name, Kind::Gate), record) }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Getters, LayerObserver, Record};
-use crate::evaluate::{EvaluationContext, Kind, SecondaryExposure};
+use crate::evaluate::{Call, EvaluationContext, Kind, SecondaryExposure};
 use crate::json::{JsonKind, JsonRef};
 
 /// The result of reading a layer: parameters that may come from an experiment, read through
@@ -170,6 +170,9 @@ impl EvaluationContext<'_> {
     /// Evaluates a layer. `record`: also keep the gates that took part.
     #[must_use]
     pub fn layer(&self, name: &str, record: bool) -> Layer {
-        Layer { record: Record::of(*self, name, Kind::Layer, record), observer: None }
+        Layer {
+            record: Record::of(*self, Call::by_name(self.snapshot.ruleset(), name, Kind::Layer), record),
+            observer: None,
+        }
     }
 }

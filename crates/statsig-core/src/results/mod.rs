@@ -44,6 +44,7 @@ mod getters;
 mod layer;
 mod layer_observer;
 mod parameter_store;
+mod prepared_name;
 mod record;
 mod sticky;
 
@@ -56,6 +57,7 @@ pub use getters::Getters;
 pub use layer::{Layer, LayerParameter};
 pub use layer_observer::LayerObserver;
 pub use parameter_store::{ParameterStore, ParameterTarget, ResolvedParameter};
+pub use prepared_name::PreparedName;
 pub(crate) use record::Record;
 
 impl From<Record> for FeatureGate {

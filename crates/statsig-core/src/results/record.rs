@@ -40,12 +40,12 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Evaluates `name` and keeps the result. `record`: also the gates that take part.
-    pub(crate) fn of(context: EvaluationContext<'_>, name: &str, kind: Kind, record: bool) -> Self {
+    /// Evaluates a call and keeps the result. `record`: also the gates that take part.
+    pub(crate) fn of(context: EvaluationContext<'_>, call: Call<'_>, record: bool) -> Self {
         if record {
-            Self::evaluate(Evaluator::new(context, ExposureTrace::default()), name, kind, drop)
+            Self::evaluate(Evaluator::new(context, ExposureTrace::default()), call, drop)
         } else {
-            Self::evaluate(Evaluator::new(context, NoTrace), name, kind, drop)
+            Self::evaluate(Evaluator::new(context, NoTrace), call, drop)
         }
     }
 
@@ -79,17 +79,11 @@ impl Record {
         }
     }
 
-    /// Evaluates `name` and keeps the result, with the exposures that the tracer of a new evaluator
+    /// Evaluates a call and keeps the result, with the exposures that the tracer of a new evaluator
     /// collects. `finish` receives the tracer.
-    pub(crate) fn evaluate<T: Tracer>(
-        mut evaluator: Evaluator<'_, T>,
-        name: &str,
-        kind: Kind,
-        finish: impl FnOnce(T),
-    ) -> Self {
+    pub(crate) fn evaluate<T: Tracer>(mut evaluator: Evaluator<'_, T>, call: Call<'_>, finish: impl FnOnce(T)) -> Self {
         let snapshot = evaluator.snapshot();
         let ruleset = snapshot.ruleset();
-        let call = Call::by_name(ruleset, name, kind);
         let mut outcome = Outcome::new(0);
         let reason = match evaluator.run(&mut outcome, call) {
             Ok(recognition) => reason_of(&outcome, recognition),
@@ -103,7 +97,7 @@ impl Record {
         };
         let name = match ruleset.spec(call.spec) {
             Some(spec) => Name::Known(spec.name),
-            None => Name::Other(name.into()),
+            None => Name::Other(call.name.into()),
         };
         let suffixed_rule_id =
             outcome.explored.then(|| format!("{}:explore", ruleset.str(outcome.rule_id)).into_boxed_str());

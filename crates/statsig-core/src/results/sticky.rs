@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Experiment, Layer, Reason, Record};
-use crate::evaluate::{Call, EvaluationContext, Evaluator, Kind, NoTrace, Outcome, RuleFilter};
+use crate::evaluate::{Call, EvaluationContext, Evaluator, Kind, NoTrace, Outcome, RuleFilter, SecondaryExposure};
 use crate::ruleset::Ruleset;
-use crate::sticky::{ExperimentEvaluationOptions, LayerEvaluationOptions, StickyValues, storage_key};
+use crate::sticky::{ExperimentEvaluationOptions, LayerEvaluationOptions, StickyExposure, StickyValues, storage_key};
 
 impl EvaluationContext<'_> {
     /// Evaluates an experiment, or gives the result again that the user was assigned earlier
@@ -25,7 +25,17 @@ impl EvaluationContext<'_> {
     /// experiment's id type, unknown names, bandits and local overrides never touch the storage.
     #[must_use]
     pub fn experiment_with(&self, name: &str, record: bool, options: &ExperimentEvaluationOptions) -> Experiment {
-        Experiment { record: evaluate(*self, name, Kind::Experiment, record, options) }
+        let call = Call::by_name(self.snapshot.ruleset(), name, Kind::Experiment);
+        self.called_experiment_with(call, record, options)
+    }
+
+    pub(super) fn called_experiment_with(
+        &self,
+        call: Call<'_>,
+        record: bool,
+        options: &ExperimentEvaluationOptions,
+    ) -> Experiment {
+        Experiment { record: evaluate(*self, call, record, options) }
     }
 
     /// Evaluates a layer, or gives the result again that the user was assigned earlier: like
@@ -36,7 +46,12 @@ impl EvaluationContext<'_> {
     /// nothing is enforced.
     #[must_use]
     pub fn layer_with(&self, name: &str, record: bool, options: &LayerEvaluationOptions) -> Layer {
-        Layer { record: evaluate(*self, name, Kind::Layer, record, options), observer: None }
+        let call = Call::by_name(self.snapshot.ruleset(), name, Kind::Layer);
+        self.called_layer_with(call, record, options)
+    }
+
+    pub(super) fn called_layer_with(&self, call: Call<'_>, record: bool, options: &LayerEvaluationOptions) -> Layer {
+        Layer { record: evaluate(*self, call, record, options), observer: None }
     }
 
     /// Whether a rule that `filter` keeps decides an experiment for the user.
@@ -49,15 +64,15 @@ impl EvaluationContext<'_> {
 
 fn evaluate(
     context: EvaluationContext<'_>,
-    name: &str,
-    kind: Kind,
+    call: Call<'_>,
     record: bool,
     options: &ExperimentEvaluationOptions,
 ) -> Record {
-    let Some(storage) = context.storage else { return Record::of(context, name, kind, record) };
+    let Some(storage) = context.storage else { return Record::of(context, call, record) };
+    let Call { name, kind, .. } = call;
     let offered = options.user_persisted_values.as_ref();
     // What is saved holds the exposures, also where the caller has no use for them.
-    let mut live = Record::of(context, name, kind, record || offered.is_some());
+    let mut live = Record::of(context, call, record || offered.is_some());
     let ruleset = context.snapshot.ruleset();
     // Through a config mapping, this is the config that took the place of the one asked for. A
     // mapped experiment behind a layer is none to keep a layer under.
@@ -122,4 +137,18 @@ fn values_of(live: &Record, kind: Kind) -> StickyValues {
 pub(super) struct Sticky {
     pub(super) values: Arc<StickyValues>,
     pub(super) given_at_ms: u64,
+}
+
+impl StickyExposure {
+    /// Returns the exposure as results report it.
+    #[must_use]
+    pub fn view(&self) -> SecondaryExposure<'_> {
+        SecondaryExposure { gate: &self.gate, value: self.value, rule_id: &self.rule_id }
+    }
+}
+
+impl From<SecondaryExposure<'_>> for StickyExposure {
+    fn from(exposure: SecondaryExposure<'_>) -> Self {
+        Self { gate: exposure.gate.to_owned(), value: exposure.value, rule_id: exposure.rule_id.to_owned() }
+    }
 }

@@ -50,7 +50,7 @@ impl HashPrefix {
     #[inline]
     pub(crate) fn hash(&self, pool: &TextPool, unit: &str) -> u64 {
         let mut state = self.state;
-        let (tail, unit) = (pool.get(self.tail).as_bytes(), unit.as_bytes());
+        let (tail, unit) = (pool.bytes(self.tail), unit.as_bytes());
         let total = self.compressed as usize + tail.len() + unit.len();
         let mut block = [0; BLOCK];
         let used = if tail.len() + unit.len() < BLOCK {

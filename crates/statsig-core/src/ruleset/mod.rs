@@ -9,22 +9,24 @@
 
 mod hash_prefix;
 mod list;
-mod name_digests;
 mod name_index;
+mod response_text;
 mod target;
 mod text;
 mod text_set;
+mod text_table;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 pub(crate) use hash_prefix::HashPrefix;
 pub use list::{ExperimentGroup, ExperimentGroups};
-pub(crate) use name_digests::NameDigests;
 pub(crate) use name_index::NameIndex;
+pub(crate) use response_text::{HashedText, ResponseText, SharedText, Snippets};
 pub(crate) use target::{Affix, ArrayTest, EqualTarget, NumberOp, Test, TimeOp, VersionOp};
 pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well_known};
 pub(crate) use text_set::TextSet;
+pub(crate) use text_table::TextTable;
 
 use statsig_adapters::SpecCursor;
 
@@ -652,6 +654,21 @@ impl Ruleset {
     #[inline]
     pub(crate) fn find(&self, names: &NameIndex, name: &str) -> Option<u32> {
         names.find(name, |at| self.text.bytes(self.specs[at as usize].name))
+    }
+
+    /// Returns the value of a gate, given the position of its spec, if it is the same for every user without overrides.
+    pub(crate) fn constant_gate(&self, spec: u32) -> Option<bool> {
+        let Some(spec) = self.spec(spec) else { return self.mappings.is_empty().then_some(false) };
+        if !spec.is_plain {
+            return None;
+        }
+        let Some(rule) = self.rules.get(spec.rules())?.first() else { return Some(spec.default_is_true) };
+        match rule.pass {
+            _ if !rule.matches_everybody || rule.delegate != NO_INDEX => None,
+            Pass::Everybody => Some(!rule.value_is_false),
+            Pass::Nobody => Some(spec.default_is_true),
+            Pass::Below { .. } => None,
+        }
     }
 
     pub(crate) fn find_mapping(&self, name: &str) -> Option<u32> {

@@ -1,6 +1,6 @@
 //! From a spec's name to its place.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use super::text::position;
 
@@ -26,25 +26,31 @@ const SCANNED: usize = 8;
 
 #[allow(clippy::cast_possible_truncation)] // two halves of the hash
 fn hash(name: &str) -> (u32, u32) {
-    let hash = foldhash::fast::FixedState::default().hash_one(name.as_bytes());
+    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+    hasher.write(name.as_bytes());
+    let hash = hasher.finish();
     (hash as u32, (hash >> 32) as u32)
+}
+
+/// Returns the entries of a large bucket with a tag. The bucket is sorted by tag, so that names which were chosen to share
+/// it do not make a look-up slow.
+#[cold]
+fn with_tag(entries: &[Entry], tag: u32) -> &[Entry] {
+    let from = entries.partition_point(|entry| entry.tag < tag);
+    let to = entries.partition_point(|entry| entry.tag <= tag);
+    entries.get(from..to).unwrap_or_default()
 }
 
 impl NameIndex {
     /// Indexes `(name, position)` pairs; of equal names the last one counts.
     pub(crate) fn new<'a>(names: impl Iterator<Item = (&'a str, u32)>) -> Self {
-        let mut named: Vec<(&str, u32)> = names.collect();
+        let mut named: Vec<((u32, u32), &str, u32)> = names.map(|(name, target)| (hash(name), name, target)).collect();
         // The later of equal names first, so that `dedup` keeps it.
-        named.sort_by(|a, b| a.0.cmp(b.0).then(b.1.cmp(&a.1)));
-        named.dedup_by(|a, b| a.0 == b.0);
+        named.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(b.2.cmp(&a.2)));
+        named.dedup_by(|a, b| a.0 == b.0 && a.1 == b.1);
         let buckets = position(named.len().next_power_of_two());
-        let mut entries: Vec<Entry> = named
-            .iter()
-            .map(|&(name, target)| {
-                let (low, tag) = hash(name);
-                Entry { bucket: low & (buckets - 1), tag, target }
-            })
-            .collect();
+        let mut entries: Vec<Entry> =
+            named.iter().map(|&((low, tag), _, target)| Entry { bucket: low & (buckets - 1), tag, target }).collect();
         entries.sort_unstable();
         let mut starts = Vec::with_capacity(buckets as usize + 1);
         let mut at = 0;
@@ -66,12 +72,16 @@ impl NameIndex {
     ) -> Option<u32> {
         let (low, tag) = hash(name);
         let bucket = low as usize & self.starts.len().checked_sub(2)?;
-        let entries = self.entries.get(self.starts[bucket] as usize..self.starts[bucket + 1] as usize)?;
-        // Sorted by tag: names that were chosen to share a bucket do not make it slow.
-        let first = if entries.len() > SCANNED { entries.partition_point(|entry| entry.tag < tag) } else { 0 };
-        let mut same = entries[first..].iter().take_while(|entry| entry.tag <= tag);
-        same.find(|entry| entry.tag == tag && name_of(entry.target).as_ref() == name.as_bytes())
-            .map(|entry| entry.target)
+        let mut entries = self.entries.get(self.starts[bucket] as usize..self.starts[bucket + 1] as usize)?;
+        if entries.len() > SCANNED {
+            entries = with_tag(entries, tag);
+        }
+        for entry in entries {
+            if entry.tag == tag && name_of(entry.target).as_ref() == name.as_bytes() {
+                return Some(entry.target);
+            }
+        }
+        None
     }
 
     /// All positions, in an order of the index's own.

@@ -1,8 +1,6 @@
 //! One buffer for all the strings of a ruleset, each stored once.
 
-use std::hash::BuildHasher;
-
-use hashbrown::HashTable;
+use super::text_table::TextTable;
 
 /// A string in a [`TextPool`]: eight bytes instead of the sixteen of a `&str`, and no lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,25 +77,28 @@ impl TextPool {
     /// The text's bytes; saves looking for the borders of characters.
     #[inline]
     pub(crate) fn bytes(&self, text: Text) -> &[u8] {
-        self.bytes.as_bytes().get(text.start as usize..(text.start + text.len) as usize).unwrap_or_default()
+        slice(self.bytes.as_bytes(), text)
     }
 
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Returns all strings, one after the other.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.bytes
     }
 }
 
 /// Builds a [`TextPool`].
 pub(crate) struct TextPoolBuilder {
     bytes: String,
-    known: HashTable<Text>,
-    hasher: foldhash::fast::RandomState,
+    known: TextTable<Text>,
 }
 
 impl Default for TextPoolBuilder {
     fn default() -> Self {
-        let mut pool =
-            Self { bytes: String::new(), known: HashTable::new(), hasher: foldhash::fast::RandomState::default() };
+        let mut pool = Self { bytes: String::new(), known: TextTable::default() };
         well_known::intern_all(&mut pool);
         pool
     }
@@ -105,21 +106,29 @@ impl Default for TextPoolBuilder {
 
 impl TextPoolBuilder {
     /// The text's place; equal strings get the same one.
+    #[inline]
     pub(crate) fn intern(&mut self, text: &str) -> Text {
         if text.is_empty() {
             return Text::EMPTY;
         }
-        let Self { bytes, known, hasher } = self;
-        let slice = |t: &Text| &bytes.as_bytes()[t.start as usize..(t.start + t.len) as usize];
-        let hash = hasher.hash_one(text.as_bytes());
-        if let Some(found) = known.find(hash, |t| slice(t) == text.as_bytes()) {
-            return *found;
+        let bytes = self.bytes.as_bytes();
+        match self.known.find(text.as_bytes(), |known| slice(bytes, *known)) {
+            Ok(known) => known,
+            Err(vacant) => {
+                let place = self.append(text);
+                self.known.insert(vacant, text.as_bytes(), place);
+                place
+            }
         }
-        let place = Text { start: position(bytes.len()), len: position(text.len()) };
-        bytes.push_str(text);
-        known.insert_unique(hash, place, |t| {
-            hasher.hash_one(&bytes.as_bytes()[t.start as usize..(t.start + t.len) as usize])
-        });
+    }
+
+    /// Adds a text that equals none that is interned, and will not be found again.
+    pub(crate) fn append(&mut self, text: &str) -> Text {
+        if text.is_empty() {
+            return Text::EMPTY;
+        }
+        let place = Text { start: position(self.bytes.len()), len: position(text.len()) };
+        self.bytes.push_str(text);
         place
     }
 
@@ -131,9 +140,19 @@ impl TextPoolBuilder {
         self.bytes.get(text.start as usize..(text.start + text.len) as usize).unwrap_or_default()
     }
 
+    /// The text's bytes; saves looking for the borders of characters.
+    #[inline]
+    pub(crate) fn bytes(&self, text: Text) -> &[u8] {
+        slice(self.bytes.as_bytes(), text)
+    }
+
     pub(crate) fn finish(self) -> TextPool {
         TextPool { bytes: self.bytes.into_boxed_str() }
     }
+}
+
+fn slice(bytes: &[u8], text: Text) -> &[u8] {
+    bytes.get(text.start as usize..(text.start + text.len) as usize).unwrap_or_default()
 }
 
 /// Positions are 32 bits wide; the loader refuses documents that could exceed that.

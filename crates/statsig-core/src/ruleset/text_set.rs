@@ -8,7 +8,7 @@
 use std::hash::BuildHasher;
 
 use super::text::position;
-use crate::value::lower;
+use crate::value::{is_lower_ascii, lower};
 
 /// An immutable set of strings.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -26,34 +26,33 @@ fn hash(text: &[u8]) -> u64 {
     foldhash::fast::FixedState::default().hash_one(text)
 }
 
-#[allow(clippy::cast_possible_truncation)] // masked to the number of buckets
-fn bucket_of(text: &[u8], buckets: usize) -> usize {
-    if buckets <= 1 { 0 } else { (hash(text) as usize) & (buckets - 1) }
+#[allow(clippy::cast_possible_truncation)] // masked to the number of buckets, a power of two
+fn bucket_of(hash: u64, buckets: usize) -> usize {
+    (hash as usize) & (buckets - 1)
 }
 
 impl TextSet {
     /// Builds a set; duplicates are dropped.
     pub(crate) fn new<'a>(items: impl IntoIterator<Item = &'a str>) -> Self {
-        let items: Vec<&str> = items.into_iter().collect();
+        let items: Vec<&[u8]> = items.into_iter().map(str::as_bytes).collect();
         let buckets = (items.len() / PER_BUCKET).next_power_of_two();
-        let mut sorted: Vec<(usize, &str)> =
-            items.into_iter().map(|item| (bucket_of(item.as_bytes(), buckets), item)).collect();
-        sorted.sort_unstable();
-        sorted.dedup();
-
-        let mut data = Vec::with_capacity(sorted.iter().map(|(_, item)| item.len() + 1).sum());
+        let mut data = Vec::with_capacity(items.iter().map(|item| item.len() + 1).sum());
         let mut starts = Vec::with_capacity(if buckets > 1 { buckets + 1 } else { 0 });
-        for &(bucket, item) in &sorted {
-            while buckets > 1 && starts.len() <= bucket {
+        let mut len = 0;
+        if buckets > 1 {
+            let (mut sorted, ends) = sort_by_bucket(&items, buckets);
+            let mut first = 0;
+            for end in ends {
                 starts.push(position(data.len()));
+                len += write_distinct(&mut data, &mut sorted[first..end]);
+                first = end;
             }
-            write_length(&mut data, item.len());
-            data.extend_from_slice(item.as_bytes());
-        }
-        while buckets > 1 && starts.len() <= buckets {
             starts.push(position(data.len()));
+        } else {
+            let mut hashed: Vec<Hashed<'_>> = items.iter().map(|item| (0, *item)).collect();
+            len = write_distinct(&mut data, &mut hashed);
         }
-        Self { starts: starts.into_boxed_slice(), len: position(sorted.len()), data: data.into_boxed_slice() }
+        Self { starts: starts.into_boxed_slice(), len: position(len), data: data.into_boxed_slice() }
     }
 
     /// Number of strings.
@@ -68,18 +67,26 @@ impl TextSet {
         let bucket = if self.starts.len() <= 2 {
             &self.data
         } else {
-            let bucket = bucket_of(text, self.starts.len() - 1);
+            let bucket = bucket_of(hash(text), self.starts.len() - 1);
             &self.data[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
         };
-        Items { data: bucket }.any(|item| item == text)
+        // A look at one byte spares most comparisons.
+        Items { data: bucket }.any(|item| item.len() == text.len() && item.first() == text.first() && item == text)
     }
 
     /// Whether the lower case of `text` is in the set, whose strings must not have upper-case ASCII
     /// letters. Allocates only for long or non-ASCII text.
     #[inline]
     pub(crate) fn contains_lower(&self, text: &str) -> bool {
+        if is_lower_ascii(text.as_bytes()) {
+            return self.contains(text);
+        }
         if self.starts.is_empty() && text.is_ascii() {
-            return Items { data: &self.data }.any(|item| item.eq_ignore_ascii_case(text.as_bytes()));
+            let text = text.as_bytes();
+            let first = text.first().map(u8::to_ascii_lowercase);
+            return Items { data: &self.data }.any(|item| {
+                item.len() == text.len() && item.first().copied() == first && item.eq_ignore_ascii_case(text)
+            });
         }
         self.contains(lower(text).as_str())
     }
@@ -94,6 +101,46 @@ impl TextSet {
     fn size(&self) -> usize {
         self.data.len() + 4 * self.starts.len()
     }
+}
+
+/// A string behind a part of its hash, which tells most strings apart.
+type Hashed<'a> = (u32, &'a [u8]);
+
+/// Sorts items by their bucket alone; also returns the end of each bucket.
+fn sort_by_bucket<'a>(items: &[&'a [u8]], buckets: usize) -> (Vec<Hashed<'a>>, Vec<usize>) {
+    let hashes: Vec<u64> = items.iter().map(|item| hash(item)).collect();
+    let mut ends = vec![0; buckets];
+    for &hash in &hashes {
+        ends[bucket_of(hash, buckets)] += 1;
+    }
+    let mut sum = 0;
+    for end in &mut ends {
+        // First the start of the bucket; every item moves it by one, up to the end.
+        (*end, sum) = (sum, sum + *end);
+    }
+    let mut sorted = vec![(0, &[][..]); items.len()];
+    for (&item, &hash) in items.iter().zip(&hashes) {
+        let at = &mut ends[bucket_of(hash, buckets)];
+        #[allow(clippy::cast_possible_truncation)] // the upper half
+        let upper = (hash >> 32) as u32;
+        sorted[*at] = (upper, item);
+        *at += 1;
+    }
+    (sorted, ends)
+}
+
+/// Writes the items of a bucket in order; returns how many differ.
+fn write_distinct(data: &mut Vec<u8>, bucket: &mut [Hashed<'_>]) -> usize {
+    bucket.sort_unstable();
+    let mut len = 0;
+    for (at, item) in bucket.iter().enumerate() {
+        if at == 0 || bucket[at - 1] != *item {
+            write_length(data, item.1.len());
+            data.extend_from_slice(item.1);
+            len += 1;
+        }
+    }
+    len
 }
 
 #[allow(clippy::cast_possible_truncation)] // keeps the low 7 bits on purpose
@@ -115,8 +162,13 @@ impl<'a> Iterator for Items<'a> {
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         let (&first, mut rest) = self.data.split_first()?;
+        if first < 0x80 {
+            let (item, tail) = rest.split_at_checked(usize::from(first))?;
+            self.data = tail;
+            return Some(item);
+        }
         let mut length = usize::from(first & 0x7f);
-        let mut more = first >= 0x80;
+        let mut more = true;
         let mut shift = 7;
         while more {
             let (&byte, tail) = rest.split_first()?;

@@ -1,12 +1,13 @@
 //! The top level of a document: its format, its sections, and how their entries are walked.
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::wire::{CowStr, WireDocument};
 use crate::error::Error;
+use crate::json::{Raw, Reader, Unread};
 use statsig_adapters::{PayloadShape, recognise};
 
 /// The two shapes of config specs; told apart by shape alone.
@@ -47,11 +48,23 @@ impl<'a> Document<'a> {
         {
             return Err(refusal);
         }
-        let wire: WireDocument<'a> = serde_json::from_str(text).map_err(|error| refusal(text, &error))?;
+        let wire = serde_json::from_str(text).map_err(|error| refusal(text, &error))?;
+        Self::of_top_level(text, wire)
+    }
+
+    /// Reads a sound document around `sections` that are known to be sound; `None` if [`Document::parse`] has to.
+    pub(crate) fn parse_around(text: &'a str, sections: Vec<Range<usize>>) -> Option<Self> {
+        let mut reader = Reader::again(text, sections);
+        let wire = WireDocument::deserialize(&mut reader).ok()?;
+        reader.end().ok()?;
+        Self::of_top_level(text, wire).ok()?
+    }
+
+    fn of_top_level(text: &'a str, wire: WireDocument<'a>) -> Result<Option<Self>, Error> {
         if wire.has_updates == Some(false) {
             return Ok(None);
         }
-        let is_list = |section: Option<&RawValue>| section.is_some_and(|raw| raw.get().starts_with('['));
+        let is_list = |section: Option<Raw<'_>>| section.is_some_and(|raw| raw.get().starts_with('['));
         let sections = [wire.feature_gates, wire.dynamic_configs, wire.layer_configs];
         let v1 = wire.condition_map.is_none() || sections.into_iter().any(is_list) && !has_lists_for_maps(&wire);
         let document = Self { format: if v1 { Format::V1 } else { Format::V2 }, wire };
@@ -108,21 +121,21 @@ fn other_payload(text: &str) -> Option<Error> {
 /// Whether a v2 payload has `[]` for its empty maps, as languages write it whose lists and maps are one.
 fn has_lists_for_maps(wire: &WireDocument<'_>) -> bool {
     let sections = [wire.feature_gates, wire.dynamic_configs, wire.layer_configs];
-    let mut texts = sections.into_iter().flatten().map(RawValue::get);
+    let mut texts = sections.into_iter().flatten().map(Raw::get);
     let is_empty_list =
         |text: &str| text.strip_prefix('[').is_some_and(|rest| rest.trim_ascii_start().starts_with(']'));
     let has_maps = texts.clone().any(|text| text.starts_with('{'));
     has_maps && texts.all(|text| text.starts_with('{') || is_empty_list(text))
 }
 
-/// Calls `entry` for each member of an object section, or each item of a list section.
+/// Calls `entry` for each member of an object section, or each item of a list section, and steps over it.
 ///
 /// Entries are deserialized one by one, so that only one stands in memory. When one of them is
 /// malformed, the section is walked again entry by entry as raw text (`restart` tells the caller to
 /// forget what it had), and `skipped` gets the name and error of each bad one. A good section is
-/// read once; a bad one costs at most twice that.
+/// read once; a bad one costs at most three times that.
 pub(crate) fn for_each_entry<'a, T, S>(
-    section: &'a RawValue,
+    reader: &mut Reader<'a>,
     state: &mut S,
     restart: impl FnOnce(&mut S),
     mut entry: impl FnMut(&mut S, Option<CowStr<'a>>, T),
@@ -131,13 +144,23 @@ pub(crate) fn for_each_entry<'a, T, S>(
 where
     T: Deserialize<'a>,
 {
+    let start = reader.mark();
     let mut call = |name, value| entry(state, name, value);
-    if walk::<T>(section, &mut call).is_ok() {
+    if (Walk { entry: &mut call, item: PhantomData }).deserialize(&mut *reader).is_ok() {
         return Ok(());
     }
     restart(state);
+    reader.return_to(start);
+    let section = match reader.raw() {
+        Ok(section) => section,
+        // Nested too deeply to be stepped over: where the text ends with the section, this does not matter.
+        Err(Unread) => {
+            reader.return_to(start);
+            reader.take_rest()
+        }
+    };
     let mut index = 0;
-    walk::<&RawValue>(section, &mut |name: Option<CowStr<'a>>, raw: &'a RawValue| {
+    walk::<Raw<'a>>(section, &mut |name: Option<CowStr<'a>>, raw: Raw<'a>| {
         match serde_json::from_str(raw.get()) {
             Ok(value) => entry(state, name, value),
             Err(error) => skipped(state, Entry { name: name.as_deref(), index, raw: raw.get() }, error),
@@ -157,10 +180,10 @@ pub(crate) struct Entry<'e> {
 }
 
 fn walk<'a, T: Deserialize<'a>>(
-    section: &'a RawValue,
+    section: &'a str,
     entry: &mut dyn FnMut(Option<CowStr<'a>>, T),
 ) -> Result<(), serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(section.get());
+    let mut deserializer = serde_json::Deserializer::from_str(section);
     Walk { entry, item: PhantomData }.deserialize(&mut deserializer)
 }
 

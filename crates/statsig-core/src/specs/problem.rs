@@ -113,6 +113,13 @@ impl Problems {
         self.omitted = omitted;
     }
 
+    /// Adds what was pushed elsewhere.
+    pub(crate) fn append(&mut self, other: Self) {
+        let room = Self::LIMIT - self.list.len();
+        self.omitted += other.omitted + other.list.len().saturating_sub(room);
+        self.list.extend(other.list.into_iter().take(room));
+    }
+
     pub(crate) fn into_vec(mut self) -> Vec<Problem> {
         if self.omitted > 0 {
             self.list.push(Problem {

@@ -8,15 +8,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::integer::{integer, optional_integer};
+use crate::json::Raw;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A string that borrows from the document unless it has escapes.
 ///
 /// (`Cow<str>` inside containers always copies under serde.)
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct CowStr<'a>(pub(crate) Cow<'a, str>);
 
 impl Deref for CowStr<'_> {
@@ -51,8 +50,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for CowStr<'a> {
 }
 
 /// Keeps a present `null` apart from a missing key.
-fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Raw<'a>>, D::Error> {
+    Raw::deserialize(deserializer).map(Some)
 }
 
 /// A gate, config, experiment or layer.
@@ -70,7 +69,7 @@ pub(crate) struct WireSpec<'a> {
     #[serde(default)]
     pub(crate) enabled: Option<bool>,
     #[serde(borrow, default, deserialize_with = "present")]
-    pub(crate) default_value: Option<&'a RawValue>,
+    pub(crate) default_value: Option<Raw<'a>>,
     #[serde(borrow, default)]
     pub(crate) rules: Option<Vec<WireRule<'a>>>,
     #[serde(borrow, default)]
@@ -111,7 +110,7 @@ pub(crate) struct WireRule<'a> {
     #[serde(borrow, default)]
     pub(crate) conditions: Option<Vec<WireConditionRef<'a>>>,
     #[serde(borrow, default, deserialize_with = "present")]
-    pub(crate) return_value: Option<&'a RawValue>,
+    pub(crate) return_value: Option<Raw<'a>>,
     #[serde(borrow, default)]
     pub(crate) id_type: Option<CowStr<'a>>,
     #[serde(borrow, default)]
@@ -198,9 +197,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for WireSalt<'a> {
                 while let Some(key) = map.next_key::<CowStr<'a>>()? {
                     let text = match map.next_value::<WireTarget<'a>>()? {
                         WireTarget::String(text) => Some(text),
-                        WireTarget::Number(text) => {
+                        WireTarget::Number(number) => {
                             salt.has_non_string = true;
-                            Some(CowStr(text))
+                            Some(CowStr(Cow::Owned(number.to_string())))
                         }
                         WireTarget::Bool(value) => {
                             salt.has_non_string = true;
@@ -230,8 +229,7 @@ pub(crate) enum WireTarget<'a> {
     #[default]
     Null,
     Bool(bool),
-    /// The number as JSON text.
-    Number(Cow<'a, str>),
+    Number(serde_json::Number),
     String(CowStr<'a>),
     Array(Vec<CowStr<'a>>),
     Object(Vec<(CowStr<'a>, CowStr<'a>)>),
@@ -253,13 +251,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for WireTarget<'a> {
                 Ok(WireTarget::Bool(value))
             }
             fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-                Ok(WireTarget::Number(serde_json::Number::from(value).to_string().into()))
+                Ok(WireTarget::Number(value.into()))
             }
             fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-                Ok(WireTarget::Number(serde_json::Number::from(value).to_string().into()))
+                Ok(WireTarget::Number(value.into()))
             }
             fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-                Ok(WireTarget::Number(serde_json::Value::from(value).to_string().into()))
+                // JSON has no other floats than finite ones.
+                Ok(serde_json::Number::from_f64(value).map_or(WireTarget::Null, WireTarget::Number))
             }
             fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
                 Ok(WireTarget::String(CowStr(Cow::Borrowed(value))))
@@ -308,10 +307,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for TextOf<'a> {
                 Ok(TextOf(CowStr(Cow::Owned(value.to_owned()))))
             }
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                json(&serde_json::Value::Null)
+                Ok(TextOf(CowStr(Cow::Borrowed("null"))))
             }
             fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-                json(&value.into())
+                Ok(TextOf(CowStr(Cow::Borrowed(if value { "true" } else { "false" }))))
             }
             fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
                 json(&value.into())
@@ -362,7 +361,7 @@ pub(crate) struct WireCmab<'a> {
     #[serde(rename = "targetAppIDs", borrow, default)]
     pub(crate) target_app_ids: Option<Vec<CowStr<'a>>>,
     #[serde(borrow)]
-    pub(crate) default_value: &'a RawValue,
+    pub(crate) default_value: Raw<'a>,
     #[serde(borrow)]
     pub(crate) id_type: CowStr<'a>,
     pub(crate) enabled: bool,
@@ -387,7 +386,7 @@ pub(crate) struct WireCmabGroup<'a> {
     #[serde(borrow)]
     pub(crate) id: CowStr<'a>,
     #[serde(borrow)]
-    pub(crate) parameter_values: &'a RawValue,
+    pub(crate) parameter_values: Raw<'a>,
 }
 
 /// What a contextual bandit has learned about one arm.
@@ -424,13 +423,13 @@ pub(crate) struct WireParam<'a> {
     #[serde(borrow)]
     pub(crate) param_type: CowStr<'a>,
     #[serde(borrow, default, deserialize_with = "present")]
-    pub(crate) value: Option<&'a RawValue>,
+    pub(crate) value: Option<Raw<'a>>,
     #[serde(borrow, default)]
     pub(crate) gate_name: Option<CowStr<'a>>,
     #[serde(borrow, default, deserialize_with = "present")]
-    pub(crate) pass_value: Option<&'a RawValue>,
+    pub(crate) pass_value: Option<Raw<'a>>,
     #[serde(borrow, default, deserialize_with = "present")]
-    pub(crate) fail_value: Option<&'a RawValue>,
+    pub(crate) fail_value: Option<Raw<'a>>,
     #[serde(borrow, default)]
     pub(crate) config_name: Option<CowStr<'a>>,
     #[serde(borrow, default)]
@@ -479,26 +478,26 @@ pub(crate) struct WireDocument<'a> {
     #[serde(borrow, default)]
     pub(crate) company_id: Option<CowStr<'a>>,
     #[serde(borrow, default)]
-    pub(crate) feature_gates: Option<&'a RawValue>,
+    pub(crate) feature_gates: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    pub(crate) dynamic_configs: Option<&'a RawValue>,
+    pub(crate) dynamic_configs: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    pub(crate) layer_configs: Option<&'a RawValue>,
+    pub(crate) layer_configs: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    pub(crate) condition_map: Option<&'a RawValue>,
+    pub(crate) condition_map: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    pub(crate) experiment_to_layer: Option<&'a RawValue>,
+    pub(crate) experiment_to_layer: Option<Raw<'a>>,
     /// v1 only: layer to its experiments.
     #[serde(borrow, default)]
-    pub(crate) layers: Option<&'a RawValue>,
+    pub(crate) layers: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    pub(crate) param_stores: Option<&'a RawValue>,
+    pub(crate) param_stores: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    pub(crate) cmab_configs: Option<&'a RawValue>,
+    pub(crate) cmab_configs: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    pub(crate) overrides: Option<&'a RawValue>,
+    pub(crate) overrides: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    pub(crate) override_rules: Option<&'a RawValue>,
+    pub(crate) override_rules: Option<Raw<'a>>,
     #[serde(default)]
     pub(crate) id_lists: Option<std::collections::BTreeMap<String, bool>>,
     #[serde(default)]
@@ -518,7 +517,7 @@ pub(crate) struct WireDocument<'a> {
     #[serde(default)]
     pub(crate) hashed_sdk_keys_to_app_ids: Option<std::collections::BTreeMap<String, serde_json::Value>>,
     #[serde(borrow, default)]
-    pub(crate) session_replay_info: Option<&'a RawValue>,
+    pub(crate) session_replay_info: Option<Raw<'a>>,
 }
 
 /// What clients are told about recording sessions.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::wire;
-use crate::evaluate::SecondaryExposure;
 use crate::json::Json;
 
 /// What is kept of an experiment or layer, enough to give the same result again.
@@ -52,20 +51,6 @@ pub struct StickyExposure {
     pub value: bool,
     /// The rule that decided it.
     pub rule_id: String,
-}
-
-impl StickyExposure {
-    /// The same, borrowed.
-    #[must_use]
-    pub fn view(&self) -> SecondaryExposure<'_> {
-        SecondaryExposure { gate: &self.gate, value: self.value, rule_id: &self.rule_id }
-    }
-}
-
-impl From<SecondaryExposure<'_>> for StickyExposure {
-    fn from(exposure: SecondaryExposure<'_>) -> Self {
-        Self { gate: exposure.gate.to_owned(), value: exposure.value, rule_id: exposure.rule_id.to_owned() }
-    }
 }
 
 /// What a storage keeps under one key: values by the name of the experiment or layer.

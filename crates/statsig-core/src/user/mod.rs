@@ -173,9 +173,11 @@ impl StatsigUser {
 
     #[inline]
     pub(crate) fn unit(&self, is_user_id: bool, exact: &str, lower: &str) -> Option<&Attribute> {
-        if is_user_id {
-            return self.data.user_id.as_ref();
-        }
+        if is_user_id { self.data.user_id.as_ref() } else { self.custom_id(exact, lower) }
+    }
+
+    /// Returns a custom ID, by the name of its type or else by that in lower case.
+    pub(crate) fn custom_id(&self, exact: &str, lower: &str) -> Option<&Attribute> {
         self.data.custom_ids.get(exact).or_else(|| self.data.custom_ids.get(lower))
     }
 }

@@ -38,9 +38,9 @@ pub(crate) fn lower(text: &str) -> Lowered<'_> {
     }
 }
 
-/// Whether there is neither an upper-case ASCII letter nor a byte above ASCII; eight bytes at a time.
+/// Returns whether there is neither an upper-case ASCII letter nor a byte above ASCII; eight bytes at a time.
 #[inline]
-fn is_lower_ascii(text: &[u8]) -> bool {
+pub(crate) fn is_lower_ascii(text: &[u8]) -> bool {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // Adding moves everything from `A` on, or from behind `Z` on, above 127.
     const FROM_A: u64 = 0x0101_0101_0101_0101 * (0x80 - b'A' as u64);

@@ -14,7 +14,7 @@ mod version;
 pub(crate) use attribute::{ArrayAttribute, Attribute, parse_float};
 pub(crate) use attribute_map::AttributeMap;
 pub(crate) use json_text::json_text;
-pub(crate) use lowercase::lower;
+pub(crate) use lowercase::{is_lower_ascii, lower};
 pub(crate) use text_buffer::TextBuffer;
 pub(crate) use timestamp::{parse_target_time, parse_user_time};
 pub(crate) use version::{VersionPart, version_parts};

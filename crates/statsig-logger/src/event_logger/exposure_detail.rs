@@ -16,12 +16,13 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
 use foldhash::quality::RandomState;
+use statsig_background::ForkGuard;
 use statsig_core::{ExposureFacts, SecondaryExposure};
 
 use super::json;
 use super::logged_event::Surroundings;
 use crate::exposure_key::{ExposureKey, ExposureKind, ExposureParts};
-use crate::lanes::{HomeProcess, LANES, Padded, own_lane};
+use crate::lanes::{LANES, Padded, own_lane};
 use crate::sampling::SamplingMark;
 
 /// Most details that a lane keeps, and most bytes of them.
@@ -188,12 +189,12 @@ struct Lane {
 pub(super) struct ExposureDetails {
     lanes: [Padded<Mutex<Lane>>; LANES],
     hasher: RandomState,
-    process: HomeProcess,
+    process: ForkGuard,
 }
 
 impl ExposureDetails {
     pub(super) fn new() -> Self {
-        Self { lanes: Default::default(), hasher: RandomState::default(), process: HomeProcess::this() }
+        Self { lanes: Default::default(), hasher: RandomState::default(), process: ForkGuard::new() }
     }
 
     /// The shared part of an exposure, and whether it had to be written. `secondary` is asked for

@@ -1,13 +1,14 @@
 //! What happens beside the events: counters, metrics, reports of losses.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use statsig_background::{GuardedObserver, TaskSupervisor, UniformRandom};
 use statsig_core::{ErrorReport, ErrorReporter, FlushType, Observer};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::{EventLogger, ExposureCounts};
 use crate::ledger::{DropCause, EventStats};
@@ -25,7 +26,7 @@ const ALL_REPORTS: Duration = Duration::from_secs(21);
 
 /// What the turns of the background task remember.
 pub(super) struct Housekeeping {
-    observer: Option<Arc<dyn Observer>>,
+    observer: GuardedObserver,
     reporter: Option<Arc<dyn ErrorReporter>>,
     counters_every: Duration,
     batch_events: usize,
@@ -48,7 +49,7 @@ struct Told {
 
 impl Housekeeping {
     pub(super) fn new(
-        observer: Option<Arc<dyn Observer>>,
+        observer: GuardedObserver,
         reporter: Option<Arc<dyn ErrorReporter>>,
         pipeline: &PipelineOptions,
     ) -> Self {
@@ -92,12 +93,7 @@ impl Housekeeping {
         for report in &reports {
             tracing::warn!(tag = report.tag, "{}", report.message);
         }
-        if let Some(observer) = &self.observer {
-            let told = AssertUnwindSafe(|| tell(&**observer, &before, &now, &reports));
-            if catch_unwind(told).is_err() {
-                tracing::error!("the observer panicked");
-            }
-        }
+        self.observer.report(|observer| tell(observer, &before, &now, &reports));
         reports
     }
 
@@ -218,21 +214,20 @@ fn figures(logger: &EventLogger) -> Told {
     Told { events: logger.stats(), exposures: logger.exposure_counts(), now_ms }
 }
 
-/// The background task, again if it panics; ends with the logger, or when it is shut down.
-pub(super) async fn supervise(logger: Weak<EventLogger>) {
-    let Some(mut over) = logger.upgrade().map(|logger| logger.housekeeping.over.subscribe()) else { return };
-    while let Err(error) = tokio::spawn(run(logger.clone(), over.clone())).await {
-        if !error.is_panic() {
-            return;
-        }
-        tracing::error!("the task that looks after events panicked, and is started again");
-        if let Some(logger) = logger.upgrade() {
+/// Spawns the background task, which ends with the logger or its shutdown and restarts after a panic.
+pub(super) fn spawn(logger: &Arc<EventLogger>, runtime: &Handle) {
+    let housekeeping = &logger.housekeeping;
+    let tasks = TaskSupervisor::new(runtime, housekeeping.observer.clone(), UniformRandom::new(None));
+    let (logger, over) = (Arc::downgrade(logger), housekeeping.over.subscribe());
+    let has_started = AtomicBool::new(false);
+    tasks.spawn_worker("event-housekeeping", move |_| {
+        if has_started.swap(true, Ordering::Relaxed)
+            && let Some(logger) = logger.upgrade()
+        {
             logger.housekeeping.restarts.fetch_add(1, Ordering::Relaxed);
         }
-        if is_over(&mut over, sleep(TURN)).await {
-            return;
-        }
-    }
+        run(logger.clone(), over.clone())
+    });
 }
 
 /// Whether the logger ends or is gone before the pause is over.

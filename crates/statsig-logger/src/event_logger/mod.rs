@@ -43,6 +43,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
+use statsig_background::GuardedObserver;
 use statsig_core::{Clock, EvaluationSettings, EventSink, RulesetMeta, StatsigUser};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -161,9 +162,10 @@ impl EventLogger {
     ) -> Arc<Self> {
         let pipeline = options.pipeline.sane();
         let sink: Arc<dyn EventSink> = Arc::new(OwnProcessSink::new(sink));
-        let sink: Arc<dyn EventSink> = match &options.observer {
-            Some(observer) => Arc::new(MeasuredSink { inner: sink, observer: Arc::clone(observer) }),
-            None => sink,
+        let observer = GuardedObserver::new(options.observer);
+        let sink: Arc<dyn EventSink> = match observer.is_enabled() {
+            true => Arc::new(MeasuredSink { inner: sink, observer: observer.clone() }),
+            false => sink,
         };
         let sink = match options.events_flushed {
             Some(callback) => Arc::new(FlushedSink::new(sink, callback)),
@@ -171,7 +173,7 @@ impl EventLogger {
         };
         let sampler = ExposureSampler::new();
         sampler.set_production(settings.environment_tier().is_none_or(|tier| tier.eq_ignore_ascii_case("production")));
-        let housekeeping = Housekeeping::new(options.observer, options.error_reporter, &pipeline);
+        let housekeeping = Housekeeping::new(observer, options.error_reporter, &pipeline);
         let surroundings = Surroundings::new(Arc::new(settings), None);
         let logger = Arc::new(Self {
             dedupe: ExposureDedupe::new(options.exposure_dedupe_max_keys.max(1), DEDUPE_WINDOW),
@@ -187,7 +189,7 @@ impl EventLogger {
             housekeeping,
             clock,
         });
-        runtime.spawn(housekeeping::supervise(Arc::downgrade(&logger)));
+        housekeeping::spawn(&logger, runtime);
         logger
     }
 

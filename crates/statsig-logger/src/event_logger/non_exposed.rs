@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
-use crate::lanes::{HomeProcess, LANES, LaneCounter, Padded, own_lane};
+use crate::lanes::{LANES, LaneCounter, Padded, own_lane};
+use statsig_background::ForkGuard;
 
 /// Most names that a lane of threads counts.
 const MOST_NAMES: usize = 2_048;
@@ -25,7 +26,7 @@ struct Counts {
 pub(super) struct NonExposedChecks {
     lanes: [Padded<Mutex<Counts>>; LANES],
     uncounted: LaneCounter,
-    process: HomeProcess,
+    process: ForkGuard,
 }
 
 impl NonExposedChecks {

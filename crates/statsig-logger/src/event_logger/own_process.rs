@@ -9,40 +9,40 @@ use std::time::Duration;
 use async_trait::async_trait;
 use statsig_core::{Delivery, EventBatch, EventSink, SinkError};
 
-use crate::lanes::HomeProcess;
+use statsig_background::ForkGuard;
 
 const INHERITED: &str = "this process was forked off, and what is pending is its parent's to deliver";
 
 /// A sink that takes nothing outside of the process that it was made in.
 pub(super) struct OwnProcessSink {
     inner: Arc<dyn EventSink>,
-    process: HomeProcess,
+    process: ForkGuard,
 }
 
 impl OwnProcessSink {
     pub(super) fn new(inner: Arc<dyn EventSink>) -> Self {
-        Self { inner, process: HomeProcess::this() }
+        Self { inner, process: ForkGuard::new() }
     }
 }
 
 #[async_trait]
 impl EventSink for OwnProcessSink {
     async fn deliver(&self, batch: &EventBatch) -> Delivery {
-        if self.process.is_left() {
+        if self.process.is_inherited() {
             return Delivery::retry(INHERITED);
         }
         self.inner.deliver(batch).await
     }
 
     async fn flush(&self, within: Duration) -> Result<(), SinkError> {
-        if self.process.is_left() {
+        if self.process.is_inherited() {
             return Err(INHERITED.into());
         }
         self.inner.flush(within).await
     }
 
     async fn close(&self, within: Duration) -> Result<(), SinkError> {
-        if self.process.is_left() {
+        if self.process.is_inherited() {
             return Ok(());
         }
         self.inner.close(within).await
@@ -81,7 +81,7 @@ mod tests {
     async fn in_a_forked_child_nothing_reaches_the_sink() {
         let counting = Arc::new(Counting::default());
         let batch = EventBatch::new([0; 16], 0, 1, *b"[]", BatchEncoding::Identity, 2);
-        let elsewhere = OwnProcessSink { inner: counting.clone(), process: HomeProcess::elsewhere() };
+        let elsewhere = OwnProcessSink { inner: counting.clone(), process: ForkGuard::inherited() };
         assert!(elsewhere.deliver(&batch).await.is_retryable());
         assert!(elsewhere.flush(Duration::ZERO).await.is_err() && elsewhere.close(Duration::ZERO).await.is_ok());
         assert_eq!(counting.0.load(Ordering::Relaxed), 0);

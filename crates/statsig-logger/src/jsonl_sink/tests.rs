@@ -1,7 +1,7 @@
 use std::fs;
 
-use statsig_core::BatchEncoding;
 use statsig_core::testing::event_sink_contract;
+use statsig_core::{BatchEncoding, SdkMetadata};
 use tempfile::tempdir;
 
 use super::*;
@@ -19,7 +19,11 @@ async fn keeps_the_contract_and_writes_every_event_once() {
     let mut expected: Vec<String> = Vec::new();
     for batch in &delivered {
         let raw = body::decoded(batch).unwrap();
-        expected.extend(body::events(&raw).unwrap().iter().map(|event| event.get().to_owned()));
+        let metadata = batch.metadata.as_ref().map(|metadata| String::from_utf8(metadata.to_json()).unwrap());
+        expected.extend(body::events(&raw).unwrap().iter().map(|event| match &metadata {
+            Some(metadata) => format!("{},\"sdkMetadata\":{metadata}}}", event.get().strip_suffix('}').unwrap()),
+            None => event.get().to_owned(),
+        }));
     }
     let text = fs::read_to_string(&path).unwrap();
     let mut lines: Vec<&str> = text.lines().collect();
@@ -35,6 +39,26 @@ async fn line_breaks_between_tokens_do_not_break_lines() {
     let sink = JsonlFileSink::open(&path).unwrap();
     assert!(sink.deliver(&batch(1, "[\n{\r\n\"a\":\n\"b\\n\"},\n2]\n")).await.is_delivered());
     assert_eq!(fs::read_to_string(&path).unwrap(), "{  \"a\": \"b\\n\"}\n2\n");
+}
+
+#[tokio::test]
+async fn metadata_of_another_sdk_is_a_member_of_each_object() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let sink = JsonlFileSink::open(&path).unwrap();
+    let metadata = SdkMetadata::new().with_service_name("a\nb").with_statsig_metadata("{\n\"x\": 1}").unwrap();
+    let batch = batch(1, r#"[{"a":1},{},{ },2,"{}"]"#).with_metadata(Some(Arc::new(metadata)));
+    assert!(sink.deliver(&batch).await.is_delivered());
+    let lines = fs::read_to_string(&path).unwrap();
+    let metadata = r#""sdkMetadata":{"serviceName":"a\nb","statsigMetadata":{ "x": 1}}"#;
+    let expected = [
+        format!("{{\"a\":1,{metadata}}}"),
+        format!("{{{metadata}}}"),
+        format!("{{ {metadata}}}"),
+        "2".to_owned(),
+        "\"{}\"".to_owned(),
+    ];
+    assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]

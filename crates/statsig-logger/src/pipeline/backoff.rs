@@ -1,25 +1,25 @@
-//! When to try again.
+//! Pauses between attempts after failures.
 
 use std::time::Duration;
 
+use statsig_background::{Backoff, UniformRandom};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 /// The pause after failures, for all batches together: a destination that fails one fails others.
 #[derive(Debug)]
-pub(super) struct Backoff {
-    base: Duration,
+pub(super) struct DeliveryBackoff {
+    backoff: Backoff,
     cap: Duration,
     failures: u32,
     /// No attempt before; `true` if the destination asked for it.
     until: Option<(Instant, bool)>,
-    random: u64,
+    random: UniformRandom,
 }
 
-impl Backoff {
+impl DeliveryBackoff {
     pub(super) fn new(base: Duration, cap: Duration, seed: Option<u64>) -> Self {
-        let random = seed.unwrap_or_else(|| Uuid::now_v7().as_u64_pair().1);
-        Self { base, cap, failures: 0, until: None, random }
+        let (backoff, random) = (Backoff::new(base, 2.0, cap), UniformRandom::new(seed));
+        Self { backoff, cap, failures: 0, until: None, random }
     }
 
     /// Notes a failure, and chooses the pause: full jitter, but no shorter than asked for. Returns
@@ -30,13 +30,12 @@ impl Backoff {
         if counts {
             self.failures = self.failures.saturating_add(1);
         }
-        let most = self.base.saturating_mul(1 << (self.failures - 1).min(20)).min(self.cap);
-        let jittered = most.mul_f64(self.fraction());
+        let jittered = self.pause_after(self.failures);
         let pause = match asked {
             // A little more, so that those who were told the same do not come together.
             Some(asked) => {
                 let asked = asked.min(self.cap);
-                asked.saturating_add(asked.mul_f64(self.fraction() / 10.0)).min(self.cap).max(jittered)
+                asked.saturating_add(self.random.up_to(asked / 10)).min(self.cap).max(jittered)
             }
             None => jittered,
         };
@@ -71,13 +70,14 @@ impl Backoff {
         self.until.map(|(until, _)| until)
     }
 
-    /// An even number from 0 to 1 (SplitMix64).
-    pub(super) fn fraction(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.random;
-        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (bits >> 11) as f64 / (1_u64 << 53) as f64
+    /// Returns the pause after a number of failures in a row: full jitter.
+    pub(super) fn pause_after(&self, failures: u32) -> Duration {
+        self.random.up_to(self.backoff.longest_pause(failures))
+    }
+
+    /// Returns the numbers that spread pauses.
+    pub(super) fn random(&self) -> &UniformRandom {
+        &self.random
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
             let most = SECOND.saturating_mul(1 << (failures - 1).min(20)).min(60 * SECOND);
             let pauses: Vec<Duration> = (0..200)
                 .map(|seed| {
-                    let mut backoff = Backoff::new(SECOND, 60 * SECOND, Some(seed));
+                    let mut backoff = DeliveryBackoff::new(SECOND, 60 * SECOND, Some(seed));
                     for _ in 1..failures {
                         backoff.failed(now, None);
                         backoff.disregard();
@@ -111,7 +111,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn failures_of_attempts_made_together_count_once() {
         let now = Instant::now();
-        let mut backoff = Backoff::new(SECOND, 60 * SECOND, Some(1));
+        let mut backoff = DeliveryBackoff::new(SECOND, 60 * SECOND, Some(1));
         let counted = (0..50).filter(|_| backoff.failed(now, None)).count();
         assert_eq!(counted, 1);
         assert!(backoff.until(now).is_some_and(|until| until <= now + SECOND));
@@ -120,7 +120,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_the_destination_asks_for_is_kept_up_to_the_cap() {
         let now = Instant::now();
-        let mut backoff = Backoff::new(SECOND, 60 * SECOND, Some(1));
+        let mut backoff = DeliveryBackoff::new(SECOND, 60 * SECOND, Some(1));
         backoff.failed(now, Some(7 * SECOND));
         backoff.hurry();
         let until = backoff.until(now).unwrap();

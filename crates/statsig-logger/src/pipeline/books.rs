@@ -180,10 +180,8 @@ impl<E> Books<E> {
         for part in encoded.batches {
             let tickets = self.tickets.iter().filter_map(|ticket| {
                 let before = ticket.before[cut.kind as usize].saturating_sub(cut.numbers.start);
-                let waited_for = |place: usize| part.places.contains(&place) && (place as u64) < before;
-                let places = (before.min(part.places.end as u64)).saturating_sub(part.places.start as u64);
-                let failed = encoded.failed.iter().filter(|(place, _)| waited_for(*place)).count();
-                let events = u32::try_from(places).unwrap_or(u32::MAX).saturating_sub(failed as u32);
+                let before = usize::try_from(before).unwrap_or(usize::MAX);
+                let events = u32::try_from(part.places.count_before(before)).unwrap_or(u32::MAX);
                 (events > 0).then_some((ticket.id, events))
             });
             let tickets = tickets.collect();

@@ -10,6 +10,8 @@ use crate::batch::encode;
 use crate::event::QueuedEvent;
 use crate::ledger::DropCause;
 
+/// Events of different metadata that are cut at once.
+const GROUPED_AT_ONCE: usize = 20_000;
 /// Exposures that are compacted between two looks at the deliveries.
 const COMPACTED_AT_ONCE: usize = 4_096;
 
@@ -18,13 +20,19 @@ impl<E: QueuedEvent> Sender<E> {
     pub(super) async fn cut(&mut self) -> bool {
         let (full, waiting) = (self.queue.tuning.batch_events(), self.queue.len());
         let batch_events = self.queue.tuning.batch_events_for(waiting);
+        // Grouped events become as many batches as there are groups, whatever their number.
+        let full = if self.options.is_grouped { full.max(GROUPED_AT_ONCE) } else { full };
         let (kind, events) = {
             let room = self.room(&self.queue.books());
             if room == 0 {
                 return false;
             }
             // A grown batch is sent before the next one is encoded.
-            let most = if batch_events > full { batch_events } else { room.saturating_mul(full) };
+            let most = match self.options.is_grouped {
+                true => full,
+                false if batch_events > full => batch_events,
+                false => room.saturating_mul(full),
+            };
             if waiting >= full {
                 self.queue.stage();
             }
@@ -56,7 +64,7 @@ impl<E: QueuedEvent> Sender<E> {
         let span = tracing::debug_span!("statsig.encode", events = events.len());
         let encoded = spawn_blocking(move || {
             let _entered = span.entered();
-            let encoded = encode(&events, &limits, created_ms);
+            let encoded = encode(&events, &limits, &queue.ids, created_ms);
             queue.release_events(&events);
             encoded
         });

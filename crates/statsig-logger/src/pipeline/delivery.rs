@@ -167,7 +167,7 @@ impl<E: QueuedEvent> Sender<E> {
                  each batch is sent up to three times within a minute and then counted as delivered, unconfirmed"
             );
         }
-        let pause = held.history.unconfirmed(self.options.confirmation_window, self.backoff.fraction());
+        let pause = held.history.unconfirmed(self.options.confirmation_window, self.backoff.random().fraction());
         let Some(pause) = pause else { return self.passed(books, held) };
         books.retries += 1;
         held.batch.attempt = attempt.saturating_add(1);
@@ -253,16 +253,16 @@ impl<E: QueuedEvent> Sender<E> {
     }
 
     /// Returns the pause of a batch that fails while others pass.
-    pub(super) fn own_pause(&mut self, strikes: u32) -> Duration {
-        let doubled = self.options.backoff_base.saturating_mul(1 << strikes.saturating_sub(AT_FAULT).min(20));
-        doubled.min(self.options.backoff_cap).mul_f64(self.backoff.fraction())
+    pub(super) fn own_pause(&self, strikes: u32) -> Duration {
+        self.backoff.pause_after(strikes.saturating_sub(AT_FAULT).saturating_add(1))
     }
 
     /// Puts halves in the place of a batch that is too large. It counts as on its way meanwhile.
     async fn halve(&mut self, id: [u8; 16]) {
         let Some(batch) = self.queue.books().flying.get(&id).map(|held| held.batch.clone()) else { return };
         let level = self.queue.tuning.compression_level();
-        let halves = spawn_blocking(move || split(&batch, level)).await;
+        let queue = Arc::clone(&self.queue);
+        let halves = spawn_blocking(move || split(&batch, level, &queue.ids)).await;
         let mut books = self.queue.books();
         let Some(held) = books.flying.remove(&id) else { return };
         if held.is_on_disk() {

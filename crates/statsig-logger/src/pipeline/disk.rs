@@ -94,7 +94,7 @@ impl Disk {
         for kind in Kind::BOTH {
             loop {
                 let events = queue.books().begin_cut(kind, LAST_CUT);
-                let encoded = encode(&events, limits, created_ms);
+                let encoded = encode(&events, limits, &queue.ids, created_ms);
                 queue.release_events(&events);
                 queue.books().end_cut(encoded);
                 if events.is_empty() {
@@ -242,7 +242,7 @@ impl Disk {
     /// Puts halves in the place of a batch, on disk and on the way.
     fn split<E: QueuedEvent>(&self, queue: &Queue<E>, known: &mut SpoolStats, batch: &EventBatch) {
         let level = if batch.encoding == BatchEncoding::Identity { 0 } else { 6 };
-        let halves = match split(batch, level) {
+        let halves = match split(batch, level, &queue.ids) {
             Ok(Some(halves)) => halves,
             not_in_two => {
                 let cause = if not_in_two.is_ok() { DropCause::TooLarge } else { DropCause::Unencodable };

@@ -111,7 +111,7 @@ pub use self::spool_mode::SpoolMode;
 pub use self::tuning::PipelineTuning;
 use crate::delivery_health::DeliveryHealth;
 use crate::event::QueuedEvent;
-use crate::ledger::{EventStats, FlushReport};
+use crate::ledger::{DropCause, EventStats, FlushReport};
 
 /// Part of the time of a shutdown that is left to the disk.
 const MOST_FOR_DISK: Duration = Duration::from_millis(500);
@@ -198,7 +198,8 @@ impl<E: QueuedEvent> EventPipeline<E> {
     /// # use std::sync::Arc;
     /// # use std::time::Duration;
     /// use statsig_core::{FixedClock, NoopSink};
-    /// use statsig_logger::spool::{OsFs, Spool, SpoolOptions, SystemClock};
+    /// use statsig_background::{OsFileSystem, SystemClock};
+    /// use statsig_logger::spool::{Spool, SpoolOptions};
     /// use statsig_logger::{EventPipeline, PipelineOptions, SpoolMode};
     /// # use statsig_logger::QueuedEvent;
     /// # struct Ping;
@@ -211,7 +212,7 @@ impl<E: QueuedEvent> EventPipeline<E> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let folder = tempfile::tempdir()?;
     /// let options = SpoolOptions::new(folder.path(), "0123456789abcdef");
-    /// let spool = tokio::task::spawn_blocking(|| Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock)));
+    /// let spool = tokio::task::spawn_blocking(|| Spool::open(options, Arc::new(OsFileSystem), Arc::new(SystemClock)));
     /// let spool = spool.await??;
     /// # let clock = Arc::new(FixedClock(1_790_000_000_000));
     /// let pipeline = EventPipeline::start_with_spool(
@@ -254,7 +255,7 @@ impl<E: QueuedEvent> EventPipeline<E> {
         let disk = disk(&queue);
         let has_disk = disk.is_some();
         let parts = Parts { queue: Arc::clone(&queue), sink, disk, clock, options };
-        runtime.spawn(sender::supervise(Rescue(parts), end));
+        sender::spawn_sender(Rescue(parts), end, runtime);
         Self { queue, ended, has_disk }
     }
 
@@ -265,6 +266,11 @@ impl<E: QueuedEvent> EventPipeline<E> {
     /// grows.
     pub fn log(&self, event: E) {
         self.queue.push(event);
+    }
+
+    /// Accepts events that are no exposures, all of them or none; returns the cause of their drop.
+    pub(crate) fn log_all(&self, events: Vec<E>) -> Result<(), DropCause> {
+        self.queue.push_all(events)
     }
 
     /// Switches logging off or on again. What is pending is delivered all the same.

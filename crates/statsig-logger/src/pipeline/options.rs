@@ -58,6 +58,8 @@ pub struct PipelineOptions {
     pub jitter_seed: Option<u64>,
     /// Bytes of waiting events that make batches be cut. Set by the mode of the spool.
     pub(super) cut_bytes: usize,
+    /// Events are grouped by their metadata: many are cut at once, so that groups fill batches.
+    pub(super) is_grouped: bool,
     /// The interval is part of a promise, and nothing may make it longer.
     pub(super) keeps_interval: bool,
 }
@@ -83,6 +85,7 @@ impl Default for PipelineOptions {
             delivery_timeout: Duration::from_secs(30),
             jitter_seed: None,
             cut_bytes: usize::MAX,
+            is_grouped: false,
             keeps_interval: false,
         }
     }
@@ -100,6 +103,12 @@ const AHEAD_INTERVAL: Duration = Duration::from_millis(250);
 const AHEAD_BYTES: usize = 256 << 10;
 
 impl PipelineOptions {
+    /// Returns the options for events that are grouped by their metadata.
+    pub(crate) fn grouped(mut self) -> Self {
+        self.is_grouped = true;
+        self
+    }
+
     /// The options as a spool needs them.
     #[cfg(feature = "spool")]
     pub(super) fn with_spool(mut self, mode: super::SpoolMode, most_body_bytes: usize) -> Self {

@@ -13,13 +13,14 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use statsig_background::{ForkGuard, UuidSequence};
 use tokio::sync::Notify;
 
 use super::books::{Books, Kind};
 use super::options::PipelineOptions;
 use super::tuning::Tuning;
 use crate::event::QueuedEvent;
-use crate::lanes::{HomeProcess, LANES, Padded, own_lane};
+use crate::lanes::{LANES, Padded, own_lane};
 use crate::ledger::{DropCause, DropCounts, EventStats};
 
 /// Exposures that are compacted under one lock, within about 20 µs.
@@ -50,7 +51,9 @@ pub(super) struct Queue<E> {
     wake_bytes: usize,
     disabled: AtomicBool,
     closed: AtomicBool,
-    process: HomeProcess,
+    process: ForkGuard,
+    /// Identifiers of batches.
+    pub(super) ids: UuidSequence,
     /// Wakes the sending task.
     pub(super) wake: Notify,
 }
@@ -71,7 +74,8 @@ impl<E: QueuedEvent> Queue<E> {
             wake_bytes: options.cut_bytes,
             disabled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            process: HomeProcess::this(),
+            process: ForkGuard::new(),
+            ids: UuidSequence::new(),
             wake: Notify::new(),
         }
     }
@@ -107,14 +111,14 @@ impl<E: QueuedEvent> Queue<E> {
     pub(super) fn push(&self, event: E) {
         let own = own_lane();
         if self.disabled.load(Ordering::Relaxed) {
-            return self.refuse(own, DropCause::Disabled);
+            return self.refuse(own, DropCause::Disabled, 1);
         }
         let (bytes, exposure) = (event.cost_bytes(), event.is_exposure());
         let wakes = loop {
-            match self.reserve(bytes) {
+            match self.reserve(1, bytes) {
                 Ok(wakes) => break wakes,
                 Err(cause) if !(exposure && bytes <= self.most_bytes && self.evict_custom(own, cause)) => {
-                    return self.refuse(own, cause);
+                    return self.refuse(own, cause, 1);
                 }
                 Err(_) => {}
             }
@@ -134,8 +138,41 @@ impl<E: QueuedEvent> Queue<E> {
             self.customs.fetch_add(1, Ordering::Relaxed);
         }
         drop(content);
-        if wakes && self.process.is_left() {
-            // A forked child, where nobody takes anything out of the queue.
+        self.wake_if(wakes);
+    }
+
+    /// Takes events that are no exposures, all of them or none. Nothing gives way for them; if they do not fit, they
+    /// are dropped and counted, and the cause is returned.
+    pub(super) fn push_all(&self, events: Vec<E>) -> Result<(), DropCause> {
+        let (own, count) = (own_lane(), events.len());
+        if self.disabled.load(Ordering::Relaxed) {
+            self.refuse(own, DropCause::Disabled, count);
+            return Err(DropCause::Disabled);
+        }
+        let bytes = events.iter().map(E::cost_bytes).sum();
+        let wakes = self.reserve(count, bytes).inspect_err(|cause| self.refuse(own, *cause, count))?;
+        let Some(mut content) = self.lock_to_log(own) else {
+            self.release(count, bytes);
+            return Err(DropCause::Shutdown);
+        };
+        content.accepted += count as u64;
+        // Under the lock: `close` is followed by `stage`, which locks every stripe.
+        if self.closed.load(Ordering::Relaxed) {
+            content.dropped.add(DropCause::Shutdown, count as u64);
+            drop(content);
+            self.release(count, bytes);
+            return Err(DropCause::Shutdown);
+        }
+        content.customs.extend(events);
+        self.customs.fetch_add(count, Ordering::Relaxed);
+        drop(content);
+        self.wake_if(wakes);
+        Ok(())
+    }
+
+    /// Wakes the sending task, or closes the queue of a forked child, which has none.
+    fn wake_if(&self, wakes: bool) {
+        if wakes && self.process.is_inherited() {
             self.close();
         } else if wakes {
             self.wake.notify_one();
@@ -223,20 +260,24 @@ impl<E: QueuedEvent> Queue<E> {
         self.process.lock(&self.stripes[at].0)
     }
 
-    /// Makes room for an event, and returns whether the sending task should look.
-    fn reserve(&self, bytes: usize) -> Result<bool, DropCause> {
-        let events = self.events.fetch_add(1, Ordering::Relaxed);
+    /// Makes room for events, and returns whether the sending task should look.
+    fn reserve(&self, count: usize, bytes: usize) -> Result<bool, DropCause> {
+        let events = self.events.fetch_add(count, Ordering::Relaxed);
         let held = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let cause = if events >= self.most_events {
+        let cause = if events.saturating_add(count) > self.most_events {
             DropCause::QueueEvents
         } else if held.saturating_add(bytes) > self.most_bytes {
             DropCause::QueueBytes
         } else {
             // Each count is reached by one thread, so one of them wakes the task.
-            let full = (events + 1).is_multiple_of(self.tuning.batch_events());
+            let batch_events = self.tuning.batch_events();
+            let full = match count {
+                1 => (events + 1).is_multiple_of(batch_events),
+                count => events / batch_events != (events + count) / batch_events,
+            };
             return Ok(full || (held < self.wake_bytes && held + bytes >= self.wake_bytes));
         };
-        self.release(1, bytes);
+        self.release(count, bytes);
         Err(cause)
     }
 
@@ -245,10 +286,10 @@ impl<E: QueuedEvent> Queue<E> {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    fn refuse(&self, own: usize, cause: DropCause) {
+    fn refuse(&self, own: usize, cause: DropCause, count: usize) {
         if let Some(mut content) = self.lock_to_log(own) {
-            content.accepted += 1;
-            content.dropped.add(cause, 1);
+            content.accepted += count as u64;
+            content.dropped.add(cause, count as u64);
         }
     }
 

@@ -1,17 +1,19 @@
 //! The task that cuts batches and sends them: when, and what remains at the end.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use statsig_background::{GuardedObserver, TaskSupervisor, UniformRandom};
 use statsig_core::{Clock, Delivery, EventSink};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet, spawn_blocking};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Disk;
-use super::backoff::Backoff;
+use super::backoff::DeliveryBackoff;
 use super::concurrency::DeliveryConcurrency;
 use super::options::PipelineOptions;
 use super::queue::Queue;
@@ -19,8 +21,6 @@ use crate::batch::BatchLimits;
 use crate::event::QueuedEvent;
 use crate::ledger::DropCause;
 
-/// Pause before a task that panicked is started again.
-const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// Least time that a sink gets for its end.
 const LEAST_CLOSE: Duration = Duration::from_millis(100);
 /// Longest time that a disk gets to take what is left at the end.
@@ -97,23 +97,28 @@ impl<E: QueuedEvent> Drop for Rescue<E> {
     }
 }
 
-/// Runs the sending task until the pipeline is shut down, again if it panics.
-pub(super) async fn supervise<E: QueuedEvent>(rescue: Rescue<E>, end: watch::Sender<bool>) {
-    loop {
-        let sender = Sender::new(rescue.0.clone());
-        match tokio::spawn(sender.run()).await {
-            Err(error) if error.is_panic() => {
-                rescue.0.queue.books().recover();
-                tracing::error!("the task that sends events panicked, and is started again");
-                sleep(RESTART_PAUSE).await;
-            }
-            // Done, or the runtime ends.
-            _ => break,
-        }
+/// Reports the end of the pipeline when it is dropped.
+struct EndNotice(watch::Sender<bool>);
+
+impl Drop for EndNotice {
+    fn drop(&mut self) {
+        // The pipeline itself may be gone.
+        let _ = self.0.send(true);
     }
-    drop(rescue);
-    // Nobody is left who listens, perhaps.
-    let _ = end.send(true);
+}
+
+/// Spawns the sending task, which runs until the pipeline is shut down and restarts after a panic.
+pub(super) fn spawn_sender<E: QueuedEvent>(rescue: Rescue<E>, end: watch::Sender<bool>, runtime: &Handle) {
+    let tasks = TaskSupervisor::new(runtime, GuardedObserver::default(), UniformRandom::new(None));
+    // Dropped in this order when the task ends, also where the runtime ends first.
+    let owned = (rescue, EndNotice(end), AtomicBool::new(false));
+    tasks.spawn_worker("event-sender", move |_| {
+        let (Rescue(parts), _, has_started) = &owned;
+        if has_started.swap(true, Ordering::Relaxed) {
+            parts.queue.books().recover();
+        }
+        Sender::new(parts.clone()).run()
+    });
 }
 
 pub(super) struct Sender<E> {
@@ -121,7 +126,7 @@ pub(super) struct Sender<E> {
     pub(super) disk: Option<Arc<Disk>>,
     pub(super) options: PipelineOptions,
     pub(super) parts: Parts<E>,
-    pub(super) backoff: Backoff,
+    pub(super) backoff: DeliveryBackoff,
     pub(super) concurrency: DeliveryConcurrency,
     pub(super) deliveries: JoinSet<Delivery>,
     /// The batch of each delivery.
@@ -136,7 +141,7 @@ impl<E: QueuedEvent> Sender<E> {
         Self {
             queue: Arc::clone(&parts.queue),
             disk: parts.disk.clone(),
-            backoff: Backoff::new(options.backoff_base, options.backoff_cap, options.jitter_seed),
+            backoff: DeliveryBackoff::new(options.backoff_base, options.backoff_cap, options.jitter_seed),
             concurrency: DeliveryConcurrency::new(options.parallel_deliveries, options.max_parallel_deliveries),
             options,
             parts,
@@ -178,9 +183,9 @@ impl<E: QueuedEvent> Sender<E> {
     }
 
     /// A little less than the interval.
-    fn next_interval(&mut self) -> Instant {
+    fn next_interval(&self) -> Instant {
         let interval = self.queue.tuning.batch_interval();
-        Instant::now() + (interval - interval.mul_f64(self.backoff.fraction() / 5.0))
+        Instant::now() + (interval - self.backoff.random().up_to(interval / 5))
     }
 
     fn take_orders(&mut self) {

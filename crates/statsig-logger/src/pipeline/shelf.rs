@@ -8,6 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use statsig_background::Backoff;
 use statsig_core::EventBatch;
 use tokio::time::Instant;
 
@@ -261,8 +262,9 @@ impl Shelf {
     pub(super) fn failed(&mut self, now: Instant, asked: Option<Duration>) {
         self.failures += 1;
         let times = self.down.map_or(0, |(_, times)| times);
-        let pause = LEAST_PAUSE.saturating_mul(1 << times.min(10)).min(MOST_PAUSE);
-        self.down = Some((now + asked.unwrap_or(pause), times.saturating_add(1)));
+        let times = times.saturating_add(1);
+        let pause = Backoff::new(LEAST_PAUSE, 2.0, MOST_PAUSE).longest_pause(times);
+        self.down = Some((now + asked.unwrap_or(pause), times));
         self.note_state(now);
     }
 

@@ -19,6 +19,7 @@ pub(super) fn record(batch: &EventBatch) -> SpoolRecord<'_> {
             _ => Encoding::Raw,
         },
         attempts: u16::try_from(batch.attempt).unwrap_or(u16::MAX),
+        metadata: batch.metadata.as_deref(),
         body: &batch.body,
     }
 }
@@ -39,6 +40,7 @@ pub(super) fn handed_out(spooled: SpooledBatch) -> Result<EventBatch, EventBatch
     let created_ms = i64::try_from(spooled.created_ms).unwrap_or(i64::MAX);
     let batch =
         EventBatch::new(spooled.id.into_bytes(), created_ms, spooled.event_count, spooled.body, encoding, raw_len)
-            .with_attempt(u32::from(spooled.attempts));
+            .with_attempt(u32::from(spooled.attempts))
+            .with_metadata(spooled.metadata);
     if matches!(spooled.encoding, Encoding::Raw | Encoding::Gzip) { Ok(batch) } else { Err(batch) }
 }

@@ -1,7 +1,10 @@
-//! Source of time of the spool.
+//! Time of the spool.
 
 use std::sync::OnceLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
+
+use statsig_background::SystemClock;
+use statsig_core::Clock;
 
 /// Time of day, and time that only passes.
 ///
@@ -19,14 +22,9 @@ pub trait SpoolClock: Send + Sync {
     }
 }
 
-/// Clock of the operating system.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
 impl SpoolClock for SystemClock {
     fn now_ms(&self) -> u64 {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(Clock::now_ms(self)).unwrap_or(0)
     }
 
     fn monotonic_ms(&self) -> u64 {

@@ -10,8 +10,9 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::error::SpoolError;
-use super::format::{KIND_BATCH, RecordHeader, SegmentHeader, body_sum};
+use super::format::{RecordHeader, SegmentHeader, body_sum};
 use super::inner::Inner;
+use super::payload::payload_of;
 use super::record::SpooledBatch;
 use super::segment::SegmentKey;
 
@@ -23,21 +24,22 @@ pub(super) const DIR: &str = "dead";
 
 impl Inner {
     pub(super) fn write_dead(&mut self, batch: &SpooledBatch) -> Result<(), SpoolError> {
+        let (kind, payload) = payload_of(&batch.body, batch.metadata.as_deref());
         let header = RecordHeader {
             id: batch.id,
             created_ms: batch.created_ms,
             event_count: batch.event_count,
-            body_len: u32::try_from(batch.body.len()).unwrap_or(u32::MAX),
-            body_sum: body_sum(&batch.body),
+            body_len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+            body_sum: body_sum(&payload),
             attempts: batch.attempts,
             encoding: batch.encoding.code(),
-            kind: KIND_BATCH,
+            kind,
         };
         let created_ms = self.clock.now_ms();
         let salt = batch.id.as_u64_pair().1 as u32;
         let mut bytes = SegmentHeader { created_ms, salt }.encode().to_vec();
         bytes.extend_from_slice(&header.encode(salt));
-        bytes.extend_from_slice(&batch.body);
+        bytes.extend_from_slice(&payload);
 
         self.prepare_dead(bytes.len() as u64)?;
         let dir = self.dead_dir();

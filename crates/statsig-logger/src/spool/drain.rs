@@ -5,10 +5,11 @@ use std::io;
 use uuid::Uuid;
 
 use super::error::SpoolError;
-use super::format::{Ack, KIND_BATCH, OUTCOME_DAMAGED, OUTCOME_DROPPED, RECORD_HEADER_LEN, RecordHeader, body_sum};
+use super::format::{Ack, OUTCOME_DAMAGED, OUTCOME_DROPPED, RECORD_HEADER_LEN, RecordHeader, body_sum};
 use super::inner::{Inner, Lease};
 use super::medium::is_medium_error;
-use super::record::{AckOutcome, Encoding, Settled, SpooledBatch};
+use super::payload::batch_of;
+use super::record::{AckOutcome, Settled, SpooledBatch};
 use super::segment::{EntryState, SegmentKey};
 use super::stats::DropCause;
 
@@ -107,22 +108,13 @@ impl Inner {
             return Err(ReadProblem::Corrupt);
         }
         let header = RecordHeader::decode(&head, salt).ok_or(ReadProblem::Corrupt)?;
-        let encoding = Encoding::from_code(header.encoding).ok_or(ReadProblem::Corrupt)?;
-        let same = header.kind == KIND_BATCH
-            && header.body_len == entry.body_len
+        let same = header.body_len == entry.body_len
             && header.event_count == entry.event_count
             && header.body_sum == body_sum(&body);
         if !same {
             return Err(ReadProblem::Corrupt);
         }
-        Ok(SpooledBatch {
-            id: header.id,
-            created_ms: header.created_ms,
-            event_count: header.event_count,
-            encoding,
-            attempts: entry.attempts,
-            body,
-        })
+        batch_of(&header, entry.attempts, body).ok_or(ReadProblem::Corrupt)
     }
 
     fn keep_damaged_entry(&mut self, key: SegmentKey, index: usize) {
@@ -138,16 +130,10 @@ impl Inner {
 
     fn next_in_limbo(&mut self) -> Option<SpooledBatch> {
         let record = self.limbo.iter_mut().find(|record| !record.in_flight)?;
-        record.in_flight = true;
         let header = record.header;
-        let batch = SpooledBatch {
-            id: header.id,
-            created_ms: header.created_ms,
-            event_count: header.event_count,
-            encoding: Encoding::from_code(header.encoding).unwrap_or(Encoding::Raw),
-            attempts: record.attempts,
-            body: record.body.clone(),
-        };
+        // Written by this process, so it can be read.
+        let batch = batch_of(&header, record.attempts, record.body.clone())?;
+        record.in_flight = true;
         self.leases.insert(header.id, Lease::Limbo);
         self.stats.in_flight.add(header.event_count);
         Some(batch)
@@ -240,14 +226,7 @@ impl Inner {
             Lease::Entry { key, index } => self.read_entry(key, index).ok(),
             Lease::Limbo => {
                 let record = self.limbo.iter().find(|record| record.header.id == id);
-                record.map(|record| SpooledBatch {
-                    id,
-                    created_ms: record.header.created_ms,
-                    event_count: record.header.event_count,
-                    encoding: Encoding::from_code(record.header.encoding).unwrap_or(Encoding::Raw),
-                    attempts: record.attempts,
-                    body: record.body.clone(),
-                })
+                record.and_then(|record| batch_of(&record.header, record.attempts, record.body.clone()))
             }
             Lease::Evicted { .. } => None,
         };

@@ -12,9 +12,13 @@ pub(super) const RECORD_HEADER_LEN: usize = 48;
 pub(super) const ACK_LEN: usize = 32;
 
 const MAGIC: [u8; 4] = *b"SGEV";
-const FORMAT: u16 = 1;
-/// A record that holds one whole batch; other kinds are reserved.
+/// Version that is written. Version 1, which is read as well, has no records with metadata.
+const FORMAT: u16 = 2;
+const OLDEST_FORMAT: u16 = 1;
+/// A record that holds one whole batch.
 pub(super) const KIND_BATCH: u8 = 0;
+/// A record that holds one whole batch after the metadata of the SDK that logged it; other kinds are reserved.
+pub(super) const KIND_BATCH_WITH_METADATA: u8 = 1;
 /// Outcome of a record that the spool itself dropped; those of the caller are in `AckOutcome`.
 pub(super) const OUTCOME_DROPPED: u8 = 0;
 /// Outcome of damage that was counted, which may be more than the record at its offset.
@@ -53,7 +57,7 @@ impl SegmentHeader {
         if take(bytes, 0) != MAGIC || sum != crc32c::crc32c(&bytes[..28]) {
             return Err(HeaderProblem::Damaged);
         }
-        if u16::from_le_bytes(take(bytes, 4)) != FORMAT {
+        if !(OLDEST_FORMAT..=FORMAT).contains(&u16::from_le_bytes(take(bytes, 4))) {
             return Err(HeaderProblem::UnknownFormat);
         }
         Ok(Self::unchecked(bytes))
@@ -265,9 +269,20 @@ mod tests {
     }
 
     #[test]
+    fn the_previous_format_is_read() {
+        let segment = SegmentHeader { created_ms: 5, salt: 9 };
+        let mut bytes = segment.encode();
+        assert_eq!(bytes[4], 2);
+        bytes[4] = 1;
+        let sum = crc32c::crc32c(&bytes[..28]);
+        bytes[28..].copy_from_slice(&sum.to_le_bytes());
+        assert_eq!(SegmentHeader::decode(&bytes), Ok(segment));
+    }
+
+    #[test]
     fn an_unknown_format_is_told_from_damage() {
         let mut bytes = SegmentHeader { created_ms: 5, salt: 9 }.encode();
-        bytes[4] = 2;
+        bytes[4] = 3;
         let sum = crc32c::crc32c(&bytes[..28]);
         bytes[28..].copy_from_slice(&sum.to_le_bytes());
         assert_eq!(SegmentHeader::decode(&bytes), Err(HeaderProblem::UnknownFormat));

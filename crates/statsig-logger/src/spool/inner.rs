@@ -5,12 +5,12 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use statsig_background::{FileHandle, FileLock, FileSystem, new_uuid_v7};
 use uuid::Uuid;
 
 use super::clock::SpoolClock;
 use super::error::SpoolError;
 use super::format::RecordHeader;
-use super::fs::{SpoolFile, SpoolFs, SpoolLock};
 use super::jumps::ClockWatch;
 use super::options::{FsyncPolicy, SpoolOptions};
 use super::segment::{Segment, SegmentKey};
@@ -31,7 +31,7 @@ pub(super) struct Instance {
 /// End of the active segment.
 pub(super) struct Writer {
     pub(super) seq: u64,
-    pub(super) file: Box<dyn SpoolFile>,
+    pub(super) file: Box<dyn FileHandle>,
     pub(super) len: u64,
     pub(super) synced_len: u64,
     /// Copy of what follows `synced_len`, unless the policy is `Never`.
@@ -41,7 +41,7 @@ pub(super) struct Writer {
 /// Open acknowledgement file; one at a time.
 pub(super) struct AckWriter {
     pub(super) key: SegmentKey,
-    pub(super) file: Box<dyn SpoolFile>,
+    pub(super) file: Box<dyn FileHandle>,
     /// Copy of what is not synced, unless the policy is `Never`.
     pub(super) unsynced: Vec<u8>,
 }
@@ -73,12 +73,12 @@ pub(super) enum Lease {
 
 pub(super) struct Inner {
     pub(super) options: SpoolOptions,
-    pub(super) fs: Arc<dyn SpoolFs>,
+    pub(super) fs: Arc<dyn FileSystem>,
     pub(super) clock: Arc<dyn SpoolClock>,
     pub(super) key_dir: PathBuf,
     pub(super) name: String,
     /// Held until the spool is closed.
-    pub(super) lock: Option<Box<dyn SpoolLock>>,
+    pub(super) lock: Option<Box<dyn FileLock>>,
     pub(super) process_id: u32,
     pub(super) instances: BTreeMap<u32, Instance>,
     pub(super) next_instance: u32,
@@ -86,7 +86,7 @@ pub(super) struct Inner {
     pub(super) unread: BTreeMap<PathBuf, Option<BTreeSet<u64>>>,
     pub(super) next_seq: u64,
     pub(super) writer: Option<Writer>,
-    pub(super) reader: Option<(SegmentKey, Box<dyn SpoolFile>)>,
+    pub(super) reader: Option<(SegmentKey, Box<dyn FileHandle>)>,
     pub(super) ack_writer: Option<AckWriter>,
     pub(super) limbo: Vec<LimboRecord>,
     /// Whether some segment is `held`.
@@ -108,7 +108,7 @@ pub(super) struct Inner {
 impl Inner {
     pub(super) fn open(
         options: SpoolOptions,
-        fs: Arc<dyn SpoolFs>,
+        fs: Arc<dyn FileSystem>,
         clock: Arc<dyn SpoolClock>,
     ) -> Result<Self, SpoolError> {
         let key_dir = options.dir.join(&options.key_hash);
@@ -116,7 +116,7 @@ impl Inner {
         fs.ensure_dir(&key_dir)
             .and_then(|()| fs.make_private(&key_dir))
             .map_err(|error| SpoolError::io("create", &key_dir, error))?;
-        let (name, lock) = create_instance(&*fs, &key_dir)?;
+        let (name, lock) = create_instance(&*fs, &key_dir, clock.now_ms())?;
         let own = Instance { dir: key_dir.join(&name), segments: BTreeMap::new() };
         let (now, monotonic_ms) = (clock.now_ms(), clock.monotonic_ms());
         let mut dirty_dirs = BTreeSet::from([options.dir.clone(), key_dir.clone()]);
@@ -273,9 +273,13 @@ pub(super) fn lock_path(key_dir: &std::path::Path, instance: &str) -> PathBuf {
 ///
 /// A cleaner that saw our lock file before we had locked it may have removed it. So the folder is
 /// created only once the lock is held and its file still there; only its holder removes it.
-fn create_instance(fs: &dyn SpoolFs, key_dir: &std::path::Path) -> Result<(String, Box<dyn SpoolLock>), SpoolError> {
+fn create_instance(
+    fs: &dyn FileSystem,
+    key_dir: &std::path::Path,
+    now_ms: u64,
+) -> Result<(String, Box<dyn FileLock>), SpoolError> {
     for _ in 0..CREATE_TRIES {
-        let name = Uuid::now_v7().to_string();
+        let name = new_uuid_v7(i64::try_from(now_ms).unwrap_or(i64::MAX)).to_string();
         let path = lock_path(key_dir, &name);
         let lock = fs.try_lock(&path).map_err(|error| SpoolError::io("lock", &path, error))?;
         let present = fs.exists(&path).map_err(|error| SpoolError::io("inspect", &path, error))?;

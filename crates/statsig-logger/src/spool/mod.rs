@@ -66,14 +66,17 @@
 //! | segment header, 32 bytes | record header, 48 bytes | acknowledgement, 32 bytes |
 //! | --- | --- | --- |
 //! | 0 magic `SGEV` | 0 `u32` checksum of salt and bytes 4–47 | 0 `u32` checksum of bytes 4–31 |
-//! | 4 `u16` format (1) | 4 `u32` checksum of the body | 4 `u32` offset of the record |
+//! | 4 `u16` format (2) | 4 `u32` checksum of the body | 4 `u32` offset of the record |
 //! | 6 `u16` flags (0) | 8 `u32` length of the body | 8 batch id |
 //! | 8 `u64` created, epoch ms | 12 `u32` events in the batch | 24 `u8` outcome |
 //! | 16 `u32` salt | 16 batch id | 25 zeros |
 //! | 20 zeros | 32 `u64` created, epoch ms | |
-//! | 28 `u32` checksum of bytes 0–27 | 40 `u16` attempts, 42 `u8` encoding, 43 `u8` kind (0), 44 zeros | |
+//! | 28 `u32` checksum of bytes 0–27 | 40 `u16` attempts, 42 `u8` encoding, 43 `u8` kind, 44 zeros | |
 //!
-//! The body follows its header. The header has a checksum of its own so that recovery can walk a
+//! The body follows its header. With kind 1, the metadata of the SDK that logged the batch stands before it: its
+//! length as `u32`, and JSON. Lengths and checksums of the body include it. Segments of format 1 hold records of kind
+//! 0 only, and are read like others.
+//! The header has a checksum of its own so that recovery can walk a
 //! segment from header to header without reading bodies, and so that a damaged body still tells
 //! how many events are lost with it. The salt is new in each segment: blocks of a deleted segment
 //! that a file system shows again after a power failure do not pass for records of this one.
@@ -163,7 +166,6 @@ mod dead;
 mod drain;
 mod error;
 mod format;
-mod fs;
 mod index;
 mod inner;
 mod jumps;
@@ -172,6 +174,7 @@ mod maintain;
 mod medium;
 mod options;
 mod outage;
+mod payload;
 mod record;
 mod recovery;
 mod resync;
@@ -188,9 +191,8 @@ mod vanished;
 mod window;
 mod write;
 
-pub use clock::{SpoolClock, SystemClock};
+pub use clock::SpoolClock;
 pub use error::{SpoolError, SpoolErrorKind};
-pub use fs::{DirItem, OsFs, SpoolFile, SpoolFs, SpoolLock};
 pub use options::{FsyncPolicy, SpoolOptions};
 pub use outage::SpoolOutage;
 pub(crate) use outage::text_of;

@@ -1,8 +1,11 @@
-//! What goes into the spool and what comes out of it.
+//! Batches as the spool takes and returns them.
 
+use std::sync::Arc;
+
+use statsig_core::SdkMetadata;
 use uuid::Uuid;
 
-/// How the body of a batch is encoded. The spool only remembers it.
+/// Encoding of the body of a batch. The spool only remembers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Encoding {
@@ -38,15 +41,17 @@ impl Encoding {
 pub struct SpoolRecord<'a> {
     /// Identity over retries and restarts; must be unique (a UUIDv7, for instance).
     pub id: Uuid,
-    /// When the batch was created, in ms since the epoch; its age counts from here.
+    /// Time of creation, in ms since the epoch; the age of the batch counts from here.
     pub created_ms: u64,
     /// Events in the body, for the accounts.
     pub event_count: u32,
-    /// How the body is encoded.
+    /// Encoding of the body.
     pub encoding: Encoding,
     /// Delivery attempts so far.
     pub attempts: u16,
-    /// The encoded batch, at most [`max_body_bytes`](super::SpoolOptions::max_body_bytes).
+    /// Metadata of the SDK that logged the batch, if it is not the one that delivers it.
+    pub metadata: Option<&'a SdkMetadata>,
+    /// The encoded batch; with the metadata at most [`max_body_bytes`](super::SpoolOptions::max_body_bytes).
     pub body: &'a [u8],
 }
 
@@ -55,20 +60,22 @@ pub struct SpoolRecord<'a> {
 pub struct SpooledBatch {
     /// Identity over retries and restarts.
     pub id: Uuid,
-    /// When the batch was created, in ms since the epoch.
+    /// Time of creation, in ms since the epoch.
     pub created_ms: u64,
     /// Events in the body.
     pub event_count: u32,
-    /// How the body is encoded.
+    /// Encoding of the body.
     pub encoding: Encoding,
     /// Delivery attempts before this one. Attempts of an earlier process since it spooled the batch
     /// are not included.
     pub attempts: u16,
+    /// Metadata of the SDK that logged the batch, if it was stored with the batch.
+    pub metadata: Option<Arc<SdkMetadata>>,
     /// The encoded batch, byte for byte as it was stored.
     pub body: Vec<u8>,
 }
 
-/// How safe a stored batch is.
+/// Safety of a stored batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Durability {
     /// With the operating system: survives the end of the process, not yet that of the machine.
@@ -82,7 +89,7 @@ pub enum Durability {
 pub struct Receipt {
     /// The batch.
     pub id: Uuid,
-    /// How safe it is at this moment.
+    /// Its safety at this moment.
     pub durability: Durability,
 }
 
@@ -94,7 +101,7 @@ impl Receipt {
     }
 }
 
-/// What became of a batch that was in flight.
+/// Outcome of a batch that was in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AckOutcome {
     /// The server has it.
@@ -119,7 +126,7 @@ impl AckOutcome {
     }
 }
 
-/// Whether a batch that was released or acknowledged was still in the spool.
+/// State of a batch when it was released or acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Settled {
     /// It was, and what the call says was done.

@@ -5,12 +5,12 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
+use statsig_background::FileSystem;
 use uuid::Uuid;
 
 use super::format::{
     ACK_LEN, Ack, HeaderProblem, OUTCOME_DAMAGED, RECORD_HEADER_LEN, RecordHeader, SEGMENT_HEADER_LEN, SegmentHeader,
 };
-use super::fs::SpoolFs;
 use super::options::MAX_SEGMENT_BYTES;
 use super::resync::{find_salt, next_header};
 use super::segment::whole_acks;
@@ -76,7 +76,7 @@ impl From<io::Error> for Unscannable {
 /// Walks over the record headers of a segment, and searches for the next one where damage interrupts the walk.
 ///
 /// Memory is bounded by the file's size: one entry for each 48 bytes at most. Bodies are read only next to damage.
-pub(super) fn scan_segment(fs: &dyn SpoolFs, path: &Path) -> Result<Scan, Unscannable> {
+pub(super) fn scan_segment(fs: &dyn FileSystem, path: &Path) -> Result<Scan, Unscannable> {
     let mut file = fs.open(path)?;
     let mut window = Window::new(&mut *file)?;
     if window.len < SEGMENT_HEADER_LEN as u64 {
@@ -223,7 +223,7 @@ impl Acks {
 /// Reads an acknowledgement file, adding the batch ids to `ids`. A missing file has none.
 ///
 /// Damaged acknowledgements are skipped: they only cost a second delivery.
-pub(super) fn read_acks(fs: &dyn SpoolFs, path: &Path, ids: &mut HashSet<Uuid>) -> io::Result<Acks> {
+pub(super) fn read_acks(fs: &dyn FileSystem, path: &Path, ids: &mut HashSet<Uuid>) -> io::Result<Acks> {
     let mut acks = Acks::default();
     let mut file = match fs.open(path) {
         Ok(file) => file,

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use super::format::{KIND_BATCH, RECORD_HEADER_LEN, RecordHeader};
+use super::format::{KIND_BATCH, KIND_BATCH_WITH_METADATA, RECORD_HEADER_LEN, RecordHeader};
 use super::window::{Chunk, Window};
 
 /// Bytes of a header after its first, which a search has to see as well.
@@ -82,7 +82,9 @@ fn search(
         };
         for (index, candidate) in bytes.windows(RECORD_HEADER_LEN).enumerate() {
             // Kind and padding, which spares most checksums.
-            let plain = candidate.get(43..).is_some_and(|end| end == [KIND_BATCH, 0, 0, 0, 0]);
+            let plain = candidate
+                .get(43..)
+                .is_some_and(|end| matches!(end, [KIND_BATCH | KIND_BATCH_WITH_METADATA, 0, 0, 0, 0]));
             if plain && candidate.first_chunk().is_some_and(&mut accept) {
                 return Ok(Some(at + index as u64));
             }

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use statsig_background::FileSystem;
 use uuid::Uuid;
 
 use super::clock::SpoolClock;
 use super::error::SpoolError;
-use super::fs::SpoolFs;
 use super::inner::Inner;
 use super::options::SpoolOptions;
 use super::outage::{SpoolOutage, text_of};
@@ -25,20 +25,20 @@ use super::stats::SpoolStats;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use statsig_logger::spool::{
-///     AckOutcome, Encoding, OsFs, Spool, SpoolClock, SpoolOptions, SpoolRecord, SystemClock,
-/// };
+/// use statsig_background::{OsFileSystem, SystemClock, new_uuid_v7};
+/// use statsig_logger::spool::{AckOutcome, Encoding, Spool, SpoolClock, SpoolOptions, SpoolRecord};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
 /// let options = SpoolOptions::new(folder.path(), "0123456789abcdef");
-/// let spool = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock))?;
+/// let spool = Spool::open(options, Arc::new(OsFileSystem), Arc::new(SystemClock))?;
 /// let receipt = spool.append(&SpoolRecord {
-///     id: uuid::Uuid::now_v7(),
+///     id: new_uuid_v7(1_790_000_000_000),
 ///     created_ms: SystemClock.now_ms(),
 ///     event_count: 1,
 ///     encoding: Encoding::Raw,
 ///     attempts: 0,
+///     metadata: None,
 ///     body: b"[{}]",
 /// })?;
 /// while let Some(batch) = spool.next_batch()? {
@@ -59,7 +59,7 @@ pub struct Spool {
 /// The state of a spool, or what it takes to open it.
 enum Slot {
     Open(Box<Inner>),
-    Unopened { fs: Arc<dyn SpoolFs>, clock: Arc<dyn SpoolClock>, retry_at_ms: u64 },
+    Unopened { fs: Arc<dyn FileSystem>, clock: Arc<dyn SpoolClock>, retry_at_ms: u64 },
     Closed,
 }
 
@@ -75,7 +75,11 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::InvalidOptions`]; [`SpoolError::Io`] or [`SpoolError::DiskFull`] if the folder
     /// of this process cannot be created and locked.
-    pub fn open(options: SpoolOptions, fs: Arc<dyn SpoolFs>, clock: Arc<dyn SpoolClock>) -> Result<Self, SpoolError> {
+    pub fn open(
+        options: SpoolOptions,
+        fs: Arc<dyn FileSystem>,
+        clock: Arc<dyn SpoolClock>,
+    ) -> Result<Self, SpoolError> {
         options.validate()?;
         let inner = Inner::open(options.clone(), fs, clock)?;
         Ok(Self::with_slot(options, Slot::Open(Box::new(inner)), None))
@@ -91,7 +95,7 @@ impl Spool {
     /// [`SpoolError::InvalidOptions`] only.
     pub fn open_or_retry(
         options: SpoolOptions,
-        fs: Arc<dyn SpoolFs>,
+        fs: Arc<dyn FileSystem>,
         clock: Arc<dyn SpoolClock>,
     ) -> Result<Self, SpoolError> {
         options.validate()?;
@@ -324,7 +328,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A panic in a foreign `SpoolFs` must not take the queue down with it.
+/// A panic in a foreign `FileSystem` must not take the queue down with it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

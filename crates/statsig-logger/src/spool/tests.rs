@@ -4,16 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use statsig_background::testing::{FaultyFileSystem, MemoryDisk, MemoryFileSystem};
+use statsig_background::{FileSystem, OsFileSystem, SystemClock};
+use statsig_core::SdkMetadata;
 use uuid::Uuid;
 
-use super::testing::{FaultyFs, ManualClock, MemDisk, MemFs};
+use super::testing::ManualClock;
 use super::*;
 
 const KEY_HASH: &str = "0123456789abcdef";
 const NOW: u64 = 1_790_000_000_000;
 
 struct Bench {
-    disk: MemDisk,
+    disk: MemoryDisk,
     clock: Arc<ManualClock>,
     options: SpoolOptions,
 }
@@ -23,10 +26,10 @@ impl Bench {
         let mut options = SpoolOptions::new("/spool", KEY_HASH);
         options.segment_bytes = 1024;
         options.max_bytes = 1 << 20;
-        Self { disk: MemDisk::new(), clock: Arc::new(ManualClock::new(NOW)), options }
+        Self { disk: MemoryDisk::new(), clock: Arc::new(ManualClock::new(NOW)), options }
     }
 
-    fn open(&self) -> (Spool, Arc<MemFs>) {
+    fn open(&self) -> (Spool, Arc<MemoryFileSystem>) {
         let fs = Arc::new(self.disk.process());
         let spool = Spool::open(self.options.clone(), fs.clone(), self.clock.clone());
         (spool.expect("open"), fs)
@@ -53,6 +56,7 @@ fn append_at(spool: &Spool, n: u32, created_ms: u64) -> Result<Receipt, SpoolErr
         event_count: n % 7 + 1,
         encoding: Encoding::Gzip,
         attempts: 2,
+        metadata: None,
         body: &body(n),
     })
 }
@@ -99,6 +103,7 @@ fn batches_come_back_as_they_were_in_order() {
             event_count: n % 7 + 1,
             encoding: Encoding::Gzip,
             attempts: 2,
+            metadata: None,
             body: body(n),
         };
         assert_eq!(batch, expected);
@@ -112,6 +117,87 @@ fn batches_come_back_as_they_were_in_order() {
     assert_balanced(&spool);
     spool.close().expect("close");
     assert_eq!(bench.disk.files(), Vec::<String>::new(), "nothing is left");
+}
+
+#[test]
+fn metadata_of_another_sdk_survives_restarts_rejections_and_failed_fsyncs() {
+    let metadata = SdkMetadata::new().with_sdk_type("py-server").with_statsig_metadata("{\"a\": 1.0}").expect("valid");
+    let mut bench = Bench::new();
+    bench.options.fsync = FsyncPolicy::Interval { every: Duration::from_secs(3_600), bytes: 1 << 20 };
+    let (spool, fs) = bench.open();
+    for n in 0..3 {
+        let body = body(n);
+        let metadata = (n != 1).then_some(&metadata);
+        let record = SpoolRecord {
+            id: id(n),
+            created_ms: NOW,
+            event_count: 1,
+            encoding: Encoding::Raw,
+            attempts: 0,
+            metadata,
+            body: &body,
+        };
+        spool.append(&record).expect("append");
+    }
+    let check = |spool: &Spool| {
+        for n in 0..3 {
+            let batch = spool.next_batch().expect("next").expect("a batch");
+            assert_eq!((batch.id, &batch.body), (id(n), &body(n)));
+            assert_eq!(batch.metadata.as_deref(), (n != 1).then_some(&metadata));
+        }
+    };
+    check(&spool);
+    (0..3).for_each(|n| assert!(spool.release(id(n)).is_ok()));
+    // The copies in memory are what is written again.
+    bench.disk.fail_syncs(1);
+    let _ = spool.sync();
+    check(&spool);
+    (0..3).for_each(|n| assert!(spool.release(id(n)).is_ok()));
+    spool.sync().expect("sync");
+    fs.kill();
+    let (spool, fs) = bench.open();
+    check(&spool);
+    spool.ack(id(0), AckOutcome::Rejected).expect("ack");
+    let dead = bench.disk.files().into_iter().find(|path| path.contains("/dead/")).expect("set aside");
+    let mut content = Vec::new();
+    bench.disk.tamper(Path::new(&dead), |bytes| content.clone_from(bytes)).expect("read");
+    assert!(content.windows(9).any(|window| window == b"py-server"));
+    fs.kill();
+}
+
+#[test]
+fn segments_of_the_previous_format_are_read() {
+    let bench = Bench::new();
+    let (spool, fs) = bench.open();
+    (0..3).for_each(|n| assert!(spool.append(&previous(n, &body(n))).is_ok()));
+    fs.kill();
+    let logs: Vec<_> = bench.disk.files().into_iter().filter(|path| path.ends_with(".log")).collect();
+    for log in &logs {
+        let tamper = |bytes: &mut Vec<u8>| {
+            assert_eq!(bytes[4..6], [2, 0]);
+            bytes[4] = 1;
+            let sum = crc32c::crc32c(&bytes[..28]);
+            bytes[28..32].copy_from_slice(&sum.to_le_bytes());
+        };
+        bench.disk.tamper(Path::new(log), tamper).expect("tamper");
+    }
+    let (spool, _fs) = bench.open();
+    assert_eq!((spool.stats().foreign_segments, spool.stats().recovered.batches), (0, 3));
+    assert_eq!(drain(&spool), ids(0..3));
+    assert_balanced(&spool);
+}
+
+/// A record as version 1 had it.
+fn previous(n: u32, body: &[u8]) -> SpoolRecord<'_> {
+    SpoolRecord {
+        id: id(n),
+        created_ms: NOW,
+        event_count: 1,
+        encoding: Encoding::Raw,
+        attempts: 0,
+        metadata: None,
+        body,
+    }
 }
 
 #[test]
@@ -134,8 +220,15 @@ fn a_released_batch_is_next_again_with_one_attempt_more() {
 fn a_batch_appended_in_flight_is_handed_out_only_after_its_release() {
     let (spool, _fs) = Bench::new().open();
     let body = body(1);
-    let record =
-        SpoolRecord { id: id(1), created_ms: NOW, event_count: 1, encoding: Encoding::Raw, attempts: 0, body: &body };
+    let record = SpoolRecord {
+        id: id(1),
+        created_ms: NOW,
+        event_count: 1,
+        encoding: Encoding::Raw,
+        attempts: 0,
+        metadata: None,
+        body: &body,
+    };
     spool.append_in_flight(&record).expect("append");
     assert_eq!(next(&spool), None);
     assert!(matches!(spool.append_in_flight(&record), Err(SpoolError::AlreadyInFlight { .. })));
@@ -396,6 +489,7 @@ fn limits_and_wrong_use_are_typed_errors() {
         event_count: 1,
         encoding: Encoding::Raw,
         attempts: 0,
+        metadata: None,
         body: &vec![0; limit],
     };
     spool.append(&record).expect("exactly the limit");
@@ -415,7 +509,7 @@ fn limits_and_wrong_use_are_typed_errors() {
     options.max_bytes = 13;
     options.max_age = Duration::ZERO;
     options.fsync = FsyncPolicy::Interval { every: Duration::ZERO, bytes: u64::MAX };
-    let opened = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock));
+    let opened = Spool::open(options, Arc::new(OsFileSystem), Arc::new(SystemClock));
     match opened {
         Err(SpoolError::InvalidOptions { problems }) => assert_eq!(problems.len(), 6),
         _ => panic!("invalid options were accepted"),
@@ -435,6 +529,7 @@ fn a_record_at_the_end_of_a_segment_fits_exactly() {
             event_count: 1,
             encoding: Encoding::Raw,
             attempts: 0,
+            metadata: None,
             body: &body,
         };
         spool.append(&record).expect("append");
@@ -446,7 +541,7 @@ fn a_record_at_the_end_of_a_segment_fits_exactly() {
 #[test]
 fn a_forked_child_is_refused() {
     let bench = Bench::new();
-    let fs = Arc::new(FaultyFs::new(Arc::new(bench.disk.process())));
+    let fs = Arc::new(FaultyFileSystem::new(Arc::new(bench.disk.process())));
     let spool = Spool::open(bench.options.clone(), fs.clone(), bench.clock.clone());
     let spool = spool.expect("open");
     append(&spool, 0);
@@ -489,7 +584,7 @@ fn on_a_real_disk_everything_is_private_and_survives() {
     std::fs::set_permissions(dir.join(KEY_HASH), key_dir).expect("chmod");
 
     let clock = Arc::new(ManualClock::new(NOW));
-    let open = || Spool::open(options.clone(), Arc::new(OsFs), clock.clone()).expect("open");
+    let open = || Spool::open(options.clone(), Arc::new(OsFileSystem), clock.clone()).expect("open");
     let first = open();
     for n in 0..50 {
         assert!(append(&first, n).is_durable());
@@ -532,7 +627,7 @@ fn links_and_pipes_in_the_folder_are_neither_followed_nor_waited_for() {
     std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o755)).expect("chmod");
     symlink(&elsewhere, dir.join(KEY_HASH)).expect("link");
     let options = SpoolOptions::new(&dir, KEY_HASH);
-    let open = || Spool::open(options.clone(), Arc::new(OsFs), Arc::new(ManualClock::new(NOW)));
+    let open = || Spool::open(options.clone(), Arc::new(OsFileSystem), Arc::new(ManualClock::new(NOW)));
     let error = open().expect_err("a link");
     assert!(matches!(error, SpoolError::Io { .. }), "{error}");
     let mode = std::fs::metadata(&elsewhere).expect("metadata").permissions().mode() & 0o777;
@@ -558,7 +653,7 @@ fn links_and_pipes_in_the_folder_are_neither_followed_nor_waited_for() {
     // Even a pipe that is opened by name.
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
-    for error in [OsFs.open(&pipe).err(), OsFs.try_lock(&pipe).err()] {
+    for error in [OsFileSystem.open(&pipe).err(), OsFileSystem.try_lock(&pipe).err()] {
         assert_eq!(error.expect("not a file").kind(), std::io::ErrorKind::InvalidInput);
     }
 }
@@ -573,13 +668,13 @@ fn a_folder_of_another_user_is_refused_and_keeps_its_mode() {
     let theirs = folder.path().join("theirs");
     std::fs::create_dir(&theirs).expect("create");
     std::fs::set_permissions(&theirs, std::fs::Permissions::from_mode(0o755)).expect("chmod");
-    OsFs.make_private(&theirs).expect("our own");
+    OsFileSystem.make_private(&theirs).expect("our own");
     assert_eq!(std::fs::metadata(&theirs).expect("metadata").mode() & 0o777, 0o700);
     std::fs::set_permissions(&theirs, std::fs::Permissions::from_mode(0o755)).expect("chmod");
     if chown(&theirs, Some(12_345), None).is_err() {
         return;
     }
-    let error = OsFs.make_private(&theirs).expect_err("not ours");
+    let error = OsFileSystem.make_private(&theirs).expect_err("not ours");
     assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
     assert_eq!(std::fs::metadata(&theirs).expect("metadata").mode() & 0o777, 0o755);
     assert_eq!(std::fs::read_dir(&theirs).expect("read_dir").count(), 0, "no trace is left");

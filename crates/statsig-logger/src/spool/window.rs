@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::fs::SpoolFile;
+use statsig_background::FileHandle;
+
 use super::medium::is_medium_error;
 
 /// Bytes of a block of the disk: the unit that becomes unreadable, and that is read while walking over headers.
@@ -14,7 +15,7 @@ const CHUNK: usize = 64 << 10;
 ///
 /// Methods fail if the file cannot be read for now; errors of the medium set [`Self::unreadable`] instead.
 pub(super) struct Window<'a> {
-    file: &'a mut dyn SpoolFile,
+    file: &'a mut dyn FileHandle,
     start: u64,
     bytes: Vec<u8>,
     pub(super) len: u64,
@@ -32,7 +33,7 @@ pub(super) enum Chunk<'a> {
 }
 
 impl<'a> Window<'a> {
-    pub(super) fn new(file: &'a mut dyn SpoolFile) -> io::Result<Self> {
+    pub(super) fn new(file: &'a mut dyn FileHandle) -> io::Result<Self> {
         let len = file.size()?;
         Ok(Self { file, start: 0, bytes: Vec::new(), len, unreadable: false })
     }

@@ -1,22 +1,25 @@
 //! Appending: segments, records, and the byte bound before them.
 
+use std::borrow::Cow;
+
 use super::error::SpoolError;
-use super::format::{KIND_BATCH, RecordHeader, SEGMENT_HEADER_LEN, SegmentHeader, body_sum};
+use super::format::{RecordHeader, SEGMENT_HEADER_LEN, SegmentHeader, body_sum};
 use super::inner::{Inner, Lease, OWN, Writer};
 use super::options::FsyncPolicy;
+use super::payload::{payload_len, payload_of};
 use super::record::{Durability, Receipt, SpoolRecord};
 use super::segment::{Entry, EntryState, Segment, SegmentKey, segment_path};
 
 impl Inner {
     pub(super) fn append(&mut self, record: &SpoolRecord<'_>, in_flight: bool) -> Result<Receipt, SpoolError> {
         self.check_usable()?;
-        let header = self.header_of(record)?;
+        let (header, payload) = self.encode_record(record)?;
         if self.leases.contains_key(&record.id) {
             return Err(SpoolError::AlreadyInFlight { id: record.id });
         }
         self.rehome_limbo()?;
         self.prepare_segment(header.record_len())?;
-        self.write_record(&header, record.body)?;
+        self.write_record(&header, &payload)?;
         let synced = self.sync_if_due();
         if let Err(error) = synced
             && self.options.fsync == FsyncPolicy::EveryBatch
@@ -44,22 +47,29 @@ impl Inner {
         self.prepare_segment(0)
     }
 
-    fn header_of(&self, record: &SpoolRecord<'_>) -> Result<RecordHeader, SpoolError> {
+    /// Returns header and payload of a record.
+    fn encode_record<'a>(&self, record: &SpoolRecord<'a>) -> Result<(RecordHeader, Cow<'a, [u8]>), SpoolError> {
         let limit = self.options.max_body_bytes();
-        let too_large = || SpoolError::TooLarge { id: record.id, len: record.body.len(), limit };
+        let too_large = |len| SpoolError::TooLarge { id: record.id, len, limit };
+        // Before anything is copied.
         if record.body.len() > limit {
-            return Err(too_large());
+            return Err(too_large(payload_len(record)));
         }
-        Ok(RecordHeader {
+        let (kind, payload) = payload_of(record.body, record.metadata);
+        if payload.len() > limit {
+            return Err(too_large(payload.len()));
+        }
+        let header = RecordHeader {
             id: record.id,
             created_ms: record.created_ms,
             event_count: record.event_count,
-            body_len: u32::try_from(record.body.len()).map_err(|_| too_large())?,
-            body_sum: body_sum(record.body),
+            body_len: u32::try_from(payload.len()).map_err(|_| too_large(payload.len()))?,
+            body_sum: body_sum(&payload),
             attempts: record.attempts,
             encoding: record.encoding.code(),
-            kind: KIND_BATCH,
-        })
+            kind,
+        };
+        Ok((header, payload))
     }
 
     /// Makes sure that there is an active segment with room for a record.
@@ -107,7 +117,7 @@ impl Inner {
         let header = SegmentHeader {
             created_ms: self.clock.now_ms(),
             // The last 32 bits of a UUIDv7 are random.
-            salt: uuid::Uuid::now_v7().as_u64_pair().1 as u32,
+            salt: statsig_background::new_uuid_v7(0).as_u64_pair().1 as u32,
         };
         let created = match self.fs.create(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

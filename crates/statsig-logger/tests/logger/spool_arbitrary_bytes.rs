@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use statsig_background::OsFileSystem;
 use statsig_logger::spool::testing::ManualClock;
-use statsig_logger::spool::{AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolOptions, SpoolRecord, SpoolStats};
+use statsig_logger::spool::{AckOutcome, Encoding, FsyncPolicy, Spool, SpoolOptions, SpoolRecord, SpoolStats};
 use uuid::Uuid;
 
 const NOW: u64 = 1_790_000_000_000;
@@ -122,7 +123,7 @@ fn options(dir: &Path) -> SpoolOptions {
 
 fn open(dir: &Path) -> Spool {
     let clock = Arc::new(ManualClock::new(NOW));
-    Spool::open(options(dir), Arc::new(OsFs), clock).expect("open")
+    Spool::open(options(dir), Arc::new(OsFileSystem), clock).expect("open")
 }
 
 fn id(n: u32) -> Uuid {
@@ -144,6 +145,7 @@ fn write_some(dir: &Path) {
             event_count: n,
             encoding: Encoding::Zstd,
             attempts: 0,
+            metadata: None,
             body: &body,
         };
         spool.append(&record).expect("append");

@@ -9,9 +9,11 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_logger::spool::testing::{Fault, FaultyFs, FsOp, ManualClock, MemDisk, MemFs};
+use statsig_background::FileSystem;
+use statsig_background::testing::{FaultyFileSystem, FileFault, FileOperation, MemoryDisk, MemoryFileSystem};
+use statsig_logger::spool::testing::ManualClock;
 use statsig_logger::spool::{
-    AckOutcome, Encoding, FsyncPolicy, Settled, Spool, SpoolClock, SpoolError, SpoolErrorKind, SpoolFs, SpoolOptions,
+    AckOutcome, Encoding, FsyncPolicy, Settled, Spool, SpoolClock, SpoolError, SpoolErrorKind, SpoolOptions,
     SpoolRecord,
 };
 use uuid::Uuid;
@@ -19,15 +21,15 @@ use uuid::Uuid;
 const NOW: u64 = 1_790_000_000_000;
 
 struct Rig {
-    disk: MemDisk,
+    disk: MemoryDisk,
     clock: Arc<ManualClock>,
     options: SpoolOptions,
 }
 
 struct Process {
     spool: Spool,
-    faults: Arc<FaultyFs>,
-    fs: Arc<MemFs>,
+    faults: Arc<FaultyFileSystem>,
+    fs: Arc<MemoryFileSystem>,
 }
 
 impl Rig {
@@ -36,12 +38,12 @@ impl Rig {
         options.segment_bytes = 1024;
         options.max_bytes = 1 << 20;
         options.fsync = fsync;
-        Self { disk: MemDisk::new(), clock: Arc::new(ManualClock::new(NOW)), options }
+        Self { disk: MemoryDisk::new(), clock: Arc::new(ManualClock::new(NOW)), options }
     }
 
-    fn try_open(&self, prepare: impl FnOnce(&FaultyFs)) -> Result<Process, SpoolError> {
+    fn try_open(&self, prepare: impl FnOnce(&FaultyFileSystem)) -> Result<Process, SpoolError> {
         let fs = Arc::new(self.disk.process());
-        let faults = Arc::new(FaultyFs::new(fs.clone()));
+        let faults = Arc::new(FaultyFileSystem::new(fs.clone()));
         prepare(&faults);
         let spool = Spool::open(self.options.clone(), faults.clone(), self.clock.clone())?;
         Ok(Process { spool, faults, fs })
@@ -69,6 +71,7 @@ impl Process {
             event_count: n + 1,
             encoding: Encoding::Raw,
             attempts: 0,
+            metadata: None,
             body: &body,
         })?;
         Ok(receipt.is_durable())
@@ -110,20 +113,20 @@ fn policies() -> [FsyncPolicy; 3] {
     ]
 }
 
-fn faults(op: FsOp) -> Vec<Fault> {
-    let mut faults = vec![Fault::DISK_FULL, Fault::IO_ERROR, Fault::Error(ErrorKind::PermissionDenied)];
+fn faults(op: FileOperation) -> Vec<FileFault> {
+    let mut faults = vec![FileFault::DISK_FULL, FileFault::IO_ERROR, FileFault::Error(ErrorKind::PermissionDenied)];
     match op {
-        FsOp::Append => faults.extend([
-            Fault::ShortWrite(0),
-            Fault::ShortWrite(1),
-            Fault::ShortWrite(47),
-            Fault::ShortWrite(100),
-            Fault::TornWrite(20),
-            Fault::TornWrite(60),
+        FileOperation::Append => faults.extend([
+            FileFault::ShortWrite(0),
+            FileFault::ShortWrite(1),
+            FileFault::ShortWrite(47),
+            FileFault::ShortWrite(100),
+            FileFault::TornWrite(20),
+            FileFault::TornWrite(60),
             // All is written, and the call fails all the same.
-            Fault::TornWrite(usize::MAX),
+            FileFault::TornWrite(usize::MAX),
         ]),
-        FsOp::Read => faults.push(Fault::BitFlip),
+        FileOperation::Read => faults.push(FileFault::BitFlip),
         _ => {}
     }
     faults
@@ -131,7 +134,7 @@ fn faults(op: FsOp) -> Vec<Fault> {
 
 /// Appends, reads, acknowledges, rotates and maintains while one operation fails in one way, then
 /// heals, goes on, is killed, recovers, and accounts for every batch.
-fn live_through(policy: FsyncPolicy, op: FsOp, fault: Fault, skip: u32, times: u32) {
+fn live_through(policy: FsyncPolicy, op: FileOperation, fault: FileFault, skip: u32, times: u32) {
     let what = format!("{op:?}: {fault:?} after {skip}, {times} times, {policy:?}");
     let rig = Rig::new(policy);
     let process = rig.open();
@@ -176,7 +179,7 @@ fn live_through(policy: FsyncPolicy, op: FsOp, fault: Fault, skip: u32, times: u
         panic!("{what}: still broken: {error}")
     });
     let lost = process.spool.stats().dropped.total().batches;
-    let may_lose = op == FsOp::Read || op == FsOp::Open;
+    let may_lose = op == FileOperation::Read || op == FileOperation::Open;
     assert!(lost == 0 || may_lose, "{what}: {lost} dropped");
     assert!(process.append(n).is_ok(), "{what}: no new batch");
     accepted.insert(id(n));
@@ -196,8 +199,8 @@ fn live_through(policy: FsyncPolicy, op: FsOp, fault: Fault, skip: u32, times: u
     assert!(files.iter().all(|f| f.contains("/dead/")), "{what}: {files:?}");
 }
 
-fn check_error(error: &SpoolError, fault: Fault, what: &str) {
-    let transient = fault != Fault::Error(ErrorKind::PermissionDenied);
+fn check_error(error: &SpoolError, fault: FileFault, what: &str) {
+    let transient = fault != FileFault::Error(ErrorKind::PermissionDenied);
     if error.kind() != SpoolErrorKind::Sync {
         assert_eq!(error.is_retryable(), transient, "{what}: {error}");
     }
@@ -209,7 +212,7 @@ fn check_error(error: &SpoolError, fault: Fault, what: &str) {
 #[test]
 fn every_operation_may_fail_in_every_way() {
     for policy in policies() {
-        for op in FsOp::ALL {
+        for op in FileOperation::ALL {
             for fault in faults(op) {
                 for (skip, times) in [(0, 1), (1, 1), (2, 3), (5, 2), (0, 20), (7, u32::MAX)] {
                     live_through(policy, op, fault, skip, times);
@@ -221,7 +224,7 @@ fn every_operation_may_fail_in_every_way() {
 
 #[test]
 fn recovery_survives_every_fault_and_a_later_process_gets_the_rest() {
-    for op in FsOp::ALL {
+    for op in FileOperation::ALL {
         for fault in faults(op) {
             for skip in 0..6 {
                 let what = format!("{op:?}: {fault:?} after {skip}");
@@ -242,7 +245,7 @@ fn recovery_survives_every_fault_and_a_later_process_gets_the_rest() {
                 let third = rig.open();
                 let delivered = third.drain(&what);
                 let expected: BTreeSet<Uuid> = (1..20).map(id).collect();
-                if fault == Fault::BitFlip {
+                if fault == FileFault::BitFlip {
                     // What looks damaged is cut off; a flip in memory cannot be told from one on
                     // the disk. Nothing that is wrong is delivered.
                     assert!(delivered.is_subset(&expected), "{what}");
@@ -260,7 +263,7 @@ fn a_full_disk_is_counted_and_said_to_be_worth_another_try() {
     let rig = Rig::new(FsyncPolicy::default());
     let process = rig.open();
     process.append(0).expect("append");
-    process.faults.break_down(FsOp::Append, Fault::ShortWrite(30));
+    process.faults.break_down(FileOperation::Append, FileFault::ShortWrite(30));
     for n in 1..4 {
         let error = process.append(n).expect_err("full");
         assert_eq!(error.kind(), SpoolErrorKind::DiskFull);
@@ -359,13 +362,13 @@ fn a_record_that_the_medium_refuses_is_tried_for_minutes_and_does_not_hold_up_th
     let process = rig.open();
     process.append(0).expect("append");
     process.append(1).expect("append");
-    process.faults.inject(FsOp::Read, Fault::IO_ERROR, 0, 1);
+    process.faults.inject(FileOperation::Read, FileFault::IO_ERROR, 0, 1);
     assert!(process.spool.next_batch().expect_err("unreadable").is_retryable());
     let batch = process.spool.next_batch().expect("next").expect("a batch");
     assert_eq!(batch.id, id(1));
     assert!(process.spool.next_batch().expect("next").is_none(), "it is kept back");
     let mut failures = 1;
-    process.faults.break_down(FsOp::Read, Fault::IO_ERROR);
+    process.faults.break_down(FileOperation::Read, FileFault::IO_ERROR);
     let begin = rig.clock.now_ms();
     while process.spool.stats().dropped.unreadable.batches == 0 {
         rig.clock.advance(10_000);
@@ -384,7 +387,7 @@ fn a_record_that_the_medium_gives_back_in_the_end_is_delivered() {
     let rig = Rig::new(FsyncPolicy::default());
     let process = rig.open();
     process.append(0).expect("append");
-    process.faults.inject(FsOp::Read, Fault::IO_ERROR, 0, 2);
+    process.faults.inject(FileOperation::Read, FileFault::IO_ERROR, 0, 2);
     process.spool.next_batch().expect_err("unreadable");
     rig.clock.advance(30_000);
     process.spool.next_batch().expect_err("unreadable");
@@ -395,13 +398,13 @@ fn a_record_that_the_medium_gives_back_in_the_end_is_delivered() {
 #[test]
 fn a_shortage_never_gives_up_a_batch_however_long_it_lasts() {
     for kind in [ErrorKind::OutOfMemory, ErrorKind::PermissionDenied, ErrorKind::Interrupted, ErrorKind::WouldBlock] {
-        for op in [FsOp::Open, FsOp::Read] {
+        for op in [FileOperation::Open, FileOperation::Read] {
             let rig = Rig::new(FsyncPolicy::default());
             let process = rig.open();
             for n in 0..20 {
                 process.append(n).expect("append");
             }
-            process.faults.break_down(op, Fault::Error(kind));
+            process.faults.break_down(op, FileFault::Error(kind));
             for _ in 0..1_000 {
                 process.spool.next_batch().expect_err("a shortage");
                 rig.clock.advance(1_000);
@@ -466,7 +469,7 @@ fn an_eviction_that_fails_keeps_the_bound_by_refusing() {
     let mut rig = Rig::new(FsyncPolicy::default());
     rig.options.max_bytes = 4096;
     let process = rig.open();
-    process.faults.break_down(FsOp::RemoveFile, Fault::IO_ERROR);
+    process.faults.break_down(FileOperation::RemoveFile, FileFault::IO_ERROR);
     let accepted = (0..100).filter(|&n| process.append(n).is_ok()).count();
     assert!(accepted < 30, "{accepted}");
     assert!(process.spool.stats().disk_bytes <= 4096);
@@ -482,7 +485,7 @@ fn an_acknowledgement_that_cannot_be_written_is_tried_again() {
     let process = rig.open();
     process.append(0).expect("append");
     process.append(1).expect("append");
-    process.faults.break_down(FsOp::Append, Fault::ShortWrite(5));
+    process.faults.break_down(FileOperation::Append, FileFault::ShortWrite(5));
     let batch = process.spool.next_batch().expect("next").expect("a batch");
     let error = process.spool.ack(batch.id, AckOutcome::Delivered);
     assert!(error.expect_err("full").is_retryable());
@@ -584,7 +587,8 @@ fn an_unreadable_block_costs_its_own_records_only_and_another_process_may_read_i
     }
     process.fs.kill();
     for faults in 1..8 {
-        let next = rig.try_open(|rules| rules.inject(FsOp::Read, Fault::IO_ERROR, 0, faults)).expect("open");
+        let next =
+            rig.try_open(|rules| rules.inject(FileOperation::Read, FileFault::IO_ERROR, 0, faults)).expect("open");
         next.assert_balanced("unreadable");
         next.fs.kill();
     }
@@ -593,7 +597,7 @@ fn an_unreadable_block_costs_its_own_records_only_and_another_process_may_read_i
 
 #[test]
 fn a_shortage_while_adopting_is_waited_out() {
-    for op in [FsOp::Open, FsOp::Read, FsOp::Size, FsOp::List] {
+    for op in [FileOperation::Open, FileOperation::Read, FileOperation::Size, FileOperation::List] {
         let rig = Rig::new(FsyncPolicy::default());
         let process = rig.open();
         for n in 0..20 {
@@ -602,8 +606,8 @@ fn a_shortage_while_adopting_is_waited_out() {
         let batch = process.spool.next_batch().expect("next").expect("a batch");
         process.spool.ack(batch.id, AckOutcome::Delivered).expect("ack");
         process.fs.kill();
-        let shortage = Fault::Error(ErrorKind::OutOfMemory);
-        let next = rig.try_open(|rules| rules.inject(op, shortage, u32::from(op == FsOp::List) * 2, u32::MAX));
+        let shortage = FileFault::Error(ErrorKind::OutOfMemory);
+        let next = rig.try_open(|rules| rules.inject(op, shortage, u32::from(op == FileOperation::List) * 2, u32::MAX));
         let next = next.expect("open");
         assert_eq!(next.drain("shortage"), BTreeSet::new(), "{op:?}");
         assert!(next.spool.stats().read_errors > 0, "{op:?}");
@@ -647,7 +651,7 @@ fn a_spent_segment_that_was_left_behind_does_not_hide_the_next() {
     for n in 0..7 {
         process.append(n).expect("append");
     }
-    process.faults.break_down(FsOp::RemoveFile, Fault::IO_ERROR);
+    process.faults.break_down(FileOperation::RemoveFile, FileFault::IO_ERROR);
     for _ in 0..5 {
         let batch = process.spool.next_batch().expect("next").expect("a batch");
         process.spool.ack(batch.id, AckOutcome::Delivered).expect("ack");
@@ -664,8 +668,8 @@ fn a_refused_batch_does_not_turn_up_after_a_restart() {
     let process = rig.open();
     process.append(0).expect("append");
     // All bytes reach the file, and the call fails all the same.
-    let all = Fault::TornWrite(usize::MAX);
-    process.faults.inject(FsOp::Append, all, 0, 1);
+    let all = FileFault::TornWrite(usize::MAX);
+    process.faults.inject(FileOperation::Append, all, 0, 1);
     process.append(1).expect_err("refused");
     process.append(2).expect("append");
     process.fs.kill();
@@ -706,7 +710,7 @@ fn acknowledgements_outlive_a_deletion_that_is_not_durable() {
         let batch = process.spool.next_batch().expect("next").expect("a batch");
         assert_eq!(batch.id, id(n));
         if n == 4 {
-            process.faults.break_down(FsOp::SyncDir, Fault::IO_ERROR);
+            process.faults.break_down(FileOperation::SyncDir, FileFault::IO_ERROR);
         }
         process.spool.ack(batch.id, AckOutcome::Delivered).expect("noted and synced before");
     }

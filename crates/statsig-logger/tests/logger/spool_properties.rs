@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use statsig_logger::spool::testing::{Fault, FaultyFs, FsOp, ManualClock, MemDisk, MemFs};
+use statsig_background::testing::{FaultyFileSystem, FileFault, FileOperation, MemoryDisk, MemoryFileSystem};
+use statsig_logger::spool::testing::ManualClock;
 use statsig_logger::spool::{AckOutcome, Encoding, FsyncPolicy, Spool, SpoolOptions, SpoolRecord, SpooledBatch};
 use uuid::Uuid;
 
@@ -28,7 +29,7 @@ enum Op {
     Kill,
     PowerFailure { seed: u64 },
     FailSyncs { count: u32 },
-    Inject { op: FsOp, fault: Fault, skip: u32, times: u32 },
+    Inject { op: FileOperation, fault: FileFault, skip: u32, times: u32 },
     Heal,
 }
 
@@ -55,22 +56,22 @@ fn ordinary() -> impl Strategy<Value = Op> {
 
 fn faulty() -> impl Strategy<Value = Op> {
     let fault = prop::sample::select(vec![
-        Fault::DISK_FULL,
-        Fault::IO_ERROR,
-        Fault::ShortWrite(40),
-        Fault::TornWrite(3),
-        Fault::TornWrite(usize::MAX),
+        FileFault::DISK_FULL,
+        FileFault::IO_ERROR,
+        FileFault::ShortWrite(40),
+        FileFault::TornWrite(3),
+        FileFault::TornWrite(usize::MAX),
     ]);
     // Reads are left out: a batch that cannot be read is dropped, by design.
     let failing = prop::sample::select(vec![
-        FsOp::Append,
-        FsOp::Sync,
-        FsOp::SyncDir,
-        FsOp::Create,
-        FsOp::RemoveFile,
-        FsOp::Truncate,
-        FsOp::Rewrite,
-        FsOp::Rename,
+        FileOperation::Append,
+        FileOperation::Sync,
+        FileOperation::SyncDir,
+        FileOperation::Create,
+        FileOperation::RemoveFile,
+        FileOperation::Truncate,
+        FileOperation::Rewrite,
+        FileOperation::Rename,
     ]);
     prop_oneof![
         1 => (1_u32..3).prop_map(|count| Op::FailSyncs { count }),
@@ -112,12 +113,12 @@ struct Known {
 }
 
 struct World {
-    disk: MemDisk,
+    disk: MemoryDisk,
     clock: Arc<ManualClock>,
     options: SpoolOptions,
     spool: Spool,
-    fs: Arc<MemFs>,
-    faults: Arc<FaultyFs>,
+    fs: Arc<MemoryFileSystem>,
+    faults: Arc<FaultyFileSystem>,
     batches: BTreeMap<Uuid, Known>,
     in_flight: Vec<Uuid>,
     next_id: u128,
@@ -131,7 +132,7 @@ impl World {
         options.segment_bytes = 1024;
         options.max_bytes = 1 << 30;
         options.fsync = fsync;
-        let disk = MemDisk::new();
+        let disk = MemoryDisk::new();
         let clock = Arc::new(ManualClock::new(NOW));
         let (spool, fs, faults) = open(&disk, &clock, &options);
         Self {
@@ -229,6 +230,7 @@ impl World {
             event_count: len as u32,
             encoding: Encoding::Gzip,
             attempts: 0,
+            metadata: None,
             body: &body,
         };
         let appended = if in_flight { self.spool.append_in_flight(&record) } else { self.spool.append(&record) };
@@ -360,9 +362,13 @@ impl World {
     }
 }
 
-fn open(disk: &MemDisk, clock: &Arc<ManualClock>, options: &SpoolOptions) -> (Spool, Arc<MemFs>, Arc<FaultyFs>) {
+fn open(
+    disk: &MemoryDisk,
+    clock: &Arc<ManualClock>,
+    options: &SpoolOptions,
+) -> (Spool, Arc<MemoryFileSystem>, Arc<FaultyFileSystem>) {
     let fs = Arc::new(disk.process());
-    let faults = Arc::new(FaultyFs::new(fs.clone()));
+    let faults = Arc::new(FaultyFileSystem::new(fs.clone()));
     let spool = Spool::open(options.clone(), faults.clone(), clock.clone()).expect("open");
     (spool, fs, faults)
 }

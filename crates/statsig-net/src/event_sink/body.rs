@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde::Serialize;
-use statsig_core::{BatchEncoding, EventBatch, FlushType};
+use statsig_core::{BatchEncoding, EventBatch, FlushType, SdkMetadata};
 
 use super::EventSinkOptions;
 use crate::identity::ClientIdentity;
@@ -15,6 +15,7 @@ use crate::identity::ClientIdentity;
 const MOST_RAW_BYTES: usize = 64 << 20;
 
 const HEAD: &[u8] = br#"{"events":"#;
+const TAIL: &[u8] = br#","statsigMetadata":"#;
 
 /// Why a batch cannot be sent by anyone, ever.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +28,31 @@ pub(super) enum BodyError {
     Length,
 }
 
-/// What stands behind the events: everything that is known about the SDK, in the order of the
+/// Returns the end of the body of a batch of another SDK: its `statsigMetadata` as it was received.
+///
+/// Without one, the identifying fields; nothing is added if these are unknown as well.
+pub(super) fn forwarded_metadata(metadata: &SdkMetadata) -> Vec<u8> {
+    if let Some(json) = metadata.statsig_metadata() {
+        return [TAIL, json.as_bytes(), b"}"].concat();
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Known<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sdk_type: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sdk_version: Option<&'a str>,
+        #[serde(rename = "sessionID", skip_serializing_if = "Option::is_none")]
+        session_id: Option<&'a str>,
+    }
+    let (sdk_type, sdk_version, session_id) = (metadata.sdk_type(), metadata.sdk_version(), metadata.session_id());
+    match serde_json::to_vec(&Known { sdk_type, sdk_version, session_id }) {
+        Ok(known) if known != b"{}" => [TAIL, &known, b"}"].concat(),
+        _ => b"}".to_vec(),
+    }
+}
+
+/// Returns the end of the body of a batch of this SDK: everything that is known about it, in the order of the
 /// official one.
 pub(super) fn metadata(identity: &ClientIdentity, options: &EventSinkOptions, flush_type: FlushType) -> Vec<u8> {
     #[derive(Serialize)]
@@ -68,7 +93,7 @@ pub(super) fn metadata(identity: &ClientIdentity, options: &EventSinkOptions, fl
     };
     // Texts and numbers: nothing that cannot be written.
     let json = serde_json::to_vec(&metadata).unwrap_or_else(|_| b"{}".to_vec());
-    [&br#","statsigMetadata":"#[..], &json, b"}"].concat()
+    [TAIL, &json, b"}"].concat()
 }
 
 /// The whole body: the events of the batch between head and tail, compressed by a level, or plain.
@@ -138,6 +163,17 @@ mod tests {
                 assert_eq!(plain, br#"{"events":[{"eventName":"a"}],"x":1}"#);
             }
         }
+    }
+
+    #[test]
+    fn metadata_of_another_sdk_stays_as_it_was_received() {
+        let tail = |metadata: &SdkMetadata| String::from_utf8(forwarded_metadata(metadata)).unwrap();
+        let json = r#"{ "sdkType":"js", "n": 1.0e2 }"#;
+        let whole = SdkMetadata::new().with_sdk_type("header").with_statsig_metadata(json).unwrap();
+        assert_eq!(tail(&whole), format!(",\"statsigMetadata\":{json}}}"));
+        let headers = SdkMetadata::new().with_sdk_type("js \"x").with_session_id("s").with_service_name("shop");
+        assert_eq!(tail(&headers), r#","statsigMetadata":{"sdkType":"js \"x","sessionID":"s"}}"#);
+        assert_eq!(tail(&SdkMetadata::new()), "}");
     }
 
     #[test]

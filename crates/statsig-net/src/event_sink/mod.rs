@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue};
-use statsig_core::{Clock, Delivery, EventBatch, EventSink, SinkError, SnapshotStore};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use statsig_core::{Clock, Delivery, EventBatch, EventSink, SdkMetadata, SinkError, SnapshotStore};
 use url::Url;
 
 use self::exchange::{ExchangeError, send};
@@ -93,6 +93,10 @@ impl Default for EventSinkOptions {
 /// | 413 | [`TooLarge`](Delivery::TooLarge); for a single event [`Refused`](Delivery::Refused) |
 /// | any other status, no answer | [`Retry`](Delivery::Retry) |
 ///
+/// A batch with [metadata](EventBatch::metadata) of another SDK is sent with that in place of this SDK's own: in the
+/// headers `statsig-sdk-type`, `statsig-sdk-version`, `statsig-server-session-id` and `x-request-service`, and as
+/// `statsigMetadata`. Key, client time and user agent stay those of this SDK.
+///
 /// `Retry-After` is passed on, up to a day. Errors name the host and the status, never the key or
 /// what the server wrote.
 pub struct HttpEventSink {
@@ -114,7 +118,11 @@ impl std::fmt::Debug for HttpEventSink {
 impl EventSink for HttpEventSink {
     async fn deliver(&self, batch: &EventBatch) -> Delivery {
         let level = if self.compresses() { self.options.compression_level } else { 0 };
-        let (tail, whole) = (body::metadata(&self.identity, &self.options, batch.flush_type), batch.clone());
+        let tail = match &batch.metadata {
+            Some(metadata) => body::forwarded_metadata(metadata),
+            None => body::metadata(&self.identity, &self.options, batch.flush_type),
+        };
+        let whole = batch.clone();
         let wrapped = tokio::task::spawn_blocking(move || body::wrap(&whole, &tail, level)).await;
         let wrapped = match wrapped {
             Ok(Ok(wrapped)) => wrapped,
@@ -127,6 +135,9 @@ impl EventSink for HttpEventSink {
         request.max_decoded = MAX_ANSWER;
         request.headers = self.identity.headers(&*self.clock);
         let headers = &mut request.headers;
+        if let Some(metadata) = &batch.metadata {
+            identify_as(headers, metadata);
+        }
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(crate::transport::ACCEPTED));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if level > 0 {
@@ -140,6 +151,21 @@ impl EventSink for HttpEventSink {
             Ok((host, response)) => answer::outcome(&host, response, batch.event_count).await,
             Err(error) => self.failed(error),
         }
+    }
+}
+
+/// Replaces the identity of this SDK in headers; a field that is unknown, or that no header can carry, is left out.
+fn identify_as(headers: &mut HeaderMap, metadata: &SdkMetadata) {
+    for (name, value) in [
+        ("statsig-sdk-type", metadata.sdk_type()),
+        ("statsig-sdk-version", metadata.sdk_version()),
+        ("statsig-server-session-id", metadata.session_id()),
+        ("x-request-service", metadata.service_name()),
+    ] {
+        match value.and_then(|value| HeaderValue::from_str(value).ok()) {
+            Some(value) => headers.insert(name, value),
+            None => headers.remove(name),
+        };
     }
 }
 

@@ -11,18 +11,16 @@
 //! Files are made for their owner alone (mode 0600 in folders of mode 0700, where there are modes): they hold rules and
 //! target values. Nothing but a regular file is opened: a link or a pipe that somebody else put there is passed over.
 //!
-//! A process that is killed in the middle leaves its temporary file behind. Whoever writes next removes it:
-//! a temporary file is locked while it is written, so one that is not locked, and has not been written to for a
-//! minute, is nobody's any more.
+//! Temporary files of killed processes are removed by the next writer; see `statsig_background::remove_abandoned_files`.
 
-use std::fs::{File, TryLockError};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
+use statsig_background::{OsFileSystem, read_regular_file, remove_abandoned_files, write_private_file};
 use statsig_core::{
     SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate, StoreFormat,
 };
@@ -35,11 +33,6 @@ const MAGIC: &str = "statsig-lkg 1";
 const MOST_HEADER: usize = 200;
 /// How the names of files begin.
 const PREFIX: &str = "statsig-specs-";
-/// How long a temporary file that nobody locks may still be somebody's: it is made before it is locked, and
-/// renamed after.
-const NOT_YET_LOCKED: Duration = Duration::from_secs(60);
-/// The same where files cannot be locked.
-const NEVER_LOCKED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Largest document that is kept, and read.
 const MAX_BYTES: u64 = 256 << 20;
 
@@ -124,50 +117,10 @@ impl SpecSource for LastKnownGood {
 
 fn write(path: &Path, update: &SpecUpdate) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    create_folder(folder)?;
-    remove_leftovers(folder, SystemTime::now());
-    let header = header_of(update);
-    // A name of its own for each writer, so that two never share one.
-    let temporary = path.with_extension(format!("{}.tmp", uuid::Uuid::new_v4().simple()));
-    let written = (|| {
-        let mut file = create_private(&temporary)?;
-        // Where there are no locks, others go by the age.
-        let locked = file.try_lock().is_ok();
-        file.write_all(header.as_bytes())?;
-        file.write_all(&update.document)?;
-        file.sync_all()?;
-        if locked {
-            // On some systems nobody could read it otherwise.
-            let _ = file.unlock();
-        }
-        std::fs::rename(&temporary, path)
-    })();
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
+    if remove_abandoned_files(&OsFileSystem, folder, PREFIX, SystemTime::now()) > 0 {
+        tracing::debug!(folder = %folder.display(), "removed temporary files of processes that were killed");
     }
-    // So that the new name survives a crash as well; not every system lets folders be opened.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    written
-}
-
-/// Removes what processes that were killed have left. Others may do the same at once, and what cannot be
-/// removed now can be later.
-fn remove_leftovers(folder: &Path, now: SystemTime) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_temporary)) {
-        if is_nobodys(&entry.path(), now).unwrap_or(false) && std::fs::remove_file(entry.path()).is_ok() {
-            tracing::debug!(path = %entry.path().display(), "removed what a killed process had left");
-        }
-    }
-}
-
-/// Whether a name is that of a temporary file: `statsig-specs-{16 hex digits}.{32 hex digits}.tmp`.
-fn is_temporary(name: &str) -> bool {
-    let middle = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(".tmp"));
-    let is_hex = |text: &str, len| text.len() == len && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    middle.and_then(|middle| middle.split_once('.')).is_some_and(|(key, id)| is_hex(key, 16) && is_hex(id, 32))
+    write_private_file(&OsFileSystem, path, &[header_of(update).as_bytes(), &update.document])
 }
 
 /// The lines before a document.
@@ -180,52 +133,8 @@ fn header_of(update: &SpecUpdate) -> String {
     )
 }
 
-/// Makes a folder, and those above it, for the owner alone; leaves one that is there as it is.
-fn create_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Makes a new file for the owner alone. Follows no link.
-fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-/// Opens a regular file for reading. Follows no link, and does not wait for the other end of a pipe.
-fn open_regular(path: &Path) -> io::Result<File> {
-    let no_file = || io::Error::new(io::ErrorKind::InvalidData, "it is a link, a pipe or a folder, not a file");
-    if !std::fs::symlink_metadata(path)?.is_file() {
-        return Err(no_file());
-    }
-    let file = File::open(path)?;
-    // It may have been replaced meanwhile.
-    if file.metadata()?.is_file() { Ok(file) } else { Err(no_file()) }
-}
-
-/// Whether whoever has made a temporary file is gone.
-fn is_nobodys(path: &Path, now: SystemTime) -> io::Result<bool> {
-    let file = open_regular(path)?;
-    // A time in the future tells nothing.
-    let age = now.duration_since(file.metadata()?.modified()?).unwrap_or_default();
-    let may_take = match file.try_lock() {
-        Ok(()) => NOT_YET_LOCKED,
-        Err(TryLockError::WouldBlock) => return Ok(false),
-        Err(TryLockError::Error(_)) => NEVER_LOCKED,
-    };
-    Ok(age > may_take)
-}
-
 fn read(path: &Path) -> io::Result<(Vec<u8>, StoreFormat, u64)> {
-    let mut bytes = Vec::new();
-    open_regular(path)?.take(MAX_BYTES + MOST_HEADER as u64).read_to_end(&mut bytes)?;
-    parse(bytes)
+    parse(read_regular_file(&OsFileSystem, path, MAX_BYTES + MOST_HEADER as u64)?)
 }
 
 /// Takes a file apart: document, format, time of reception.
@@ -255,6 +164,9 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::time::Duration;
+
     use super::*;
 
     fn file_of(update: &SpecUpdate) -> Vec<u8> {
@@ -299,7 +211,7 @@ mod tests {
 
         // Once the slow one is dead as well.
         drop(slow);
-        remove_leftovers(folder.path(), SystemTime::now());
+        kept.keep(Arc::new(SpecUpdate::new(b"{}".to_vec(), SpecSourceKind::Network, 2))).await.unwrap();
         assert!(!folder.path().join(being_written).exists() && folder.path().join(just_made).exists());
     }
 
@@ -363,14 +275,5 @@ mod tests {
                 assert!(read.is_err() || read.is_ok_and(|(document, ..)| whole.ends_with(&document)));
             }
         }
-    }
-
-    #[test]
-    fn files_from_the_future_are_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("any");
-        File::create_new(&path).unwrap();
-        assert!(!is_nobodys(&path, SystemTime::UNIX_EPOCH).unwrap());
-        assert!(is_nobodys(&path, SystemTime::now() + Duration::from_secs(61)).unwrap());
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use statsig_core::testing::event_sink_contract;
 use statsig_core::{
-    BatchEncoding, CompileLimits, Delivery, EventBatch, EventSink, Snapshot, SnapshotStore, SpecSourceKind, SpecUpdate,
+    BatchEncoding, CompileLimits, Delivery, EventBatch, EventSink, SdkMetadata, Snapshot, SnapshotStore,
+    SpecSourceKind, SpecUpdate,
 };
 use statsig_net::EventSinkOptions;
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
@@ -77,6 +78,38 @@ async fn requests_say_what_they_hold() {
     let plain = &server.requests()[1];
     assert_eq!((plain.header("content-encoding"), plain.json().unwrap()), (None, expected));
     assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn metadata_of_another_sdk_replaces_that_of_this_one() {
+    let server = FakeStatsig::start().unwrap();
+    let sink = network(&server).event_sink(EventSinkOptions::default());
+    let json = r#"{"sdkType":"py-server","sdkVersion":"0.71.6","sessionID":"theirs","flushType":"limit","x":1.5}"#;
+    let metadata = SdkMetadata::new().with_service_name("shop").with_statsig_metadata(json).unwrap();
+    assert!(sink.deliver(&batch(0).with_metadata(Some(Arc::new(metadata)))).await.is_delivered());
+    // What no header can carry is left out, and nothing of this SDK takes its place.
+    let metadata = SdkMetadata::new().with_sdk_type("a\nb");
+    assert!(sink.deliver(&batch(0).with_metadata(Some(Arc::new(metadata)))).await.is_delivered());
+
+    let [first, second] = &server.requests()[..] else { panic!("two requests") };
+    for (name, value) in [
+        ("statsig-api-key", Some(KEY)),
+        ("statsig-client-time", Some("1790000000000")),
+        ("statsig-sdk-type", Some("py-server")),
+        ("statsig-sdk-version", Some("0.71.6")),
+        ("statsig-server-session-id", Some("theirs")),
+        ("x-request-service", Some("shop")),
+        ("statsig-event-count", Some("2")),
+    ] {
+        assert_eq!(first.header(name), value, "{name}");
+    }
+    let body = first.json().unwrap();
+    assert_eq!(body["statsigMetadata"].to_string(), json);
+    assert_eq!(body["events"].as_array().map(Vec::len), Some(2));
+    for name in ["statsig-sdk-type", "statsig-sdk-version", "statsig-server-session-id", "x-request-service"] {
+        assert_eq!(second.header(name), None, "{name}");
+    }
+    assert_eq!(second.json().unwrap()["statsigMetadata"], serde_json::json!({"sdkType": "a\nb"}));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use statsig_background::UniformRandom;
 use tokio::time::Instant;
 
 /// Failures in a row that open the breaker, and over how long.
@@ -100,11 +101,10 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Between half and the whole of a time, so that a fleet does not come back as one.
+/// Returns a uniform duration between half and the whole of a time, so that a fleet does not come back as one.
 pub(crate) fn jittered(time: Duration) -> Duration {
-    // The random bits of a version 4 would do; version 7 is what is there.
-    let bits = uuid::Uuid::now_v7().as_u128() as u32;
-    time.mul_f64(0.5 + 0.5 * f64::from(bits) / f64::from(u32::MAX))
+    let half = time / 2;
+    half + UniformRandom::new(None).up_to(half)
 }
 
 #[cfg(test)]

@@ -8,15 +8,16 @@ mod take;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use redis::cmd;
 use statsig_adapters::{DataStoreError, DataStoreErrorKind, EventSink};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use statsig_background::{TaskSupervisor, UniformRandom};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::options::{DrainOptions, EventStream};
 use crate::error::OptionsError;
@@ -221,30 +222,42 @@ impl EventDrainer {
 
     /// Drains every shard in a task of its own; the tasks end with the future.
     async fn shards(&self, until: Until, stopping: &watch::Sender<bool>) -> Result<(), DataStoreError> {
-        let mut tasks = JoinSet::new();
-        let start = |shard: u16, tasks: &mut JoinSet<Result<(), (u16, DataStoreError)>>| {
-            let (inner, stopping) = (Arc::clone(&self.0), stopping.subscribe());
-            tasks.spawn(async move { inner.shard(shard, until, stopping).await.map_err(|error| (shard, error)) })
-        };
-        let mut ids: Vec<_> = (0..self.0.stream.shards).map(|shard| start(shard, &mut tasks).id()).collect();
-        let mut result = Ok(());
-        while let Some(ended) = tasks.join_next().await {
-            match ended {
-                Ok(Ok(())) => {}
-                Ok(Err((_, error))) => result = Err(error),
-                // A bug, here or in the sink; the other batches must not wait for it to be mended.
-                Err(error) => {
-                    let Some(shard) = ids.iter().position(|id| *id == error.id()) else { continue };
-                    tracing::error!(shard, "Redis: draining events panicked; it starts anew");
-                    self.0.failed();
-                    sleep(jittered(FIRST_PAUSE)).await;
-                    if !*stopping.borrow() {
-                        ids[shard] = start(shard as u16, &mut tasks).id();
+        let random = UniformRandom::new(None);
+        let tasks = AbortOnDrop(TaskSupervisor::new(&Handle::current(), self.0.metrics.observer(), random));
+        let (errors, mut failed) = mpsc::unbounded_channel();
+        for shard in 0..self.0.stream.shards {
+            let (inner, stopping, errors) = (Arc::clone(&self.0), stopping.subscribe(), errors.clone());
+            let has_started = AtomicBool::new(false);
+            tasks.0.spawn_worker(format!("redis-drainer-{shard}"), move |_| {
+                if has_started.swap(true, Ordering::Relaxed) {
+                    // The panic was that of the destination, or a bug; the other batches do not wait for either.
+                    inner.failed();
+                }
+                let (inner, stopping, errors) = (Arc::clone(&inner), stopping.clone(), errors.clone());
+                async move {
+                    if let Err(error) = inner.shard(shard, until, stopping).await {
+                        // The receiver may be gone.
+                        let _ = errors.send(error);
                     }
                 }
-            }
+            });
+        }
+        drop(errors);
+        let mut result = Ok(());
+        // Ends when the last worker has.
+        while let Some(error) = failed.recv().await {
+            result = Err(error);
         }
         result
+    }
+}
+
+/// Tasks that end with their owner.
+struct AbortOnDrop(TaskSupervisor);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

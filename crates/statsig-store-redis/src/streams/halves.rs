@@ -8,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::value::RawValue;
 use statsig_adapters::{BatchEncoding, EventBatch};
+use statsig_background::new_uuid_v7;
 
 /// Longest array that is decoded, whatever the batch says.
 const MOST_RAW_BYTES: usize = 256 << 20;
@@ -55,9 +56,9 @@ fn half(batch: &EventBatch, events: &[&RawValue]) -> Option<EventBatch> {
         }
         _ => raw,
     };
-    let (id, count) = (uuid::Uuid::now_v7().into_bytes(), u32::try_from(events.len()).ok()?);
+    let (id, count) = (new_uuid_v7(batch.created_ms).into_bytes(), u32::try_from(events.len()).ok()?);
     let half = EventBatch::new(id, batch.created_ms, count, body, batch.encoding, raw_len);
-    Some(half.with_flush_type(batch.flush_type))
+    Some(half.with_flush_type(batch.flush_type).with_metadata(batch.metadata.clone()))
 }
 
 #[cfg(test)]

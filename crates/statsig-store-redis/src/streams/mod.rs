@@ -25,7 +25,7 @@
 //!
 //! | key | type | what |
 //! | --- | --- | --- |
-//! | `statsig:events:{<hash>:<shard>}` | stream | batches: fields `id`, `t`, `n`, `enc`, `raw`, `flush`, `body` |
+//! | `statsig:events:{<hash>:<shard>}` | stream | batches: fields `id`, `t`, `n`, `enc`, `raw`, `flush`, `body`, and `sdk` with the metadata of another SDK |
 //! | `statsig:events:{<hash>:<shard>}:<id>` | string | that a batch is `queued` or `done` |
 //! | `statsig:events:{<hash>:<shard>}:unweighed` | string | bytes added since the stream was last weighed |
 //! | `statsig:events:{<hash>:<shard>}:dead` | stream | batches that the destination refuses, with the `reason` |

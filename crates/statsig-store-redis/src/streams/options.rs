@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use statsig_adapters::{KeySchema, StoreKeys};
+use statsig_adapters::{Clock, KeySchema, StoreKeys};
+use statsig_background::{SystemClock, new_uuid_v7};
 
 /// A stream of events, and its bounds. Sinks and drainers of one stream have to agree on the SDK key,
 /// the number of shards and the namespace of the [`RedisOptions`](crate::RedisOptions).
@@ -118,7 +119,7 @@ impl DrainOptions {
     pub fn new() -> Self {
         Self {
             group: "statsig".to_owned(),
-            consumer: uuid::Uuid::now_v7().simple().to_string(),
+            consumer: new_uuid_v7(SystemClock.now_ms()).simple().to_string(),
             claim_after: Duration::from_secs(60),
             deliver_timeout: Duration::from_secs(30),
             concurrency: 4,

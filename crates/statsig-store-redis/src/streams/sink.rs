@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use statsig_adapters::{DataStoreErrorKind, Delivery, EventBatch, EventSink, SinkError};
 
 use super::options::EventStream;
-use super::wire::{encoding_word, fields, id_text, numbers};
+use super::wire::{FieldTexts, encoding_word, fields, id_text};
 use crate::error::OptionsError;
 use crate::link::Link;
 use crate::metrics::{Metrics, word};
@@ -129,17 +129,17 @@ impl EventSink for RedisEventSink {
         let Some(encoding) = encoding_word(batch.encoding) else {
             return Delivery::reject("Redis: the encoding of the batch is unknown");
         };
-        if batch.body.len() > inner.max_bytes {
+        let texts = FieldTexts::of(batch);
+        if batch.body.len() + texts.metadata_len() > inner.max_bytes {
             return Delivery::TooLarge;
         }
         let name = inner.stream.name(&inner.namespace, inner.stream.shard(&batch.id));
         let mark = format!("{name}:{}", id_text(&batch.id));
-        let numbers = numbers(batch);
         let unweighed = format!("{name}:unweighed");
         let (most, remember) = (inner.stream.max_batches.to_string(), inner.stream.remember.as_secs().to_string());
         let (bytes, every) = (inner.stream.max_bytes.to_string(), inner.stream.weigh_every().to_string());
         let bounds: [&[u8]; 4] = [most.as_bytes(), remember.as_bytes(), bytes.as_bytes(), every.as_bytes()];
-        let arguments = [&bounds[..], &fields(batch, encoding, &numbers)].concat();
+        let arguments = [&bounds[..], &fields(batch, encoding, &texts)].concat();
         let (keys, deadline) = ([&*name, &mark, &unweighed], inner.link.deadline(Op::Add));
         let answer = inner.add.call::<(u8, u64, u64, u8)>(&inner.link, Op::Add, &keys, &arguments, deadline).await;
         let (outcome, delivery) = match answer {

@@ -1,7 +1,9 @@
 //! Batches as entries of a stream, and the answers of Redis about them.
 
+use std::sync::Arc;
+
 use redis::Value;
-use statsig_adapters::{BatchEncoding, EventBatch, FlushType};
+use statsig_adapters::{BatchEncoding, EventBatch, FlushType, SdkMetadata};
 
 /// An entry of a stream.
 #[derive(Debug)]
@@ -26,19 +28,45 @@ pub(super) fn encoding_word(encoding: BatchEncoding) -> Option<&'static str> {
     }
 }
 
-/// The numbers of a batch as texts, for [`fields`].
-pub(super) fn numbers(batch: &EventBatch) -> [String; 4] {
-    [id_text(&batch.id), batch.created_ms.to_string(), batch.event_count.to_string(), batch.raw_len.to_string()]
+/// Values of fields that a batch does not hold as bytes, for [`fields`].
+pub(super) struct FieldTexts {
+    pub(super) id: String,
+    created: String,
+    count: String,
+    raw_len: String,
+    metadata: Option<Vec<u8>>,
 }
 
-/// Names and values of the fields of a batch.
-pub(super) fn fields<'a>(batch: &'a EventBatch, encoding: &'static str, numbers: &'a [String; 4]) -> [&'a [u8]; 14] {
-    let [id, created, count, raw_len] = numbers.each_ref().map(|number| number.as_bytes());
-    let (encoding, flush) = (encoding.as_bytes(), batch.flush_type.as_str().as_bytes());
-    [b"id", id, b"t", created, b"n", count, b"enc", encoding, b"raw", raw_len, b"flush", flush, b"body", &batch.body]
+impl FieldTexts {
+    pub(super) fn of(batch: &EventBatch) -> Self {
+        Self {
+            id: id_text(&batch.id),
+            created: batch.created_ms.to_string(),
+            count: batch.event_count.to_string(),
+            raw_len: batch.raw_len.to_string(),
+            metadata: batch.metadata.as_ref().map(|metadata| metadata.to_json()),
+        }
+    }
+
+    /// Returns the bytes of the metadata.
+    pub(super) fn metadata_len(&self) -> usize {
+        self.metadata.as_ref().map_or(0, Vec::len)
+    }
 }
 
-/// Why a batch was sent, by the protocol's name; the usual reason where that is unknown here.
+/// Returns names and values of the fields of a batch.
+pub(super) fn fields<'a>(batch: &'a EventBatch, encoding: &'static str, texts: &'a FieldTexts) -> Vec<&'a [u8]> {
+    let FieldTexts { id, created, count, raw_len, metadata } = texts;
+    let mut fields: Vec<&[u8]> = vec![b"id", id.as_bytes(), b"t", created.as_bytes(), b"n", count.as_bytes()];
+    fields.extend([b"enc", encoding.as_bytes(), b"raw", raw_len.as_bytes()]);
+    fields.extend([&b"flush"[..], batch.flush_type.as_str().as_bytes(), b"body", &batch.body]);
+    if let Some(metadata) = metadata {
+        fields.extend([&b"sdk"[..], metadata]);
+    }
+    fields
+}
+
+/// Returns the cause of a batch by its protocol name; the usual one for an unknown name.
 fn flush_type(name: &str) -> FlushType {
     use FlushType::{Limit, Manual, ScheduledFullBatch, ScheduledMaxTime, Shutdown};
     let all = [ScheduledMaxTime, ScheduledFullBatch, Limit, Manual, Shutdown];
@@ -86,12 +114,17 @@ fn entry(entry: Value) -> Option<Entry> {
 /// A batch from the names and values of its fields.
 fn batch(fields: Vec<Value>) -> Option<EventBatch> {
     let (mut id, mut created, mut count, mut encoding, mut raw_len, mut body) = (None, None, None, None, None, None);
-    let mut flush = FlushType::default();
+    let (mut flush, mut metadata) = (FlushType::default(), None);
     let mut fields = fields.into_iter();
     while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
         let (Value::BulkString(name), Value::BulkString(value)) = (name, value) else { return None };
         if name == b"body" {
             body = Some(value);
+            continue;
+        }
+        if name == b"sdk" {
+            // Without it, the batch would be delivered under another identity.
+            metadata = Some(Arc::new(SdkMetadata::from_json(&value)?));
             continue;
         }
         let value = String::from_utf8(value).ok()?;
@@ -112,7 +145,7 @@ fn batch(fields: Vec<Value>) -> Option<EventBatch> {
         }
     }
     let batch = EventBatch::new(id?.to_be_bytes(), created?, count?, body?, encoding?, raw_len?);
-    Some(batch.with_flush_type(flush))
+    Some(batch.with_flush_type(flush).with_metadata(metadata))
 }
 
 fn items<const N: usize>(value: Value) -> Option<[Value; N]> {
@@ -145,6 +178,20 @@ mod tests {
             .filter_map(|(name, usual)| Some((name, if name == changed { value? } else { usual })))
             .flat_map(|(name, value)| [bulk(name), bulk(value)])
             .collect()
+    }
+
+    #[test]
+    fn metadata_of_another_sdk_is_read_back() {
+        let metadata = SdkMetadata::new().with_sdk_type("js").with_statsig_metadata("{\"a\":1}").unwrap();
+        for metadata in [None, Some(Arc::new(metadata))] {
+            let written = EventBatch::new([7; 16], 5, 1, *b"[1]", BatchEncoding::Identity, 3).with_metadata(metadata);
+            let texts = FieldTexts::of(&written);
+            let values = super::fields(&written, "identity", &texts).into_iter();
+            let read = batch(values.map(|value| Value::BulkString(value.to_vec())).collect()).unwrap();
+            assert_eq!((read.metadata, read.id), (written.metadata, written.id));
+        }
+        let unreadable = [fields("", None), vec![bulk("sdk"), bulk("[]")]].concat();
+        assert!(batch(unreadable).is_none(), "it must not be delivered as another SDK");
     }
 
     #[test]

@@ -116,8 +116,18 @@ fn batch(serial: u128) -> EventBatch {
 }
 
 fn same(left: &EventBatch, right: &EventBatch) -> bool {
-    (left.id, left.created_ms, left.event_count, &left.body, left.encoding, left.raw_len, left.flush_type)
-        == (right.id, right.created_ms, right.event_count, &right.body, right.encoding, right.raw_len, right.flush_type)
+    let metadata = left.metadata == right.metadata;
+    metadata
+        && (left.id, left.created_ms, left.event_count, &left.body, left.encoding, left.raw_len, left.flush_type)
+            == (
+                right.id,
+                right.created_ms,
+                right.event_count,
+                &right.body,
+                right.encoding,
+                right.raw_len,
+                right.flush_type,
+            )
 }
 
 #[tokio::test]

@@ -218,13 +218,13 @@ impl ConditionBuilder {
     /// The user is in the segment: see [`GateBuilder::segment`](super::GateBuilder::segment).
     #[must_use]
     pub fn in_segment(segment: impl AsRef<str>) -> Self {
-        Self::pass_gate(super::gate::segment_name(segment.as_ref()))
+        Self::pass_gate(segment_name(segment.as_ref()))
     }
 
     /// The user is not in the segment.
     #[must_use]
     pub fn not_in_segment(segment: impl AsRef<str>) -> Self {
-        Self::fail_gate(super::gate::segment_name(segment.as_ref()))
+        Self::fail_gate(segment_name(segment.as_ref()))
     }
 
     /// The unit's ID is in an ID list, which the client gets from elsewhere.
@@ -267,4 +267,9 @@ impl ConditionBuilder {
         out.insert("idType".to_owned(), self.id_type.as_deref().unwrap_or(rule_id_type).into());
         Value::Object(out)
     }
+}
+
+/// The name of the gate that is a segment: it begins with `segment:`.
+pub(super) fn segment_name(name: &str) -> String {
+    if name.starts_with("segment:") { name.to_owned() } else { format!("segment:{name}") }
 }

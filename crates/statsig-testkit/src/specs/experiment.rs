@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::condition::{ConditionBuilder, ConditionInput};
-use super::project::Document;
+use super::document::Document;
 use super::rule::RuleBuilder;
 use super::spec::{Spec, spec_setters};
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::condition::{ConditionBuilder, ConditionInput};
+use super::condition::{ConditionBuilder, ConditionInput, segment_name};
 use super::rule::RuleBuilder;
 use super::spec::{Spec, spec_setters};
 
@@ -23,11 +23,6 @@ pub struct GateBuilder {
 }
 
 spec_setters!(GateBuilder);
-
-/// Segments are gates whose names tell that they are.
-pub(super) fn segment_name(name: &str) -> String {
-    if name.starts_with("segment:") { name.to_owned() } else { format!("segment:{name}") }
-}
 
 impl GateBuilder {
     /// A gate without rules: closed.

@@ -35,6 +35,7 @@
 
 mod condition;
 mod config;
+mod document;
 mod experiment;
 mod gate;
 mod layer;

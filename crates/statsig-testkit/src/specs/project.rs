@@ -1,12 +1,11 @@
 //! Whole projects.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    ConditionBuilder, DynamicConfigBuilder, ExperimentBuilder, GateBuilder, LayerBuilder, ParameterStoreBuilder,
-};
+use super::document::Document;
+use super::{DynamicConfigBuilder, ExperimentBuilder, GateBuilder, LayerBuilder, ParameterStoreBuilder};
 
 /// A project: everything that a document of config specs holds.
 ///
@@ -197,30 +196,5 @@ impl ProjectBuilder {
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
         self.to_json().to_string().into_bytes()
-    }
-}
-
-/// What the parts of a document share.
-#[derive(Debug, Default)]
-pub(super) struct Document {
-    conditions: Map<String, Value>,
-    /// Keys of conditions by their text: equal ones are written once.
-    keys: HashMap<String, String>,
-    id_lists: Map<String, Value>,
-}
-
-impl Document {
-    /// The key of a condition in the document's map.
-    pub(super) fn condition(&mut self, condition: &ConditionBuilder, rule_id_type: &str) -> String {
-        if let Some(list) = condition.id_list() {
-            self.id_lists.insert(list.to_owned(), true.into());
-        }
-        let value = condition.to_json(rule_id_type);
-        let next = (self.keys.len() + 1).to_string();
-        let key = self.keys.entry(value.to_string()).or_insert_with(|| next.clone());
-        if *key == next {
-            self.conditions.insert(next, value);
-        }
-        key.clone()
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::condition::ConditionBuilder;
-use super::project::Document;
+use super::document::Document;
 
 /// A rule: all of its conditions must hold, then a percentage of the units gets its value.
 ///

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::condition::ConditionBuilder;
-use super::project::Document;
+use super::document::Document;
 use super::rule::RuleBuilder;
 
 /// A spec under construction.

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "spool")]
+use statsig_background::{OsFileSystem, SystemClock};
 use statsig_core::{ClientSdkInfo, Clock, ErrorReporter, EvaluationSettings, EventSink, Observer};
 #[cfg(feature = "spool")]
 use statsig_logger::SpoolMode;
 #[cfg(feature = "spool")]
-use statsig_logger::spool::{OsFs, Spool, SpoolOptions, SystemClock};
+use statsig_logger::spool::{Spool, SpoolOptions};
 use statsig_logger::{EventLogger, EventLoggerOptions, FlushedBatch, JsonlFileSink};
 
 #[cfg(feature = "net")]
@@ -170,7 +172,8 @@ impl LoggingOptions {
         #[cfg(feature = "spool")]
         if let Some((options, mode)) = self.spool {
             // Only options that are wrong in themselves are an error: a client does not depend on a disk.
-            let spool = Spool::open_or_retry(options, Arc::new(OsFs), Arc::new(SystemClock)).map_err(Error::Spool)?;
+            let spool =
+                Spool::open_or_retry(options, Arc::new(OsFileSystem), Arc::new(SystemClock)).map_err(Error::Spool)?;
             let handle = runtime.handle();
             let logger = EventLogger::start_with_spool(self.options, settings, spool, mode, sink, clock, handle);
             return Ok(Logging::new(logger, runtime, Arc::clone(process)));

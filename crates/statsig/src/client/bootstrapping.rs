@@ -13,7 +13,7 @@ impl Statsig {
     /// `docs/protocol/client-initialize.md`. Logs no exposure.
     ///
     /// The response serializes as what a client SDK takes, and its entries can be looked at. To send
-    /// it, [`write_client_initialize_response`](Self::write_client_initialize_response) is cheaper.
+    /// it, [`append_client_initialize_response`](Self::append_client_initialize_response) is cheaper.
     #[must_use]
     pub fn get_client_initialize_response(
         &self,
@@ -31,13 +31,46 @@ impl Statsig {
         options: &ClientInitializeOptions,
     ) -> String {
         let mut text = Vec::new();
-        // Writing to memory cannot fail, and what is written is text.
-        let _ = self.write_client_initialize_response(user, options, &mut text);
+        self.append_client_initialize_response(user, options, &mut text);
+        // What is written is text.
         String::from_utf8(text).unwrap_or_default()
     }
 
-    /// Writes the response entry by entry, and returns what cannot be seen in it. Wrap a socket or a
-    /// file in a `BufWriter`.
+    /// Appends the response to a buffer, and returns what cannot be seen in it. The cheapest way for a server that
+    /// keeps the buffer.
+    ///
+    /// The first response after an update of the specs encodes the parts that are the same for every user, for each
+    /// hash algorithm that is used; later ones copy that text. For its memory and the other costs see
+    /// [`EvaluationContext::append_client_initialize_response`].
+    ///
+    /// ```
+    /// use statsig::{ClientInitializeOptions, Statsig, StatsigUser};
+    ///
+    /// # let specs = br#"{"has_updates": true, "time": 1, "dynamic_configs": {}, "layer_configs": {},
+    /// #                  "condition_map": {}, "feature_gates": {}}"#;
+    /// let statsig = Statsig::builder().bootstrap(specs).build()?;
+    /// let options = ClientInitializeOptions::new();
+    /// let mut body = Vec::new();
+    /// for id in ["user-1", "user-2"] {
+    ///     body.clear();
+    ///     statsig.append_client_initialize_response(&StatsigUser::with_user_id(id), &options, &mut body);
+    ///     assert!(body.starts_with(b"{\"feature_gates\":"));
+    /// }
+    /// # Ok::<(), statsig::Error>(())
+    /// ```
+    pub fn append_client_initialize_response(
+        &self,
+        user: &StatsigUser,
+        options: &ClientInitializeOptions,
+        out: &mut Vec<u8>,
+    ) -> ClientInitializeSummary {
+        let snapshot = self.inner.specs.load();
+        let context = self.inner.context(&snapshot, user);
+        context.append_client_initialize_response(options, Some(&self.inner.sdk_info), out)
+    }
+
+    /// Writes the response in pieces of some kilobytes, as its entries are evaluated, and returns what cannot be seen
+    /// in it.
     ///
     /// # Errors
     /// Those of the writer.

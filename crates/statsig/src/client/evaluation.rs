@@ -1,7 +1,8 @@
 //! Checks and reads for a user.
 
 use statsig_core::{
-    DynamicConfig, Experiment, ExperimentEvaluationOptions, FeatureGate, Layer, LayerEvaluationOptions, StatsigUser,
+    DynamicConfig, EvaluationContext, Experiment, ExperimentEvaluationOptions, FeatureGate, Layer,
+    LayerEvaluationOptions, StatsigUser,
 };
 
 use super::Statsig;
@@ -60,9 +61,20 @@ impl Statsig {
         name: &str,
         options: EvaluationOptions,
     ) -> FeatureGate {
+        self.evaluate_gate(user, options, |context, record| context.feature_gate(name, record))
+    }
+
+    /// Evaluates a gate, logs its exposure and reports it to subscribers. `evaluate` gets whether to record the gates
+    /// that take part; likewise below.
+    pub(super) fn evaluate_gate(
+        &self,
+        user: &StatsigUser,
+        options: EvaluationOptions,
+        evaluate: impl FnOnce(&EvaluationContext<'_>, bool) -> FeatureGate,
+    ) -> FeatureGate {
         let snapshot = self.inner.specs.load();
         let context = self.inner.context(&snapshot, user);
-        let gate = context.feature_gate(name, self.inner.record);
+        let gate = evaluate(&context, self.inner.record);
         self.inner.logging.gate(&context, &gate, Exposing::unless(options.disable_exposure_logging));
         self.inner.subscriptions.tell(ClientEvent::GateEvaluated(&gate));
         gate
@@ -82,9 +94,19 @@ impl Statsig {
         name: &str,
         options: EvaluationOptions,
     ) -> DynamicConfig {
+        self.evaluate_config(user, options, |context, record| context.dynamic_config(name, record))
+    }
+
+    /// Evaluates a dynamic config, logs its exposure and reports it to subscribers.
+    pub(super) fn evaluate_config(
+        &self,
+        user: &StatsigUser,
+        options: EvaluationOptions,
+        evaluate: impl FnOnce(&EvaluationContext<'_>, bool) -> DynamicConfig,
+    ) -> DynamicConfig {
         let snapshot = self.inner.specs.load();
         let context = self.inner.context(&snapshot, user);
-        let config = context.dynamic_config(name, self.inner.record);
+        let config = evaluate(&context, self.inner.record);
         self.inner.logging.dynamic_config(&context, &config, Exposing::unless(options.disable_exposure_logging));
         self.inner.subscriptions.tell(ClientEvent::DynamicConfigEvaluated(&config));
         config
@@ -110,9 +132,19 @@ impl Statsig {
         name: &str,
         options: &ExperimentEvaluationOptions,
     ) -> Experiment {
+        self.evaluate_experiment(user, options, |context, record| context.experiment_with(name, record, options))
+    }
+
+    /// Evaluates an experiment, logs its exposure and reports it to subscribers.
+    pub(super) fn evaluate_experiment(
+        &self,
+        user: &StatsigUser,
+        options: &ExperimentEvaluationOptions,
+        evaluate: impl FnOnce(&EvaluationContext<'_>, bool) -> Experiment,
+    ) -> Experiment {
         let snapshot = self.inner.specs.load();
         let context = self.inner.context(&snapshot, user);
-        let experiment = context.experiment_with(name, self.records_sticky(), options);
+        let experiment = evaluate(&context, self.records_sticky());
         self.inner.logging.experiment(&context, &experiment, Exposing::unless(options.disable_exposure_logging));
         self.inner.subscriptions.tell(ClientEvent::ExperimentEvaluated(&experiment));
         experiment
@@ -131,9 +163,19 @@ impl Statsig {
     /// [`get_experiment_with_options`](Self::get_experiment_with_options).
     #[must_use]
     pub fn get_layer_with_options(&self, user: &StatsigUser, name: &str, options: &LayerEvaluationOptions) -> Layer {
+        self.evaluate_layer(user, options, |context, record| context.layer_with(name, record, options))
+    }
+
+    /// Evaluates a layer, reports it to subscribers, and has its reads logged.
+    pub(super) fn evaluate_layer(
+        &self,
+        user: &StatsigUser,
+        options: &LayerEvaluationOptions,
+        evaluate: impl FnOnce(&EvaluationContext<'_>, bool) -> Layer,
+    ) -> Layer {
         let snapshot = self.inner.specs.load();
         let context = self.inner.context(&snapshot, user);
-        let layer = context.layer_with(name, self.inner.record || self.inner.logging.is_on(), options);
+        let layer = evaluate(&context, self.inner.record || self.inner.logging.is_on());
         self.inner.subscriptions.tell(ClientEvent::LayerEvaluated(&layer));
         self.inner.logging.layer(&context, layer, Exposing::unless(options.disable_exposure_logging))
     }

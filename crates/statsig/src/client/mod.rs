@@ -10,6 +10,7 @@
 //! | `lifecycle` | initialization, updates, shutdown |
 //! | `overrides` | answers that come before the rules |
 //! | `lists` | what there is in the specs |
+//! | `prepared` | handles for single names |
 //! | `subscriptions` | what the client does, as it does it |
 
 mod bootstrapping;
@@ -24,13 +25,16 @@ mod health;
 mod lifecycle;
 mod lists;
 mod overrides;
+mod prepared;
 mod subscriptions;
 
 #[cfg(any(feature = "net", feature = "logger"))]
 pub use self::health::{Health, PartHealth};
 #[cfg(any(feature = "net", feature = "logger"))]
 pub use self::lifecycle::ShutdownReport;
+pub use self::prepared::{PreparedDynamicConfig, PreparedExperiment, PreparedGate, PreparedLayer};
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -40,7 +44,6 @@ use statsig_core::{
     UpdateOutcome,
 };
 
-use crate::builder::StatsigBuilder;
 use crate::error::Error;
 use crate::logging::Logging;
 #[cfg(feature = "net")]
@@ -126,14 +129,25 @@ impl Inner {
         if !user.has_unit_id() {
             self.warn_of_no_ids();
         }
-        let overrides: &dyn OverrideAdapter = match &self.overrides {
-            Overrides::Local(local) => local,
-            Overrides::Adapter(adapter) => &**adapter,
-        };
         EvaluationContext::new(snapshot, user, &self.settings, &*self.clock)
             .with_id_lists(self.id_lists.as_deref())
-            .with_overrides(Some(overrides))
+            .with_overrides(Some(self.overrides()))
             .with_persistent_storage(self.persistent_storage.as_deref())
+            .with_random_numbers(random_bits)
+    }
+
+    #[inline]
+    fn overrides(&self) -> &dyn OverrideAdapter {
+        match &self.overrides {
+            Overrides::Local(local) => local,
+            Overrides::Adapter(adapter) => &**adapter,
+        }
+    }
+
+    /// Whether a check of a gate that has the same value for every user has no other effect than to return it.
+    #[inline]
+    fn answers_constants(&self, user: &StatsigUser) -> bool {
+        !self.logging.is_active() && user.has_unit_id() && self.overrides().is_empty()
     }
 
     #[cold]
@@ -147,6 +161,11 @@ impl Inner {
     }
 }
 
+/// Returns 64 uniform random bits.
+fn random_bits() -> u64 {
+    RandomState::new().hash_one(0_u8)
+}
+
 impl std::fmt::Debug for Statsig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let snapshot = self.snapshot();
@@ -158,11 +177,6 @@ impl std::fmt::Debug for Statsig {
 }
 
 impl Statsig {
-    /// Starts building a client.
-    pub fn builder() -> StatsigBuilder {
-        StatsigBuilder::default()
-    }
-
     pub(crate) fn new(inner: Inner) -> Self {
         Self { inner: Arc::new(inner) }
     }

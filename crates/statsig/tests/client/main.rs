@@ -12,6 +12,8 @@ mod events;
 #[cfg(all(feature = "logger", feature = "net"))]
 mod network;
 #[cfg(feature = "logger")]
+#[cfg(feature = "logger")]
+mod prepared_names;
 mod shared;
 #[cfg(all(feature = "logger", feature = "net"))]
 mod tables;

@@ -14,8 +14,38 @@ const LISTED: usize = 50;
 /// Longest value in the first line, in bytes; the whole of it is in the result.
 const HEADLINE: usize = 2_000;
 
+impl Explanation {
+    /// The text in lines, for programs that want to colour it.
+    ///
+    /// ```
+    /// use statsig_core::explain::Role;
+    /// # use std::sync::Arc;
+    /// # use statsig_core::*;
+    /// # let snapshot = Arc::new(Snapshot::empty(SpecSourceKind::Bootstrap));
+    /// # let (user, settings) = (StatsigUser::with_user_id("u-1"), EvaluationSettings::new());
+    /// # let context = EvaluationContext::new(&snapshot, &user, &settings, &FixedClock(0));
+    /// let explanation = context.explain_gate("dark_mode");
+    /// let mut text = String::new();
+    /// for line in explanation.lines() {
+    ///     text.push_str(&"  ".repeat(line.depth));
+    ///     for span in &line.spans {
+    ///         match span.role {
+    ///             Role::Fail => text.push_str(&format!("\x1b[31m{}\x1b[0m", span.text)),
+    ///             _ => text.push_str(&span.text),
+    ///         }
+    ///     }
+    ///     text.push('\n');
+    /// }
+    /// assert!(text.contains("dark_mode"));
+    /// ```
+    #[must_use]
+    pub fn lines(&self) -> Vec<Line> {
+        lines(self)
+    }
+}
+
 /// All lines of an explanation.
-pub(super) fn lines(explanation: &Explanation) -> Vec<Line> {
+fn lines(explanation: &Explanation) -> Vec<Line> {
     let mut page = Page { lines: Vec::new() };
     page.headline(explanation);
     if explanation.disagrees {

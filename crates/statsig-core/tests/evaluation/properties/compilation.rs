@@ -48,6 +48,69 @@ proptest! {
         let _ = Ruleset::compile(&document[..at]);
     }
 
+    /// Payloads whose sections are in the usual order are compiled in one pass, others section by section.
+    #[test]
+    fn the_order_of_sections_changes_nothing(
+        project in prop_oneof![any_project(Style::Tame), any_project(Style::Wild)], user in any_user(),
+        absent in prop::option::of(0..20_usize), broken in prop::option::of((any::<prop::sample::Index>(), malformed())),
+    ) {
+        let mut project = project;
+        if let Some(absent) = absent.filter(|absent| *absent < project.conditions.len()) {
+            project.conditions.remove(absent);
+        }
+        if let Some((at, part)) = broken && !project.gates.is_empty() {
+            let at = at.index(project.gates.len());
+            project.gates[at].1 = part;
+        }
+        let ordered = |order: [usize; 4]| {
+            let Project { conditions, gates, configs, layers, extras } = project.clone();
+            let sections = [
+                ("condition_map", conditions), ("feature_gates", gates), ("dynamic_configs", configs), ("layer_configs", layers),
+            ];
+            let mut members = extras;
+            for at in order {
+                members.push((sections[at].0.to_owned(), Node::Object(sections[at].1.clone())));
+            }
+            Ruleset::compile(Node::Object(members).to_string().as_bytes())
+        };
+        let reference = ordered([3, 2, 1, 0]);
+        for order in [[0, 1, 2, 3], [1, 2, 3, 0], [1, 0, 2, 3]] {
+            match (&reference, ordered(order)) {
+                (Ok(reference), Ok(ruleset)) => {
+                    // Reports that name a spec of a cycle or chain come in the order of the specs.
+                    let in_order = |ruleset: &Ruleset| {
+                        let mut problems: Vec<String> = ruleset.problems().iter().map(ToString::to_string).collect();
+                        problems.sort();
+                        problems
+                    };
+                    prop_assert_eq!(in_order(reference), in_order(&ruleset));
+                    prop_assert_eq!(reference.malformed_specs(), ruleset.malformed_specs());
+                }
+                (Err(reference), Err(error)) => prop_assert_eq!(reference.to_string(), error.to_string()),
+                (_, other) => panic!("in another order: {other:?}"),
+            }
+        }
+        if let (Ok(reference), Ok(one)) = (reference, ordered([1, 2, 3, 0])) {
+            let first = ordered([0, 1, 2, 3]).unwrap();
+            prop_assert_eq!(one.problems(), first.problems());
+            let (reference, one) = (everything(&snapshot(reference), &user, true), everything(&snapshot(one), &user, true));
+            assert_same(&reference, &one, "another order of sections");
+        }
+    }
+
+    #[test]
+    fn what_is_compiled_is_json(
+        document in document(Style::Tame), at: prop::sample::Index, new in "[\\[\\]{},:\"\\\\ 0-9eE+.\\-untrfalse\t]{0,2}",
+    ) {
+        let at = at.index(document.len());
+        if let (Some(before), Some(behind)) = (document.get(..at), document.get(at + 1..)) {
+            let damaged = format!("{before}{new}{behind}");
+            if Ruleset::compile(damaged.as_bytes()).is_ok() {
+                prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&damaged).is_ok(), "{}", damaged);
+            }
+        }
+    }
+
     #[test]
     fn a_malformed_part_is_reported_and_changes_nothing_else(
         project in any_project(Style::Tame), form in form(), part in malformed(), which in 0..5_usize, user in any_user(),

@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use statsig_core::{Clock, Delivery, EventBatch, EventSink};
-use statsig_logger::spool::{FsyncPolicy, OsFs, Spool, SpoolClock, SpoolOptions, SystemClock};
+use statsig_background::{OsFileSystem, SystemClock};
+use statsig_core::{Delivery, EventBatch, EventSink};
+use statsig_logger::spool::{FsyncPolicy, Spool, SpoolOptions};
 use statsig_logger::{EventPipeline, JsonlFileSink, PipelineOptions, QueuedEvent, SpoolMode};
 use tokio::runtime::Handle;
 
@@ -70,7 +71,7 @@ async fn hang(spool: Spool, events: u64) -> Result<(), Box<dyn Error>> {
     let mut options = PipelineOptions::default();
     options.batch_events = 100;
     let mode = SpoolMode::default();
-    let (sink, clock) = (Arc::new(Hanging), Arc::new(WallClock));
+    let (sink, clock) = (Arc::new(Hanging), Arc::new(SystemClock));
     let pipeline = EventPipeline::start_with_spool(options, spool, mode, sink, clock, &Handle::current());
     (0..events).for_each(|number| pipeline.log(Number(number)));
     let begin = tokio::time::Instant::now();
@@ -84,14 +85,6 @@ async fn hang(spool: Spool, events: u64) -> Result<(), Box<dyn Error>> {
     writeln!(out, "stored")?;
     out.flush()?;
     std::future::pending().await
-}
-
-struct WallClock;
-
-impl Clock for WallClock {
-    fn now_ms(&self) -> i64 {
-        i64::try_from(SystemClock.now_ms()).unwrap_or(i64::MAX)
-    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -111,7 +104,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Small segments, so that a kill meets rotation and deletion, too.
     spool_options.segment_bytes = 4096;
     spool_options.fsync = fsync;
-    let spool = Spool::open(spool_options, Arc::new(OsFs), Arc::new(SystemClock))?;
+    let spool = Spool::open(spool_options, Arc::new(OsFileSystem), Arc::new(SystemClock))?;
     if hanging {
         return hang(spool, seed).await;
     }
@@ -128,7 +121,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         spool,
         SpoolMode::WriteAhead,
         sink,
-        Arc::new(WallClock),
+        Arc::new(SystemClock),
         &Handle::current(),
     );
 

@@ -8,8 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use statsig_background::{OsFileSystem, SystemClock};
 use statsig_core::FixedClock;
-use statsig_logger::spool::{OsFs, Spool, SpoolOptions, SystemClock};
+use statsig_logger::spool::{Spool, SpoolOptions};
 use statsig_logger::{EventPipeline, JsonlFileSink, PipelineOptions, QueuedEvent, SpoolMode};
 use tokio::runtime::Handle;
 
@@ -95,7 +96,7 @@ impl QueuedEvent for Nothing {
 /// Runs a pipeline in this process until the spool is empty; returns the events that it had found.
 async fn drain(dir: &Path) -> u64 {
     let options = SpoolOptions::new(dir, "0123456789abcdef");
-    let spool = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock)).expect("open");
+    let spool = Spool::open(options, Arc::new(OsFileSystem), Arc::new(SystemClock)).expect("open");
     let sink = Arc::new(JsonlFileSink::open(dir.join("events.jsonl")).expect("the file of events"));
     let pipeline: EventPipeline<Nothing> = EventPipeline::start_with_spool(
         PipelineOptions::default(),

@@ -8,9 +8,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_logger::spool::{
-    AckOutcome, Encoding, FsyncPolicy, OsFs, Spool, SpoolClock, SpoolOptions, SpoolRecord, SystemClock,
-};
+use statsig_background::{OsFileSystem, SystemClock};
+use statsig_logger::spool::{AckOutcome, Encoding, FsyncPolicy, Spool, SpoolClock, SpoolOptions, SpoolRecord};
 use uuid::Uuid;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -28,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Small segments, so that a kill meets rotation and deletion, too.
     options.segment_bytes = 4096;
     options.fsync = fsync;
-    let spool = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock))?;
+    let spool = Spool::open(options, Arc::new(OsFileSystem), Arc::new(SystemClock))?;
     let mut out = std::io::stdout().lock();
     for n in first.. {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -41,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             event_count: u32::try_from(len)?,
             encoding: Encoding::Raw,
             attempts: 0,
+            metadata: None,
             body: &body,
         })?;
         writeln!(out, "acked {n}")?;

@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use statsig_logger::spool::{AckOutcome, OsFs, Spool, SpoolOptions, SystemClock};
+use statsig_background::{OsFileSystem, SystemClock};
+use statsig_logger::spool::{AckOutcome, Spool, SpoolOptions};
 
 const ROUNDS: u64 = 60;
 
@@ -100,7 +101,7 @@ fn what_was_acknowledged_as_spooled_survives_sigkill() {
 
 fn drain(dir: &Path, delivered: &mut BTreeSet<u128>) {
     let options = SpoolOptions::new(dir, "0123456789abcdef");
-    let spool = Spool::open(options, Arc::new(OsFs), Arc::new(SystemClock)).expect("open");
+    let spool = Spool::open(options, Arc::new(OsFileSystem), Arc::new(SystemClock)).expect("open");
     while let Some(batch) = spool.next_batch().expect("next") {
         let n = u64::try_from(batch.id.as_u128()).expect("64 bits");
         let pattern = n.to_le_bytes();

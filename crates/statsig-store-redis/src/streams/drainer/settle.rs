@@ -7,7 +7,7 @@ use statsig_adapters::{DataStoreError, EventBatch};
 
 use super::Inner;
 use crate::op::Op;
-use crate::streams::wire::{Entry, encoding_word, fields, id_text, numbers};
+use crate::streams::wire::{Entry, FieldTexts, encoding_word, fields, id_text};
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -74,15 +74,15 @@ impl Inner {
         remember: &str,
         halves: &[EventBatch; 2],
     ) -> Result<bool, DataStoreError> {
-        let numbers = halves.each_ref().map(numbers);
+        let texts = halves.each_ref().map(FieldTexts::of);
         let mut values = Vec::new();
-        for (half, numbers) in halves.iter().zip(&numbers) {
+        for (half, texts) in halves.iter().zip(&texts) {
             // A half has the encoding of the whole, which could be read.
-            values.extend(fields(half, encoding_word(half.encoding).unwrap_or_default(), numbers));
+            values.extend(fields(half, encoding_word(half.encoding).unwrap_or_default(), texts));
         }
         let each = (values.len() / 2).to_string();
         // The halves have new ids: nobody else has these.
-        let by = &numbers[0][0];
+        let by = &texts[0].id;
         let (group, at, remember, each) =
             (self.options.group.as_bytes(), at.as_bytes(), remember.as_bytes(), each.as_bytes());
         let about: [&[u8]; 5] = [group, at, remember, each, by.as_bytes()];

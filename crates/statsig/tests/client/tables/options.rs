@@ -82,7 +82,7 @@ fn document() -> String {
     out
 }
 
-/// After a change: `UPDATE_DOCS=1 cargo test -p statsig --test client tables::options`.
+/// After a change: `UPDATE_DOCS=1 cargo test -p statsig-oss --test client tables::options`.
 #[test]
 fn the_document_lists_every_option() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/options.md");

@@ -3,10 +3,10 @@
 use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
+use statsig_background::testing::{FileFault, FileOperation};
 
 use super::*;
 use crate::ledger::FlushReport;
-use crate::spool::testing::{Fault, FsOp};
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -17,8 +17,8 @@ enum Act {
     Wait(u32),
     Flush(u16),
     Inject {
-        op: FsOp,
-        fault: Fault,
+        op: FileOperation,
+        fault: FileFault,
         skip: u32,
         times: u32,
     },
@@ -40,17 +40,21 @@ enum End {
 fn act() -> impl Strategy<Value = Act> {
     // Reads are left out: what cannot be read is given up, which is another test.
     let op = prop::sample::select(vec![
-        FsOp::Append,
-        FsOp::Sync,
-        FsOp::SyncDir,
-        FsOp::Create,
-        FsOp::RemoveFile,
-        FsOp::Truncate,
-        FsOp::Rewrite,
-        FsOp::Rename,
+        FileOperation::Append,
+        FileOperation::Sync,
+        FileOperation::SyncDir,
+        FileOperation::Create,
+        FileOperation::RemoveFile,
+        FileOperation::Truncate,
+        FileOperation::Rewrite,
+        FileOperation::Rename,
     ]);
-    let fault =
-        prop::sample::select(vec![Fault::DISK_FULL, Fault::IO_ERROR, Fault::ShortWrite(40), Fault::TornWrite(3)]);
+    let fault = prop::sample::select(vec![
+        FileFault::DISK_FULL,
+        FileFault::IO_ERROR,
+        FileFault::ShortWrite(40),
+        FileFault::TornWrite(3),
+    ]);
     let end = prop_oneof![(0_u16..5_000).prop_map(End::Shutdown), Just(End::Drop), Just(End::Kill)];
     prop_oneof![
         8 => (1_u8..40, any::<bool>()).prop_map(|(events, exposure)| Act::Log { events, exposure }),
@@ -178,7 +182,7 @@ proptest! {
                                 while attempts.recv().await.is_some() {}
                             }
                             End::Kill => {
-                                machine.disk.kill(crate::spool::SpoolFs::process_id(&*process.fs));
+                                machine.disk.kill(statsig_background::FileSystem::process_id(&*process.fs));
                                 may_be_lost += before.dropped.total() + before.pending - before.pending_on_disk;
                             }
                         }
@@ -238,8 +242,8 @@ fn the_accounts_balance_at_every_moment_under_load() {
                 }
             });
             // fsyncs fail now and then, and at some time, for a second, every write.
-            (1..20).for_each(|nth| process.faults.inject(FsOp::Sync, Fault::IO_ERROR, nth * 5, 1));
-            process.faults.inject(FsOp::Append, Fault::ShortWrite(20), 100, 1);
+            (1..20).for_each(|nth| process.faults.inject(FileOperation::Sync, FileFault::IO_ERROR, nth * 5, 1));
+            process.faults.inject(FileOperation::Append, FileFault::ShortWrite(20), 100, 1);
             let running = AtomicBool::new(true);
             std::thread::scope(|scope| {
                 for thread in 0..2 {

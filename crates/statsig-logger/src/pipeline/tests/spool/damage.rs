@@ -7,7 +7,7 @@ async fn leave(machine: &Machine, events: u64) {
     let process = machine.start(SpoolMode::Overflow, |_| busy());
     (0..events).for_each(|number| process.pipeline.log(exposure(number)));
     assert_eq!(process.pipeline.flush(10 * SECOND).await.spooled, events);
-    machine.disk.kill(crate::spool::SpoolFs::process_id(&*process.fs));
+    machine.disk.kill(statsig_background::FileSystem::process_id(&*process.fs));
 }
 
 #[tokio::test(start_paused = true)]

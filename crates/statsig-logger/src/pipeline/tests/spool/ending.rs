@@ -1,7 +1,8 @@
 //! The end of a process, in order and not, and the next one.
 
+use statsig_background::testing::{FileFault, FileOperation};
+
 use super::*;
-use crate::spool::testing::{Fault, FsOp};
 
 fn hangs() -> Step {
     Step::Late(Duration::from_secs(1_000_000), Delivery::Delivered)
@@ -59,7 +60,7 @@ async fn a_shutdown_gives_each_batch_a_chance_and_does_not_wait_for_the_backlog(
 async fn a_shutdown_without_a_disk_that_works_says_what_is_lost() {
     let machine = Machine::new();
     let process = machine.start(SpoolMode::Overflow, |_| hangs());
-    process.faults.break_down(FsOp::Create, Fault::IO_ERROR);
+    process.faults.break_down(FileOperation::Create, FileFault::IO_ERROR);
     (0..50).for_each(|number| process.pipeline.log(custom(number)));
     let report = process.pipeline.shutdown(3 * SECOND).await;
     assert_eq!((report.delivered, report.failed, report.spooled, report.pending), (0, 50, 0, 0));
@@ -141,7 +142,7 @@ fn a_crash_loses_what_the_mode_says() {
         let machine = Machine::new();
         in_own_runtime(&machine, mode, 100, |process| {
             // From here on, nothing that it does reaches the disk.
-            machine.disk.kill(crate::spool::SpoolFs::process_id(&*process.fs));
+            machine.disk.kill(statsig_background::FileSystem::process_id(&*process.fs));
             Some(process)
         });
         assert_eq!(recovered(&machine), kept, "{mode:?}");
@@ -156,7 +157,7 @@ async fn what_another_process_left_is_taken_over_while_this_one_runs() {
     assert_eq!(old.pipeline.flush(SECOND).await.spooled, 30);
     let new = machine.start(SpoolMode::Overflow, |_| taken());
     assert_eq!(new.stats().recovered, 0);
-    machine.disk.kill(crate::spool::SpoolFs::process_id(&*old.fs));
+    machine.disk.kill(statsig_background::FileSystem::process_id(&*old.fs));
     machine.clock.advance(61_000);
     tokio::time::sleep(20 * SECOND).await;
     let stats = new.stats();

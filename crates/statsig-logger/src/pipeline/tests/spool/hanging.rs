@@ -1,7 +1,8 @@
 //! Sinks that do not answer, and disks that do not return.
 
+use statsig_background::testing::{FileFault, FileOperation};
+
 use super::*;
-use crate::spool::testing::{Fault, FsOp};
 
 fn hangs() -> Step {
     Step::Late(Duration::from_secs(1_000_000), Delivery::Delivered)
@@ -73,7 +74,7 @@ async fn batches_behind_attempts_without_an_answer_are_on_disk_too() {
     (0..200).for_each(|number| process.pipeline.log(exposure(number)));
     tokio::time::sleep(SECOND).await;
     assert_eq!(process.stats().pending_on_disk, 200);
-    machine.disk.kill(crate::spool::SpoolFs::process_id(&*process.fs));
+    machine.disk.kill(statsig_background::FileSystem::process_id(&*process.fs));
     let mut next = machine.start(SpoolMode::Overflow, |_| taken());
     while next.stats().pending > 0 {
         next.settle().await;
@@ -108,10 +109,10 @@ async fn whatever_the_late_answer_is_the_batch_is_accounted_for_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_hangs_never_stops_delivery_to_a_sink_that_works() {
-    for op in [FsOp::Append, FsOp::Create, FsOp::Sync] {
+    for op in [FileOperation::Append, FileOperation::Create, FileOperation::Sync] {
         let machine = Machine::new();
         let mut process = machine.start(SpoolMode::WriteAhead, |_| taken());
-        process.faults.break_down(op, Fault::Hang);
+        process.faults.break_down(op, FileFault::Hang);
         (0..95).for_each(|number| process.pipeline.log(exposure(number)));
         let took = pass_until(&process, "delivery", |stats| stats.delivered == 95).await;
         assert!(took < 6 * SECOND, "{op:?}: {took:?}");
@@ -142,7 +143,7 @@ async fn what_was_ordered_to_a_disk_that_hangs_is_delivered_when_the_sink_is_bac
     let machine = Machine::new();
     let up = Switch::default();
     let process = machine.start(SpoolMode::Overflow, up.plan());
-    process.faults.break_down(FsOp::Append, Fault::Hang);
+    process.faults.break_down(FileOperation::Append, FileFault::Hang);
     (0..95).for_each(|number| process.pipeline.log(exposure(number)));
     let _ = pass_until(&process, "a failed attempt", |stats| stats.retries > 0).await;
     up.turn(true);
@@ -163,7 +164,7 @@ async fn a_shutdown_with_a_disk_that_hangs_leaves_nothing_pending_and_stays_true
         for sink_works in [false, true] {
             let machine = Machine::new();
             let process = machine.start(mode, move |_| if sink_works { taken() } else { busy() });
-            process.faults.break_down(FsOp::Append, Fault::Hang);
+            process.faults.break_down(FileOperation::Append, FileFault::Hang);
             (0..95).for_each(|number| process.pipeline.log(exposure(number)));
             let report = pass(process.pipeline.shutdown(5 * SECOND)).await;
             let expected = if sink_works { (95, 0, 0, 0) } else { (0, 95, 0, 0) };

@@ -14,11 +14,12 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use statsig_background::testing::{FaultyFileSystem, MemoryDisk, MemoryFileSystem};
 use statsig_core::Clock;
 
 use super::*;
 use crate::SpoolMode;
-use crate::spool::testing::{FaultyFs, ManualClock, MemDisk, MemFs};
+use crate::spool::testing::ManualClock;
 use crate::spool::{FsyncPolicy, Spool, SpoolClock, SpoolOptions};
 
 const NOW: u64 = 1_790_000_000_000;
@@ -34,7 +35,7 @@ impl Clock for SameClock {
 
 /// A machine on which one process after the other runs a pipeline.
 struct Machine {
-    disk: MemDisk,
+    disk: MemoryDisk,
     clock: Arc<ManualClock>,
     spool_options: SpoolOptions,
     options: PipelineOptions,
@@ -44,13 +45,13 @@ struct Machine {
 struct Process {
     pipeline: EventPipeline<Event>,
     attempts: UnboundedReceiver<Attempt>,
-    fs: Arc<MemFs>,
-    faults: Arc<FaultyFs>,
+    fs: Arc<MemoryFileSystem>,
+    faults: Arc<FaultyFileSystem>,
     _heal_on_panic: HealOnPanic,
 }
 
 /// Ends the faults when a test fails: the runtime waits for a blocking thread that hangs, forever.
-struct HealOnPanic(Arc<FaultyFs>);
+struct HealOnPanic(Arc<FaultyFileSystem>);
 
 impl Drop for HealOnPanic {
     fn drop(&mut self) {
@@ -67,12 +68,12 @@ impl Machine {
         spool_options.max_bytes = 1 << 20;
         spool_options.fsync = FsyncPolicy::Interval { every: Duration::from_millis(200), bytes: 1 << 20 };
         let options = PipelineOptions { compression_level: 0, ..options() };
-        Self { disk: MemDisk::new(), clock: Arc::new(ManualClock::new(NOW)), spool_options, options }
+        Self { disk: MemoryDisk::new(), clock: Arc::new(ManualClock::new(NOW)), spool_options, options }
     }
 
     fn start(&self, mode: SpoolMode, plan: impl FnMut(&EventBatch) -> Step + Send + 'static) -> Process {
         let fs = Arc::new(self.disk.process());
-        let faults = Arc::new(FaultyFs::new(fs.clone()));
+        let faults = Arc::new(FaultyFileSystem::new(fs.clone()));
         let spool = Spool::open(self.spool_options.clone(), faults.clone(), self.clock.clone()).unwrap();
         let (attempts, receiver) = unbounded_channel();
         let sink = Arc::new(ScriptedSink { plan: Mutex::new(Box::new(plan)), attempts });

@@ -1,11 +1,17 @@
 //! A spool that cannot be opened, or not be used for a while.
 
+use statsig_background::testing::{FileFault, FileOperation};
+
 use super::*;
 use crate::pipeline::SpoolState;
-use crate::spool::testing::{Fault, FsOp};
 
 /// Starts a pipeline whose spool may not be open.
-fn start_unopened(machine: &Machine, mode: SpoolMode, faults: Arc<FaultyFs>, up: &Switch) -> EventPipeline<Event> {
+fn start_unopened(
+    machine: &Machine,
+    mode: SpoolMode,
+    faults: Arc<FaultyFileSystem>,
+    up: &Switch,
+) -> EventPipeline<Event> {
     let spool = Spool::open_or_retry(machine.spool_options.clone(), faults, machine.clock.clone()).unwrap();
     let (attempts, _) = unbounded_channel();
     let sink = Arc::new(ScriptedSink { plan: Mutex::new(Box::new(up.plan())), attempts });
@@ -24,17 +30,17 @@ async fn pass(machine: &Machine, seconds: u64) {
 #[tokio::test(start_paused = true)]
 async fn a_spool_that_cannot_be_opened_is_done_without_and_opened_once_it_can() {
     for mode in [SpoolMode::Overflow, SpoolMode::WriteAhead] {
-        for op in [FsOp::EnsureDir, FsOp::MakePrivate, FsOp::Lock] {
+        for op in [FileOperation::EnsureDir, FileOperation::MakePrivate, FileOperation::Lock] {
             let machine = Machine::new();
             // What an earlier process left.
             let old = machine.start(mode, |_| busy());
             (0..20).for_each(|number| old.pipeline.log(exposure(number)));
             assert_eq!(old.pipeline.flush(10 * SECOND).await.spooled, 20);
-            machine.disk.kill(crate::spool::SpoolFs::process_id(&*old.fs));
+            machine.disk.kill(statsig_background::FileSystem::process_id(&*old.fs));
 
-            let (up, faults) = (Switch::default(), Arc::new(FaultyFs::new(Arc::new(machine.disk.process()))));
+            let (up, faults) = (Switch::default(), Arc::new(FaultyFileSystem::new(Arc::new(machine.disk.process()))));
             up.turn(true);
-            faults.break_down(op, Fault::DISK_FULL);
+            faults.break_down(op, FileFault::DISK_FULL);
             let pipeline = start_unopened(&machine, mode, Arc::clone(&faults), &up);
             (20..30).for_each(|number| pipeline.log(exposure(number)));
             let report = pipeline.flush(10 * SECOND).await;
@@ -66,8 +72,8 @@ async fn a_spool_that_cannot_be_opened_is_done_without_and_opened_once_it_can() 
 #[tokio::test(start_paused = true)]
 async fn without_a_spool_at_the_end_what_is_not_delivered_has_failed() {
     let machine = Machine::new();
-    let faults = Arc::new(FaultyFs::new(Arc::new(machine.disk.process())));
-    faults.break_down(FsOp::EnsureDir, Fault::Error(std::io::ErrorKind::ReadOnlyFilesystem));
+    let faults = Arc::new(FaultyFileSystem::new(Arc::new(machine.disk.process())));
+    faults.break_down(FileOperation::EnsureDir, FileFault::Error(std::io::ErrorKind::ReadOnlyFilesystem));
     let pipeline = start_unopened(&machine, SpoolMode::Overflow, faults, &Switch::default());
     (0..30).for_each(|number| pipeline.log(exposure(number)));
     let report = pipeline.shutdown(3 * SECOND).await;
@@ -81,7 +87,7 @@ async fn a_disk_that_was_full_once_is_found_to_work_without_a_batch_to_write() {
     let machine = Machine::new();
     let up = Switch::default();
     let process = machine.start(SpoolMode::Overflow, up.plan());
-    process.faults.break_down(FsOp::Create, Fault::DISK_FULL);
+    process.faults.break_down(FileOperation::Create, FileFault::DISK_FULL);
     (0..10).for_each(|number| process.pipeline.log(exposure(number)));
     let _ = process.pipeline.flush(SECOND).await;
     assert_eq!(process.pipeline.spool_health().unwrap().state, SpoolState::Unavailable);

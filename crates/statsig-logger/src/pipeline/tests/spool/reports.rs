@@ -1,7 +1,8 @@
 //! Reports say what is true, whatever happens to the spool meanwhile.
 
+use statsig_background::FileSystem;
+
 use super::*;
-use crate::spool::SpoolFs;
 
 fn delete(machine: &Machine, process: &Process, ends: &[&str]) {
     for path in machine.disk.files() {

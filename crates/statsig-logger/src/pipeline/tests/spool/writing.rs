@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::thread::ThreadId;
 
+use statsig_background::testing::{FileFault, FileOperation};
+use statsig_background::{FileHandle, FileLock, FileSystem, FolderItem};
+
 use super::*;
-use crate::spool::testing::{Fault, FsOp};
-use crate::spool::{DirItem, SpoolFile, SpoolFs, SpoolLock};
 
 #[tokio::test(start_paused = true)]
 async fn overflow_writes_nothing_while_the_destination_takes_events() {
@@ -190,7 +191,7 @@ async fn a_disk_that_fails_is_done_without_and_tried_again() {
         let machine = Machine::new();
         let up = Switch::default();
         let process = machine.start(mode, up.plan());
-        process.faults.break_down(FsOp::Create, Fault::DISK_FULL);
+        process.faults.break_down(FileOperation::Create, FileFault::DISK_FULL);
         (0..30).for_each(|number| process.pipeline.log(exposure(number)));
         let report = process.pipeline.flush(SECOND / 2).await;
         assert_eq!((report.spooled, report.pending), (0, 30), "{mode:?}");
@@ -216,7 +217,7 @@ async fn a_disk_that_fails_is_done_without_and_tried_again() {
 
 /// Notes which threads come, lets them wait, and panics if it is to.
 struct Watched {
-    below: MemFs,
+    below: MemoryFileSystem,
     gate: Arc<Mutex<()>>,
     panics: Switch,
     threads: Arc<Mutex<BTreeSet<String>>>,
@@ -224,7 +225,7 @@ struct Watched {
 }
 
 impl Watched {
-    fn note(&self) -> &MemFs {
+    fn note(&self) -> &MemoryFileSystem {
         if self.open.is_on() {
             let thread: ThreadId = std::thread::current().id();
             self.threads.lock().unwrap().insert(format!("{thread:?}"));
@@ -235,7 +236,7 @@ impl Watched {
     }
 }
 
-impl SpoolFs for Watched {
+impl FileSystem for Watched {
     fn ensure_dir(&self, dir: &Path) -> io::Result<()> {
         self.note().ensure_dir(dir)
     }
@@ -245,14 +246,17 @@ impl SpoolFs for Watched {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.note().sync_dir(dir)
     }
-    fn list(&self, dir: &Path) -> io::Result<Vec<DirItem>> {
+    fn list(&self, dir: &Path) -> io::Result<Vec<FolderItem>> {
         self.note().list(dir)
     }
-    fn create(&self, path: &Path) -> io::Result<Box<dyn SpoolFile>> {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn FileHandle>> {
         self.note().create(path)
     }
-    fn open(&self, path: &Path) -> io::Result<Box<dyn SpoolFile>> {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn FileHandle>> {
         self.note().open(path)
+    }
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn FileHandle>> {
+        self.note().open_to_read(path)
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.note().rename(from, to)
@@ -263,7 +267,7 @@ impl SpoolFs for Watched {
     fn remove_dir(&self, dir: &Path) -> io::Result<()> {
         self.note().remove_dir(dir)
     }
-    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn SpoolLock>>> {
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>> {
         self.note().try_lock(path)
     }
     fn exists(&self, path: &Path) -> io::Result<bool> {

@@ -2,21 +2,22 @@
 
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
-use super::mem_disk::{MemContent, MemDir, MemDisk, Node};
-use crate::spool::{DirItem, SpoolFile, SpoolFs, SpoolLock};
+use super::memory_disk::{DiskNode, DiskState, MemoryContent, MemoryDisk, MemoryFolder};
+use crate::file_system::{FileHandle, FileLock, FileSystem, FolderItem};
 
-/// File system of a simulated process on a [`MemDisk`].
+/// File system of a simulated process on a [`MemoryDisk`].
 ///
 /// Once the process is killed, every call fails, also on files that were open.
 #[derive(Debug)]
-pub struct MemFs {
-    disk: MemDisk,
+pub struct MemoryFileSystem {
+    disk: MemoryDisk,
     process: u32,
 }
 
-impl MemFs {
-    pub(super) fn new(disk: MemDisk, process: u32) -> Self {
+impl MemoryFileSystem {
+    pub(super) fn new(disk: MemoryDisk, process: u32) -> Self {
         Self { disk, process }
     }
 
@@ -26,7 +27,7 @@ impl MemFs {
     }
 }
 
-impl SpoolFs for MemFs {
+impl FileSystem for MemoryFileSystem {
     fn ensure_dir(&self, dir: &Path) -> io::Result<()> {
         let state = self.disk.state();
         state.check_alive(self.process)?;
@@ -41,7 +42,7 @@ impl SpoolFs for MemFs {
         }
         let mut state = self.disk.state();
         let (parent, name) = state.resolve_parent(dir)?;
-        state.insert(parent, name, Node::Dir(MemDir::default()))?;
+        state.insert(parent, name, DiskNode::Dir(MemoryFolder::default()))?;
         Ok(())
     }
 
@@ -57,38 +58,42 @@ impl SpoolFs for MemFs {
         Ok(())
     }
 
-    fn list(&self, dir: &Path) -> io::Result<Vec<DirItem>> {
+    fn list(&self, dir: &Path) -> io::Result<Vec<FolderItem>> {
         let state = self.disk.state();
         state.check_alive(self.process)?;
         let node = state.resolve(dir)?;
         let mut items = Vec::new();
         for (name, &child) in &state.dir(node)?.children {
             let (is_dir, len) = match state.nodes.get(child) {
-                Some(Node::File(file)) => (false, file.data.len() as u64),
+                Some(DiskNode::File(file)) => (false, file.data.len() as u64),
                 _ => (true, 0),
             };
-            items.push(DirItem { name: name.clone(), is_dir, len });
+            items.push(FolderItem { name: name.clone(), is_dir, len });
         }
         Ok(items)
     }
 
-    fn create(&self, path: &Path) -> io::Result<Box<dyn SpoolFile>> {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn FileHandle>> {
         let mut state = self.disk.state();
         state.check_alive(self.process)?;
         let (parent, name) = state.resolve_parent(path)?;
         if state.dir(parent)?.children.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let node = state.insert(parent, name, Node::File(MemContent::default()))?;
+        let node = state.insert(parent, name, DiskNode::File(MemoryContent::default()))?;
         Ok(self.handle(node))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn SpoolFile>> {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn FileHandle>> {
         let mut state = self.disk.state();
         state.check_alive(self.process)?;
         let node = state.resolve(path)?;
         state.file_mut(node)?;
         Ok(self.handle(node))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn FileHandle>> {
+        self.open(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -119,21 +124,18 @@ impl SpoolFs for MemFs {
         Ok(())
     }
 
-    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn SpoolLock>>> {
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>> {
         let mut state = self.disk.state();
         state.check_alive(self.process)?;
         let node = match state.resolve(path) {
             Ok(node) => node,
             Err(_) => {
                 let (parent, name) = state.resolve_parent(path)?;
-                state.insert(parent, name, Node::File(MemContent::default()))?
+                state.insert(parent, name, DiskNode::File(MemoryContent::default()))?
             }
         };
-        if state.locks.contains_key(&node) {
-            return Ok(None);
-        }
-        state.locks.insert(node, self.process);
-        Ok(Some(Box::new(MemLock { disk: self.disk.clone(), node, process: self.process })))
+        let lock = MemoryLock::acquire(&mut state, &self.disk, node, self.process);
+        Ok(lock.map(|lock| Box::new(lock) as Box<dyn FileLock>))
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
@@ -151,27 +153,28 @@ impl SpoolFs for MemFs {
     }
 }
 
-impl MemFs {
-    fn handle(&self, node: usize) -> Box<dyn SpoolFile> {
-        Box::new(MemFile { disk: self.disk.clone(), node, process: self.process })
+impl MemoryFileSystem {
+    fn handle(&self, node: usize) -> Box<dyn FileHandle> {
+        Box::new(MemoryFile { disk: self.disk.clone(), node, process: self.process, lock: None })
     }
 }
 
-struct MemFile {
-    disk: MemDisk,
+struct MemoryFile {
+    disk: MemoryDisk,
     node: usize,
     process: u32,
+    lock: Option<MemoryLock>,
 }
 
-impl MemFile {
-    fn with<T>(&self, call: impl FnOnce(&mut MemContent) -> T) -> io::Result<T> {
+impl MemoryFile {
+    fn with<T>(&self, call: impl FnOnce(&mut MemoryContent) -> T) -> io::Result<T> {
         let mut state = self.disk.state();
         state.check_alive(self.process)?;
         Ok(call(state.file_mut(self.node)?))
     }
 }
 
-impl SpoolFile for MemFile {
+impl FileHandle for MemoryFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.with(|file| file.data.extend_from_slice(bytes))
     }
@@ -206,17 +209,43 @@ impl SpoolFile for MemFile {
     fn size(&mut self) -> io::Result<u64> {
         self.with(|file| file.data.len() as u64)
     }
+
+    /// The disk keeps no times.
+    fn modified(&mut self) -> io::Result<SystemTime> {
+        self.disk.state().check_alive(self.process)?;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn try_lock(&mut self) -> io::Result<bool> {
+        if self.lock.is_none() {
+            let mut state = self.disk.state();
+            state.check_alive(self.process)?;
+            self.lock = MemoryLock::acquire(&mut state, &self.disk, self.node, self.process);
+        }
+        Ok(self.lock.is_some())
+    }
 }
 
-struct MemLock {
-    disk: MemDisk,
+struct MemoryLock {
+    disk: MemoryDisk,
     node: usize,
     process: u32,
 }
 
-impl SpoolLock for MemLock {}
+impl MemoryLock {
+    /// Locks a file; `None` if it is locked.
+    fn acquire(state: &mut DiskState, disk: &MemoryDisk, node: usize, process: u32) -> Option<Self> {
+        if state.locks.contains_key(&node) {
+            return None;
+        }
+        state.locks.insert(node, process);
+        Some(Self { disk: disk.clone(), node, process })
+    }
+}
 
-impl Drop for MemLock {
+impl FileLock for MemoryLock {}
+
+impl Drop for MemoryLock {
     fn drop(&mut self) {
         let mut state = self.disk.state();
         if state.locks.get(&self.node) == Some(&self.process) {

@@ -5,17 +5,17 @@ mod lists;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use statsig_background::error_chain;
 use statsig_core::{
     SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecTrigger, SpecUpdate, StoreFormat,
 };
 use statsig_net::SpecSources;
 
-use super::{Source, no_source};
+use super::source::{Source, no_source};
 use crate::failure::Failure;
 use crate::input::inflated;
 use crate::input::specs::{Document, max_bytes, text_of};
 use crate::remote::secret::Secret;
-use crate::remote::statsig::chain;
 use crate::remote::waiting::Waiting;
 use crate::remote::{self, sdk_key};
 use crate::warnings::Warnings;
@@ -63,7 +63,7 @@ impl Remote {
         use statsig_core::StoreKeys;
         use statsig_net::sources::DataStoreSpecSource;
 
-        use crate::clock::WallClock;
+        use statsig::SystemClock;
 
         if source.file().is_some() || source.servers.api.is_some() {
             return Err(Failure::usage(anyhow!("--redis cannot be used together with --specs or --api")));
@@ -71,7 +71,7 @@ impl Remote {
         let key = remote::needed_sdk_key(source.sdk_key.as_ref())?;
         let store = source.redis.open(|options| options)?;
         let places = StoreKeys::new(key.expose()).all_specs_keys();
-        let stored = DataStoreSpecSource::with_keys(Arc::new(store), places, Arc::new(WallClock));
+        let stored = DataStoreSpecSource::with_keys(Arc::new(store), places, Arc::new(SystemClock));
         let stream = Arc::new(stored.stream());
         let sources = SpecSources::new().then(Arc::new(stored)).with_stream(stream);
         Ok(Self { sources, key, name: "Redis", is_redis: true })
@@ -103,7 +103,7 @@ impl Remote {
             match source.fetch(&request).await {
                 Ok(SpecFetch::Updated(update)) => {
                     if let (Some((_, error)), Some(origin)) = (failed.first(), &update.origin) {
-                        let error = self.key.hide_in(&chain(error));
+                        let error = self.key.hide_in(&error_chain(error));
                         waiting.aside(|| warnings.warn(&format!("{error}; used {origin} in its place")));
                     }
                     return Ok(update);
@@ -122,7 +122,7 @@ impl Remote {
         let several = failed.len() > 1;
         let texts: Vec<String> = failed
             .iter()
-            .map(|(name, error)| if several { format!("{name}: {}", chain(error)) } else { chain(error) })
+            .map(|(name, error)| if several { format!("{name}: {}", error_chain(error)) } else { error_chain(error) })
             .collect();
         let message = self.key.hide_in(&texts.join("; "));
         let kind = failed.first().map_or(SourceErrorKind::Empty, |(_, error)| error.kind());

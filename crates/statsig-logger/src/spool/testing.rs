@@ -1,18 +1,8 @@
-//! Disks that misbehave on command, for tests of the spool and of what uses it.
+//! A clock for tests of the spool and of what uses it.
 //!
-//! [`MemDisk`] is a disk in memory that knows which bytes an fsync has made durable: processes on
-//! it can be killed, and its power can be cut. [`FaultyFs`] wraps any file system and lets chosen
-//! operations fail. [`ManualClock`] stands still until it is moved.
-
-mod faulty_fs;
-mod mem_disk;
-mod mem_fs;
+//! Disks for such tests are in `statsig_background::testing`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-
-pub use faulty_fs::{Fault, FaultyFs, FsOp};
-pub use mem_disk::{MemDisk, Randomness};
-pub use mem_fs::MemFs;
 
 use super::SpoolClock;
 

@@ -9,8 +9,8 @@ use statsig_core::{IdListChunk, IdListEntry, IdListManifest, IdListSource, Sourc
 use statsig_net::id_lists::{IdListOptions, IdListReport, IdListSync, IdLists};
 use tokio::runtime::Handle;
 
-use super::Source;
 use crate::failure::Failure;
+use crate::input::source::Source;
 use crate::remote::secret::Secret;
 use crate::remote::waiting::Waiting;
 use crate::remote::{self, sdk_key};

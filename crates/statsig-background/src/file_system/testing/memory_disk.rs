@@ -1,4 +1,4 @@
-//! Disk in memory that tells what is written from what is durable.
+//! A disk in memory that tells what is written from what is durable.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Component, Path};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::mem_fs::MemFs;
+use super::memory_file_system::MemoryFileSystem;
 
 /// Source of decisions for a power failure: given `n`, returns a number below it (0 if `n` is 0).
 pub type Randomness<'a> = &'a mut dyn FnMut(u64) -> u64;
@@ -15,20 +15,20 @@ pub type Randomness<'a> = &'a mut dyn FnMut(u64) -> u64;
 /// Index of the root folder.
 const ROOT: usize = 0;
 
-/// Disk shared by simulated processes.
+/// A disk shared by simulated processes.
 ///
 /// Files and folders have two states: what a process sees, and what would be there after a power
-/// failure. [`SpoolFile::sync`](crate::spool::SpoolFile::sync) and
-/// [`SpoolFs::sync_dir`](crate::spool::SpoolFs::sync_dir) copy the first to the second. Renames are
+/// failure. [`FileHandle::sync`](crate::FileHandle::sync) and
+/// [`FileSystem::sync_dir`](crate::FileSystem::sync_dir) copy the first to the second. Renames are
 /// durable at once, as in a journal. A failed fsync behaves as on most kernels: what it should have
 /// written is not durable, also after a later fsync that succeeds.
 #[derive(Clone, Default)]
-pub struct MemDisk {
-    state: Arc<Mutex<State>>,
+pub struct MemoryDisk {
+    state: Arc<Mutex<DiskState>>,
 }
 
-pub(super) struct State {
-    pub(super) nodes: Vec<Node>,
+pub(super) struct DiskState {
+    pub(super) nodes: Vec<DiskNode>,
     /// Locked files, with the process that holds each.
     pub(super) locks: HashMap<usize, u32>,
     alive: BTreeSet<u32>,
@@ -36,29 +36,29 @@ pub(super) struct State {
     failing_syncs: u32,
 }
 
-pub(super) enum Node {
-    Dir(MemDir),
-    File(MemContent),
+pub(super) enum DiskNode {
+    Dir(MemoryFolder),
+    File(MemoryContent),
 }
 
 #[derive(Default)]
-pub(super) struct MemDir {
+pub(super) struct MemoryFolder {
     pub(super) children: BTreeMap<String, usize>,
     durable: BTreeMap<String, usize>,
 }
 
 #[derive(Default)]
-pub(super) struct MemContent {
+pub(super) struct MemoryContent {
     pub(super) data: Vec<u8>,
     durable: Vec<u8>,
     /// Parts of `data` that a failed fsync has lost.
     lost: Vec<Range<usize>>,
 }
 
-impl Default for State {
+impl Default for DiskState {
     fn default() -> Self {
         Self {
-            nodes: vec![Node::Dir(MemDir::default())],
+            nodes: vec![DiskNode::Dir(MemoryFolder::default())],
             locks: HashMap::new(),
             alive: BTreeSet::new(),
             next_process: 1,
@@ -67,7 +67,7 @@ impl Default for State {
     }
 }
 
-impl MemDisk {
+impl MemoryDisk {
     /// Returns an empty disk.
     #[must_use]
     pub fn new() -> Self {
@@ -76,12 +76,12 @@ impl MemDisk {
 
     /// Starts a process: the file system as it sees it.
     #[must_use]
-    pub fn process(&self) -> MemFs {
+    pub fn process(&self) -> MemoryFileSystem {
         let mut state = self.state();
         let process = state.next_process;
         state.next_process += 1;
         state.alive.insert(process);
-        MemFs::new(self.clone(), process)
+        MemoryFileSystem::new(self.clone(), process)
     }
 
     /// Lets the next `count` fsyncs of files fail and lose their data.
@@ -98,15 +98,15 @@ impl MemDisk {
 
     /// Cuts the power: all processes end, and each change that was not synced may be lost.
     ///
-    /// What a file had beyond its last fsync is kept up to a random length, and may be damaged.
+    /// The bytes of a file beyond its last fsync are kept up to a random length, and may be damaged.
     pub fn power_failure(&self, random: Randomness<'_>) {
         let mut state = self.state();
         state.alive.clear();
         state.locks.clear();
         for node in &mut state.nodes {
             match node {
-                Node::Dir(dir) => dir.lose_power(random),
-                Node::File(file) => file.lose_power(random),
+                DiskNode::Dir(dir) => dir.lose_power(random),
+                DiskNode::File(file) => file.lose_power(random),
             }
         }
     }
@@ -133,10 +133,10 @@ impl MemDisk {
         let mut open = vec![(String::new(), ROOT)];
         while let Some((path, node)) = open.pop() {
             match state.nodes.get(node) {
-                Some(Node::Dir(dir)) => {
+                Some(DiskNode::Dir(dir)) => {
                     open.extend(dir.children.iter().map(|(name, &child)| (format!("{path}/{name}"), child)))
                 }
-                Some(Node::File(_)) => files.push(path),
+                Some(DiskNode::File(_)) => files.push(path),
                 None => {}
             }
         }
@@ -144,18 +144,18 @@ impl MemDisk {
         files
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, DiskState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for MemDisk {
+impl fmt::Debug for MemoryDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemDisk").finish_non_exhaustive()
+        f.debug_struct("MemoryDisk").finish_non_exhaustive()
     }
 }
 
-impl State {
+impl DiskState {
     /// Fails for a process that has ended.
     pub(super) fn check_alive(&self, process: u32) -> io::Result<()> {
         if self.alive.contains(&process) { Ok(()) } else { Err(io::Error::other("this process has been killed")) }
@@ -176,32 +176,32 @@ impl State {
         Ok((parent, name))
     }
 
-    pub(super) fn dir(&self, node: usize) -> io::Result<&MemDir> {
+    pub(super) fn dir(&self, node: usize) -> io::Result<&MemoryFolder> {
         match self.nodes.get(node) {
-            Some(Node::Dir(dir)) => Ok(dir),
-            Some(Node::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
+            Some(DiskNode::Dir(dir)) => Ok(dir),
+            Some(DiskNode::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
             None => Err(not_found()),
         }
     }
 
-    pub(super) fn dir_mut(&mut self, node: usize) -> io::Result<&mut MemDir> {
+    pub(super) fn dir_mut(&mut self, node: usize) -> io::Result<&mut MemoryFolder> {
         match self.nodes.get_mut(node) {
-            Some(Node::Dir(dir)) => Ok(dir),
-            Some(Node::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
+            Some(DiskNode::Dir(dir)) => Ok(dir),
+            Some(DiskNode::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
             None => Err(not_found()),
         }
     }
 
-    pub(super) fn file_mut(&mut self, node: usize) -> io::Result<&mut MemContent> {
+    pub(super) fn file_mut(&mut self, node: usize) -> io::Result<&mut MemoryContent> {
         match self.nodes.get_mut(node) {
-            Some(Node::File(file)) => Ok(file),
-            Some(Node::Dir(_)) => Err(io::ErrorKind::IsADirectory.into()),
+            Some(DiskNode::File(file)) => Ok(file),
+            Some(DiskNode::Dir(_)) => Err(io::ErrorKind::IsADirectory.into()),
             None => Err(not_found()),
         }
     }
 
     /// Adds a file or folder and returns its index.
-    pub(super) fn insert(&mut self, parent: usize, name: &str, node: Node) -> io::Result<usize> {
+    pub(super) fn insert(&mut self, parent: usize, name: &str, node: DiskNode) -> io::Result<usize> {
         let index = self.nodes.len();
         self.dir_mut(parent)?.children.insert(name.to_owned(), index);
         self.nodes.push(node);
@@ -240,7 +240,7 @@ impl State {
     }
 }
 
-impl MemDir {
+impl MemoryFolder {
     pub(super) fn sync(&mut self) {
         self.durable.clone_from(&self.children);
     }
@@ -260,7 +260,7 @@ impl MemDir {
     }
 }
 
-impl MemContent {
+impl MemoryContent {
     pub(super) fn truncate(&mut self, len: usize) {
         self.data.truncate(len);
         self.lost.retain_mut(|lost| {

@@ -1,55 +1,58 @@
-//! File system that fails on command.
+//! A file system that fails on command.
 
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
-use crate::spool::{DirItem, SpoolFile, SpoolFs, SpoolLock};
+use crate::file_system::{FileHandle, FileLock, FileSystem, FolderItem};
 
-/// Operation of a [`SpoolFs`] or of one of its files.
+/// Operation of a [`FileSystem`] or of one of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum FsOp {
-    /// [`SpoolFs::ensure_dir`].
+pub enum FileOperation {
+    /// [`FileSystem::ensure_dir`].
     EnsureDir,
-    /// [`SpoolFs::make_private`].
+    /// [`FileSystem::make_private`].
     MakePrivate,
-    /// [`SpoolFs::sync_dir`].
+    /// [`FileSystem::sync_dir`].
     SyncDir,
-    /// [`SpoolFs::list`].
+    /// [`FileSystem::list`].
     List,
-    /// [`SpoolFs::create`].
+    /// [`FileSystem::create`].
     Create,
-    /// [`SpoolFs::open`].
+    /// [`FileSystem::open`] and [`FileSystem::open_to_read`].
     Open,
-    /// [`SpoolFs::rename`].
+    /// [`FileSystem::rename`].
     Rename,
-    /// [`SpoolFs::remove_file`].
+    /// [`FileSystem::remove_file`].
     RemoveFile,
-    /// [`SpoolFs::remove_dir`].
+    /// [`FileSystem::remove_dir`].
     RemoveDir,
-    /// [`SpoolFs::try_lock`].
+    /// [`FileSystem::try_lock`] and [`FileHandle::try_lock`].
     Lock,
-    /// [`SpoolFs::exists`].
+    /// [`FileSystem::exists`].
     Exists,
-    /// [`SpoolFile::append`].
+    /// [`FileHandle::append`].
     Append,
-    /// [`SpoolFile::rewrite`].
+    /// [`FileHandle::rewrite`].
     Rewrite,
-    /// [`SpoolFile::read_at`].
+    /// [`FileHandle::read_at`].
     Read,
-    /// [`SpoolFile::truncate`].
+    /// [`FileHandle::truncate`].
     Truncate,
-    /// [`SpoolFile::sync`].
+    /// [`FileHandle::sync`].
     Sync,
-    /// [`SpoolFile::size`].
+    /// [`FileHandle::size`].
     Size,
+    /// [`FileHandle::modified`].
+    Modified,
 }
 
-impl FsOp {
+impl FileOperation {
     /// Every operation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::EnsureDir,
         Self::MakePrivate,
         Self::SyncDir,
@@ -67,26 +70,27 @@ impl FsOp {
         Self::Truncate,
         Self::Sync,
         Self::Size,
+        Self::Modified,
     ];
 }
 
-/// How an operation fails.
+/// A way in which an operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum FileFault {
     /// Fails before it does anything, with this kind of error.
     Error(io::ErrorKind),
-    /// [`FsOp::Append`] writes this many bytes, at most all, and then fails as the disk is full.
+    /// [`FileOperation::Append`] writes this many bytes, at most all, and then fails as the disk is full.
     ShortWrite(usize),
-    /// [`FsOp::Append`] writes this many bytes, at most all, and then fails with an I/O error.
+    /// [`FileOperation::Append`] writes this many bytes, at most all, and then fails with an I/O error.
     TornWrite(usize),
-    /// [`FsOp::Read`] succeeds with one bit of the result flipped.
+    /// [`FileOperation::Read`] succeeds with one bit of the result flipped.
     BitFlip,
-    /// Waits until [`FaultyFs::heal`], and then succeeds.
+    /// Waits until [`FaultyFileSystem::heal`], and then succeeds.
     Hang,
 }
 
-impl Fault {
+impl FileFault {
     /// The disk is full.
     pub const DISK_FULL: Self = Self::Error(io::ErrorKind::StorageFull);
     /// The device failed (`EIO`).
@@ -103,8 +107,8 @@ impl Fault {
 
 #[derive(Debug)]
 struct Rule {
-    op: FsOp,
-    fault: Fault,
+    op: FileOperation,
+    fault: FileFault,
     skip: u32,
     times: u32,
 }
@@ -117,26 +121,26 @@ struct Rules {
 }
 
 /// Wraps a file system; what was injected fails, the rest passes through.
-pub struct FaultyFs {
-    below: Arc<dyn SpoolFs>,
+pub struct FaultyFileSystem {
+    below: Arc<dyn FileSystem>,
     rules: Arc<Rules>,
     forked: AtomicBool,
 }
 
-impl FaultyFs {
+impl FaultyFileSystem {
     /// Wraps a file system, without faults so far.
     #[must_use]
-    pub fn new(below: Arc<dyn SpoolFs>) -> Self {
+    pub fn new(below: Arc<dyn FileSystem>) -> Self {
         Self { below, rules: Arc::default(), forked: AtomicBool::new(false) }
     }
 
     /// Lets the next `times` operations of a sort fail, after `skip` more that succeed.
-    pub fn inject(&self, op: FsOp, fault: Fault, skip: u32, times: u32) {
+    pub fn inject(&self, op: FileOperation, fault: FileFault, skip: u32, times: u32) {
         self.rules().push(Rule { op, fault, skip, times });
     }
 
     /// Lets all operations of a sort fail from now on.
-    pub fn break_down(&self, op: FsOp, fault: Fault) {
+    pub fn break_down(&self, op: FileOperation, fault: FileFault) {
         self.inject(op, fault, 0, u32::MAX);
     }
 
@@ -151,7 +155,7 @@ impl FaultyFs {
         self.rules.changed.notify_all();
     }
 
-    /// Returns the number of operations that wait in a [`Fault::Hang`].
+    /// Returns the number of operations that wait in a [`FileFault::Hang`].
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.rules.waiting.load(Ordering::SeqCst)
@@ -161,25 +165,25 @@ impl FaultyFs {
         self.rules.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn check(&self, op: FsOp) -> io::Result<()> {
+    fn check(&self, op: FileOperation) -> io::Result<()> {
         match due(&self.rules, op) {
             Some(fault) => Err(fault.error()),
             None => Ok(()),
         }
     }
 
-    fn wrap(&self, file: Box<dyn SpoolFile>) -> Box<dyn SpoolFile> {
+    fn wrap(&self, file: Box<dyn FileHandle>) -> Box<dyn FileHandle> {
         Box::new(FaultyFile { below: file, rules: Arc::clone(&self.rules) })
     }
 }
 
 /// Takes the fault that an operation meets, if any, after waiting if it is to hang.
-fn due(rules: &Rules, op: FsOp) -> Option<Fault> {
+fn due(rules: &Rules, op: FileOperation) -> Option<FileFault> {
     let mut list = rules.list.lock().unwrap_or_else(PoisonError::into_inner);
     let fault = take_due(&mut list, op);
-    if fault == Some(Fault::Hang) {
+    if fault == Some(FileFault::Hang) {
         rules.waiting.fetch_add(1, Ordering::SeqCst);
-        while list.iter().any(|rule| rule.op == op && rule.fault == Fault::Hang) {
+        while list.iter().any(|rule| rule.op == op && rule.fault == FileFault::Hang) {
             list = rules.changed.wait(list).unwrap_or_else(PoisonError::into_inner);
         }
         rules.waiting.fetch_sub(1, Ordering::SeqCst);
@@ -188,7 +192,7 @@ fn due(rules: &Rules, op: FsOp) -> Option<Fault> {
     fault
 }
 
-fn take_due(rules: &mut [Rule], op: FsOp) -> Option<Fault> {
+fn take_due(rules: &mut [Rule], op: FileOperation) -> Option<FileFault> {
     for rule in rules.iter_mut().filter(|rule| rule.op == op) {
         if rule.skip > 0 {
             rule.skip -= 1;
@@ -200,59 +204,64 @@ fn take_due(rules: &mut [Rule], op: FsOp) -> Option<Fault> {
     None
 }
 
-impl SpoolFs for FaultyFs {
+impl FileSystem for FaultyFileSystem {
     fn ensure_dir(&self, dir: &Path) -> io::Result<()> {
-        self.check(FsOp::EnsureDir)?;
+        self.check(FileOperation::EnsureDir)?;
         self.below.ensure_dir(dir)
     }
 
     fn make_private(&self, dir: &Path) -> io::Result<()> {
-        self.check(FsOp::MakePrivate)?;
+        self.check(FileOperation::MakePrivate)?;
         self.below.make_private(dir)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.check(FsOp::SyncDir)?;
+        self.check(FileOperation::SyncDir)?;
         self.below.sync_dir(dir)
     }
 
-    fn list(&self, dir: &Path) -> io::Result<Vec<DirItem>> {
-        self.check(FsOp::List)?;
+    fn list(&self, dir: &Path) -> io::Result<Vec<FolderItem>> {
+        self.check(FileOperation::List)?;
         self.below.list(dir)
     }
 
-    fn create(&self, path: &Path) -> io::Result<Box<dyn SpoolFile>> {
-        self.check(FsOp::Create)?;
+    fn create(&self, path: &Path) -> io::Result<Box<dyn FileHandle>> {
+        self.check(FileOperation::Create)?;
         Ok(self.wrap(self.below.create(path)?))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn SpoolFile>> {
-        self.check(FsOp::Open)?;
+    fn open(&self, path: &Path) -> io::Result<Box<dyn FileHandle>> {
+        self.check(FileOperation::Open)?;
         Ok(self.wrap(self.below.open(path)?))
     }
 
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn FileHandle>> {
+        self.check(FileOperation::Open)?;
+        Ok(self.wrap(self.below.open_to_read(path)?))
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.check(FsOp::Rename)?;
+        self.check(FileOperation::Rename)?;
         self.below.rename(from, to)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.check(FsOp::RemoveFile)?;
+        self.check(FileOperation::RemoveFile)?;
         self.below.remove_file(path)
     }
 
     fn remove_dir(&self, dir: &Path) -> io::Result<()> {
-        self.check(FsOp::RemoveDir)?;
+        self.check(FileOperation::RemoveDir)?;
         self.below.remove_dir(dir)
     }
 
-    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn SpoolLock>>> {
-        self.check(FsOp::Lock)?;
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>> {
+        self.check(FileOperation::Lock)?;
         self.below.try_lock(path)
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
-        self.check(FsOp::Exists)?;
+        self.check(FileOperation::Exists)?;
         self.below.exists(path)
     }
 
@@ -263,12 +272,12 @@ impl SpoolFs for FaultyFs {
 }
 
 struct FaultyFile {
-    below: Box<dyn SpoolFile>,
+    below: Box<dyn FileHandle>,
     rules: Arc<Rules>,
 }
 
 impl FaultyFile {
-    fn check(&self, op: FsOp) -> io::Result<()> {
+    fn check(&self, op: FileOperation) -> io::Result<()> {
         match due(&self.rules, op) {
             Some(fault) => Err(fault.error()),
             None => Ok(()),
@@ -276,12 +285,12 @@ impl FaultyFile {
     }
 }
 
-impl SpoolFile for FaultyFile {
+impl FileHandle for FaultyFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match due(&self.rules, FsOp::Append) {
+        match due(&self.rules, FileOperation::Append) {
             None => self.below.append(bytes),
             Some(fault) => {
-                if let Fault::ShortWrite(keep) | Fault::TornWrite(keep) = fault {
+                if let FileFault::ShortWrite(keep) | FileFault::TornWrite(keep) = fault {
                     let keep = keep.min(bytes.len());
                     self.below.append(bytes.get(..keep).unwrap_or(bytes))?;
                 }
@@ -291,14 +300,14 @@ impl SpoolFile for FaultyFile {
     }
 
     fn rewrite(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.check(FsOp::Rewrite)?;
+        self.check(FileOperation::Rewrite)?;
         self.below.rewrite(offset, bytes)
     }
 
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        match due(&self.rules, FsOp::Read) {
+        match due(&self.rules, FileOperation::Read) {
             None => self.below.read_at(offset, buf),
-            Some(Fault::BitFlip) => {
+            Some(FileFault::BitFlip) => {
                 let count = self.below.read_at(offset, buf)?;
                 if let Some(byte) = buf.get_mut(count / 2) {
                     *byte ^= 0x10;
@@ -310,17 +319,27 @@ impl SpoolFile for FaultyFile {
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.check(FsOp::Truncate)?;
+        self.check(FileOperation::Truncate)?;
         self.below.truncate(len)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.check(FsOp::Sync)?;
+        self.check(FileOperation::Sync)?;
         self.below.sync()
     }
 
     fn size(&mut self) -> io::Result<u64> {
-        self.check(FsOp::Size)?;
+        self.check(FileOperation::Size)?;
         self.below.size()
+    }
+
+    fn modified(&mut self) -> io::Result<SystemTime> {
+        self.check(FileOperation::Modified)?;
+        self.below.modified()
+    }
+
+    fn try_lock(&mut self) -> io::Result<bool> {
+        self.check(FileOperation::Lock)?;
+        self.below.try_lock()
     }
 }
