@@ -11,7 +11,7 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use statsig_core::{
     ClientInitializeOptions, EvaluationContext, EvaluationSettings, FixedClock, InMemoryIdLists, ResponseFormat,
-    Ruleset, Snapshot, SpecSourceKind, StatsigUser,
+    Ruleset, Snapshot, SpecOrigin, StatsigUser,
 };
 use statsig_testkit::generate::{Choices, Names, Style, project, user};
 use statsig_testkit::observe::{observe, without_exposures};
@@ -33,7 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let user: StatsigUser =
         serde_json::from_str(&user(&Choices::new(for_user)).to_string()).expect("generated users can be read");
-    let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 1));
+    let snapshot = Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 1));
     let settings = EvaluationSettings::new().with_environment("staging");
     let mut lists = InMemoryIdLists::new();
     lists.insert("list", "user-1");

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use statsig_core::{EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SpecSourceKind, StatsigUser};
+use statsig_core::{EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SpecOrigin, StatsigUser};
 
 fuzz_target!(|input: &str| {
     let (pattern, value) = input.split_once('\n').unwrap_or((input, ""));
@@ -18,7 +18,7 @@ fuzz_target!(|input: &str| {
             "defaultValue": false, "idType": "userID", "rules": [{"name": "r", "id": "r", "passPercentage": 100,
             "conditions": ["c"], "returnValue": true, "idType": "userID"}]}}});
     let ruleset = Ruleset::compile(payload.to_string().as_bytes()).expect("a pattern never concerns the whole payload");
-    let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 1));
+    let snapshot = Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 1));
     let user = StatsigUser::builder().custom("f", value).build();
     let settings = EvaluationSettings::new();
     let context = EvaluationContext::new(&snapshot, &user, &settings, &FixedClock(1));

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`SpecSource`] | returns config specs on request |
 //! | [`SpecStream`] | pushes config specs as they change |
+//! | [`SpecTarget`] | consumes accepted payloads |
 //! | [`DataStore`] | shares payloads between processes |
 //! | [`IdListSource`] | returns the manifest and the files of ID lists |
 //! | [`EventSink`] | delivers batches of events |
@@ -40,16 +41,19 @@ mod sdk_metadata;
 mod source_error;
 mod spec_source;
 mod spec_stream;
+mod spec_target;
 mod spec_update;
+mod spec_version;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod time;
 
+pub use bytes::Bytes;
 pub use clock::{Clock, FixedClock};
 #[cfg(any(test, feature = "store-keys"))]
 pub use data_store::StoreKeys;
 pub use data_store::{
-    AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion,
+    AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest,
     InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StorePath,
     StoreResponse, TouchOutcome,
 };
@@ -63,7 +67,11 @@ pub use observer::{Observer, Tag};
 pub use payload::{PayloadShape, recognise, without_byte_order_mark};
 pub use sdk_metadata::{SdkMetadata, SdkMetadataError};
 pub use source_error::{SourceError, SourceErrorKind};
-pub use spec_source::{SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecTrigger};
+pub use spec_source::{AcceptedEncodings, SpecFetch, SpecRequest, SpecSource, SpecTrigger};
 pub use spec_stream::{SpecStream, SpecSubscription, StreamEvent};
-pub use spec_update::{SpecSourceKind, SpecUpdate};
+pub use spec_target::{
+    Admission, AdmissionRules, AppliedPayload, CurrentSpecs, Envelope, Rejection, RejectionCause, SpecTarget,
+};
+pub use spec_update::{PayloadFormat, Reach, SpecOrigin, SpecUpdate};
+pub use spec_version::{SpecVersion, VersionOrder};
 pub use time::{MAX_TIME_AHEAD_MS, is_future};

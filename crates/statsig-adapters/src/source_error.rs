@@ -98,6 +98,12 @@ impl SourceError {
         self
     }
 
+    /// Returns the cause, to be told apart by its type.
+    #[must_use]
+    pub fn into_reason(self) -> Box<dyn Error + Send + Sync> {
+        self.reason
+    }
+
     /// What kind of trouble it is.
     #[must_use]
     pub fn kind(&self) -> SourceErrorKind {

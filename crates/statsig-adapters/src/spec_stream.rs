@@ -1,42 +1,43 @@
-//! Where config specs are pushed from.
+//! Streams that config specs are pushed by.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{DataStore, SourceError, SpecCursor, SpecSourceKind, SpecUpdate};
+use super::{DataStore, Reach, SourceError, SpecOrigin, SpecRequest, SpecUpdate};
 
-/// What a subscription delivers.
+/// Event of a subscription.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum StreamEvent {
-    /// A document.
+    /// A payload, or a delta with its base.
     Specs(SpecUpdate),
-    /// There is nothing newer than this time, in milliseconds since 1970: the first answer of a
-    /// source that has no more than the cursor, and later its sign of life.
+    /// Nothing is newer than a time: the first event of a source that has no more than the version of the request,
+    /// and later its sign of life.
     NoUpdate {
-        /// The time of what the source has.
-        time: u64,
+        /// Time of the specs that the source has, in milliseconds since 1970; 0 if it has none.
+        time_ms: u64,
     },
-    /// Something may have changed, and whoever wants to know shall ask: the hint of a source that
-    /// tells of changes without their content.
+    /// Something may have changed, and sources should be polled: the hint of a stream that carries no payloads.
     Changed,
 }
 
-/// Tells of config specs when there are new ones: push.
+/// A stream that pushes config specs.
 ///
-/// A stream opens subscriptions and knows nothing of failover: when to connect again, how long to
-/// wait and whether to poll meanwhile is decided by the supervisor that uses it.
+/// A stream opens subscriptions and knows nothing of failover: the supervisor that uses it decides when to connect
+/// again, how long to wait, and whether to poll meanwhile.
 ///
 /// # Duties of an implementor
 ///
-/// - **The first event comes without a change**: the document if it is newer than the cursor,
-///   [`NoUpdate`](StreamEvent::NoUpdate) or [`Changed`](StreamEvent::Changed) otherwise. It tells
-///   that the subscription works.
-/// - **Silence has a limit.** A source that has nothing to say repeats `NoUpdate`, well within a
-///   minute and a half, or says with [`is_quiet`](Self::is_quiet) that it does not.
-/// - **Only the newest counts.** Documents that came while nobody asked for the next event may be
-///   left out, except the last.
+/// - **The first event comes without a change**: the payload if it is newer than the version of the request,
+///   [`NoUpdate`](StreamEvent::NoUpdate) or [`Changed`](StreamEvent::Changed) otherwise. It shows that the
+///   subscription works.
+/// - **Silence has a limit.** A source without news repeats `NoUpdate`, well within a minute and a half, unless
+///   [`is_quiet`](Self::is_quiet) says otherwise.
+/// - **Only the newest counts.** Payloads that came while nobody waited for the next event may be left out, except
+///   the last.
+/// - **A delta names its base** ([`SpecUpdate::delta_base`]), and comes only if the request accepts deltas. The first
+///   one refers to the version of the request, a later one to the payload sent before it.
 /// - **Bounded**: messages and buffers have a limit.
 /// - **No blocking** of the thread that polls the future.
 ///
@@ -54,17 +55,18 @@ pub enum StreamEvent {
 /// A stream over a channel of the application's own:
 ///
 /// ```
-/// use std::sync::{Arc, Mutex, mpsc};
+/// use std::sync::{Mutex, mpsc};
 /// use statsig_adapters::{
-///     SourceError, SourceErrorKind, SpecCursor, SpecSourceKind, SpecStream, SpecSubscription, SpecUpdate, StreamEvent,
+///     Reach, SourceError, SourceErrorKind, SpecOrigin, SpecRequest, SpecStream, SpecSubscription, SpecUpdate,
+///     StreamEvent,
 /// };
 ///
 /// # async fn receive(_: &mut mpsc::Receiver<Vec<u8>>) -> Option<Vec<u8>> { None }
 /// struct ChannelStream(Mutex<Option<mpsc::Receiver<Vec<u8>>>>);
 ///
 /// struct Subscription {
-///     documents: mpsc::Receiver<Vec<u8>>,
-///     greeted: bool,
+///     payloads: mpsc::Receiver<Vec<u8>>,
+///     is_greeted: bool,
 /// }
 ///
 /// #[async_trait::async_trait]
@@ -73,70 +75,81 @@ pub enum StreamEvent {
 ///         "channel"
 ///     }
 ///
-///     fn kind(&self) -> SpecSourceKind {
-///         SpecSourceKind::Adapter("Channel".into())
+///     fn origin(&self) -> SpecOrigin {
+///         SpecOrigin::Adapter("Channel".into())
+///     }
+///
+///     fn reach(&self) -> Reach {
+///         Reach::Local
 ///     }
 ///
 ///     fn is_quiet(&self) -> bool {
 ///         true
 ///     }
 ///
-///     async fn subscribe(&self, _cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
+///     async fn subscribe(&self, _: &SpecRequest) -> Result<Box<dyn SpecSubscription>, SourceError> {
 ///         let taken = self.0.lock().ok().and_then(|mut slot| slot.take());
-///         let documents = taken.ok_or_else(|| SourceError::new(SourceErrorKind::Refused, "only one subscriber"))?;
-///         Ok(Box::new(Subscription { documents, greeted: false }))
+///         let payloads = taken.ok_or_else(|| SourceError::new(SourceErrorKind::Refused, "only one subscriber"))?;
+///         Ok(Box::new(Subscription { payloads, is_greeted: false }))
 ///     }
 /// }
 ///
 /// #[async_trait::async_trait]
 /// impl SpecSubscription for Subscription {
 ///     async fn next(&mut self) -> Result<Option<StreamEvent>, SourceError> {
-///         if !std::mem::replace(&mut self.greeted, true) {
+///         if !std::mem::replace(&mut self.is_greeted, true) {
 ///             return Ok(Some(StreamEvent::Changed));
 ///         }
-///         let document = receive(&mut self.documents).await;
-///         let kind = SpecSourceKind::Adapter("Channel".into());
-///         Ok(document.map(|document| StreamEvent::Specs(SpecUpdate::new(document, kind, 0))))
+///         let payload = receive(&mut self.payloads).await;
+///         let origin = SpecOrigin::Adapter("Channel".into());
+///         Ok(payload.map(|payload| StreamEvent::Specs(SpecUpdate::new(payload, origin, Reach::Local, 0))))
 ///     }
 /// }
 /// ```
 #[async_trait]
 pub trait SpecStream: Send + Sync {
-    /// A short name for reports and logs, the same at every call.
+    /// Returns a short name for reports and logs, the same at every call.
     fn name(&self) -> &str;
 
-    /// What evaluations say about the origin of specs from here.
-    fn kind(&self) -> SpecSourceKind;
+    /// Returns the origin that evaluations report for specs from here.
+    fn origin(&self) -> SpecOrigin;
 
-    /// Opens a subscription for one who has what the cursor says.
+    /// Returns the distance of the stream's source from Statsig's servers, the same at every call.
+    fn reach(&self) -> Reach;
+
+    /// Opens a subscription for a client that holds the version of the request.
     ///
     /// # Errors
-    /// When the source cannot be reached or refuses.
-    async fn subscribe(&self, cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError>;
+    /// If the source cannot be reached or refuses. [`Misconfigured`](super::SourceErrorKind::Misconfigured) ends the
+    /// attempts: no subscription will ever come about.
+    async fn subscribe(&self, request: &SpecRequest) -> Result<Box<dyn SpecSubscription>, SourceError>;
 
-    /// Whether long silence is normal here: nobody repeats `NoUpdate`. By default no, and a silent
-    /// subscription is taken for dead.
+    /// Returns whether long silence is normal: nothing repeats `NoUpdate`. By default no, and a silent subscription
+    /// counts as broken.
     fn is_quiet(&self) -> bool {
         false
     }
 
-    /// The data stores that the stream follows; none by default. Others may use them too, so whoever uses the
-    /// stream shuts each of them down, once, when all that share it have ended.
+    /// Returns the data stores that the stream follows; none by default.
+    ///
+    /// Others may use them too: the user of the stream shuts each of them down once, after all that share it have
+    /// ended.
     fn data_stores(&self) -> Vec<Arc<dyn DataStore>> {
         Vec::new()
     }
 
-    /// Ends what the stream holds for itself. Nothing by default. Called once, after the last subscription
-    /// has been dropped. Leaves its [data stores](Self::data_stores) open.
+    /// Releases what the stream holds for itself. Nothing by default.
+    ///
+    /// Called once, after the last subscription was dropped. Leaves its [data stores](Self::data_stores) open.
     async fn close(&self) {}
 }
 
 /// An open subscription of a [`SpecStream`].
 #[async_trait]
 pub trait SpecSubscription: Send {
-    /// Waits for the next event; `None` when the source ended the subscription in good order.
+    /// Waits for the next event; `None` after the source ended the subscription in good order.
     ///
     /// # Errors
-    /// When the subscription broke; it is not used any more.
+    /// If the subscription broke; it is not used any more.
     async fn next(&mut self) -> Result<Option<StreamEvent>, SourceError>;
 }

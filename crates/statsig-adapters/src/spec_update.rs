@@ -1,41 +1,47 @@
-//! What sources of config specs hand over.
-//!
-//! The traits that do so are [`SpecSource`](super::SpecSource), which is asked, and
-//! [`SpecStream`](super::SpecStream), which tells.
+//! Payloads of config specs, with their version and origin.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::StoreFormat;
+use bytes::Bytes;
 
-/// Where the specs in force came from; the first part of every evaluation's reason.
+use crate::{SpecVersion, StoreFormat};
+
+/// Origin of config specs; the first part of every evaluation's reason.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub enum SpecSourceKind {
+pub enum SpecOrigin {
     /// Nothing was loaded yet.
     #[default]
     Uninitialized,
-    /// A load is under way, and nothing was there before.
+    /// The first load is under way, and nothing was there before.
     Loading,
     /// Every source failed.
     NoValues,
-    /// A document that the application supplied.
+    /// A payload that the application supplied.
     Bootstrap,
     /// Statsig's servers, or a proxy in their place.
     Network,
-    /// A data store or another adapter, by name.
+    /// A data store, a file or another adapter, by name.
     Adapter(Arc<str>),
 }
 
-impl SpecSourceKind {
-    /// Whether there are specs at all.
+impl SpecOrigin {
+    /// Returns whether there are specs: not before and during the first load, and not after its failure.
+    ///
+    /// ```
+    /// use statsig_adapters::SpecOrigin;
+    ///
+    /// assert!(SpecOrigin::Bootstrap.has_values());
+    /// assert!(!SpecOrigin::Loading.has_values());
+    /// ```
     #[must_use]
     pub fn has_values(&self) -> bool {
-        !matches!(self, Self::Uninitialized | Self::NoValues)
+        !matches!(self, Self::Uninitialized | Self::Loading | Self::NoValues)
     }
 }
 
-impl fmt::Display for SpecSourceKind {
+impl fmt::Display for SpecOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Uninitialized => f.write_str("Uninitialized"),
@@ -48,75 +54,161 @@ impl fmt::Display for SpecSourceKind {
     }
 }
 
-/// A document of config specs, as a source delivers it.
+/// Distance of a source or stream from Statsig's servers.
+///
+/// The reach, not the name, decides what an answer proves and what becomes of a payload:
+///
+/// | | `Upstream` | `Shared` | `Local` |
+/// | --- | --- | --- | --- |
+/// | its answers prove contact with the network | yes | no | no |
+/// | its payloads are written back to the data store | yes | no | no |
+/// | is used in local mode | no | yes | yes |
+/// | a live stream of it slows all polls down | yes | no | of itself |
+/// | may be asked for deltas | yes | no | no |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Reach {
+    /// Statsig's servers, or a proxy in their place.
+    Upstream,
+    /// A store that several processes share.
+    Shared,
+    /// This machine or this process: a file, a bootstrap payload.
+    Local,
+}
+
+/// Encoding of a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[non_exhaustive]
+pub enum PayloadFormat {
+    /// JSON text.
+    #[default]
+    Json,
+    /// The vendor's binary form (`statsig-br`): protobuf messages, compressed with Brotli.
+    Protobuf,
+}
+
+impl PayloadFormat {
+    /// Returns the name in keys, headers and files: `plain_text` or `statsig-br`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "plain_text",
+            Self::Protobuf => "statsig-br",
+        }
+    }
+}
+
+impl From<PayloadFormat> for StoreFormat {
+    fn from(format: PayloadFormat) -> Self {
+        match format {
+            PayloadFormat::Json => Self::PlainText,
+            PayloadFormat::Protobuf => Self::StatsigBr,
+        }
+    }
+}
+
+impl From<StoreFormat> for PayloadFormat {
+    fn from(format: StoreFormat) -> Self {
+        match format {
+            StoreFormat::PlainText => Self::Json,
+            StoreFormat::StatsigBr => Self::Protobuf,
+        }
+    }
+}
+
+/// A payload of config specs, as a source or stream delivers it.
+///
+/// Cloning shares the payload's bytes.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SpecUpdate {
-    /// The document, byte for byte as the source has it once transfer compression is undone.
-    pub document: Vec<u8>,
-    /// How the document is written. The core reads JSON: whoever applies updates decodes the other first.
-    pub format: StoreFormat,
-    /// Where it came from.
-    pub source: SpecSourceKind,
-    /// The address or the place in it, for reports: `https://api.example.com/v2`, say. Never a secret.
-    pub origin: Option<Arc<str>>,
-    /// When it was received, in milliseconds since 1970.
+    /// Bytes of the payload as the source holds it, with the compression of the transfer removed.
+    pub payload: Bytes,
+    /// Encoding of the payload.
+    pub format: PayloadFormat,
+    /// Version of the payload, if the source has read it already.
+    pub version: Option<SpecVersion>,
+    /// Version that the payload is a delta to; `None` for a full payload. A delta is useless without its base, and is
+    /// never stored.
+    pub delta_base: Option<SpecVersion>,
+    /// Origin that evaluations report.
+    pub origin: SpecOrigin,
+    /// Distance of the source from Statsig's servers.
+    pub reach: Reach,
+    /// Address or place that the payload came from, for reports.
+    pub address: Option<Arc<str>>,
+    /// Time of reception, in milliseconds since 1970.
     pub received_at_ms: u64,
-    /// Whether the document is, as its source says, the difference to the one that the
-    /// [cursor](super::SpecCursor) told of. Such a one is of no use to anybody else, and never stored.
-    pub is_delta: bool,
-    /// Most bytes that the document may have once it is decompressed, as its source is set up; `None` for no limit of
-    /// the source's own. It matters for the binary form, which is decompressed after the source.
+    /// Largest size of the payload after decompression, in bytes, by the options of its source; `None` for no limit of
+    /// its own. It matters for the binary form, which is decompressed after the source.
     pub max_bytes: Option<usize>,
 }
 
 impl SpecUpdate {
-    /// A JSON document from a source.
+    /// Returns a full JSON payload of unread version.
     #[must_use]
-    pub fn new(document: Vec<u8>, source: SpecSourceKind, received_at_ms: u64) -> Self {
-        let format = StoreFormat::PlainText;
-        Self { document, format, source, origin: None, received_at_ms, is_delta: false, max_bytes: None }
+    pub fn new(payload: impl Into<Bytes>, origin: SpecOrigin, reach: Reach, received_at_ms: u64) -> Self {
+        Self {
+            payload: payload.into(),
+            format: PayloadFormat::Json,
+            version: None,
+            delta_base: None,
+            origin,
+            reach,
+            address: None,
+            received_at_ms,
+            max_bytes: None,
+        }
     }
 
-    /// The same update, written in another way.
+    /// Sets the format.
     #[must_use]
-    pub fn with_format(mut self, format: StoreFormat) -> Self {
+    pub fn with_format(mut self, format: PayloadFormat) -> Self {
         self.format = format;
         self
     }
 
-    /// The same update, as a difference or a whole.
+    /// Sets the version, as read from the payload or stated beside it.
     #[must_use]
-    pub fn with_delta(mut self, is_delta: bool) -> Self {
-        self.is_delta = is_delta;
+    pub fn with_version(mut self, version: Option<SpecVersion>) -> Self {
+        self.version = version;
         self
     }
 
-    /// The same update, with a limit for the decompressed document.
+    /// Marks the payload as a delta to a version, or as a full payload.
+    #[must_use]
+    pub fn with_delta_base(mut self, base: Option<SpecVersion>) -> Self {
+        self.delta_base = base;
+        self
+    }
+
+    /// Sets a limit for the decompressed payload, in bytes.
     #[must_use]
     pub fn with_max_bytes(mut self, max_bytes: Option<usize>) -> Self {
         self.max_bytes = max_bytes;
         self
     }
 
-    /// The same update, with the place that it came from.
+    /// Sets the address or place that the payload came from.
     #[must_use]
-    pub fn with_origin(mut self, origin: impl Into<Arc<str>>) -> Self {
-        self.origin = Some(origin.into());
+    pub fn with_address(mut self, address: impl Into<Arc<str>>) -> Self {
+        self.address = Some(address.into());
         self
     }
 }
 
-/// Shows the size of the document, not the document.
+/// Shows the size of the payload, not its content.
 impl fmt::Debug for SpecUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SpecUpdate")
-            .field("document_bytes", &self.document.len())
+            .field("payload_bytes", &self.payload.len())
             .field("format", &self.format)
-            .field("source", &self.source)
+            .field("version", &self.version)
+            .field("delta_base", &self.delta_base)
             .field("origin", &self.origin)
+            .field("reach", &self.reach)
+            .field("address", &self.address)
             .field("received_at_ms", &self.received_at_ms)
-            .field("is_delta", &self.is_delta)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

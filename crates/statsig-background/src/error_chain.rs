@@ -18,6 +18,19 @@ pub const MAX_ERROR_CHARS: usize = 1_000;
 /// ```
 #[must_use]
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+    error_chain_with(error, str::to_owned)
+}
+
+/// Does the same, and edits the text before it is cut: a secret that is cut in two would no longer be found.
+///
+/// ```
+/// use statsig_background::error_chain_with;
+///
+/// let error = std::io::Error::other("refused for secret-1");
+/// assert_eq!(error_chain_with(&error, |text| text.replace("secret-1", "*****")), "refused for *****");
+/// ```
+#[must_use]
+pub fn error_chain_with(error: &(dyn Error + 'static), edit: impl FnOnce(&str) -> String) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     // A chain that refers to itself must end as well.
@@ -29,7 +42,7 @@ pub fn error_chain(error: &(dyn Error + 'static)) -> String {
         }
         source = error.source();
     }
-    truncated(&text, MAX_ERROR_CHARS)
+    truncated(&edit(&text), MAX_ERROR_CHARS)
 }
 
 /// Returns a text with control characters replaced by spaces, cut to a number of characters.

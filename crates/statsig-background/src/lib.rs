@@ -26,7 +26,7 @@ mod supervisor;
 
 pub use backoff::Backoff;
 pub use clock::SystemClock;
-pub use error_chain::{MAX_ERROR_CHARS, error_chain, truncated};
+pub use error_chain::{MAX_ERROR_CHARS, error_chain, error_chain_with, truncated};
 #[cfg(any(test, feature = "testing"))]
 pub use file_system::testing;
 pub use file_system::{

@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
-use statsig_core::{Snapshot, SnapshotStore, SourceErrorKind, SpecSourceKind, StoreFormat};
+use statsig_core::{PayloadFormat, Snapshot, SnapshotStore, SourceErrorKind, SpecOrigin};
 use statsig_net::sources::FileSpecSource;
 use statsig_net::{
-    AttemptOutcome, InitializeDetails, SdkKey, SpecSources, SpecSync, SpecsUpdated, SyncHealth, SyncOptions,
+    AttemptOutcome, InitializeDetails, RulesetTarget, SdkKey, SpecSources, SpecSync, SpecsUpdated, SyncHealth,
+    SyncOptions,
 };
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -99,9 +100,15 @@ impl Watch {
         options.sdk_key = followed.key.as_ref().map(|key| SdkKey::new(key.expose()));
         // It is called on a thread that may wait.
         options.on_update = Some(Arc::new(move |updated| drop(sender.blocking_send(updated.clone()))));
-        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let runtime = tokio::runtime::Handle::current();
-        let sync = SpecSync::start(options, store, followed.sources.clone(), Arc::new(SystemClock), &runtime);
+        let sync = SpecSync::new(
+            options,
+            RulesetTarget::new(store),
+            followed.sources.clone(),
+            Arc::new(SystemClock),
+            &runtime,
+        );
 
         let waiting = Waiting::start(format!("waiting for {}", followed.name), warnings.quiet);
         let mut printer = Printer::new(self.presentation);
@@ -237,11 +244,11 @@ impl Printer {
     }
 
     fn print(&mut self, updated: &SpecsUpdated) -> Result<(), Failure> {
-        let document = &updated.update.document;
+        let document = &updated.update.payload;
         let has_problems = updated.problems > 0;
         let next = match updated.update.format {
             // It was applied, so it can be read.
-            StoreFormat::StatsigBr => Inventory::of(&text_of(document).unwrap_or_default(), has_problems),
+            PayloadFormat::Protobuf => Inventory::of(&text_of(document).unwrap_or_default(), has_problems),
             _ => Inventory::of(document, has_problems),
         };
         let changes = next.since(&self.inventory);

@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use statsig_core::{EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SpecSourceKind, StatsigUser};
+//! use statsig_core::{EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SpecOrigin, StatsigUser};
 //!
 //! # fn main() -> Result<(), statsig_core::Error> {
 //! let ruleset = Ruleset::compile(br#"{
@@ -21,7 +21,7 @@
 //!         "enabled": true, "defaultValue": false, "idType": "userID", "rules": [{"name": "staff",
 //!         "id": "staff", "passPercentage": 100, "conditions": ["1"], "returnValue": true, "idType": "userID"}]}}
 //! }"#)?;
-//! let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 0));
+//! let snapshot = Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 0));
 //! let user = StatsigUser::builder().user_id("u-1").email("Ada@Corp.Example").build();
 //! let (settings, clock) = (EvaluationSettings::new(), FixedClock(0));
 //!

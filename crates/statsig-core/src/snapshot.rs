@@ -10,7 +10,7 @@ use crate::compile::CompileLimits;
 use crate::error::Error;
 use crate::ruleset::{ResponseText, Ruleset};
 use crate::specs::{Problem, ProblemKind};
-use statsig_adapters::{SpecCursor, SpecSourceKind, SpecUpdate, is_future};
+use statsig_adapters::{SpecOrigin, SpecUpdate, SpecVersion, VersionOrder, is_future};
 
 /// A state of the specs: a ruleset, where it came from, and when.
 ///
@@ -29,7 +29,7 @@ struct Content {
     ruleset: Ruleset,
     /// Number of the content in this process; never 0.
     generation: u32,
-    source: SpecSourceKind,
+    source: SpecOrigin,
     received_at_ms: u64,
     ordering_time_ms: u64,
     /// Evaluations that a pattern ended.
@@ -44,7 +44,7 @@ impl Snapshot {
     /// A payload whose time [lies in the future](statsig_adapters::is_future) of `received_at_ms` gets a
     /// [problem](ProblemKind::FutureTime), and its time orders nothing: see [`Snapshot::ordering_time_ms`].
     #[must_use]
-    pub fn new(mut ruleset: Ruleset, source: SpecSourceKind, received_at_ms: u64) -> Self {
+    pub fn new(mut ruleset: Ruleset, source: SpecOrigin, received_at_ms: u64) -> Self {
         let time = ruleset.meta().time;
         let ordering_time_ms = if is_future(time, received_at_ms) { 0 } else { time };
         if ordering_time_ms < time {
@@ -71,7 +71,7 @@ impl Snapshot {
 
     /// A project without specs, for the time before the first load.
     #[must_use]
-    pub fn empty(source: SpecSourceKind) -> Self {
+    pub fn empty(source: SpecOrigin) -> Self {
         Self::new(Ruleset::empty(), source, 0)
     }
 
@@ -84,7 +84,7 @@ impl Snapshot {
 
     /// Where the specs came from.
     #[must_use]
-    pub fn source(&self) -> &SpecSourceKind {
+    pub fn source(&self) -> &SpecOrigin {
         &self.content.source
     }
 
@@ -127,12 +127,10 @@ impl Snapshot {
         self.content.pattern_limits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the version for the next fetch: a source may send only what is newer.
-    ///
-    /// Its time is 0 where the payload's own time orders nothing, so that a source sends all it has.
+    /// Returns the version of the specs.
     #[must_use]
-    pub fn cursor(&self) -> SpecCursor {
-        SpecCursor::new(self.ordering_time_ms(), self.ruleset().meta().checksum.as_deref())
+    pub fn version(&self) -> SpecVersion {
+        self.ruleset().meta().into()
     }
 }
 
@@ -253,10 +251,10 @@ impl SnapshotStore {
     /// # Errors
     /// When the document cannot be used; the current specs stay in force.
     pub fn apply(&self, update: &SpecUpdate, limits: &CompileLimits) -> Result<UpdateOutcome, Error> {
-        match Ruleset::compile_with(&update.document, limits) {
+        match Ruleset::compile_with(&update.payload, limits) {
             Err(Error::NoUpdates) if self.holds_specs() => Ok(UpdateOutcome::Unchanged),
             Err(error) => Err(error),
-            Ok(ruleset) => Ok(self.apply_compiled(ruleset, update.source.clone(), update.received_at_ms)),
+            Ok(ruleset) => Ok(self.apply_compiled(ruleset, update.origin.clone(), update.received_at_ms)),
         }
     }
 
@@ -265,20 +263,17 @@ impl SnapshotStore {
     /// For those who compile on their own, to look at the ruleset first. Takes the time of a swap. `received_at_ms` is
     /// the clock against which times from the future are recognised: such a time orders nothing, neither that of the
     /// current payload nor that of the new one.
-    pub fn apply_compiled(&self, ruleset: Ruleset, source: SpecSourceKind, received_at_ms: u64) -> UpdateOutcome {
+    pub fn apply_compiled(&self, ruleset: Ruleset, source: SpecOrigin, received_at_ms: u64) -> UpdateOutcome {
         let mut replaced = self.replaced();
         if self.holds_specs() {
             let current = self.load();
-            let (old, new) = (current.ruleset().meta(), ruleset.meta());
             // The clock may have been set since the current payload was received.
-            let orders = |time| time > 0 && !is_future(time, received_at_ms);
-            let is_ordered = orders(current.ordering_time_ms());
-            if is_ordered && old.time > new.time {
-                return UpdateOutcome::Older;
-            }
-            let corrects_time = !is_ordered && orders(new.time);
-            if new.checksum.is_some() && new.checksum == old.checksum && !corrects_time {
-                return UpdateOutcome::Unchanged;
+            let mut held = current.version();
+            held.time_ms = current.ordering_time_ms();
+            match SpecVersion::from(ruleset.meta()).compare_to_held(&held, received_at_ms) {
+                VersionOrder::Older => return UpdateOutcome::Older,
+                VersionOrder::Same => return UpdateOutcome::Unchanged,
+                VersionOrder::Newer => {}
             }
         }
         self.swap(&Snapshot::new(ruleset, source, received_at_ms), &mut replaced);
@@ -287,7 +282,7 @@ impl SnapshotStore {
 
     /// Says why there are no specs: a load is under way, or every source failed. Returns whether it
     /// did: once there are specs, nothing changes.
-    pub fn mark_without_specs(&self, source: SpecSourceKind) -> bool {
+    pub fn mark_without_specs(&self, source: SpecOrigin) -> bool {
         let mut replaced = self.replaced();
         let without = !self.holds_specs();
         if without {
@@ -299,7 +294,7 @@ impl SnapshotStore {
     /// Whether a document was ever put in force.
     #[must_use]
     pub fn holds_specs(&self) -> bool {
-        use SpecSourceKind::{Loading, NoValues, Uninitialized};
+        use SpecOrigin::{Loading, NoValues, Uninitialized};
         !matches!(self.load().source(), Uninitialized | Loading | NoValues)
     }
 
@@ -335,17 +330,18 @@ impl SnapshotStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use statsig_adapters::Reach;
 
     fn update(time: u64, checksum: &str) -> SpecUpdate {
         let document = format!(
             r#"{{"has_updates":true,"time":{time},"checksum":"{checksum}","feature_gates":{{}},"dynamic_configs":{{}},"layer_configs":{{}},"condition_map":{{}}}}"#
         );
-        SpecUpdate::new(document.into_bytes(), SpecSourceKind::Network, time + 1)
+        SpecUpdate::new(document.into_bytes(), SpecOrigin::Network, Reach::Upstream, time + 1)
     }
 
     #[test]
     fn only_newer_specs_replace_the_current_ones() {
-        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let store = SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized));
         let limits = CompileLimits::default();
         for (time, checksum, outcome, in_force) in [
             (100, "a", UpdateOutcome::Applied, 100),
@@ -363,14 +359,14 @@ mod tests {
 
     #[test]
     fn bad_documents_change_nothing() {
-        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let store = SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized));
         let limits = CompileLimits::default();
-        let no_updates = SpecUpdate::new(br#"{"has_updates":false}"#.to_vec(), SpecSourceKind::Network, 1);
+        let no_updates = SpecUpdate::new(br#"{"has_updates":false}"#.to_vec(), SpecOrigin::Network, Reach::Upstream, 1);
         assert!(matches!(store.apply(&no_updates, &limits), Err(Error::NoUpdates)));
         store.apply(&update(5, "a"), &limits).unwrap();
         assert_eq!(store.apply(&no_updates, &limits).unwrap(), UpdateOutcome::Unchanged);
         for document in ["", "[]", "{", "{\"has_updates\":true}", "null"] {
-            let bad = SpecUpdate::new(document.into(), SpecSourceKind::Network, 9);
+            let bad = SpecUpdate::new(document, SpecOrigin::Network, Reach::Upstream, 9);
             assert!(store.apply(&bad, &limits).is_err(), "{document}");
         }
         let large = store.apply(&update(9, "z"), &limits.with_max_bytes(10));
@@ -380,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_held_snapshot_outlives_an_update() {
-        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let store = SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized));
         let limits = CompileLimits::default();
         store.apply(&update(1, "a"), &limits).unwrap();
         let held = store.load_full();
@@ -398,7 +394,7 @@ mod tests {
 
     #[test]
     fn readers_never_free_specs() {
-        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+        let store = SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized));
         let limits = CompileLimits::default();
         let replace = |time| {
             store.apply(&update(time, ""), &limits).unwrap();
@@ -428,15 +424,15 @@ mod tests {
 
     #[test]
     fn a_mark_never_takes_specs_away() {
-        let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
-        let no_updates = SpecUpdate::new(br#"{"has_updates":false}"#.to_vec(), SpecSourceKind::Network, 1);
-        for mark in [SpecSourceKind::Loading, SpecSourceKind::NoValues] {
+        let store = SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized));
+        let no_updates = SpecUpdate::new(br#"{"has_updates":false}"#.to_vec(), SpecOrigin::Network, Reach::Upstream, 1);
+        for mark in [SpecOrigin::Loading, SpecOrigin::NoValues] {
             assert!(store.mark_without_specs(mark.clone()));
             assert_eq!(store.load().source(), &mark);
             assert!(matches!(store.apply(&no_updates, &CompileLimits::default()), Err(Error::NoUpdates)));
         }
         store.apply(&update(1, "a"), &CompileLimits::default()).unwrap();
-        assert!(!store.mark_without_specs(SpecSourceKind::NoValues) && store.holds_specs());
-        assert_eq!(store.load().source(), &SpecSourceKind::Network);
+        assert!(!store.mark_without_specs(SpecOrigin::NoValues) && store.holds_specs());
+        assert_eq!(store.load().source(), &SpecOrigin::Network);
     }
 }

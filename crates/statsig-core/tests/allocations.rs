@@ -10,7 +10,7 @@ use std::sync::Arc;
 use allocation_counter::measure;
 use statsig_core::{
     ClientInitializeOptions, EvaluationContext, EvaluationSettings, FixedClock, HashAlgorithm, ResponseFormat, Ruleset,
-    Snapshot, SpecSourceKind, StatsigUser,
+    Snapshot, SpecOrigin, StatsigUser,
 };
 
 #[path = "../benches/fixtures/mod.rs"]
@@ -151,7 +151,7 @@ fn the_country_of_an_address_costs_none_after_the_first() {
         }}
     }"#;
     let ruleset = Ruleset::compile(document.as_bytes()).unwrap();
-    let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 0));
+    let snapshot = Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 0));
     let (settings, clock) = (EvaluationSettings::new(), FixedClock(0));
     for (ip, expected) in [("8.8.8.8", true), ("127.0.0.1", false), ("999.1.1.1", false), ("::1", false)] {
         let user = StatsigUser::builder().ip(ip).build();

@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use statsig_core::{
-    DataStore, DataStoreError, DataStoreErrorKind, FixedClock, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore,
-    SpecSource, SpecSourceKind, SpecUpdate, StoreFormat, StoreKeys, StorePath, StoreResponse,
+    DataStore, DataStoreError, DataStoreErrorKind, FixedClock, InMemoryDataStore, KeySchema, Reach, Snapshot,
+    SnapshotStore, SpecOrigin, SpecSource, SpecUpdate, StoreFormat, StoreKeys, StorePath, StoreResponse,
 };
 use statsig_net::sources::{DataStoreSpecSource, LastKnownGood};
 use statsig_net::{
-    AttemptOutcome, ClientIdentity, InitializeDetails, Network, NetworkOptions, SdkKey, SpecSources, SpecSync,
-    SyncOptions,
+    AttemptOutcome, ClientIdentity, InitializeDetails, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources,
+    SpecSync, SyncOptions,
 };
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault};
 
@@ -150,15 +150,15 @@ async fn start(case: &Case, document: &str) -> InitializeDetails {
     let folder = tempfile::tempdir().unwrap();
     let disk = LastKnownGood::new(folder.path(), &key);
     if case.disk {
-        let update = SpecUpdate::new(document.as_bytes().to_vec(), SpecSourceKind::Network, 0);
+        let update = SpecUpdate::new(document.as_bytes().to_vec(), SpecOrigin::Network, Reach::Upstream, 0);
         disk.keep(Arc::new(update)).await.unwrap();
     }
     sources.last_known_good = Some(disk);
     let mut options = SyncOptions::default();
     options.hedge_after = case.hedge_after;
-    let specs = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+    let specs = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
     let runtime = tokio::runtime::Handle::current();
-    let sync = SpecSync::start(options, specs, sources, clock, &runtime);
+    let sync = SpecSync::new(options, RulesetTarget::new(specs), sources, clock, &runtime);
     let details = sync.initialize().await;
     sync.shutdown(Duration::ZERO).await;
     details

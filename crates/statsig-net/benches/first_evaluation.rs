@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use statsig_core::{
-    EvaluationContext, EvaluationSettings, FixedClock, Snapshot, SnapshotStore, SpecSourceKind, StatsigUser,
+    EvaluationContext, EvaluationSettings, FixedClock, Snapshot, SnapshotStore, SpecOrigin, StatsigUser,
 };
-use statsig_net::{ClientIdentity, Network, NetworkOptions, SdkKey, SpecSources, SpecSync, SyncOptions};
+use statsig_net::{ClientIdentity, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources, SpecSync, SyncOptions};
 use statsig_testkit::server::{Coding, FakeStatsig};
 
 const ROUNDS: usize = 7;
@@ -47,13 +47,13 @@ async fn main() {
             options.initial_request_timeout = Duration::from_secs(60);
             let identity = ClientIdentity::new(SdkKey::new("secret-bench")).unwrap();
             let network = Network::new(options, identity, clock.clone()).unwrap();
-            let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+            let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
             let sources = SpecSources::new().then(Arc::new(network.spec_source()));
             let mut options = SyncOptions::default();
             options.init_timeout = None;
             let begun = Instant::now();
             let runtime = tokio::runtime::Handle::current();
-            let sync = SpecSync::start(options, Arc::clone(&store), sources, clock.clone(), &runtime);
+            let sync = SpecSync::new(options, RulesetTarget::new(Arc::clone(&store)), sources, clock.clone(), &runtime);
             let details = sync.initialize().await;
             let loaded = begun.elapsed();
             let (snapshot, settings, user) =

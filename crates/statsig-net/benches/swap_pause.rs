@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use statsig_core::{
-    CompileLimits, EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SnapshotStore, SpecSourceKind,
+    CompileLimits, EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SnapshotStore, SpecOrigin,
     StatsigUser,
 };
 
@@ -126,7 +126,7 @@ fn read(store: &SnapshotStore, swaps: &AtomicU64, ending: &AtomicBool) -> (Histo
 fn run(size: usize, seconds: u64, applies: bool) -> Measured {
     let document = fixtures::document(size, 5);
     let compile = || Ruleset::compile_with(document.as_bytes(), &CompileLimits::default()).unwrap();
-    let store = SnapshotStore::new(Snapshot::new(compile(), SpecSourceKind::Network, 1));
+    let store = SnapshotStore::new(Snapshot::new(compile(), SpecOrigin::Network, 1));
     let (swaps, ending) = (AtomicU64::new(0), AtomicBool::new(false));
     let readers = std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
     let mut measured = Measured { all: Histogram::new(), after_swaps: Histogram::new(), swaps: 0 };
@@ -136,7 +136,7 @@ fn run(size: usize, seconds: u64, applies: bool) -> Measured {
         while Instant::now() < until {
             let ruleset = compile();
             if applies {
-                store.apply_compiled(ruleset, SpecSourceKind::Network, 1);
+                store.apply_compiled(ruleset, SpecOrigin::Network, 1);
             } else {
                 drop(ruleset);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use statsig_core::SpecCursor;
+use statsig_core::SpecRequest;
 use url::Url;
 
 use crate::error::Error;
@@ -119,22 +119,22 @@ impl SpecsAddress {
     }
 
     /// The address to ask at. Holds the key.
-    pub(crate) fn request_url(&self, key: &SdkKey, cursor: &SpecCursor, supports_proto: bool) -> Url {
+    pub(crate) fn request_url(&self, key: &SdkKey, request: &SpecRequest) -> Url {
         let mut url = self.prefix.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push(&format!("{}.json", key.expose()));
         }
         {
             let mut query = url.query_pairs_mut();
-            if cursor.time > 0 {
-                query.append_pair("sinceTime", &cursor.time.to_string());
-                if let Some(checksum) = &cursor.checksum {
+            if let Some(version) = request.version.as_ref().filter(|version| version.time_ms > 0) {
+                query.append_pair("sinceTime", &version.time_ms.to_string());
+                if let Some(checksum) = &version.checksum {
                     query.append_pair("checksum", checksum);
                 }
             }
-            if supports_proto {
+            if request.accepts_protobuf {
                 query.append_pair("supports_proto", "true");
-                if cursor.accept_deltas {
+                if request.accepts_deltas {
                     query.append_pair("accept_deltas", "true");
                 }
             }
@@ -330,6 +330,8 @@ fn parse(text: &str, default_scheme: &str) -> Result<Url, String> {
 
 #[cfg(test)]
 mod tests {
+    use statsig_core::{SpecTrigger, SpecVersion};
+
     use super::*;
 
     fn resolved(change: impl FnOnce(&mut EndpointOptions)) -> Result<[String; 4], Error> {
@@ -338,7 +340,7 @@ mod tests {
         let endpoints = Endpoints::resolve(&options)?;
         let key = SdkKey::new("secret-k");
         Ok([
-            endpoints.specs.request_url(&key, &SpecCursor::default(), false).to_string(),
+            endpoints.specs.request_url(&key, &SpecRequest::default()).to_string(),
             format!("{}{}", if endpoints.id_lists.is_cdn { "GET " } else { "POST " }, endpoints.id_lists.url),
             endpoints.id_list_files.map_or("-".to_owned(), |url| url.to_string()),
             endpoints.log_event.to_string(),
@@ -494,15 +496,20 @@ mod tests {
     }
 
     #[test]
-    fn questions_say_what_is_held() {
+    fn requests_name_the_version_held() {
         let address = SpecsAddress::statsig().unwrap();
         let key = SdkKey::new("secret-k");
-        let url = |cursor: SpecCursor, proto| address.request_url(&key, &cursor, proto).query().map(str::to_owned);
-        assert_eq!(url(SpecCursor::default(), false), None);
-        assert_eq!(url(SpecCursor::new(0, Some("c")), false), None);
-        assert_eq!(url(SpecCursor::new(7, None), false).as_deref(), Some("sinceTime=7"));
-        let both = url(SpecCursor::new(7, Some("a&b")), true);
+        let url = |version: Option<SpecVersion>, proto: bool, deltas: bool| {
+            let request = SpecRequest::new(version, SpecTrigger::Initial).with_protobuf(proto).with_deltas(deltas);
+            address.request_url(&key, &request).query().map(str::to_owned)
+        };
+        assert_eq!(url(None, false, true), None);
+        assert_eq!(url(Some(SpecVersion::new(0, Some("c"))), false, false), None);
+        assert_eq!(url(Some(SpecVersion::new(7, None)), false, false).as_deref(), Some("sinceTime=7"));
+        let both = url(Some(SpecVersion::new(7, Some("a&b"))), true, false);
         assert_eq!(both.as_deref(), Some("sinceTime=7&checksum=a%26b&supports_proto=true"));
+        let delta = url(Some(SpecVersion::new(7, None)), true, true);
+        assert_eq!(delta.as_deref(), Some("sinceTime=7&supports_proto=true&accept_deltas=true"));
         assert_eq!(address.origin(), "https://api.statsigcdn.com/v2");
         let v1 = SpecsAddress::below("h:1", "http").unwrap();
         assert_eq!((v1.version, v1.as_v1().origin()), (SpecsVersion::V2OrV1, "http://h:1/v1".to_owned()));

@@ -9,17 +9,19 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use statsig_core::{FixedClock, Snapshot, SnapshotStore, SpecSourceKind};
-//! use statsig_net::{ClientIdentity, Network, NetworkOptions, SdkKey, SpecSources, SpecSync, SyncOptions};
+//! use statsig_core::{FixedClock, Snapshot, SnapshotStore, SpecOrigin};
+//! use statsig_net::{
+//!     ClientIdentity, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources, SpecSync, SyncOptions,
+//! };
 //!
 //! # async fn run() -> Result<(), statsig_net::Error> {
 //! let clock = Arc::new(FixedClock(0)); // an application's clock moves
 //! let identity = ClientIdentity::new(SdkKey::new("secret-key"))?;
 //! let network = Network::new(NetworkOptions::default(), identity, clock.clone())?;
-//! let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+//! let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
 //! let sources = SpecSources::new().then(Arc::new(network.spec_source()));
 //! let runtime = tokio::runtime::Handle::current();
-//! let sync = SpecSync::start(SyncOptions::default(), Arc::clone(&store), sources, clock, &runtime);
+//! let sync = SpecSync::new(SyncOptions::default(), RulesetTarget::new(store), sources, clock, &runtime);
 //! for attempt in sync.initialize().await.attempts {
 //!     println!("{}: {:?} after {:?}", attempt.source, attempt.outcome, attempt.duration);
 //! }
@@ -33,7 +35,8 @@
 //! | --- | --- |
 //! | addresses, connections, who we are | [`Network`], [`transport`] |
 //! | where config specs come from | [`sources`] |
-//! | loading them and keeping them up to date | [`SpecSync`] |
+//! | loading them and keeping them up to date | [`SpecSync`], [`PayloadAcceptor`] |
+//! | what becomes of accepted ones | [`RulesetTarget`], [`PayloadTarget`], [`StoreWriter`] |
 //! | streams from a forward proxy | [`streams`] |
 //! | ID lists | [`id_lists`] |
 //! | events | [`HttpEventSink`] |
@@ -48,6 +51,7 @@
 //! | `proto` | no | config specs in the vendor's binary form |
 //! | `zstd` | no | answers compressed with Zstandard |
 
+mod concurrent;
 mod deadline;
 mod endpoints;
 mod error;
@@ -68,6 +72,7 @@ mod secret;
 pub mod sources;
 pub mod streams;
 mod sync;
+mod targets;
 pub mod transport;
 
 pub use endpoints::EndpointOptions;
@@ -80,10 +85,15 @@ pub use network::{Network, NetworkOptions};
 pub use proto::{BinarySpecsError, binary_specs_to_json};
 pub use proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};
 pub use secret::SdkKey;
+pub use statsig_background::WorkerHealth;
 #[cfg(feature = "grpc")]
 pub use streams::grpc;
 pub use sync::{
-    AttemptOutcome, InitializeDetails, PersistHealth, PollingState, ReadyPolicy, SourceAttempt, SourceHealth,
-    SpecSources, SpecSync, SpecsListener, SpecsUpdated, StoreWriter, StreamHealth, StreamOptions, StreamState,
-    SyncHealth, SyncOptions, SyncReport, UpdatesBy, WorkerHealth,
+    AcceptorOptions, AttemptOutcome, FollowedStream, InitializeDetails, PayloadAcceptor, PersistHealth, PollingState,
+    ReadyPolicy, SourceAttempt, SourceHealth, SpecSources, SpecSync, SpecsListener, SpecsUpdated, StoreWriter,
+    StreamHealth, StreamOptions, StreamState, SyncHealth, SyncOptions, SyncReport, UpdatesBy,
 };
+pub use targets::{PayloadTarget, PublishedPayload, RulesetTarget};
+
+/// Reason why nothing is done in a forked child.
+const INHERITED: &str = "this process was forked off from the one that set this up: set it up anew here";

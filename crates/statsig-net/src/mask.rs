@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use statsig_background::error_chain_with;
+
 use self::encoded::Secret;
 
 /// What stands in the place of a secret.
@@ -78,21 +80,12 @@ pub(crate) fn mask_with<'a>(text: &'a str, secrets: &[&str]) -> Cow<'a, str> {
     out
 }
 
-/// An error and its sources in one line, without secrets.
+/// Returns an error and its sources in one bounded line, without secrets.
+///
+/// Masks before truncating: a secret that is cut in two would not be found.
 #[must_use]
-pub(crate) fn chain_of(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let next = error.to_string();
-        // Some errors repeat their source.
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        source = error.source();
-    }
-    mask(&text).into_owned()
+pub(crate) fn chain_of(error: &(dyn Error + 'static)) -> String {
+    error_chain_with(error, |text| mask(&text).into_owned())
 }
 
 /// An address of the options, for texts: without what stands before an `@`, which may be a password, without
@@ -201,6 +194,15 @@ mod tests {
         ] {
             assert_eq!(mask(text), masked);
         }
+    }
+
+    #[test]
+    fn error_chains_are_bounded_and_masked_before_they_are_cut() {
+        let text = format!("{} secret-AbCdEfGhIjKlMnOpQrSt and more", "x".repeat(995));
+        let line = chain_of(&std::io::Error::other(text));
+        assert!(line.ends_with(" secr…"), "{line}");
+        let text = format!("{} https://h/?api_key={}", "x".repeat(10), "k".repeat(2_000));
+        assert_eq!(chain_of(&std::io::Error::other(text)), "xxxxxxxxxx https://h/?api_key=*****");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use statsig_background::GuardedObserver;
-use statsig_core::{Observer, SpecSourceKind};
+use statsig_core::{Observer, Reach, SpecOrigin};
 
 use crate::error::Error;
 
@@ -18,15 +18,29 @@ pub(crate) struct Metrics {
 /// The trigger of what a stream brings.
 pub(crate) const STREAM: &str = "stream";
 
-/// A source that was asked, or a stream.
+/// A source or stream, as metrics name it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct SyncLabels<'a> {
     /// Its name.
     pub(crate) name: &'a str,
-    /// What evaluations say of specs from there.
-    pub(crate) kind: &'a SpecSourceKind,
-    /// Why it was asked; [`STREAM`] where it told by itself.
+    /// Origin that evaluations report for specs from it.
+    pub(crate) origin: &'a SpecOrigin,
+    /// Its distance from Statsig's servers.
+    pub(crate) reach: Reach,
+    /// Reason for the fetch; [`STREAM`] for a stream.
     pub(crate) trigger: &'static str,
+}
+
+/// Outcome of the first load.
+#[derive(Debug)]
+pub(crate) struct InitializationReport<'a> {
+    pub(crate) is_success: bool,
+    pub(crate) has_specs: bool,
+    pub(crate) timed_out: bool,
+    pub(crate) origin: &'a SpecOrigin,
+    /// Address or place that the specs came from.
+    pub(crate) address: Option<&'a str>,
+    pub(crate) duration: Duration,
 }
 
 impl Metrics {
@@ -34,25 +48,30 @@ impl Metrics {
         Self { observer: GuardedObserver::new(observer) }
     }
 
+    /// Returns the observer.
+    pub(crate) fn observer(&self) -> GuardedObserver {
+        self.observer.clone()
+    }
+
     /// Something is wrong, and has been logged.
     pub(crate) fn error(&self, tag: &str, message: &str) {
         self.observer.error(tag, message);
     }
 
-    /// The first load has ended, or its time was up.
-    pub(crate) fn initialization(&self, details: &crate::InitializeDetails) {
+    /// The first load has ended, or its time was over.
+    pub(crate) fn initialization(&self, report: &InitializationReport<'_>) {
         let tags = [
-            ("init_success", flag(details.init_success)),
-            ("store_populated", flag(details.is_config_spec_ready)),
-            ("timed_out", flag(details.timed_out)),
-            ("source", &*details.source.to_string()),
-            ("init_source_api", details.source_api.as_deref().unwrap_or_default()),
+            ("init_success", flag(report.is_success)),
+            ("store_populated", flag(report.has_specs)),
+            ("timed_out", flag(report.timed_out)),
+            ("source", &*report.origin.to_string()),
+            ("init_source_api", report.address.unwrap_or_default()),
         ];
-        self.observer.duration("initialization", details.duration, &tags);
+        self.observer.duration("initialization", report.duration, &tags);
     }
 
     /// Specs took the place of others, so long after the project was changed.
-    pub(crate) fn propagation(&self, age: Duration, source: &SpecSourceKind, source_api: Option<&str>) {
+    pub(crate) fn propagation(&self, age: Duration, source: &SpecOrigin, source_api: Option<&str>) {
         let tags = [("source", &*source.to_string()), ("source_api", source_api.unwrap_or_default())];
         self.observer.duration("config_propagation_diff", age, &tags);
     }
@@ -61,12 +80,12 @@ impl Metrics {
     ///
     /// `outcome` is `applied`, `unchanged`, `older` or `failed`, `error` the kind of the failure, and
     /// `duration` the time from the question to specs in force.
-    pub(crate) fn sync(&self, asked: Asked<'_>, outcome: &str, error: &str, duration: Option<Duration>) {
-        let source = asked.kind.to_string();
+    pub(crate) fn sync(&self, labels: SyncLabels<'_>, outcome: &str, error: &str, duration: Option<Duration>) {
+        let source = labels.origin.to_string();
         let tags = [
             ("source", &*source),
-            ("name", asked.name),
-            ("trigger", asked.trigger),
+            ("name", labels.name),
+            ("trigger", labels.trigger),
             ("outcome", outcome),
             ("error", error),
         ];
@@ -75,7 +94,7 @@ impl Metrics {
             self.observer.duration("config_sync_overall.latency", duration, &tags);
         }
         if outcome == "unchanged" {
-            self.observer.increment("config_no_update", 1, &[("source", &source), ("name", asked.name)]);
+            self.observer.increment("config_no_update", 1, &[("source", &source), ("name", labels.name)]);
         }
     }
 

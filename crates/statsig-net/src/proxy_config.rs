@@ -78,6 +78,8 @@ pub struct ProxyConfig {
     pub tls_client_cert_path: Option<PathBuf>,
     /// The key of our certificate. PEM.
     pub tls_client_key_path: Option<PathBuf>,
+    /// Name that the proxy's certificate must be for, if that is not the host of the address.
+    pub tls_domain: Option<String>,
 }
 
 /// Shows nothing that stands before an `@` in the address.
@@ -94,6 +96,7 @@ impl std::fmt::Debug for ProxyConfig {
             .field("tls_ca_cert_path", &self.tls_ca_cert_path)
             .field("tls_client_cert_path", &self.tls_client_cert_path)
             .field("tls_client_key_path", &self.tls_client_key_path)
+            .field("tls_domain", &self.tls_domain)
             .finish()
     }
 }
@@ -113,6 +116,7 @@ impl ProxyConfig {
             tls_ca_cert_path: None,
             tls_client_cert_path: None,
             tls_client_key_path: None,
+            tls_domain: None,
         }
     }
 
@@ -133,6 +137,7 @@ impl ProxyConfig {
             problems.push(format!("the proxy {address} shall be authenticated, and `tls_ca_cert_path` is missing"));
         }
         tls.ca_cert_path.clone_from(&self.tls_ca_cert_path);
+        tls.server_name.clone_from(&self.tls_domain);
         if self.authentication_mode == AuthenticationMode::Mtls {
             if self.tls_client_cert_path.is_none() || self.tls_client_key_path.is_none() {
                 problems.push(format!(

@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use statsig_core::{
     ClientSdkInfo, Clock, CompileLimits, EvaluationSettings, IdListLookup, LocalOverrides, OverrideAdapter,
-    PersistentStorage, Ruleset, Snapshot, SnapshotStore, SpecSourceKind,
+    PersistentStorage, Ruleset, Snapshot, SnapshotStore, SpecOrigin,
 };
 
 #[cfg(any(feature = "net", feature = "logger"))]
@@ -264,14 +264,14 @@ impl StatsigBuilder {
 
     /// A client that has nothing and does nothing.
     pub(crate) fn inert(self) -> Statsig {
-        let specs = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let specs = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         self.finish(specs, Logging::default(), Background::default())
     }
 
     /// What the bootstrap document comes to.
     fn first_snapshot(&self, obstacles: &mut Obstacles) -> Snapshot {
         let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
-        let empty = Snapshot::empty(SpecSourceKind::Uninitialized);
+        let empty = Snapshot::empty(SpecOrigin::Uninitialized);
         let beside_others = self.has_other_sources();
         let name = self.spelling.name("bootstrap");
         if let Some(problem) = self.bootstrap.as_deref().and_then(bootstrap::problem_of_bootstrap) {
@@ -299,7 +299,7 @@ impl StatsigBuilder {
                     obstacles.problems.push(problem);
                 }
             }
-            Some(Ok(ruleset)) => return Snapshot::new(ruleset, SpecSourceKind::Bootstrap, received_at_ms),
+            Some(Ok(ruleset)) => return Snapshot::new(ruleset, SpecOrigin::Bootstrap, received_at_ms),
         }
         empty
     }
@@ -384,12 +384,9 @@ impl StatsigBuilder {
         let logging = Logging::default();
         logging.specs_changed(specs);
         #[cfg(feature = "net")]
+        let listener = self.specs_listener(&logging, specs);
+        #[cfg(feature = "net")]
         let networking = needs_network.then(|| {
-            let (settings_changed, told) = (logging.listener(specs), Arc::clone(&self.subscriptions));
-            let listener = move |updated: &statsig_net::SpecsUpdated| {
-                settings_changed();
-                told.tell(ClientEvent::SpecsUpdated(&updated.update));
-            };
             let choices = std::mem::take(&mut self.network);
             choices.start(network.as_ref(), sources, &around, specs, listener, runtime.handle())
         });
@@ -403,7 +400,25 @@ impl StatsigBuilder {
         Ok((logging, background))
     }
 
+    /// Returns what is called with specs that became current.
+    #[cfg(feature = "net")]
+    fn specs_listener(&self, logging: &Logging, specs: &Arc<SnapshotStore>) -> statsig_net::SpecsListener {
+        let (settings_changed, told) = (logging.listener(specs), Arc::clone(&self.subscriptions));
+        self.network.listener(move |updated| {
+            settings_changed();
+            told.tell(ClientEvent::SpecsUpdated(&updated.update));
+        })
+    }
+
     fn finish(self, specs: Arc<SnapshotStore>, logging: Logging, background: Background) -> Statsig {
+        #[cfg(feature = "net")]
+        let acceptor = match &background.networking {
+            Some(networking) => networking.acceptor().clone(),
+            None => {
+                let listener = self.specs_listener(&logging, &specs);
+                self.network.acceptor(&specs, self.limits, &self.clock, self.observer.as_ref(), listener)
+            }
+        };
         #[cfg(feature = "net")]
         let id_lists = self.id_lists.or_else(|| background.networking.as_ref()?.lookup());
         #[cfg(not(feature = "net"))]
@@ -411,6 +426,7 @@ impl StatsigBuilder {
         Statsig::new(Inner {
             specs,
             settings: self.settings,
+            #[cfg(not(feature = "net"))]
             limits: self.limits,
             clock: self.clock,
             id_lists,
@@ -422,6 +438,8 @@ impl StatsigBuilder {
             warned_of_no_ids: AtomicBool::new(false),
             logging,
             background,
+            #[cfg(feature = "net")]
+            acceptor,
         })
     }
 

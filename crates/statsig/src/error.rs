@@ -12,6 +12,16 @@ pub enum Error {
     /// The config specs cannot be used.
     #[error("the config specs cannot be used")]
     Specs(#[from] statsig_core::Error),
+    /// The config specs may be sound, but this client does not take them: they were made for another SDK key.
+    #[cfg(feature = "net")]
+    #[error("the config specs are refused")]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The client belongs to the process that this one was forked off from.
+    #[cfg(any(feature = "net", feature = "logger"))]
+    #[error(
+        "the client was built before this process was forked off, and keeps the specs that it had: build another client in this process"
+    )]
+    Inherited,
     /// There is a shared client already: use [`Statsig::shared`](crate::Statsig::shared), or
     /// [`remove_shared`](crate::Statsig::remove_shared) before building another.
     #[error("there is a shared client already: use `Statsig::shared`, or call `Statsig::remove_shared` first")]
@@ -37,6 +47,10 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Misconfigured(_) | Self::Specs(_) | Self::SharedInstanceExists => false,
+            #[cfg(feature = "net")]
+            Self::Refused(_) => false,
+            #[cfg(any(feature = "net", feature = "logger"))]
+            Self::Inherited => false,
             #[cfg(any(feature = "net", feature = "logger"))]
             Self::Runtime(_) => true,
             #[cfg(feature = "net")]

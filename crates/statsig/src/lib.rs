@@ -93,7 +93,7 @@ pub use statsig_core::{
     ExperimentOverride, Explanation, FeatureGate, FixedClock, Getters, HashAlgorithm, HashedName, IdHash, IdListLookup,
     InMemoryIdLists, InMemoryPersistentStorage, Json, JsonRef, Layer, LayerEvaluationOptions, LayerParameter,
     LocalOverrides, OverrideAdapter, OverrideScope, PersistentStorage, Problem, ProblemKind, Reason, ResponseFormat,
-    RulesetMeta, RulesetSize, SecondaryExposure, Snapshot, SpecSourceKind, SpecUpdate, StatsigUser, StatsigUserBuilder,
+    RulesetMeta, RulesetSize, SecondaryExposure, Snapshot, SpecOrigin, SpecUpdate, StatsigUser, StatsigUserBuilder,
     StickyExposure, StickyValues, StorageError, UnitId, UpdateOutcome, UserPersistedValues, id_hash, storage_key,
 };
 pub use subscriptions::{ClientEvent, EventKind, SubscriptionId, UnknownEventKind};
@@ -128,8 +128,8 @@ pub use statsig_net as net;
 #[cfg(feature = "net")]
 pub use statsig_net::{
     AttemptOutcome, EndpointOptions, InitializeDetails, NetworkEndpoint, NetworkOptions, NetworkProtocol,
-    PersistHealth, ProxyConfig, ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamState,
-    SyncHealth, SyncReport, UpdatesBy, WorkerHealth,
+    PersistHealth, ProxyConfig, ReadyPolicy, SourceAttempt, SourceHealth, SpecsUpdated, StreamHealth, StreamOptions,
+    StreamState, SyncHealth, SyncReport, UpdatesBy, WorkerHealth,
 };
 #[cfg(feature = "redis")]
 pub use statsig_store_redis as redis;

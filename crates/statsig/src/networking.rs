@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use statsig_core::{IdListLookup, IdListSource, SnapshotStore};
 use statsig_net::id_lists::{IdListHealth, IdListOptions, IdListSync, IdLists};
-use statsig_net::{InitializeDetails, ReadyPolicy, SpecSync, SyncHealth, SyncReport};
+use statsig_net::{InitializeDetails, PayloadAcceptor, ReadyPolicy, SpecSync, SyncHealth, SyncReport};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
@@ -122,8 +122,8 @@ impl Networking {
         self.sync.sync_now().await
     }
 
-    pub(crate) fn specs_replaced(&self) {
-        self.sync.replaced();
+    pub(crate) fn acceptor(&self) -> &PayloadAcceptor {
+        self.sync.acceptor()
     }
 
     pub(crate) fn set_polling(&self, polling: bool) {

@@ -6,7 +6,7 @@
 
 pub use async_trait::async_trait;
 pub use statsig_adapters::{
-    DataStore, IdListChunk, IdListEntry, IdListManifest, IdListReader, IdListSource, PayloadShape, SourceError,
-    SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecStream, SpecSubscription,
-    SpecTrigger, SpecUpdate, StoreFormat, StreamEvent, recognise,
+    AcceptedEncodings, Bytes, DataStore, IdListChunk, IdListEntry, IdListManifest, IdListReader, IdListSource,
+    PayloadFormat, PayloadShape, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource,
+    SpecStream, SpecSubscription, SpecTrigger, SpecUpdate, SpecVersion, StreamEvent, recognise,
 };

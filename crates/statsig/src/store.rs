@@ -5,7 +5,7 @@
 
 pub use async_trait::async_trait;
 pub use statsig_adapters::{
-    AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion,
-    InMemoryDataStore, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys,
-    StorePath, StoreResponse, TouchOutcome,
+    AppendOutcome, Bytes, ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest,
+    InMemoryDataStore, KeySchema, PutMode, PutOutcome, SpecVersion, StoreEntry, StoreFormat, StoreHealth, StoreKey,
+    StoreKeys, StorePath, StoreResponse, TouchOutcome,
 };

@@ -44,7 +44,18 @@ fn is_a_strangers(inherited: &Statsig) {
     assert_eq!(inherited.shutdown_blocking(LONG).events.failed, 1);
     inherited.pause_polling();
     inherited.start_polling();
+    let newer = br#"{"has_updates":true,"time":99,"feature_gates":{},"dynamic_configs":{},"layer_configs":{},"condition_map":{}}"#;
+    let refused = inherited.update_specs(&newer[..]).expect_err("a refusal");
+    assert!(matches!(refused, statsig::Error::Inherited), "{refused:?}");
     assert!(inherited.check_gate(&ada(), "old"), "also after all this");
+}
+
+/// A client whose first load was under way when the process was forked off is not ready.
+pub(crate) fn is_not_ready(loading: &Statsig) {
+    for details in [Some(loading.initialize_blocking()), loading.get_initialize_details()].into_iter().flatten() {
+        assert!(!details.is_config_spec_ready && !details.init_success, "{details:?}");
+    }
+    assert!(!loading.ready_blocking(ReadyPolicy::Any, LONG));
 }
 
 /// A client that is built in the child works as anywhere.

@@ -8,6 +8,7 @@ use crate::{LONG, Setting, ada, child, say, sys};
 pub(crate) fn run(setting: &Setting) {
     sys::die_after(240);
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    forks_during_the_first_load();
     let client = setting.client(setting.with_runtime.then_some(&runtime));
     let details = client.initialize_blocking();
     assert!(details.is_config_spec_ready, "{:?}", details.error);
@@ -33,6 +34,30 @@ pub(crate) fn run(setting: &Setting) {
         }
     }
     say("nothing is left");
+}
+
+/// Forks while a client waits for the answer to its first request, from a server that never answers.
+fn forks_during_the_first_load() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", silent.local_addr().expect("an address"));
+    let builder = Statsig::builder().sdk_key("secret-fork").api(address).init_timeout(LONG).request_timeout(LONG);
+    let loading = builder.enable_id_lists(false).build().expect("a client");
+    let waiting = std::thread::spawn({
+        let loading = loading.clone();
+        move || loading.initialize_blocking()
+    });
+    // The request is on its way once it connects.
+    let connection = silent.accept().expect("a connection");
+    let Some(pid) = sys::fork().expect("a child") else {
+        sys::die_after(60);
+        child::is_not_ready(&loading);
+        std::process::exit(0);
+    };
+    assert_eq!(sys::wait_for(pid).expect("the child"), Some(0), "how the child ended");
+    let _ = loading.shutdown_blocking(LONG);
+    let details = waiting.join().expect("the details");
+    assert!(!details.is_config_spec_ready, "{details:?}");
+    drop(connection);
 }
 
 /// The client is kept up to date and delivers, as if nothing had happened.

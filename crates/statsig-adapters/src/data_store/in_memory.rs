@@ -9,12 +9,14 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::read::is_better;
 use super::{
-    ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion, PutMode,
-    PutOutcome, StoreEntry, StoreHealth, StoreKey, StorePath, StoreResponse, TouchOutcome,
+    ChangeFeed, ChangeHint, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, PutMode, PutOutcome,
+    StoreEntry, StoreHealth, StoreKey, StorePath, StoreResponse, TouchOutcome,
 };
+use crate::SpecVersion;
 
 /// Most hints that wait in one feed; what comes on top becomes one [`ChangeHint::Subscribed`].
 const WAITING_HINTS: usize = 64;
@@ -48,8 +50,8 @@ struct Shared {
 
 #[derive(Clone)]
 struct Value {
-    bytes: Arc<[u8]>,
-    version: Option<EntryVersion>,
+    bytes: Bytes,
+    version: Option<SpecVersion>,
     time: Option<u64>,
 }
 
@@ -80,7 +82,8 @@ impl InMemoryDataStore {
     }
 
     fn write(&self, key: &str, bytes: &[u8], time: Option<u64>) -> Result<(), DataStoreError> {
-        self.open()?.put(key, Value { bytes: bytes.into(), version: EntryVersion::of_json(bytes), time });
+        self.open()?
+            .put(key, Value { bytes: Bytes::copy_from_slice(bytes), version: SpecVersion::of_json(bytes), time });
         Ok(())
     }
 }
@@ -94,7 +97,7 @@ impl fmt::Debug for InMemoryDataStore {
 
 impl Shared {
     fn put(&mut self, key: &str, value: Value) {
-        let lcut = value.version.as_ref().map(|version| version.lcut);
+        let lcut = value.version.as_ref().map(|version| version.time_ms);
         self.values.insert(key.into(), value);
         self.feeds.retain(|feed| {
             let Some(feed) = feed.upgrade() else { return false };
@@ -167,7 +170,7 @@ impl DataStore for InMemoryDataStore {
         for key in request.keys.iter() {
             let Some(value) = self.read(&key.name)? else { continue };
             let entry = StoreEntry {
-                bytes: value.bytes.to_vec(),
+                bytes: value.bytes,
                 format: key.format,
                 version: value.version,
                 stored_at_ms: None,
@@ -196,18 +199,17 @@ impl DataStore for InMemoryDataStore {
             && let Some(Value { bytes, version: Some(there), .. }) = shared.values.get(key)
         {
             if there.cmp_time(version, entry.stored_at_ms) == Ordering::Greater {
-                return Ok(PutOutcome::SkippedOlder { stored_lcut: Some(there.lcut) });
+                return Ok(PutOutcome::SkippedOlder { stored_lcut: Some(there.time_ms) });
             }
             let same = match (&there.checksum, &version.checksum) {
                 (Some(there), Some(new)) => there == new,
-                _ => **bytes == *entry.bytes,
+                _ => *bytes == entry.bytes,
             };
-            if there.lcut == version.lcut && same {
+            if there.time_ms == version.time_ms && same {
                 return Ok(PutOutcome::Refreshed);
             }
         }
-        let value =
-            Value { bytes: entry.bytes.as_slice().into(), version: Some(version.clone()), time: Some(version.lcut) };
+        let value = Value { bytes: entry.bytes.clone(), version: Some(version.clone()), time: Some(version.time_ms) };
         shared.put(key, value);
         Ok(PutOutcome::Written)
     }

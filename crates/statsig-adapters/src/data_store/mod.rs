@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use entry::{AppendOutcome, EntryRequest, EntryVersion, PutMode, PutOutcome, StoreEntry, TouchOutcome};
+pub use entry::{AppendOutcome, EntryRequest, PutMode, PutOutcome, StoreEntry, TouchOutcome};
 pub use error::{DataStoreError, DataStoreErrorKind};
 pub use feed::{ChangeFeed, ChangeHint};
 pub use in_memory::InMemoryDataStore;
@@ -74,7 +74,7 @@ pub enum StoreHealth {
 ///
 /// - **Values are opaque.** They come back byte for byte.
 /// - **Never order by `time`.** SDKs disagree on what they pass to [`set`](Self::set). What orders
-///   payloads is their own [`EntryVersion`].
+///   payloads is their own [`SpecVersion`](crate::SpecVersion).
 /// - **An end.** Each call has a time limit of its own; start-up waits for reads.
 /// - **Absent is no error**, and an empty value is an absent one.
 /// - **Heals.** A store that was down when it was opened works once it is back, without a restart.
@@ -205,7 +205,7 @@ pub trait DataStore: Send + Sync {
     ///
     /// By default reads the stored value, compares, and writes: right for one writer, but not
     /// atomic, and blind for payloads that are not JSON. A stored time
-    /// [from the future](EntryVersion::is_future), by the `stored_at_ms` of the entry, orders nothing.
+    /// [from the future](crate::SpecVersion::is_future), by the `stored_at_ms` of the entry, orders nothing.
     ///
     /// # Errors
     /// If the entry may not be stored; [`DataStoreErrorKind::Invalid`] if it has no version.

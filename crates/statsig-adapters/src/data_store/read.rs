@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::{
-    AppendOutcome, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion, PutMode, PutOutcome,
-    StoreEntry, StoreFormat,
+    AppendOutcome, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, PutMode, PutOutcome, StoreEntry,
+    StoreFormat,
 };
+use crate::SpecVersion;
 
 /// Reads all entries of a request and returns the newest that is news.
 pub(super) async fn newest<S: DataStore + ?Sized>(
@@ -53,16 +54,16 @@ pub(super) async fn put<S: DataStore + ?Sized>(
     if mode == PutMode::IfNewer
         && entry.format == StoreFormat::PlainText
         && let Some(stored) = value(store, key, entry.format).await?
-        && let Some(there) = EntryVersion::of_json(&stored)
+        && let Some(there) = SpecVersion::of_json(&stored)
     {
         if there.cmp_time(version, entry.stored_at_ms) == Ordering::Greater {
-            return Ok(PutOutcome::SkippedOlder { stored_lcut: Some(there.lcut) });
+            return Ok(PutOutcome::SkippedOlder { stored_lcut: Some(there.time_ms) });
         }
-        if there.lcut == version.lcut && stored == entry.bytes {
+        if there.time_ms == version.time_ms && stored == entry.bytes {
             return Ok(PutOutcome::Refreshed);
         }
     }
-    store_value(store, key, entry.format, &entry.bytes, Some(version.lcut)).await?;
+    store_value(store, key, entry.format, &entry.bytes, Some(version.time_ms)).await?;
     Ok(PutOutcome::Written)
 }
 
@@ -125,7 +126,7 @@ async fn value<S: DataStore + ?Sized>(
 fn entry(bytes: Vec<u8>, format: StoreFormat) -> StoreEntry {
     match format {
         StoreFormat::PlainText => StoreEntry::json(bytes),
-        StoreFormat::StatsigBr => StoreEntry::new(bytes, format, EntryVersion::default()).with_version(None),
+        StoreFormat::StatsigBr => StoreEntry::new(bytes, format, SpecVersion::default()).with_version(None),
     }
 }
 

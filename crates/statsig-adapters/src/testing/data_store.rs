@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use crate::{
-    AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreErrorKind, EntryRequest, EntryVersion, KeySchema,
-    PutMode, PutOutcome, StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys, StorePath,
+    AppendOutcome, ChangeFeed, ChangeHint, DataStore, DataStoreErrorKind, EntryRequest, KeySchema, PutMode, PutOutcome,
+    SpecVersion, StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys, StorePath,
 };
 
 /// Checks the duties of a [`DataStore`] that works and may be written to.
@@ -88,7 +88,7 @@ async fn bytes(store: &dyn DataStore) {
     let found = works(store.get_bytes(&text.name).await, "`get_bytes` of a text").result;
     assert_eq!(found.as_deref(), Some(&b"{}"[..]), "`get_bytes` of a text");
 
-    let entry = StoreEntry::new(all, StoreFormat::StatsigBr, EntryVersion::new(7, Some("c".to_owned())));
+    let entry = StoreEntry::new(all, StoreFormat::StatsigBr, SpecVersion::new(7, Some("c")));
     let put = works(store.put_entry(&key.name, &entry, PutMode::Force).await, "`put_entry` of protobuf");
     assert_eq!(put, PutOutcome::Written, "`put_entry` of protobuf");
     let found = works(store.get_entry(&EntryRequest::new([key])).await, "`get_entry` of protobuf");
@@ -158,7 +158,7 @@ async fn newest_survives(store: &dyn DataStore) {
     works(store.touch(std::slice::from_ref(&key)).await, "`touch`");
     assert!(read().await == Some(payload(9, "g").bytes), "`touch` changes what is stored");
 
-    let version = |lcut, checksum: &str| Some(EntryVersion::new(lcut, Some(checksum.to_owned())));
+    let version = |lcut, checksum: &str| Some(SpecVersion::new(lcut, Some(checksum)));
     for (known, is_news) in [(version(8, "g"), true), (version(9, "x"), true), (version(9, "g"), false)] {
         let found = works(store.get_entry(&request.clone().unless_known(known.clone())).await, "`get_entry`");
         assert_eq!(found.is_some(), is_news, "whether {known:?} makes time 9 with checksum `g` news");
@@ -227,7 +227,7 @@ fn payload(lcut: u64, checksum: &str) -> StoreEntry {
             r#"{{"dynamic_configs": {{}}, "feature_gates": {{}}, "layer_configs": {{}}, "condition_map": {{}},
             "has_updates": true, "time": {lcut}, "checksum": "{checksum}"}}"#
         )
-        .into(),
+        .into_bytes(),
     )
 }
 
@@ -401,7 +401,7 @@ mod tests {
         assert_eq!(run(store.get_entry(&request)).unwrap().unwrap().format, StoreFormat::PlainText);
         run(store.set_bytes(&keys[0].name, b"\xffproto", None)).unwrap();
         assert_eq!(run(store.get_entry(&request)).unwrap().unwrap().format, StoreFormat::StatsigBr);
-        let version = EntryVersion::new(8, None);
+        let version = SpecVersion::new(8, None);
         let older = StoreEntry::new(b"\xffproto".to_vec(), StoreFormat::StatsigBr, version);
         run(store.put_entry(&keys[0].name, &older, PutMode::Force)).unwrap();
         assert_eq!(

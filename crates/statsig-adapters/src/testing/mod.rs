@@ -11,9 +11,11 @@ mod id_list_source;
 mod polling;
 mod spec_source;
 mod spec_stream;
+mod spec_target;
 
 pub use data_store::data_store_contract;
 pub use event_sink::event_sink_contract;
 pub use id_list_source::id_list_source_contract;
 pub use spec_source::spec_source_contract;
 pub use spec_stream::spec_stream_contract;
+pub use spec_target::spec_target_contract;

@@ -1,30 +1,31 @@
 //! The contract of [`SpecSource`].
 
 use super::polling::{both, poll_times};
-use crate::{EntryVersion, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecTrigger, SpecUpdate, StoreFormat};
+use crate::{PayloadFormat, SpecFetch, SpecRequest, SpecSource, SpecTrigger, SpecUpdate, SpecVersion};
 
-/// Checks the duties of a [`SpecSource`] that has a document and works.
+/// Checks the duties of a [`SpecSource`] that has a payload and works.
 ///
-/// Asks with nothing in hand, again with what came, with something newer, twice at once, and after
-/// attempts cut short; closes at the end. The document must not change meanwhile. Returns it: the
-/// caller, who knows what it put there, compares.
+/// Fetches without a version, again with the version that came, with a newer one, twice at once, and after fetches
+/// cut short; closes at the end. The payload must not change meanwhile. Returns it, so that the caller compares it
+/// with what it put there.
 ///
 /// ```
-/// # use statsig_adapters::{SourceError, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate};
+/// # use statsig_adapters::{Reach, SourceError, SpecFetch, SpecRequest, SpecSource, SpecOrigin, SpecUpdate};
 /// # use statsig_adapters::testing::spec_source_contract;
 /// # struct Fixed;
 /// # #[async_trait::async_trait]
 /// # impl SpecSource for Fixed {
 /// #     fn name(&self) -> &str { "fixed" }
-/// #     fn kind(&self) -> SpecSourceKind { SpecSourceKind::Bootstrap }
+/// #     fn origin(&self) -> SpecOrigin { SpecOrigin::Bootstrap }
+/// #     fn reach(&self) -> Reach { Reach::Local }
 /// #     async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
 /// #         let document = br#"{"has_updates":true,"time":5,"feature_gates":[],"dynamic_configs":[]}"#;
-/// #         Ok(SpecFetch::Updated(SpecUpdate::new(document.to_vec(), self.kind(), 0)))
+/// #         Ok(SpecFetch::Updated(SpecUpdate::new(document.to_vec(), self.origin(), self.reach(), 0)))
 /// #     }
 /// # }
 /// # let run = async {
 /// let update = spec_source_contract(&Fixed).await;
-/// assert!(!update.document.is_empty());
+/// assert!(!update.payload.is_empty());
 /// # };
 /// # let mut run = std::pin::pin!(run);
 /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -38,36 +39,41 @@ pub async fn spec_source_contract(source: &dyn SpecSource) -> SpecUpdate {
     let name = source.name().to_owned();
 
     let first = must_have(source, "the first question").await;
-    assert_eq!(first.source, source.kind(), "the update names another source");
-    let held = cursor(&first);
+    assert_eq!(first.origin, source.origin(), "the update names another origin");
+    assert_eq!(source.reach(), source.reach(), "the source changed its reach");
+    assert!(first.delta_base.is_none(), "the first answer is a delta");
+    let held = version_of(&first);
 
     for trigger in [SpecTrigger::Background, SpecTrigger::Manual] {
-        match source.fetch(&SpecRequest::new(held.clone(), trigger)).await {
+        match source.fetch(&SpecRequest::new(Some(held.clone()), trigger)).await {
             Ok(SpecFetch::Unchanged) => {}
             Ok(SpecFetch::Behind) => panic!("asked with what it has ({trigger:?}), the source says `Behind`"),
             Ok(SpecFetch::Updated(again)) => {
-                assert_eq!(cursor(&again).time, held.time, "asked with what it has, the source has something else");
+                assert_eq!(
+                    version_of(&again).time_ms,
+                    held.time_ms,
+                    "asked with what it has, the source has something else"
+                );
             }
             Err(error) => panic!("asked with what it has ({trigger:?}), the source fails: {error:?}"),
         }
     }
-    let newer = SpecCursor::new(held.time + 1, None);
+    let newer = Some(SpecVersion::new(held.time_ms + 1, None));
     match source.fetch(&SpecRequest::new(newer, SpecTrigger::Background)).await {
         Ok(SpecFetch::Unchanged | SpecFetch::Behind) => {}
-        Ok(SpecFetch::Updated(older)) => assert_eq!(cursor(&older).time, held.time, "the document changed"),
+        Ok(SpecFetch::Updated(older)) => assert_eq!(version_of(&older).time_ms, held.time_ms, "the document changed"),
         Err(error) => panic!("asked by one who has something newer, the source fails: {error:?}"),
     }
 
-    both(
-        async { assert_eq!(must_have(source, "one of two questions at once").await.document, first.document) },
-        async { assert_eq!(must_have(source, "the other of two questions at once").await.document, first.document) },
-    )
+    both(async { assert_eq!(must_have(source, "one of two questions at once").await.payload, first.payload) }, async {
+        assert_eq!(must_have(source, "the other of two questions at once").await.payload, first.payload)
+    })
     .await;
 
     for polls in [1, 2, 3] {
         poll_times(source.fetch(&SpecRequest::default()), polls).await;
         let after = must_have(source, "a question after one that was cut short").await;
-        assert_eq!(after.document, first.document, "a question cut short changed the answer");
+        assert_eq!(after.payload, first.payload, "a question cut short changed the answer");
     }
 
     assert_eq!(source.name(), name, "the source changed its name");
@@ -85,13 +91,16 @@ async fn must_have(source: &dyn SpecSource, what: &str) -> SpecUpdate {
     }
 }
 
-/// What one holds who took the update.
-fn cursor(update: &SpecUpdate) -> SpecCursor {
-    if update.format != StoreFormat::PlainText {
-        return SpecCursor::default();
+/// Returns the version of an update, which must be that of its payload.
+fn version_of(update: &SpecUpdate) -> SpecVersion {
+    if update.format != PayloadFormat::Json {
+        return update.version.clone().unwrap_or_default();
     }
-    match EntryVersion::of_json(&update.document) {
-        Some(version) => SpecCursor::new(version.lcut, version.checksum.as_deref()),
+    match SpecVersion::of_json(&update.payload) {
+        Some(version) => {
+            assert!(update.version.as_ref().is_none_or(|own| *own == version), "the update states another version");
+            version
+        }
         None => panic!("the payload is not a JSON object with a time"),
     }
 }
@@ -102,7 +111,7 @@ mod tests {
 
     use super::*;
     use crate::testing::polling::run;
-    use crate::{SourceError, SourceErrorKind, SpecSourceKind};
+    use crate::{Reach, SourceError, SourceErrorKind, SpecOrigin};
 
     #[derive(Clone, Copy, PartialEq)]
     enum Fault {
@@ -123,8 +132,11 @@ mod tests {
         fn name(&self) -> &str {
             "memory"
         }
-        fn kind(&self) -> SpecSourceKind {
-            SpecSourceKind::Bootstrap
+        fn origin(&self) -> SpecOrigin {
+            SpecOrigin::Bootstrap
+        }
+        fn reach(&self) -> Reach {
+            Reach::Local
         }
         async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
             if self.fault == Fault::BreaksWhenCutShort {
@@ -143,7 +155,7 @@ mod tests {
                 std::future::poll_fn(give_way).await;
                 self.busy.store(false, Ordering::Relaxed);
             }
-            let up_to_date = request.cursor.time >= 5;
+            let up_to_date = request.since_time_ms() >= 5;
             match self.fault {
                 Fault::AlwaysUnchanged => return Ok(SpecFetch::Unchanged),
                 Fault::FailsWhenUpToDate if up_to_date => {
@@ -156,7 +168,7 @@ mod tests {
                 Fault::Garbage => b"garbage",
                 _ => br#"{"has_updates":true,"time":5,"feature_gates":[],"dynamic_configs":[]}"#,
             };
-            Ok(SpecFetch::Updated(SpecUpdate::new(document.to_vec(), self.kind(), 0)))
+            Ok(SpecFetch::Updated(SpecUpdate::new(document.to_vec(), self.origin(), self.reach(), 0)))
         }
     }
 
@@ -166,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_sound_source_passes() {
-        assert!(contract_with(Fault::None).document.starts_with(b"{"));
+        assert!(contract_with(Fault::None).payload.starts_with(b"{"));
     }
 
     #[test]

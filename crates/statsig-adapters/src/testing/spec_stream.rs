@@ -1,7 +1,7 @@
 //! The contract of [`SpecStream`].
 
 use super::polling::{both, poll_times};
-use crate::{SpecCursor, SpecStream, SpecSubscription, SpecUpdate, StreamEvent};
+use crate::{SpecRequest, SpecStream, SpecSubscription, SpecUpdate, StreamEvent};
 
 /// Checks the duties of a [`SpecStream`] whose source works.
 ///
@@ -15,7 +15,7 @@ use crate::{SpecCursor, SpecStream, SpecSubscription, SpecUpdate, StreamEvent};
 /// # use statsig_adapters::{SpecStream, testing::spec_stream_contract};
 /// # async fn check(stream: &dyn SpecStream, server: &mut Vec<u64>) {
 /// let last = spec_stream_contract(stream, || server.push(1)).await;
-/// assert!(last.is_none_or(|update| !update.document.is_empty()));
+/// assert!(last.is_none_or(|update| !update.payload.is_empty()));
 /// # }
 /// ```
 ///
@@ -53,7 +53,7 @@ async fn one_event(stream: &dyn SpecStream) {
 }
 
 async fn subscribe(stream: &dyn SpecStream, what: &str) -> Box<dyn SpecSubscription> {
-    match stream.subscribe(&SpecCursor::default()).await {
+    match stream.subscribe(&SpecRequest::default()).await {
         Ok(subscription) => subscription,
         Err(error) => panic!("{what}: {error:?}"),
     }
@@ -79,7 +79,7 @@ async fn next_change(subscription: &mut dyn SpecSubscription) -> StreamEvent {
 
 fn note(last: &mut Option<SpecUpdate>, event: StreamEvent) {
     if let StreamEvent::Specs(update) = event {
-        assert!(!update.document.is_empty(), "the stream delivers an empty document");
+        assert!(!update.payload.is_empty(), "the stream delivers an empty document");
         *last = Some(update);
     }
 }
@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::testing::polling::run;
-    use crate::{SourceError, SourceErrorKind, SpecSourceKind};
+    use crate::{Reach, SourceError, SourceErrorKind, SpecOrigin};
 
     #[derive(Clone, Copy, PartialEq)]
     enum Fault {
@@ -120,10 +120,13 @@ mod tests {
         fn name(&self) -> &str {
             "memory"
         }
-        fn kind(&self) -> SpecSourceKind {
-            SpecSourceKind::Bootstrap
+        fn origin(&self) -> SpecOrigin {
+            SpecOrigin::Bootstrap
         }
-        async fn subscribe(&self, _: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
+        fn reach(&self) -> Reach {
+            Reach::Local
+        }
+        async fn subscribe(&self, _: &SpecRequest) -> Result<Box<dyn SpecSubscription>, SourceError> {
             if self.subscribers.fetch_add(1, Ordering::Relaxed) > 0 && self.fault == Fault::OneSubscriber {
                 return Err(SourceError::new(SourceErrorKind::Refused, "one is enough"));
             }
@@ -144,10 +147,10 @@ mod tests {
             .await;
             self.told = Some(time);
             if time == 0 {
-                return Ok(Some(StreamEvent::NoUpdate { time }));
+                return Ok(Some(StreamEvent::NoUpdate { time_ms: time }));
             }
             let document = if self.fault == Fault::EmptyDocuments { Vec::new() } else { time.to_string().into_bytes() };
-            Ok(Some(StreamEvent::Specs(SpecUpdate::new(document, SpecSourceKind::Bootstrap, 0))))
+            Ok(Some(StreamEvent::Specs(SpecUpdate::new(document, SpecOrigin::Bootstrap, Reach::Local, 0))))
         }
     }
 
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_sound_stream_passes() {
-        assert_eq!(contract_with(Fault::None).unwrap().document, b"6");
+        assert_eq!(contract_with(Fault::None).unwrap().payload, b"6"[..]);
     }
 
     #[test]

@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use statsig_background::error_chain;
-use statsig_core::{
-    SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecTrigger, SpecUpdate, StoreFormat,
-};
+use statsig_core::{PayloadFormat, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecTrigger, SpecUpdate};
 use statsig_net::SpecSources;
 
 use super::source::{Source, no_source};
@@ -82,27 +80,27 @@ impl Remote {
         let waiting = Waiting::start(format!("config specs from {}", self.name), warnings.quiet);
         let update = remote::run(self.fetch(&waiting, warnings))?;
         drop(waiting);
-        let name = match &update.origin {
+        let name = match &update.address {
             Some(origin) if !self.is_redis => origin.to_string(),
             _ => self.name.to_owned(),
         };
         let inspection = "statsig specs (with the same source)".to_owned();
         let document = match update.format {
-            StoreFormat::StatsigBr => text_of(&update.document)
+            PayloadFormat::Protobuf => text_of(&update.payload)
                 .with_context(|| format!("the binary form of {name} cannot be read"))
                 .map_err(Failure::input)?,
-            _ => inflated(update.document, &name, max_bytes()).map_err(Failure::input)?,
+            _ => inflated(update.payload.into(), &name, max_bytes()).map_err(Failure::input)?,
         };
         Ok(Document::of_text(document, name, inspection))
     }
 
     async fn fetch(&self, waiting: &Waiting, warnings: Warnings) -> Result<SpecUpdate, Failure> {
-        let request = SpecRequest::new(SpecCursor::default(), SpecTrigger::Manual);
+        let request = SpecRequest::new(None, SpecTrigger::Manual).with_protobuf(true);
         let mut failed: Vec<(String, SourceError)> = Vec::new();
         for source in self.sources.initial.iter().chain(&self.sources.fallback) {
             match source.fetch(&request).await {
                 Ok(SpecFetch::Updated(update)) => {
-                    if let (Some((_, error)), Some(origin)) = (failed.first(), &update.origin) {
+                    if let (Some((_, error)), Some(origin)) = (failed.first(), &update.address) {
                         let error = self.key.hide_in(&error_chain(error));
                         waiting.aside(|| warnings.warn(&format!("{error}; used {origin} in its place")));
                     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::Serialize;
-use statsig_core::{DataStore, DataStoreError, EntryRequest, EntryVersion, StoreEntry, StoreFormat};
+use statsig_core::{DataStore, DataStoreError, EntryRequest, SpecVersion, StoreEntry, StoreFormat};
 use statsig_store_redis::RedisDataStore;
 
 use super::table::table;
@@ -74,13 +74,13 @@ impl Get {
         let mut readable = found.iter().filter_map(|found| Some((&found.place, found.value.as_ref().ok()?)));
         let Some((place, entry)) = readable.next() else { return Err(nothing()) };
         let bytes = match entry.format {
-            _ if self.raw => Cow::Borrowed(&entry.bytes),
+            _ if self.raw => Cow::Borrowed(&entry.bytes[..]),
             StoreFormat::StatsigBr => {
                 let text =
                     text_of(&entry.bytes).with_context(|| format!("{} in binary form cannot be read", place.path));
                 Cow::Owned(text.map_err(|error| Failure::input(error).with_hint("--raw gets it as it is"))?)
             }
-            _ => Cow::Owned(inflated(entry.bytes.clone(), &place.path, max_bytes()).map_err(Failure::input)?),
+            _ => Cow::Owned(inflated(entry.bytes.to_vec(), &place.path, max_bytes()).map_err(Failure::input)?),
         };
         let mut output = Output::open(Some(out))?;
         output.write(&bytes)?;
@@ -124,7 +124,7 @@ async fn look(store: &RedisDataStore, places: Vec<Place>) -> Result<Vec<Found>, 
         }
     }
     found.sort_by_key(|found| {
-        let time = found.value.as_ref().ok().map(|entry| entry.version.as_ref().map_or(0, |version| version.lcut));
+        let time = found.value.as_ref().ok().map(|entry| entry.version.as_ref().map_or(0, |version| version.time_ms));
         std::cmp::Reverse(time)
     });
     Ok(found)
@@ -135,13 +135,13 @@ fn dated(entry: StoreEntry) -> StoreEntry {
     if entry.format != StoreFormat::StatsigBr || entry.version.is_some() {
         return entry;
     }
-    let version = text_of(&entry.bytes).ok().and_then(|text| EntryVersion::of_json(&text));
+    let version = text_of(&entry.bytes).ok().and_then(|text| SpecVersion::of_json(&text));
     entry.with_version(version)
 }
 
 pub(super) fn time_of(entry: &StoreEntry) -> String {
     match (&entry.version, entry.format) {
-        (Some(version), _) => iso_time(version.lcut),
+        (Some(version), _) => iso_time(version.time_ms),
         (None, StoreFormat::StatsigBr) => "time unknown".to_owned(),
         (None, _) => "no config specs".to_owned(),
     }
@@ -157,7 +157,7 @@ fn json(found: &[Found]) -> String {
                 path: &place.path,
                 format: place.key.format.as_str(),
                 schema: place.schema,
-                time: version.map(|version| version.lcut),
+                time: version.map(|version| version.time_ms),
                 checksum: version.and_then(|version| version.checksum.as_deref()),
                 bytes: entry.map(|entry| entry.bytes.len()),
                 stored_at: entry.and_then(|entry| entry.stored_at_ms),

@@ -149,7 +149,7 @@ impl Put {
                 path: path.to_string(),
                 format: entry.format.as_str(),
                 schema,
-                time: entry.version.as_ref().map(|version| version.lcut),
+                time: entry.version.as_ref().map(|version| version.time_ms),
                 bytes: entry.bytes.len(),
                 outcome: match outcome {
                     PutOutcome::Written => "written",
@@ -258,7 +258,7 @@ impl Put {
         let request = EntryRequest::new([keys.key(path, other, schema)]).unless_known(entry.version.clone());
         let there = store.get_entry(&request).await.map_err(|error| redis::failed(&error))?;
         let (there, new) = (there.and_then(|there| there.version), entry.version.as_ref());
-        Ok(there.zip(new).filter(|(there, new)| there.lcut > new.lcut).map(|(there, _)| there.lcut))
+        Ok(there.zip(new).filter(|(there, new)| there.time_ms > new.time_ms).map(|(there, _)| there.time_ms))
     }
 
     /// Removes what readers would prefer in the other form.
@@ -272,7 +272,7 @@ impl Put {
         let (form, older_than) = match (entry.format, self.force) {
             // SDKs prefer the binary form, however old it is.
             (StoreFormat::PlainText, false) => {
-                (StoreFormat::StatsigBr, entry.version.as_ref().map(|version| version.lcut))
+                (StoreFormat::StatsigBr, entry.version.as_ref().map(|version| version.time_ms))
             }
             (StoreFormat::PlainText, true) => (StoreFormat::StatsigBr, None),
             // A newer JSON would hide what was forced.
@@ -286,7 +286,7 @@ impl Put {
 
 /// The outcome for an entry, in words.
 fn described(entry: &StoreEntry, outcome: PutOutcome) -> String {
-    let time = entry.version.as_ref().map_or_else(String::new, |version| iso_time(version.lcut));
+    let time = entry.version.as_ref().map_or_else(String::new, |version| iso_time(version.time_ms));
     match outcome {
         PutOutcome::Written => format!("stored {} of {time}", count(entry.bytes.len() as u64, "byte")),
         PutOutcome::Refreshed => format!("kept {time}, which was there already"),

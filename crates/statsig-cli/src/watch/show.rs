@@ -36,9 +36,9 @@ pub(super) fn json(updated: &SpecsUpdated, changes: &[Change]) -> String {
         received_at: update.received_at_ms,
         time: updated.time,
         previous_time: updated.previous_time,
-        source: update.source.to_string(),
-        origin: update.origin.as_deref(),
-        bytes: update.document.len(),
+        source: update.origin.to_string(),
+        origin: update.address.as_deref(),
+        bytes: update.payload.len(),
         problems: updated.problems,
         compile_ms: updated.compile_duration.as_secs_f64() * 1e3,
         groups: GROUPS.iter().map(|(name, _)| *name).zip(changes).collect(),
@@ -61,8 +61,8 @@ pub(super) fn line(
     let mut out = String::new();
     let mut line = Wrapped::new(&mut out, paint, width, 0, 2);
     line.push(text::HEADING, &iso_time(update.received_at_ms));
-    let from = update.origin.as_deref().map_or_else(|| update.source.to_string(), str::to_owned);
-    let bytes = count(update.document.len() as u64, "byte");
+    let from = update.address.as_deref().map_or_else(|| update.origin.to_string(), str::to_owned);
+    let bytes = count(update.payload.len() as u64, "byte");
     line.push(text::PLAIN, &format!("  {bytes} of {} from {}: ", iso_time(updated.time), masked(&from)));
     if is_first {
         let totals = GROUPS.iter().zip(changes).take(SPECS);

@@ -125,7 +125,7 @@ mod tests {
     use serde_json::json;
 
     use crate::{EvaluationContext, EvaluationSettings, Ruleset, Snapshot, StatsigUser};
-    use statsig_adapters::{FixedClock, SpecSourceKind};
+    use statsig_adapters::{FixedClock, SpecOrigin};
 
     /// The arm that a user gets; each arm has an intercept and a weight of the field `score`.
     fn arm(arms: &[(&str, f64, f64)], higher_is_better: bool, score: &str) -> String {
@@ -140,7 +140,7 @@ mod tests {
             "idType": "userID", "enabled": true, "version": 1, "sampleRate": 0, "higherIsBetter": higher_is_better,
             "groups": groups, "config": weights.collect::<serde_json::Map<_, _>>()}}});
         let ruleset = Ruleset::compile(payload.to_string().as_bytes()).unwrap();
-        let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 1));
+        let snapshot = Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 1));
         let user = StatsigUser::builder().user_id("u").custom("score", score).build();
         let settings = EvaluationSettings::new();
         let context = EvaluationContext::new(&snapshot, &user, &settings, &FixedClock(1)).with_seed(3);

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::evaluate::DEPTH_ERROR;
 use crate::snapshot::Snapshot;
-use statsig_adapters::SpecSourceKind;
+use statsig_adapters::SpecOrigin;
 
 /// How an evaluation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,7 +33,7 @@ pub enum Reason {
 /// `Bootstrap:Recognized`; it is put together only then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EvaluationDetails<'a> {
-    pub(super) source: &'a SpecSourceKind,
+    pub(super) source: &'a SpecOrigin,
     pub(super) reason: Reason,
     pub(super) lcut: Option<u64>,
     pub(super) received_at_ms: Option<u64>,
@@ -56,7 +56,7 @@ impl<'a> EvaluationDetails<'a> {
 
     /// Where the specs came from.
     #[must_use]
-    pub fn source(&self) -> &'a SpecSourceKind {
+    pub fn source(&self) -> &'a SpecOrigin {
         self.source
     }
 

@@ -28,7 +28,7 @@ pub(crate) use text::{MaybeText, Text, TextPool, TextPoolBuilder, position, well
 pub(crate) use text_set::TextSet;
 pub(crate) use text_table::TextTable;
 
-use statsig_adapters::SpecCursor;
+use statsig_adapters::SpecVersion;
 
 use crate::json::JsonRef;
 use crate::specs::{Format, MalformedSpec, Problem, SpecSection};
@@ -573,7 +573,7 @@ pub struct RulesetSize {
 }
 
 /// The version of the specs that the ruleset was compiled from.
-impl From<&RulesetMeta> for SpecCursor {
+impl From<&RulesetMeta> for SpecVersion {
     fn from(meta: &RulesetMeta) -> Self {
         Self::new(meta.time, meta.checksum.as_deref())
     }

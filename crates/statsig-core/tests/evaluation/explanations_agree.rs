@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use statsig_core::explain::SpecKind;
 use statsig_core::{
     EvaluationContext, EvaluationSettings, ExperimentOverride, Explanation, FixedClock, InMemoryIdLists, Json,
-    OverrideAdapter, Ruleset, Snapshot, SpecSourceKind, StatsigUser,
+    OverrideAdapter, Ruleset, Snapshot, SpecOrigin, StatsigUser,
 };
 
 const GATES: &[&str] = &["g0", "g1", "g2", "segment:s0", "segment:s1", "ghost", ""];
@@ -305,7 +305,7 @@ fn untraced(context: &EvaluationContext<'_>, explanation: &Explanation) -> (Json
 
 fn check(document: &Value, user: &Value, overridden: bool, seed: u64) -> Result<(), TestCaseError> {
     let ruleset = Ruleset::compile(document.to_string().as_bytes()).unwrap();
-    let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Network, 1));
+    let snapshot = Arc::new(Snapshot::new(ruleset, SpecOrigin::Network, 1));
     let user: StatsigUser = serde_json::from_value(user.clone()).unwrap();
     let (settings, clock) = (EvaluationSettings::new().with_global_custom_fields([("plan", "b")]), FixedClock(1_000));
     let mut lists = InMemoryIdLists::new();

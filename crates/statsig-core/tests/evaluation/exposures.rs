@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use statsig_core::{EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SpecSourceKind, StatsigUser};
+use statsig_core::{EvaluationContext, EvaluationSettings, FixedClock, Ruleset, Snapshot, SpecOrigin, StatsigUser};
 
 /// Rule ID of a gate for `user-1`, and its secondary exposures as `gate=value/rule`.
 fn gate(document: &Value, name: &str) -> (String, Vec<String>) {
     let ruleset = Ruleset::compile(document.to_string().as_bytes()).unwrap();
-    let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 1));
+    let snapshot = Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 1));
     let (user, settings) = (StatsigUser::with_user_id("user-1"), EvaluationSettings::new());
     let gate = EvaluationContext::new(&snapshot, &user, &settings, &FixedClock(0)).feature_gate(name, true);
     let exposures = gate.secondary_exposures().map(|one| format!("{}={}/{}", one.gate, one.value, one.rule_id));

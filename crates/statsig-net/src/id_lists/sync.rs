@@ -1,9 +1,9 @@
 //! Runs rounds, at intervals and on demand.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use statsig_core::IdListSource;
+use statsig_core::{Clock, IdListSource};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -16,8 +16,7 @@ use super::progress::Progress;
 use super::round;
 use crate::deadline;
 use crate::metrics::{IdListRound, Metrics};
-use statsig_background::InOwnProcess;
-use statsig_background::UniformRandom;
+use statsig_background::{InOwnProcess, SystemClock, UniformRandom};
 
 /// Longest pause after a round that left a file unfinished.
 const SHORT_PAUSE: Duration = Duration::from_secs(5);
@@ -187,10 +186,7 @@ impl SyncInner {
     pub(super) fn now_ms(&self) -> i64 {
         match &self.options.clock {
             Some(clock) => clock.now_ms(),
-            None => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-            }
+            None => SystemClock.now_ms(),
         }
     }
 

@@ -1,11 +1,12 @@
-//! The version of a binary document, without reading the rest of it.
+//! Reads the envelope of a binary payload.
 
 use std::io::Read;
 
 use prost::Message;
 use serde::Deserialize;
-use statsig_core::EntryVersion;
+use statsig_core::{Envelope, SpecVersion, StorePath};
 
+use super::ProtoError;
 use super::messages::{Kind, SpecsEnvelope, SpecsTopLevel};
 
 /// Most bytes that are decompressed in search of the head, which comes first.
@@ -16,9 +17,9 @@ const STEP: u64 = 16 << 10;
 /// The time and the checksum of a binary document; `None` if it has no head, or says that it has no updates.
 ///
 /// Decompresses as much as it takes to find the head.
-pub(crate) fn version(document: &[u8]) -> Option<EntryVersion> {
+pub(crate) fn version(document: &[u8]) -> Option<SpecVersion> {
     if document.trim_ascii_start().starts_with(b"{") {
-        return EntryVersion::of_json(document);
+        return SpecVersion::of_json(document);
     }
     let mut decoder = brotli_decompressor::Decompressor::new(document, STEP as usize).take(MOST);
     let mut raw = Vec::new();
@@ -28,7 +29,7 @@ pub(crate) fn version(document: &[u8]) -> Option<EntryVersion> {
         let mut rest = &*raw;
         while let Some(part) = part(&mut rest) {
             match Kind::try_from(part.kind) {
-                Ok(Kind::TopLevel) => return version_of(&part),
+                Ok(Kind::TopLevel) => return envelope_of(&part).map(|envelope| envelope.version),
                 Ok(Kind::Done) => return None,
                 _ => {}
             }
@@ -49,15 +50,55 @@ fn part(rest: &mut &[u8]) -> Option<SpecsEnvelope> {
     Some(part)
 }
 
-fn version_of(part: &SpecsEnvelope) -> Option<EntryVersion> {
-    #[derive(Deserialize)]
+/// Reads the envelope of a binary payload, and skips its specs.
+///
+/// Decompresses all of it, at most `limit` bytes, in constant memory: a payload that was cut off is refused.
+///
+/// # Errors
+/// If the payload is damaged, too large, a delta, or has no head.
+pub(crate) fn envelope(payload: &[u8], limit: usize) -> Result<Envelope, ProtoError> {
+    let mut decoder = brotli_decompressor::Decompressor::new(payload, STEP as usize);
+    let mut raw = Vec::new();
+    let (mut envelope, mut bytes, mut parts) = (None, 0_usize, 0_usize);
+    loop {
+        let before = raw.len();
+        // What came before a failure is looked at first.
+        let read = decoder.by_ref().take(STEP).read_to_end(&mut raw);
+        bytes = bytes.saturating_add(raw.len() - before);
+        let mut rest = &*raw;
+        while let Some(part) = part(&mut rest) {
+            match Kind::try_from(part.kind) {
+                Ok(Kind::TopLevel) => envelope = envelope_of(&part),
+                Ok(Kind::Done) => return envelope.ok_or(ProtoError::NoHead),
+                Ok(Kind::CopyPrev) => return Err(ProtoError::NoBase),
+                Ok(Kind::Unknown) => return Err(ProtoError::NoKind { part: parts }),
+                _ => {}
+            }
+            parts += 1;
+        }
+        match read {
+            Ok(0) => return Err(ProtoError::Cut(parts)),
+            Ok(_) if bytes > limit => return Err(ProtoError::TooLarge(limit)),
+            Ok(_) => {}
+            Err(error) => return Err(ProtoError::Compression(error)),
+        }
+        let read_already = raw.len() - rest.len();
+        raw.drain(..read_already);
+    }
+}
+
+/// Reads the head of a payload; `None` if it cannot be read, or says that nothing is new.
+fn envelope_of(part: &SpecsEnvelope) -> Option<Envelope> {
+    #[derive(Default, Deserialize)]
     struct Rest {
         checksum: Option<String>,
+        hashed_sdk_key_used: Option<String>,
     }
     let head = SpecsTopLevel::decode(part.data.clone()?).ok().filter(|head| head.has_updates)?;
-    let checksum = Some(head.checksum).filter(|checksum| !checksum.is_empty());
-    let checksum = checksum.or_else(|| serde_json::from_slice::<Rest>(&head.rest).ok()?.checksum);
-    Some(EntryVersion::new(head.time, checksum))
+    let rest: Rest = serde_json::from_slice(&head.rest).unwrap_or_default();
+    let checksum = Some(head.checksum).filter(|checksum| !checksum.is_empty()).or(rest.checksum);
+    let version = SpecVersion::new(head.time, checksum.as_deref());
+    Some(Envelope::new(version, StorePath::SpecsV2).with_hashed_sdk_key(rest.hashed_sdk_key_used))
 }
 
 /// A document with nothing but a head, for tests.
@@ -95,8 +136,8 @@ mod tests {
         part(Kind::TopLevel, head.encode_to_vec())
     }
 
-    fn known(time: u64, checksum: &str) -> Option<EntryVersion> {
-        Some(EntryVersion::new(time, Some(checksum.to_owned())))
+    fn known(time: u64, checksum: &str) -> Option<SpecVersion> {
+        Some(SpecVersion::new(time, Some(checksum)))
     }
 
     #[test]
@@ -109,7 +150,7 @@ mod tests {
         cut.truncate(cut.len() - 3);
         assert_eq!(version(&cut), known(7, "e"));
         assert_eq!(version(&compressed(&head(8, "", r#"{"checksum":"f"}"#))), known(8, "f"));
-        assert_eq!(version(&compressed(&head(9, "", ""))), Some(EntryVersion::new(9, None)));
+        assert_eq!(version(&compressed(&head(9, "", ""))), Some(SpecVersion::new(9, None)));
     }
 
     #[test]
@@ -117,7 +158,7 @@ mod tests {
         for (checksum, rest) in [("c", r#"{"checksum":"other"}"#), ("", r#"{"checksum":"f"}"#), ("", "")] {
             let document = compressed(&[head(5, checksum, rest), part(Kind::Done, Vec::new())].concat());
             let json = super::super::to_json(&document, 1 << 20).unwrap();
-            assert_eq!(version(&document), EntryVersion::of_json(&json), "{checksum:?} {rest}");
+            assert_eq!(version(&document), SpecVersion::of_json(&json), "{checksum:?} {rest}");
         }
     }
 

@@ -202,13 +202,15 @@ async fn binary_documents_travel_and_are_shared_as_they_came() {
     use std::time::Duration;
 
     use statsig_core::{
-        DataStore, FixedClock, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecSourceKind, StoreFormat,
+        DataStore, FixedClock, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecOrigin, StoreFormat,
         StoreKeys, StorePath,
     };
     use statsig_testkit::server::FakeStatsig;
 
     use crate::sources::DataStoreSpecSource;
-    use crate::{ClientIdentity, Network, NetworkOptions, SdkKey, SpecSources, SpecSync, StoreWriter, SyncOptions};
+    use crate::{
+        ClientIdentity, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources, SpecSync, StoreWriter, SyncOptions,
+    };
 
     let server = FakeStatsig::start().unwrap();
     let gate = |name: &str| spec(Kind::FeatureGate, name, &config(1, vec![]));
@@ -222,9 +224,18 @@ async fn binary_documents_travel_and_are_shared_as_they_came() {
     let mut sources = SpecSources::new().then(Arc::new(network.spec_source()));
     sources.write_back = Some(StoreWriter::new(Arc::clone(&shared), &key, KeySchema::Hashed));
     let start = |sources: SpecSources| {
-        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let runtime = tokio::runtime::Handle::current();
-        (SpecSync::start(SyncOptions::default(), Arc::clone(&store), sources, clock.clone(), &runtime), store)
+        (
+            SpecSync::new(
+                SyncOptions::default(),
+                RulesetTarget::new(Arc::clone(&store)),
+                sources,
+                clock.clone(),
+                &runtime,
+            ),
+            store,
+        )
     };
     let gates = |store: &SnapshotStore| -> Vec<String> {
         store.load().ruleset().feature_gate_names().into_iter().map(str::to_owned).collect()

@@ -1,19 +1,20 @@
-//! A document that the application supplies.
+//! A payload that the application supplies, as a source.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use statsig_core::{
-    Clock, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate,
+    Clock, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecUpdate,
 };
 
-use super::{now, unpack, whole};
+use super::{answer_with, now, unpack};
 
-/// Gives a document that the application supplies, plain or gzip, and may replace.
+/// Source of a payload that the application supplies, plain or gzip, and may replace.
 ///
-/// Is asked at start, and not by regular polls.
+/// Read by the first load, and not by regular polls.
 pub struct BootstrapSpecSource {
-    document: RwLock<Arc<[u8]>>,
+    payload: RwLock<Bytes>,
     clock: Arc<dyn Clock>,
 }
 
@@ -24,16 +25,16 @@ impl std::fmt::Debug for BootstrapSpecSource {
 }
 
 impl BootstrapSpecSource {
-    /// A source of one document.
+    /// Returns a source of one payload.
     #[must_use]
-    pub fn new(document: impl Into<Arc<[u8]>>, clock: Arc<dyn Clock>) -> Self {
-        Self { document: RwLock::new(document.into()), clock }
+    pub fn new(payload: impl Into<Bytes>, clock: Arc<dyn Clock>) -> Self {
+        Self { payload: RwLock::new(payload.into()), clock }
     }
 
-    /// Replaces the document. It counts when the source is asked the next time, by
-    /// [`SpecSync::sync_now`](crate::SpecSync::sync_now) for instance.
-    pub fn set(&self, document: impl Into<Arc<[u8]>>) {
-        *self.document.write().unwrap_or_else(PoisonError::into_inner) = document.into();
+    /// Replaces the payload. It counts from the next fetch, by [`SpecSync::sync_now`](crate::SpecSync::sync_now) for
+    /// instance.
+    pub fn set(&self, payload: impl Into<Bytes>) {
+        *self.payload.write().unwrap_or_else(PoisonError::into_inner) = payload.into();
     }
 }
 
@@ -43,16 +44,20 @@ impl SpecSource for BootstrapSpecSource {
         "bootstrap"
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Bootstrap
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Bootstrap
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Local
     }
 
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
-        let document = Arc::clone(&self.document.read().unwrap_or_else(PoisonError::into_inner));
-        let document = unpack::unpacked(document.to_vec(), unpack::MAX_BYTES).await;
-        let document = document.map_err(|error| SourceError::new(SourceErrorKind::Invalid, error))?;
-        let update = SpecUpdate::new(document, self.kind(), now(&*self.clock)).with_origin("bootstrap");
-        whole(update, &request.cursor)
+        let payload = self.payload.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let payload = unpack::unpacked(payload, unpack::MAX_BYTES).await;
+        let payload = payload.map_err(|error| SourceError::new(SourceErrorKind::Invalid, error))?;
+        let update = SpecUpdate::new(payload, self.origin(), self.reach(), now(&*self.clock));
+        answer_with(update.with_address("bootstrap"), request.version.as_ref())
     }
 
     async fn wants_polling(&self) -> bool {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use statsig_core::{DataStore, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind};
+use statsig_core::{DataStore, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource};
 
 use crate::secret::chain_of;
 
-/// Asks sources in order until one answers: several mirrors of one thing, say.
+/// Fetches from sources in order until one answers: several mirrors of one thing, say.
 ///
 /// The lists of [`SpecSources`](crate::SpecSources) are chains as well, and better ones: they go on
 /// to the next source also when what the first one gave cannot be used. A `SourceChain` only sees
@@ -15,7 +15,7 @@ use crate::secret::chain_of;
 #[derive(Clone)]
 pub struct SourceChain {
     name: Arc<str>,
-    kind: SpecSourceKind,
+    origin: SpecOrigin,
     sources: Vec<Arc<dyn SpecSource>>,
 }
 
@@ -27,11 +27,11 @@ impl std::fmt::Debug for SourceChain {
 }
 
 impl SourceChain {
-    /// A chain with a name of its own. Updates keep the kind of the source that gave them; `kind` is
-    /// what evaluations would say about the chain as a whole.
+    /// Returns a chain with a name and an origin of its own. Updates keep the origin of the source that they come
+    /// from. The reach of the chain is that of its member closest to Statsig's servers.
     #[must_use]
-    pub fn new(name: impl Into<Arc<str>>, kind: SpecSourceKind, sources: Vec<Arc<dyn SpecSource>>) -> Self {
-        Self { name: name.into(), kind, sources }
+    pub fn new(name: impl Into<Arc<str>>, origin: SpecOrigin, sources: Vec<Arc<dyn SpecSource>>) -> Self {
+        Self { name: name.into(), origin, sources }
     }
 }
 
@@ -41,8 +41,12 @@ impl SpecSource for SourceChain {
         &self.name
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        self.kind.clone()
+    fn origin(&self) -> SpecOrigin {
+        self.origin.clone()
+    }
+
+    fn reach(&self) -> Reach {
+        self.sources.iter().map(|source| source.reach()).min().unwrap_or(Reach::Local)
     }
 
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
@@ -73,6 +77,6 @@ impl SpecSource for SourceChain {
     }
 
     async fn close(&self) {
-        crate::sync::all(self.sources.iter().map(|source| source.close())).await;
+        crate::concurrent::all(self.sources.iter().map(|source| source.close())).await;
     }
 }

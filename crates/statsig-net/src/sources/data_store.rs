@@ -7,21 +7,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use statsig_core::{
-    Clock, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, EntryVersion, KeySchema, SourceError,
-    SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate, StoreFormat, StoreKey,
-    StoreKeys, StorePath,
+    Clock, DataStore, DataStoreError, DataStoreErrorKind, EntryRequest, KeySchema, Reach, SourceError, SourceErrorKind,
+    SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecUpdate, SpecVersion, StoreFormat, StoreKey, StoreKeys,
+    StorePath,
 };
 use tokio::sync::OnceCell;
 
 pub use self::feed::DataStoreSpecStream;
 pub(crate) use self::search::is_usable;
 use self::search::{Given, Search};
-use super::{now, whole};
+use super::{answer_with, now};
 use crate::secret::SdkKey;
 
-/// What evaluations say about specs from a data store.
-fn kind() -> SpecSourceKind {
-    SpecSourceKind::Adapter("DataStore".into())
+/// Returns the origin of specs from a data store.
+fn origin() -> SpecOrigin {
+    SpecOrigin::Adapter("DataStore".into())
 }
 
 /// Gives the newest entry of a data store.
@@ -46,7 +46,7 @@ struct Reader {
     ready: OnceCell<()>,
     polled: OnceCell<bool>,
     /// The newest entry that was seen in the store.
-    seen: Mutex<Option<EntryVersion>>,
+    seen: Mutex<Option<SpecVersion>>,
     /// The entry that was given last: one that the client does not hold afterwards was refused.
     given: Mutex<Option<Given>>,
 }
@@ -100,11 +100,10 @@ impl Reader {
         self.ready.get_or_try_init(|| self.store.initialize()).await.copied().map_err(error_of)
     }
 
-    async fn read(&self, cursor: &SpecCursor) -> Result<SpecFetch, SourceError> {
+    async fn read(&self, held: Option<&SpecVersion>) -> Result<SpecFetch, SourceError> {
         self.prepare().await?;
-        let known =
-            (cursor.time > 0).then(|| EntryVersion::new(cursor.time, cursor.checksum.as_deref().map(str::to_owned)));
-        let refused = self.given().clone().filter(|given| !given.is_held(cursor));
+        let known = held.cloned();
+        let refused = self.given().clone().filter(|given| held.is_none_or(|held| !given.is_held(held)));
         let mut found = self.search(known.clone(), None).await?;
         if let Some(refused) = refused
             && found.best.as_ref().is_some_and(|best| best.given() == refused)
@@ -114,21 +113,22 @@ impl Reader {
             // What was refused is given again only if there is nothing else, so that its failure shows.
             found = other;
         }
-        match (found, known) {
+        match (found, held) {
             (Search { best: Some(best), .. }, _) => {
                 self.has_seen(&best.version);
                 *self.given() = Some(best.given());
-                let update = SpecUpdate::new(best.document, kind(), now(&*self.clock)).with_format(best.format);
-                let update = update.with_origin("datastore").with_max_bytes(self.store.max_value_bytes());
-                whole(update, cursor)
+                let update = SpecUpdate::new(best.document, origin(), Reach::Shared, now(&*self.clock));
+                let update = update.with_format(best.format.into()).with_version(Some(best.version));
+                let update = update.with_address("datastore").with_max_bytes(self.store.max_value_bytes());
+                answer_with(update, held)
             }
-            (Search { trouble: Some(trouble), rest, .. }, Some(_)) => {
+            (Search { trouble: Some(trouble), rest, .. }, Some(held)) => {
                 // Another form that has what is held makes up for it.
-                let has_it = self.has_what_is_held(&rest, cursor).await.unwrap_or(false);
+                let has_it = self.has_what_is_held(&rest, held).await.unwrap_or(false);
                 if has_it { Ok(SpecFetch::Unchanged) } else { Err(trouble) }
             }
             (Search { trouble: Some(trouble), .. }, None) => Err(trouble),
-            (_, Some(_)) => self.nothing_newer(cursor).await,
+            (_, Some(held)) => self.nothing_newer(held).await,
             (_, None) => Err(SourceError::new(SourceErrorKind::Empty, "the data store has no entry")),
         }
     }
@@ -137,7 +137,7 @@ impl Reader {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has_seen(&self, version: &EntryVersion) {
+    fn has_seen(&self, version: &SpecVersion) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = Some(now(&*self.clock));
         if seen.as_ref().is_none_or(|seen| version.cmp_time(seen, now_ms).is_ge()) {
@@ -147,42 +147,42 @@ impl Reader {
 
     /// Whether the store had what is held when it was last seen, also under another time; `None` if
     /// nothing was seen in it yet.
-    fn had(&self, cursor: &SpecCursor) -> Option<bool> {
+    fn had(&self, held: &SpecVersion) -> Option<bool> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = seen.as_ref()?;
-        let is_same = seen.checksum.is_some() && seen.checksum.as_deref() == cursor.checksum.as_deref();
-        Some(is_same || seen.lcut >= cursor.time)
+        let is_same = seen.checksum.is_some() && seen.checksum.as_deref() == held.checksum.as_deref();
+        Some(is_same || seen.time_ms >= held.time_ms)
     }
 
     /// Tells whether the store has what is held, or lags behind. If that came from elsewhere, the store
     /// is asked, each time until it has caught up.
-    async fn nothing_newer(&self, cursor: &SpecCursor) -> Result<SpecFetch, SourceError> {
-        let had = self.had(cursor);
+    async fn nothing_newer(&self, held: &SpecVersion) -> Result<SpecFetch, SourceError> {
+        let had = self.had(held);
         if had == Some(true) {
             return Ok(SpecFetch::Unchanged);
         }
         // At first whatever it has, then only what is as new as what is held.
-        let earlier = had.map(|_| EntryVersion::new(cursor.time - 1, None));
-        let has_it = self.has(&self.keys, earlier, cursor).await?;
+        let earlier = had.map(|_| SpecVersion::new(held.time_ms.saturating_sub(1), None));
+        let has_it = self.has(&self.keys, earlier, held).await?;
         Ok(if has_it { SpecFetch::Unchanged } else { SpecFetch::Behind })
     }
 
     /// Returns whether one of some keys has what is held, or something as new.
-    async fn has_what_is_held(&self, keys: &[StoreKey], cursor: &SpecCursor) -> Result<bool, SourceError> {
-        self.has(keys, Some(EntryVersion::new(cursor.time - 1, None)), cursor).await
+    async fn has_what_is_held(&self, keys: &[StoreKey], held: &SpecVersion) -> Result<bool, SourceError> {
+        self.has(keys, Some(SpecVersion::new(held.time_ms.saturating_sub(1), None)), held).await
     }
 
     async fn has(
         &self,
         keys: &[StoreKey],
-        earlier: Option<EntryVersion>,
-        cursor: &SpecCursor,
+        earlier: Option<SpecVersion>,
+        held: &SpecVersion,
     ) -> Result<bool, SourceError> {
         let request = EntryRequest::new(keys).unless_known(earlier).at(now(&*self.clock));
         let Some(entry) = self.store.get_entry(&request).await.map_err(error_of)? else { return Ok(false) };
         let Ok(found) = search::judge(entry, self.limit()).await else { return Ok(false) };
         self.has_seen(&found.version);
-        Ok(self.had(cursor) == Some(true))
+        Ok(self.had(held) == Some(true))
     }
 
     /// Most bytes of a document, decompressed.
@@ -197,12 +197,16 @@ impl SpecSource for DataStoreSpecSource {
         "data-store"
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        kind()
+    fn origin(&self) -> SpecOrigin {
+        origin()
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Shared
     }
 
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
-        self.reader.read(&request.cursor).await
+        self.reader.read(request.version.as_ref()).await
     }
 
     async fn wants_polling(&self) -> bool {
@@ -239,7 +243,6 @@ mod tests {
 
     use statsig_core::{SpecStream, StreamEvent};
 
-    use super::super::version_of;
     use super::*;
     use crate::proto::head::document;
 
@@ -251,19 +254,19 @@ mod tests {
         put(document(5, "a")).await;
         let clock = Arc::new(FixedClock(0));
         let source = DataStoreSpecSource::new(store.clone(), &SdkKey::new("secret-k"), KeySchema::Hashed, clock);
-        let mut subscription = source.stream().subscribe(&SpecCursor::default()).await.unwrap();
+        let mut subscription = source.stream().subscribe(&SpecRequest::default()).await.unwrap();
         let mut next = async || match subscription.next().await.unwrap().unwrap() {
-            StreamEvent::Specs(update) => version_of(&update.document, update.format),
-            StreamEvent::NoUpdate { time } => Some(EntryVersion::new(time, None)),
+            StreamEvent::Specs(update) => update.version,
+            StreamEvent::NoUpdate { time_ms } => Some(SpecVersion::new(time_ms, None)),
             _ => None,
         };
-        assert_eq!(next().await, Some(EntryVersion::new(5, Some("a".into()))));
+        assert_eq!(next().await, Some(SpecVersion::new(5, Some("a"))));
         // The same once more is no news.
         put(document(5, "a")).await;
-        assert_eq!(next().await, Some(EntryVersion::new(5, None)));
+        assert_eq!(next().await, Some(SpecVersion::new(5, None)));
         put(document(6, "b")).await;
-        assert_eq!(next().await, Some(EntryVersion::new(6, Some("b".into()))));
+        assert_eq!(next().await, Some(SpecVersion::new(6, Some("b"))));
         put(document(6, "b")).await;
-        assert_eq!(next().await, Some(EntryVersion::new(6, None)));
+        assert_eq!(next().await, Some(SpecVersion::new(6, None)));
     }
 }

@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use statsig_core::{
-    Clock, SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecStream,
+    Clock, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecStream,
     SpecSubscription, SpecUpdate, StreamEvent,
 };
 use tokio::io::AsyncReadExt;
 use tokio::time::sleep;
 
-use super::{now, unpack, whole};
+use super::{answer_with, now, unpack};
 use crate::secret::SdkKey;
 
 /// Largest file by default.
@@ -71,12 +71,12 @@ impl FileSpecSource {
             return Err(SourceError::new(SourceErrorKind::Invalid, reason));
         }
         let limit = usize::try_from(self.max_bytes).unwrap_or(usize::MAX);
-        let document = unpack::unpacked(document, limit).await.map_err(|error| {
+        let document = unpack::unpacked(document.into(), limit).await.map_err(|error| {
             let reason = format!("cannot read {}: {error}", self.path.display());
             SourceError::new(SourceErrorKind::Invalid, reason)
         })?;
-        let update = SpecUpdate::new(document, self.kind(), now(&*self.clock));
-        Ok(update.with_origin(self.path.display().to_string()))
+        let update = SpecUpdate::new(document, self.origin(), self.reach(), now(&*self.clock));
+        Ok(update.with_address(self.path.display().to_string()))
     }
 
     fn failed(&self, error: io::Error) -> SourceError {
@@ -95,12 +95,16 @@ impl SpecSource for FileSpecSource {
         "file"
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Adapter("FileBased".into())
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Adapter("FileBased".into())
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Local
     }
 
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
-        whole(self.read().await?, &request.cursor)
+        answer_with(self.read().await?, request.version.as_ref())
     }
 }
 
@@ -132,11 +136,15 @@ impl SpecStream for FileSpecStream {
         "file-watcher"
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        self.source.kind()
+    fn origin(&self) -> SpecOrigin {
+        self.source.origin()
     }
 
-    async fn subscribe(&self, _cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
+    fn reach(&self) -> Reach {
+        Reach::Local
+    }
+
+    async fn subscribe(&self, _: &SpecRequest) -> Result<Box<dyn SpecSubscription>, SourceError> {
         Ok(Box::new(Subscription { stream: self.clone(), seen: None, greeted: false }))
     }
 
@@ -181,7 +189,7 @@ impl SpecSubscription for Subscription {
                 self.seen = found;
                 self.greeted = true;
                 match update {
-                    Ok(update) if !update.document.is_empty() => return Ok(Some(StreamEvent::Specs(update))),
+                    Ok(update) if !update.payload.is_empty() => return Ok(Some(StreamEvent::Specs(update))),
                     Err(error) if error.kind() != SourceErrorKind::Empty => return Err(error),
                     // Gone again, or about to be written.
                     _ => {}
@@ -190,7 +198,7 @@ impl SpecSubscription for Subscription {
                 self.seen = None;
             }
             if !std::mem::replace(&mut self.greeted, true) {
-                return Ok(Some(StreamEvent::NoUpdate { time: 0 }));
+                return Ok(Some(StreamEvent::NoUpdate { time_ms: 0 }));
             }
             sleep(self.stream.every).await;
         }

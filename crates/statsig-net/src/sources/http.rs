@@ -1,4 +1,4 @@
-//! Statsig's servers, or a proxy in their place.
+//! Statsig's servers, or a proxy in their place, as a source.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use http::{HeaderName, HeaderValue, header};
 use serde::Deserialize;
 use statsig_core::{
-    Clock, SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecTrigger,
-    SpecUpdate, StoreFormat,
+    AcceptedEncodings, Clock, PayloadFormat, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest,
+    SpecSource, SpecTrigger, SpecUpdate,
 };
 use tokio::time::{Instant, sleep};
 
@@ -31,12 +31,9 @@ const ALL_ATTEMPTS: Duration = Duration::from_secs(30);
 /// Answers up to this size may be a mere "nothing new".
 const SHORT_ANSWER: usize = 4_096;
 
-/// Whether this build reads the vendor's binary form.
-const READS_BINARY: bool = cfg!(feature = "proto");
-
-/// Gives the config specs of an address, by HTTP.
+/// Source of the config specs of an address, by HTTP.
 ///
-/// Made by [`Network`](crate::Network). Asks with the time and checksum held. A regular poll makes up
+/// Made by [`Network`](crate::Network). Sends the time and checksum held. A regular poll makes up
 /// to 4 attempts within 30 seconds while the failure is one that seconds may heal, but only one at a server
 /// that asks for a pause or does not answer in time: the next poll is soon enough. An address for
 /// which we chose version 2 is asked for version 1 from the first 404 on.
@@ -67,8 +64,12 @@ impl SpecSource for HttpSpecSource {
         self.name
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Network
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Network
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Upstream
     }
 
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
@@ -80,8 +81,8 @@ impl SpecSource for HttpSpecSource {
         let deadline = deadline::from_now(ALL_ATTEMPTS.max(limit));
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
-            let error = match self.ask(&request.cursor, limit).await {
-                Ok(SpecFetch::Unchanged) if request.cursor.time == 0 => {
+            let error = match self.request(request, limit).await {
+                Ok(SpecFetch::Unchanged) if request.since_time_ms() == 0 => {
                     return Err(SourceError::new(SourceErrorKind::Empty, "no specs, only word that nothing is new"));
                 }
                 Ok(fetched) => return Ok(fetched),
@@ -102,14 +103,14 @@ impl SpecSource for HttpSpecSource {
 }
 
 impl HttpSpecSource {
-    async fn ask(&self, cursor: &SpecCursor, limit: Duration) -> Result<SpecFetch, SourceError> {
+    async fn request(&self, request: &SpecRequest, limit: Duration) -> Result<SpecFetch, SourceError> {
         let fallback = self.address.version == SpecsVersion::V2OrV1;
         if fallback && self.knows_v1_only.load(Ordering::Relaxed) {
-            return self.ask_at(&self.address.as_v1(), cursor, limit).await.map_err(Into::into);
+            return self.request_at(&self.address.as_v1(), request, limit).await.map_err(Into::into);
         }
-        match self.ask_at(&self.address, cursor, limit).await {
+        match self.request_at(&self.address, request, limit).await {
             Err(Error::Status { status: 404, .. }) if fallback => {
-                let answer = self.ask_at(&self.address.as_v1(), cursor, limit).await?;
+                let answer = self.request_at(&self.address.as_v1(), request, limit).await?;
                 self.knows_v1_only.store(true, Ordering::Relaxed);
                 tracing::info!(origin = self.address.origin(), "the server does not know version 2, using version 1");
                 Ok(answer)
@@ -118,14 +119,19 @@ impl HttpSpecSource {
         }
     }
 
-    async fn ask_at(&self, address: &SpecsAddress, cursor: &SpecCursor, limit: Duration) -> Result<SpecFetch, Error> {
-        let mut request = HttpRequest::get(address.request_url(self.identity.key(), cursor, READS_BINARY), limit);
+    async fn request_at(
+        &self,
+        address: &SpecsAddress,
+        wanted: &SpecRequest,
+        limit: Duration,
+    ) -> Result<SpecFetch, Error> {
+        let mut request = HttpRequest::get(address.request_url(self.identity.key(), wanted), limit);
         request.max_transferred = self.max_bytes;
         request.max_decoded = self.max_bytes;
         request.expects_json = true;
         request.headers = self.identity.headers(&*self.clock);
-        request.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted()));
-        if READS_BINARY {
+        request.headers.insert(header::ACCEPT_ENCODING, accepted(wanted));
+        if wanted.accepts_protobuf {
             let name = HeaderName::from_static("statsig-supports-proto");
             request.headers.insert(name, HeaderValue::from_static("true"));
         }
@@ -133,21 +139,22 @@ impl HttpSpecSource {
         let sent = self.client.send(request).await;
         let status = sent.as_ref().map(|response| response.status);
         self.metrics.request(address.version.path(), &host, status, begun.elapsed());
-        Ok(self.read(sent?, address))
+        Ok(self.read(sent?, address, wanted))
     }
 
-    fn read(&self, response: HttpResponse, address: &SpecsAddress) -> SpecFetch {
+    fn read(&self, response: HttpResponse, address: &SpecsAddress, wanted: &SpecRequest) -> SpecFetch {
         let empty = response.status.as_u16() == 304 || response.body.is_empty();
         if empty || (response.body.len() <= SHORT_ANSWER && has_no_updates(&response.body)) {
             return SpecFetch::Unchanged;
         }
         let contains = |name, part| response.header(name).is_some_and(|text: &str| text.contains(part));
         let binary = contains("content-encoding", "statsig-br");
-        let format = if binary { StoreFormat::StatsigBr } else { StoreFormat::PlainText };
+        let format = if binary { PayloadFormat::Protobuf } else { PayloadFormat::Json };
         let is_delta = response.headers.contains_key("x-deltas-used");
-        let update = SpecUpdate::new(response.body.into(), SpecSourceKind::Network, now(&*self.clock));
-        let update = update.with_format(format).with_delta(is_delta).with_max_bytes(Some(self.max_bytes));
-        SpecFetch::Updated(update.with_origin(address.origin()))
+        let base = is_delta.then(|| wanted.version.clone().unwrap_or_default());
+        let update = SpecUpdate::new(response.body, self.origin(), self.reach(), now(&*self.clock));
+        let update = update.with_format(format).with_delta_base(base).with_max_bytes(Some(self.max_bytes));
+        SpecFetch::Updated(update.with_address(address.origin()))
     }
 }
 
@@ -158,13 +165,21 @@ fn is_worth_another_attempt(error: &SourceError, wait: Duration) -> bool {
     error.is_retryable() && !is_asked_to_wait && error.kind() != SourceErrorKind::TimedOut
 }
 
-/// The codings that we ask for.
-fn accepted() -> &'static str {
-    match (READS_BINARY, cfg!(feature = "zstd")) {
-        (true, true) => "statsig-br, gzip, deflate, br, zstd",
-        (true, false) => "statsig-br, gzip, deflate, br",
-        (false, _) => crate::transport::ACCEPTED,
-    }
+/// Returns the value of `Accept-Encoding`: what the request accepts and this build decodes.
+fn accepted(request: &SpecRequest) -> HeaderValue {
+    let AcceptedEncodings { gzip, deflate, brotli, zstd, .. } = request.encodings;
+    let codings = [
+        (request.accepts_protobuf, "statsig-br"),
+        (gzip, "gzip"),
+        (deflate, "deflate"),
+        (brotli, "br"),
+        (zstd && cfg!(feature = "zstd"), "zstd"),
+    ];
+    let names: Vec<&str> = codings.into_iter().filter(|(is_accepted, _)| *is_accepted).map(|(_, name)| name).collect();
+    HeaderValue::from_str(&names.join(", "))
+        .ok()
+        .filter(|value| !value.is_empty())
+        .unwrap_or_else(|| HeaderValue::from_static("identity"))
 }
 
 fn has_no_updates(body: &[u8]) -> bool {

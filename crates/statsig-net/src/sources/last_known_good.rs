@@ -19,13 +19,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use statsig_background::{OsFileSystem, read_regular_file, remove_abandoned_files, write_private_file};
 use statsig_core::{
-    SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate, StoreFormat,
+    PayloadFormat, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecUpdate,
 };
 
-use super::whole;
+use super::answer_with;
 use crate::secret::SdkKey;
 
 const MAGIC: &str = "statsig-lkg 1";
@@ -50,11 +51,6 @@ pub struct LastKnownGood {
 const ADAPTER: &str = "LastKnownGood";
 
 impl LastKnownGood {
-    /// Whether specs came from here.
-    pub(crate) fn is_source(kind: &SpecSourceKind) -> bool {
-        matches!(kind, SpecSourceKind::Adapter(name) if &**name == ADAPTER)
-    }
-
     /// Keeps the document of a key in a folder, which is made when it is first needed.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, key: &SdkKey) -> Self {
@@ -98,16 +94,24 @@ impl SpecSource for LastKnownGood {
         "last-known-good"
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Adapter(ADAPTER.into())
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Adapter(ADAPTER.into())
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Local
+    }
+
+    fn is_own_copy(&self) -> bool {
+        true
     }
 
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
         let path = Arc::clone(&self.path);
         let read = tokio::task::spawn_blocking(move || read(&path));
         let (document, format, received_at_ms) = self.result(read.await)?;
-        let update = SpecUpdate::new(document, self.kind(), received_at_ms).with_format(format);
-        whole(update.with_origin(self.path.display().to_string()), &request.cursor)
+        let update = SpecUpdate::new(document, self.origin(), self.reach(), received_at_ms).with_format(format);
+        answer_with(update.with_address(self.path.display().to_string()), request.version.as_ref())
     }
 
     async fn wants_polling(&self) -> bool {
@@ -120,7 +124,7 @@ fn write(path: &Path, update: &SpecUpdate) -> io::Result<()> {
     if remove_abandoned_files(&OsFileSystem, folder, PREFIX, SystemTime::now()) > 0 {
         tracing::debug!(folder = %folder.display(), "removed temporary files of processes that were killed");
     }
-    write_private_file(&OsFileSystem, path, &[header_of(update).as_bytes(), &update.document])
+    write_private_file(&OsFileSystem, path, &[header_of(update).as_bytes(), &update.payload])
 }
 
 /// The lines before a document.
@@ -129,16 +133,16 @@ fn header_of(update: &SpecUpdate) -> String {
         "{MAGIC}\n{}\n{}\n{}\n",
         update.format.as_str(),
         update.received_at_ms,
-        hex(&Sha256::digest(&update.document))
+        hex(&Sha256::digest(&update.payload))
     )
 }
 
-fn read(path: &Path) -> io::Result<(Vec<u8>, StoreFormat, u64)> {
+fn read(path: &Path) -> io::Result<(Bytes, PayloadFormat, u64)> {
     parse(read_regular_file(&OsFileSystem, path, MAX_BYTES + MOST_HEADER as u64)?)
 }
 
 /// Takes a file apart: document, format, time of reception.
-fn parse(mut bytes: Vec<u8>) -> io::Result<(Vec<u8>, StoreFormat, u64)> {
+fn parse(bytes: Vec<u8>) -> io::Result<(Bytes, PayloadFormat, u64)> {
     let broken = || io::Error::new(io::ErrorKind::InvalidData, "the file is damaged");
     let mut at = 0;
     let mut line = || {
@@ -149,12 +153,12 @@ fn parse(mut bytes: Vec<u8>) -> io::Result<(Vec<u8>, StoreFormat, u64)> {
     };
     let (magic, format, received, digest) = (line(), line(), line(), line().map(str::to_owned).ok_or_else(broken)?);
     let format = match (magic, format) {
-        (Some(MAGIC), Some("plain_text")) => StoreFormat::PlainText,
-        (Some(MAGIC), Some("statsig-br")) => StoreFormat::StatsigBr,
+        (Some(MAGIC), Some("plain_text")) => PayloadFormat::Json,
+        (Some(MAGIC), Some("statsig-br")) => PayloadFormat::Protobuf,
         _ => return Err(broken()),
     };
     let received = received.and_then(|text| text.parse().ok()).ok_or_else(broken)?;
-    bytes.drain(..at);
+    let bytes = Bytes::from(bytes).slice(at..);
     if hex(&Sha256::digest(&bytes)) == digest { Ok((bytes, format, received)) } else { Err(broken()) }
 }
 
@@ -170,7 +174,7 @@ mod tests {
     use super::*;
 
     fn file_of(update: &SpecUpdate) -> Vec<u8> {
-        [header_of(update).as_bytes(), &update.document].concat()
+        [header_of(update).as_bytes(), &update.payload].concat()
     }
 
     #[tokio::test]
@@ -197,7 +201,7 @@ mod tests {
             ["notes.tmp".to_owned(), format!("{stem}.tmp"), format!("{stem}.{id}.txt"), format!("{stem}.x.tmp")];
         others.iter().for_each(|name| drop(make(name.clone(), hour_ago)));
 
-        let update = SpecUpdate::new(b"{}".to_vec(), SpecSourceKind::Network, 1);
+        let update = SpecUpdate::new(b"{}".to_vec(), SpecOrigin::Network, Reach::Upstream, 1);
         kept.keep(Arc::new(update)).await.unwrap();
         let mut names: Vec<_> = std::fs::read_dir(folder.path())
             .unwrap()
@@ -211,7 +215,7 @@ mod tests {
 
         // Once the slow one is dead as well.
         drop(slow);
-        kept.keep(Arc::new(SpecUpdate::new(b"{}".to_vec(), SpecSourceKind::Network, 2))).await.unwrap();
+        kept.keep(Arc::new(SpecUpdate::new(b"{}".to_vec(), SpecOrigin::Network, Reach::Upstream, 2))).await.unwrap();
         assert!(!folder.path().join(being_written).exists() && folder.path().join(just_made).exists());
     }
 
@@ -223,7 +227,7 @@ mod tests {
         let outer = tempfile::tempdir().unwrap();
         let folder = outer.path().join("a/b");
         let kept = LastKnownGood::new(&folder, &SdkKey::new("secret-k"));
-        let update = Arc::new(SpecUpdate::new(br#"{"time":5}"#.to_vec(), SpecSourceKind::Network, 1));
+        let update = Arc::new(SpecUpdate::new(br#"{"time":5}"#.to_vec(), SpecOrigin::Network, Reach::Upstream, 1));
         kept.keep(Arc::clone(&update)).await.unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(kept.path()), mode(&folder), mode(folder.parent().unwrap())), (0o600, 0o700, 0o700));
@@ -262,8 +266,8 @@ mod tests {
         #[test]
         fn any_file_is_read_or_refused(bytes: Vec<u8>, cut in 0_usize..200, flip in 0_usize..200) {
             let _ = parse(bytes.clone());
-            let whole = file_of(&SpecUpdate::new(bytes.clone(), SpecSourceKind::Network, 7));
-            assert_eq!(parse(whole.clone()).unwrap(), (bytes, StoreFormat::PlainText, 7));
+            let whole = file_of(&SpecUpdate::new(bytes.clone(), SpecOrigin::Network, Reach::Upstream, 7));
+            assert_eq!(parse(whole.clone()).unwrap(), (bytes.into(), PayloadFormat::Json, 7));
             // What is cut or changed is never taken for something else.
             let mut cut_off = whole.clone();
             cut_off.truncate(cut);

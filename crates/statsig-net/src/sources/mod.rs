@@ -1,15 +1,15 @@
-//! Where config specs come from, when asked.
+//! Sources that config specs are pulled from.
 //!
-//! | source | name | what evaluations say |
-//! | --- | --- | --- |
-//! | [`HttpSpecSource`] | `network`, `statsig-network` | `Network` |
-//! | [`DataStoreSpecSource`] | `data-store` | `Adapter(DataStore)` |
-//! | [`BootstrapSpecSource`] | `bootstrap` | `Bootstrap` |
-//! | [`FileSpecSource`] | `file` | `Adapter(FileBased)` |
-//! | [`LastKnownGood`] | `last-known-good` | `Adapter(LastKnownGood)` |
+//! | source | name | origin | reach |
+//! | --- | --- | --- | --- |
+//! | [`HttpSpecSource`] | `network`, `statsig-network` | `Network` | `Upstream` |
+//! | [`DataStoreSpecSource`] | `data-store` | `Adapter(DataStore)` | `Shared` |
+//! | [`BootstrapSpecSource`] | `bootstrap` | `Bootstrap` | `Local` |
+//! | [`FileSpecSource`] | `file` | `Adapter(FileBased)` | `Local` |
+//! | [`LastKnownGood`] | `last-known-good` | `Adapter(LastKnownGood)` | `Local` |
 //!
-//! All give bytes; what becomes of these is decided by [`SpecSync`](crate::SpecSync). A
-//! [`SourceChain`] makes one source of several.
+//! All return bytes; [`PayloadAcceptor`](crate::PayloadAcceptor) decides what becomes of them. A [`SourceChain`]
+//! makes one source of several.
 
 mod bootstrap;
 mod chain;
@@ -27,43 +27,41 @@ pub use self::file::{FileSpecSource, FileSpecStream};
 pub use self::http::HttpSpecSource;
 pub use self::last_known_good::LastKnownGood;
 
-use statsig_core::{
-    EntryVersion, KeySchema, SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecUpdate, StoreFormat,
-};
+use statsig_core::{KeySchema, PayloadFormat, SourceError, SourceErrorKind, SpecFetch, SpecUpdate, SpecVersion};
 
-/// The answer of a source that holds a whole document: `Unchanged` if it is no news.
-fn whole(update: SpecUpdate, cursor: &SpecCursor) -> Result<SpecFetch, SourceError> {
-    if update.document.is_empty() {
-        return Err(SourceError::new(SourceErrorKind::Empty, "the document is empty"));
+/// Returns the answer of a source that holds a full payload: `Unchanged` if the client holds the same.
+///
+/// Reads the version of the payload where the client holds one and the source has not read it.
+fn answer_with(update: SpecUpdate, held: Option<&SpecVersion>) -> Result<SpecFetch, SourceError> {
+    if update.payload.is_empty() {
+        return Err(SourceError::new(SourceErrorKind::Empty, "the payload is empty"));
     }
-    if cursor.time == 0 {
-        return Ok(SpecFetch::Updated(update));
-    }
-    let known = EntryVersion::new(cursor.time, cursor.checksum.as_deref().map(str::to_owned));
-    match version_of(&update.document, update.format) {
-        // One that is older is handed on, so that the asking side sees that this source lags behind.
-        Some(version) if version.lcut == known.lcut && !version.is_news_to(&known) => Ok(SpecFetch::Unchanged),
-        _ => Ok(SpecFetch::Updated(update)),
+    let Some(held) = held else { return Ok(SpecFetch::Updated(update)) };
+    let version = update.version.clone().or_else(|| version_of(&update.payload, update.format));
+    match &version {
+        // An older payload is handed on, so that the engine sees that this source is behind.
+        Some(version) if version == held && version.checksum.is_some() => Ok(SpecFetch::Unchanged),
+        _ => Ok(SpecFetch::Updated(update.with_version(version))),
     }
 }
 
-/// The time and the checksum of a document; `None` if it has none, or this build cannot read its form.
-pub(crate) fn version_of(document: &[u8], format: StoreFormat) -> Option<EntryVersion> {
+/// Reads the version of a payload; `None` if it has none, or this build cannot read its format.
+pub(crate) fn version_of(payload: &[u8], format: PayloadFormat) -> Option<SpecVersion> {
     match format {
-        StoreFormat::PlainText => EntryVersion::of_json(document),
+        PayloadFormat::Json => SpecVersion::of_json(payload),
         #[cfg(feature = "proto")]
-        StoreFormat::StatsigBr => crate::proto::head::version(document),
+        PayloadFormat::Protobuf => crate::proto::head::version(payload),
         #[allow(unreachable_patterns, reason = "the enum may grow")]
         _ => None,
     }
 }
 
-/// Milliseconds since 1970.
+/// Returns the time in milliseconds since 1970.
 fn now(clock: &dyn statsig_core::Clock) -> u64 {
     u64::try_from(clock.now_ms()).unwrap_or(0)
 }
 
-/// The schema of keys that other writers may have.
+/// Returns the key schema that other writers may use.
 pub(crate) fn other(schema: KeySchema) -> KeySchema {
     if schema == KeySchema::Prefix { KeySchema::Hashed } else { KeySchema::Prefix }
 }

@@ -5,6 +5,8 @@
 
 use std::io;
 
+use bytes::Bytes;
+
 use crate::transport::decode::{DecodeError, decode};
 
 /// Most bytes of a document, decompressed, unless its source has another limit.
@@ -16,13 +18,12 @@ const LARGE: usize = 64 << 10;
 ///
 /// # Errors
 /// If the gzip data is damaged, or more than `limit` bytes come out.
-pub(super) async fn unpacked(document: Vec<u8>, limit: usize) -> io::Result<Vec<u8>> {
+pub(super) async fn unpacked(document: Bytes, limit: usize) -> io::Result<Bytes> {
     if !document.starts_with(b"\x1f\x8b") {
         return Ok(document);
     }
     // A few bytes of gzip may be many of text.
-    off_thread(LARGE, move || decode(document.into(), "gzip", limit)).await?.map(Vec::from).map_err(|error| match error
-    {
+    off_thread(LARGE, move || decode(document, "gzip", limit)).await?.map_err(|error| match error {
         DecodeError::TooLarge => invalid(format!("gzip data of more than {limit} bytes, decompressed")),
         DecodeError::Broken(error) => invalid(format!("damaged gzip data: {error}")),
     })
@@ -61,13 +62,13 @@ mod tests {
     #[tokio::test]
     async fn gzip_is_undone_within_the_limit_and_anything_else_is_left_alone() {
         let raw = vec![b' '; 1 << 20];
-        assert_eq!(unpacked(gzip(&raw), raw.len()).await.unwrap(), raw);
-        let error = unpacked(gzip(&raw), raw.len() - 1).await.unwrap_err().to_string();
+        assert_eq!(unpacked(gzip(&raw).into(), raw.len()).await.unwrap(), raw);
+        let error = unpacked(gzip(&raw).into(), raw.len() - 1).await.unwrap_err().to_string();
         assert_eq!(error, "gzip data of more than 1048575 bytes, decompressed");
-        let error = unpacked(gzip(&raw)[..50].to_vec(), raw.len()).await.unwrap_err().to_string();
+        let error = unpacked(gzip(&raw)[..50].to_vec().into(), raw.len()).await.unwrap_err().to_string();
         assert!(error.starts_with("damaged gzip data: "), "{error}");
         for other in [&b""[..], b"{}", b"\x1f", b"\xEF\xBB\xBF{}"] {
-            assert_eq!(unpacked(other.to_vec(), 1).await.unwrap(), other);
+            assert_eq!(unpacked(other.to_vec().into(), 1).await.unwrap(), other);
         }
     }
 }

@@ -53,7 +53,7 @@ impl Connector {
     ) -> Result<Self, Error> {
         let tls = if address.is_tls(options.has_tls())? {
             options.tls.check()?;
-            Some(Tls { name: server_name(address, options)?, config: TlsConfig::new(options.tls.clone(), protocol) })
+            Some(Tls { name: server_name(address)?, config: TlsConfig::new(options.tls.clone(), protocol) })
         } else {
             None
         };
@@ -61,9 +61,9 @@ impl Connector {
             Some(proxy) => Some(Matcher::builder().all(proxy.url_with_auth()?.to_string()).build()),
             None => options.proxy_from_environment.then(Matcher::from_env),
         };
-        // The client certificate is for the forward proxy alone.
+        // The client certificate and the name are for the forward proxy alone.
         let mut proxy_tls = options.tls.clone();
-        (proxy_tls.client_cert_path, proxy_tls.client_key_path) = (None, None);
+        (proxy_tls.client_cert_path, proxy_tls.client_key_path, proxy_tls.server_name) = (None, None, None);
         Ok(Self {
             endpoint: address.endpoint.clone(),
             host: address.host(),
@@ -144,15 +144,14 @@ async fn connect_unix(_: &Path) -> Result<Box<dyn Connection>, ConnectError> {
     Err("this system has no Unix domain sockets".into())
 }
 
-/// Returns the name that the certificate of the peer must have.
-fn server_name(address: &StreamAddress, options: &ProxyStreamOptions) -> Result<ServerName<'static>, Error> {
-    let name = match (&options.tls_domain, &address.endpoint) {
-        (Some(domain), _) => domain.clone(),
-        (None, Endpoint::Tcp { host, .. }) => host.trim_matches(['[', ']']).to_owned(),
-        (None, Endpoint::Unix(_)) => "localhost".to_owned(),
+/// Returns the name that is sent to the peer; its certificate must have it unless the options name another.
+fn server_name(address: &StreamAddress) -> Result<ServerName<'static>, Error> {
+    let name = match &address.endpoint {
+        Endpoint::Tcp { host, .. } => host.trim_matches(['[', ']']).to_owned(),
+        Endpoint::Unix(_) => "localhost".to_owned(),
     };
     ServerName::try_from(name).map_err(|_| {
-        let problem = "the TLS domain (`tls.domain`, or the host of the address) is no host name".to_owned();
+        let problem = "the host of the stream address is no name that a certificate can be for".to_owned();
         Error::Misconfigured { problems: vec![problem] }
     })
 }

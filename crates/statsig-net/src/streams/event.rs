@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Deserialize;
 use statsig_core::{
-    Clock, SourceError, SourceErrorKind, SpecCursor, SpecSourceKind, SpecSubscription, SpecUpdate, StoreFormat,
-    StreamEvent,
+    Clock, PayloadFormat, Reach, SourceError, SourceErrorKind, SpecOrigin, SpecRequest, SpecSubscription, SpecUpdate,
+    SpecVersion, StreamEvent,
 };
 
+use super::address::StreamAddress;
 use crate::error::Error;
 use crate::transport::{DecodeError, decode};
 
@@ -23,18 +24,9 @@ const NO_UPDATE_BYTES: usize = 4_096;
 /// Compressed payloads up to this size are decompressed on the thread of the caller.
 const SMALL_PAYLOAD: usize = 16 << 10;
 
-/// Version of specs, as requests and deltas refer to it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct HeldVersion {
-    /// Time of the last change in milliseconds since 1970; 0 for none.
-    pub(super) time_ms: u64,
-    pub(super) checksum: Option<Arc<str>>,
-}
-
-impl From<&SpecCursor> for HeldVersion {
-    fn from(cursor: &SpecCursor) -> Self {
-        Self { time_ms: cursor.time, checksum: cursor.checksum.clone() }
-    }
+/// Returns the version that a client holds; one of time 0 if it holds none.
+pub(super) fn held(request: &SpecRequest) -> SpecVersion {
+    request.version.clone().unwrap_or_default()
 }
 
 /// Encoding of a payload in a message.
@@ -55,7 +47,7 @@ pub(super) struct Payload {
     pub(super) bytes: Bytes,
     pub(super) coding: PayloadCoding,
     /// Version that the payload is a delta to.
-    pub(super) delta_base: Option<HeldVersion>,
+    pub(super) delta_base: Option<SpecVersion>,
 }
 
 /// Message of a stream.
@@ -103,32 +95,54 @@ pub(super) trait Receiver: Send {
 /// Origin and limits of what a subscription delivers.
 #[derive(Clone)]
 pub(super) struct Delivery {
-    pub(super) kind: SpecSourceKind,
+    pub(super) origin: SpecOrigin,
     /// Address, for reports.
     pub(super) address: Arc<str>,
     pub(super) max_bytes: usize,
     pub(super) clock: Arc<dyn Clock>,
+    /// Whether the request accepts the vendor's binary form.
+    pub(super) accepts_protobuf: bool,
+    /// Whether the request accepts deltas.
+    pub(super) accepts_deltas: bool,
 }
 
 impl Delivery {
+    /// Returns the delivery of an address, for requests that accept neither the binary form nor deltas.
+    pub(super) fn new(origin: SpecOrigin, address: &StreamAddress, max_bytes: usize, clock: Arc<dyn Clock>) -> Self {
+        let address = address.to_string().into();
+        Self { origin, address, max_bytes, clock, accepts_protobuf: false, accepts_deltas: false }
+    }
+
+    /// Returns the delivery of a request.
+    pub(super) fn of(&self, request: &SpecRequest) -> Self {
+        let (accepts_protobuf, accepts_deltas) = (request.accepts_protobuf, request.accepts_deltas);
+        Self { accepts_protobuf, accepts_deltas, ..self.clone() }
+    }
+
     /// Returns a payload as an update, decompressed.
     ///
     /// # Cancel safety
     /// The payload stays with the caller.
     pub(super) async fn update(&self, payload: Payload) -> Result<SpecUpdate, SourceError> {
         let Payload { bytes, coding, delta_base } = payload;
+        let is_accepted = (self.accepts_protobuf || coding != PayloadCoding::Protobuf)
+            && (self.accepts_deltas || delta_base.is_none());
+        if !is_accepted {
+            let reason = format!("{} sent a delta or a binary payload, which was not requested", self.address);
+            return Err(SourceError::new(SourceErrorKind::Invalid, reason));
+        }
         let (bytes, format) = match coding {
-            PayloadCoding::Json => (bytes, StoreFormat::PlainText),
-            PayloadCoding::Protobuf => (bytes, StoreFormat::StatsigBr),
-            PayloadCoding::Compressed(coding) => (self.decompressed(bytes, coding).await?, StoreFormat::PlainText),
+            PayloadCoding::Json => (bytes, PayloadFormat::Json),
+            PayloadCoding::Protobuf => (bytes, PayloadFormat::Protobuf),
+            PayloadCoding::Compressed(coding) => (self.decompressed(bytes, coding).await?, PayloadFormat::Json),
         };
         if bytes.len() > self.max_bytes {
             return Err(self.too_large(false));
         }
         let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
-        let update = SpecUpdate::new(bytes.into(), self.kind.clone(), now);
-        let update = update.with_format(format).with_delta(delta_base.is_some());
-        Ok(update.with_max_bytes(Some(self.max_bytes)).with_origin(Arc::clone(&self.address)))
+        let update = SpecUpdate::new(bytes, self.origin.clone(), Reach::Upstream, now);
+        let update = update.with_format(format).with_delta_base(delta_base);
+        Ok(update.with_max_bytes(Some(self.max_bytes)).with_address(Arc::clone(&self.address)))
     }
 
     async fn decompressed(&self, bytes: Bytes, coding: &'static str) -> Result<Bytes, SourceError> {
@@ -201,7 +215,7 @@ impl<R: Receiver> SpecSubscription for Subscription<R> {
             };
             match received {
                 Some(Message::Payload(payload)) => self.newest = Some(payload),
-                Some(Message::NoUpdate { time_ms: time }) => return Ok(Some(StreamEvent::NoUpdate { time })),
+                Some(Message::NoUpdate { time_ms }) => return Ok(Some(StreamEvent::NoUpdate { time_ms })),
                 None => return Ok(None),
             }
         }
@@ -245,8 +259,9 @@ mod tests {
     }
 
     fn delivery(max_bytes: usize) -> Delivery {
-        let kind = SpecSourceKind::Adapter("Test".into());
-        Delivery { kind, address: "test".into(), max_bytes, clock: Arc::new(FixedClock(7)) }
+        let address = "grpc://test".parse().unwrap();
+        let delivery = Delivery::new(SpecOrigin::Adapter("Test".into()), &address, max_bytes, Arc::new(FixedClock(7)));
+        delivery.of(&SpecRequest::default().with_protobuf(true).with_deltas(true))
     }
 
     fn subscription(messages: Vec<Message>) -> Subscription<Queue> {
@@ -258,7 +273,7 @@ mod tests {
     }
 
     fn delta(text: &'static str) -> Message {
-        let delta_base = Some(HeldVersion { time_ms: 1, checksum: None });
+        let delta_base = Some(SpecVersion::new(1, None));
         let bytes = Bytes::from_static(text.as_bytes());
         Message::Payload(Payload { bytes, coding: PayloadCoding::Protobuf, delta_base })
     }
@@ -273,7 +288,7 @@ mod tests {
     #[tokio::test]
     async fn of_full_payloads_the_last_is_handed_on() {
         let mut subscription = subscription(vec![full("1"), full("2"), Message::NoUpdate { time_ms: 2 }, full("3")]);
-        assert_eq!(specs(&mut subscription).await.document, b"3");
+        assert_eq!(specs(&mut subscription).await.payload, "3");
         assert!(poll_once(subscription.next()).is_none());
     }
 
@@ -281,23 +296,23 @@ mod tests {
     async fn a_delta_comes_after_the_payload_that_it_refers_to() {
         let mut subscription = subscription(vec![full("1"), full("2"), delta("+3"), delta("+4"), full("5")]);
         let first = specs(&mut subscription).await;
-        assert_eq!((&*first.document, first.is_delta), (&b"2"[..], false));
+        assert_eq!((&*first.payload, first.delta_base.is_some()), (&b"2"[..], false));
         let second = specs(&mut subscription).await;
-        assert_eq!((&*second.document, second.is_delta), (&b"+3"[..], true));
+        assert_eq!((&*second.payload, second.delta_base.is_some()), (&b"+3"[..], true));
         // The full payload makes the second delta superfluous only once it is the newest.
-        let mut rest = vec![specs(&mut subscription).await.document];
+        let mut rest = vec![specs(&mut subscription).await.payload];
         while let Some(event) = poll_once(subscription.next()) {
             let Ok(Some(StreamEvent::Specs(update))) = event else { panic!("{event:?}") };
-            rest.push(update.document);
+            rest.push(update.payload);
         }
-        assert_eq!(rest.last().unwrap(), b"5");
+        assert_eq!(rest.last().unwrap(), "5");
     }
 
     #[tokio::test]
     async fn an_error_after_a_payload_comes_after_it() {
         let mut subscription = subscription(vec![full("1")]);
         subscription.receiver.0.push_back(Err(SourceError::new(SourceErrorKind::Unreachable, "cut")));
-        assert_eq!(specs(&mut subscription).await.document, b"1");
+        assert_eq!(specs(&mut subscription).await.payload, "1");
         assert_eq!(subscription.next().await.unwrap_err().kind(), SourceErrorKind::Unreachable);
     }
 
@@ -314,7 +329,7 @@ mod tests {
         let mut subscription = subscription(vec![message]);
         subscription.delivery.max_bytes = noise.len();
         assert!(poll_once(subscription.next()).is_none());
-        assert!(specs(&mut subscription).await.document == noise);
+        assert!(specs(&mut subscription).await.payload == noise);
     }
 
     #[tokio::test]
@@ -329,6 +344,18 @@ mod tests {
         ] {
             let error = subscription(vec![Message::Payload(payload)]).next().await.unwrap_err();
             assert_eq!(error.kind(), SourceErrorKind::Invalid);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_requested_is_an_error() {
+        for message in [
+            delta("+1"),
+            Message::Payload(Payload { bytes: "x".into(), coding: PayloadCoding::Protobuf, delta_base: None }),
+        ] {
+            let mut subscription = subscription(vec![message]);
+            subscription.delivery = subscription.delivery.of(&SpecRequest::default());
+            assert_eq!(subscription.next().await.unwrap_err().kind(), SourceErrorKind::Invalid);
         }
     }
 

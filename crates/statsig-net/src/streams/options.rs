@@ -19,11 +19,9 @@ pub enum StreamSpecsVersion {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ProxyStreamOptions {
-    /// Certificate authorities and client certificate. The files are read again for each connection, so that renewed
+    /// Certificate authorities, client certificate and name of the proxy. The files are read again for each connection, so that renewed
     /// ones are used. TLS options on an address without encryption are an error.
     pub tls: TlsOptions,
-    /// Name that the certificate of the proxy must have. Default: the host of the address.
-    pub tls_domain: Option<String>,
     /// Outbound proxy of every connection.
     pub outbound_proxy: Option<OutboundProxy>,
     /// Whether `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment count without an
@@ -47,7 +45,6 @@ impl Default for ProxyStreamOptions {
     fn default() -> Self {
         Self {
             tls: TlsOptions::default(),
-            tls_domain: None,
             outbound_proxy: None,
             proxy_from_environment: true,
             connect_timeout: Duration::from_secs(5),
@@ -67,6 +64,6 @@ impl ProxyStreamOptions {
         allow(dead_code, reason = "for the transports")
     )]
     pub(super) fn has_tls(&self) -> bool {
-        self.tls_domain.is_some() || self.tls != TlsOptions::default()
+        self.tls != TlsOptions::default()
     }
 }

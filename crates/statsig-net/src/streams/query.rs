@@ -1,12 +1,12 @@
 //! Query of a request for a stream over HTTP/1.1.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use statsig_core::SpecVersion;
 
-use super::event::HeldVersion;
 use super::options::StreamSpecsVersion;
 
 /// Returns the query, with its question mark. It holds no key.
-pub(super) fn query(held: &HeldVersion, version: StreamSpecsVersion) -> String {
+pub(super) fn query(held: &SpecVersion, version: StreamSpecsVersion) -> String {
     let version = match version {
         StreamSpecsVersion::V1 => 1,
         StreamSpecsVersion::V2 => 2,
@@ -25,8 +25,8 @@ mod tests {
 
     #[test]
     fn the_query_names_what_is_held() {
-        assert_eq!(query(&HeldVersion::default(), StreamSpecsVersion::V2), "?sinceTime=0&version=2");
-        let held = HeldVersion { time_ms: 5, checksum: Some("a&b".into()) };
+        assert_eq!(query(&SpecVersion::default(), StreamSpecsVersion::V2), "?sinceTime=0&version=2");
+        let held = SpecVersion::new(5, Some("a&b"));
         assert_eq!(query(&held, StreamSpecsVersion::V1), "?sinceTime=5&version=1&checksum=a%26b");
     }
 }

@@ -1,13 +1,13 @@
-//! What a [`SpecSync`](super::SpecSync) is told.
+//! Options of the synchronisation.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_background::Backoff;
-use statsig_core::{CompileLimits, DataStore, Observer, SpecSource, SpecStream};
+use statsig_core::{AcceptedEncodings, DataStore, Observer, SpecSource, SpecStream};
 
-use super::accept::SpecsListener;
-use super::keep::StoreWriter;
+use super::store_writer::StoreWriter;
+use super::updated::SpecsListener;
 use crate::proxy_config::ProxyConfig;
 use crate::secret::SdkKey;
 use crate::sources::LastKnownGood;
@@ -15,22 +15,22 @@ use crate::sources::LastKnownGood;
 /// Longest pause between polls while they fail, unless the sync interval is longer.
 const DEFAULT_POLL_BACKOFF: Duration = Duration::from_secs(10);
 
-/// Where specs come from, and where accepted ones are kept.
+/// Sources of specs, and places in which accepted ones are persisted.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SpecSources {
-    /// Asked in order at start, until one gives specs that can be used.
+    /// Sources of the first load, in order, until one returns specs that can be used.
     pub initial: Vec<Arc<dyn SpecSource>>,
-    /// Asked in order by each poll, until one succeeds.
+    /// Sources of each poll, in order, until one succeeds.
     pub polled: Vec<Arc<dyn SpecSource>>,
-    /// Asked last at start, and by every fifth poll in a row that asked sources of the network in vain:
+    /// Last source of the first load, and of every fifth poll in a row in which the upstream sources failed:
     /// Statsig's own servers, behind a proxy of one's own.
     pub fallback: Option<Arc<dyn SpecSource>>,
-    /// Tell of new specs by themselves.
-    pub streams: Vec<Arc<dyn SpecStream>>,
-    /// Where specs from the network are shared with other processes.
+    /// Streams, each with its options.
+    pub streams: Vec<FollowedStream>,
+    /// Writer that shares specs from upstream sources with other processes.
     pub write_back: Option<StoreWriter>,
-    /// Where accepted specs are kept for the next start; asked after all others at start.
+    /// File that accepted specs are kept in; last source of the first load.
     pub last_known_good: Option<LastKnownGood>,
 }
 
@@ -39,7 +39,7 @@ impl std::fmt::Debug for SpecSources {
         let names = |sources: &[Arc<dyn SpecSource>]| -> Vec<String> {
             sources.iter().map(|source| source.name().to_owned()).collect()
         };
-        let streams: Vec<&str> = self.streams.iter().map(|stream| stream.name()).collect();
+        let streams: Vec<&str> = self.streams.iter().map(|followed| followed.stream.name()).collect();
         f.debug_struct("SpecSources")
             .field("initial", &names(&self.initial))
             .field("polled", &names(&self.polled))
@@ -52,13 +52,13 @@ impl std::fmt::Debug for SpecSources {
 }
 
 impl SpecSources {
-    /// No sources.
+    /// Returns no sources.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more source, for start and polls.
+    /// Adds a source, for the first load and polls.
     #[must_use]
     pub fn then(mut self, source: Arc<dyn SpecSource>) -> Self {
         self.initial.push(Arc::clone(&source));
@@ -66,23 +66,29 @@ impl SpecSources {
         self
     }
 
-    /// One more stream.
+    /// Adds a stream with default options.
     #[must_use]
-    pub fn with_stream(mut self, stream: Arc<dyn SpecStream>) -> Self {
-        self.streams.push(stream);
+    pub fn with_stream(self, stream: Arc<dyn SpecStream>) -> Self {
+        self.with_stream_options(stream, StreamOptions::default())
+    }
+
+    /// Adds a stream with options of its own.
+    #[must_use]
+    pub fn with_stream_options(mut self, stream: Arc<dyn SpecStream>, options: StreamOptions) -> Self {
+        self.streams.push(FollowedStream { stream, options });
         self
     }
 
-    /// The sources of the first load, in order, each with whether it is the fallback.
+    /// Returns the sources of the first load, in order, each with whether it is the fallback.
     pub(super) fn at_start(&self) -> Vec<(Arc<dyn SpecSource>, bool)> {
         let last = self.last_known_good.clone().map(|kept| Arc::new(kept) as Arc<dyn SpecSource>);
         let own = self.initial.iter().cloned().map(|source| (source, false));
         // Unless it has a place of its own.
-        let last = last.filter(|_| !self.initial.iter().any(|source| LastKnownGood::is_source(&source.kind())));
+        let last = last.filter(|_| !self.initial.iter().any(|source| source.is_own_copy()));
         own.chain(self.fallback.clone().map(|source| (source, true))).chain(last.map(|kept| (kept, false))).collect()
     }
 
-    /// Every source once.
+    /// Returns every source once.
     pub(super) fn every(&self) -> Vec<Arc<dyn SpecSource>> {
         let mut all: Vec<Arc<dyn SpecSource>> = Vec::new();
         for source in self.initial.iter().chain(&self.polled).chain(&self.fallback) {
@@ -91,17 +97,17 @@ impl SpecSources {
         all
     }
 
-    /// Every stream once.
+    /// Returns every stream once.
     pub(super) fn every_stream(&self) -> Vec<Arc<dyn SpecStream>> {
         let mut all = Vec::new();
-        self.streams.iter().for_each(|stream| once(&mut all, stream));
+        self.streams.iter().for_each(|followed| once(&mut all, &followed.stream));
         all
     }
 
-    /// Every data store once, whether it is asked, followed or written.
+    /// Returns every data store once, whether it is read, followed or written.
     pub(super) fn every_store(&self) -> Vec<Arc<dyn DataStore>> {
         let asked = self.every().into_iter().flat_map(|source| source.data_stores());
-        let followed = self.streams.iter().flat_map(|stream| stream.data_stores());
+        let followed = self.streams.iter().flat_map(|followed| followed.stream.data_stores());
         let written = self.write_back.iter().map(|writer| Arc::clone(writer.store()));
         let mut all = Vec::new();
         asked.chain(followed).chain(written).for_each(|store| once(&mut all, &store));
@@ -117,16 +123,40 @@ fn once<T: ?Sized>(all: &mut Vec<Arc<T>>, one: &Arc<T>) {
     }
 }
 
-/// When to connect a stream again, and when to poll in its place.
+/// A stream with its options.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct FollowedStream {
+    /// The stream.
+    pub stream: Arc<dyn SpecStream>,
+    /// When to connect it again, and when to poll in its place.
+    pub options: StreamOptions,
+}
+
+impl FollowedStream {
+    /// Returns a stream with its options.
+    #[must_use]
+    pub fn new(stream: Arc<dyn SpecStream>, options: StreamOptions) -> Self {
+        Self { stream, options }
+    }
+}
+
+impl std::fmt::Debug for FollowedStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FollowedStream").field("stream", &self.stream.name()).field("options", &self.options).finish()
+    }
+}
+
+/// Options of one stream: when to connect it again, and when to poll in its place.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StreamOptions {
-    /// Longest pause after the first failure; pauses are chosen evenly between zero and that. Default
+    /// Longest pause after the first failure; pauses are uniform between zero and that. Default
     /// 1 second.
     pub retry_backoff_base: Duration,
-    /// By what the longest pause grows with each failure in a row. Default 2.
+    /// Factor by which the longest pause grows with each failure in a row. Default 2.
     pub retry_backoff_multiplier: f64,
-    /// What it grows to. Default 60 seconds.
+    /// Limit of its growth. Default 60 seconds.
     pub retry_backoff_cap: Duration,
     /// After so many failures in a row every pause is the longest one. Default: no limit.
     pub max_retry_attempt: Option<u32>,
@@ -167,7 +197,7 @@ impl From<&ProxyConfig> for StreamOptions {
 }
 
 impl StreamOptions {
-    /// The longest pause after so many failures in a row.
+    /// Returns the longest pause after a number of failures in a row.
     pub(super) fn longest_pause(&self, failures: u32) -> Duration {
         Backoff::new(self.retry_backoff_base, self.retry_backoff_multiplier, self.retry_backoff_cap)
             .longest_pause(failures)
@@ -204,22 +234,20 @@ pub struct SyncOptions {
     pub max_silence: Option<Duration>,
     /// Which failed poll in a row asks the fallback. Default 5.
     pub fallback_every: u32,
-    /// Ask the network for differences to the document held, in place of whole ones; with the feature
-    /// `proto`, and unless specs are shared by a [data store](SpecSources::write_back). Saves transfer,
-    /// costs the memory of the document's text. Default `false`.
+    /// Whether upstream sources may send deltas to the payload held; with the feature
+    /// `proto`, and unless specs are written to a [data store](SpecSources::write_back). Saves transfer,
+    /// costs the memory of the payload's text. Default `false`.
     pub deltas: bool,
-    /// After so many differences in a row that led to nothing newer, a regular poll asks for everything,
+    /// Deltas in a row without newer specs after which a regular poll fetches everything,
     /// at most every 5 minutes. Default 10; 0 is never.
     pub delta_no_progress_threshold: u32,
-    /// Bounds of what is compiled.
-    pub limits: CompileLimits,
-    /// The key that documents must be made for, where they say which. Default: any.
+    /// Content encodings that transfers may use. Default: all that this build decodes.
+    pub encodings: AcceptedEncodings,
+    /// The key that payloads must be made for, where they name one. Default: any.
     pub sdk_key: Option<SdkKey>,
     /// Load once, from sources that are not on the network, and nothing in the background.
     pub local_mode: bool,
-    /// Streams.
-    pub stream: StreamOptions,
-    /// Called with everything that comes into force.
+    /// Callback for specs that became current.
     pub on_update: Option<SpecsListener>,
     /// Receives metrics and errors: `docs/protocol/network.md#metrics`.
     pub observer: Option<Arc<dyn Observer>>,
@@ -240,10 +268,9 @@ impl Default for SyncOptions {
             fallback_every: 5,
             deltas: false,
             delta_no_progress_threshold: 10,
-            limits: CompileLimits::default(),
+            encodings: AcceptedEncodings::ALL,
             sdk_key: None,
             local_mode: false,
-            stream: StreamOptions::default(),
             on_update: None,
             observer: None,
             jitter_seed: None,
@@ -257,13 +284,12 @@ impl std::fmt::Debug for SyncOptions {
             .field("init_timeout", &self.init_timeout)
             .field("poll_interval", &self.poll_interval)
             .field("local_mode", &self.local_mode)
-            .field("stream", &self.stream)
             .finish_non_exhaustive()
     }
 }
 
 impl SyncOptions {
-    /// The options with every number raised to the least that works.
+    /// Returns the options with every number raised to the least that works.
     pub(super) fn sane(mut self) -> Self {
         let least = Duration::from_millis(10);
         self.poll_interval = self.poll_interval.max(least);

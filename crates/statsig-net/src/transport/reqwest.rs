@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rustls::pki_types::ServerName;
 use url::Url;
 
 use super::tls::TlsOptions;
@@ -98,8 +97,6 @@ pub struct TransportOptions {
     /// Unix domain socket to connect to, whatever host the address names. Default: none.
     #[cfg(unix)]
     pub unix_socket: Option<std::path::PathBuf>,
-    /// Name that the certificates of servers must have, if not the host of the address.
-    pub(crate) tls_name: Option<ServerName<'static>>,
 }
 
 impl Default for TransportOptions {
@@ -112,7 +109,6 @@ impl Default for TransportOptions {
             idle_timeout: Duration::from_secs(30),
             #[cfg(unix)]
             unix_socket: None,
-            tls_name: None,
         }
     }
 }
@@ -149,7 +145,7 @@ impl ReqwestTransport {
     pub fn new(options: &TransportOptions) -> Result<Self, Error> {
         let client_error = |error: reqwest::Error| Error::Client(chain_of(&error.without_url()).into());
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(options.tls.to_config_for(options.tls_name.clone())?)
+            .tls_backend_preconfigured(options.tls.to_config()?)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .connect_timeout(options.connect_timeout.min(NEVER))

@@ -1,4 +1,4 @@
-//! Whom to trust, and who we are.
+//! Certificate authorities, the client certificate, and the name that a server must prove.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,18 +27,14 @@ pub struct TlsOptions {
     pub client_cert_path: Option<PathBuf>,
     /// The private key of our certificate.
     pub client_key_path: Option<PathBuf>,
+    /// Name or IP address that a server's certificate must be for, whatever host is connected to. The host of the
+    /// address is sent as the server name all the same. Default: the host of the address.
+    pub server_name: Option<String>,
 }
 
 impl TlsOptions {
-    /// Returns the configuration of these options. Reads files; blocks shortly.
-    #[cfg(any(feature = "grpc", feature = "websocket"))]
+    /// The configuration of these options. Reads files; blocks shortly.
     pub(crate) fn to_config(&self) -> Result<ClientConfig, Error> {
-        self.to_config_for(None)
-    }
-
-    /// Returns the configuration of these options, for servers whose certificates have a given name rather than that
-    /// of their host. Reads files; blocks shortly.
-    pub(super) fn to_config_for(&self, name: Option<ServerName<'static>>) -> Result<ClientConfig, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let failed = |what: &str| {
             let what = what.to_owned();
@@ -49,10 +45,7 @@ impl TlsOptions {
             .map_err(failed("protocol versions"))?
             .dangerous()
             // Not dangerous: the verifiers below are those of the operating system and of rustls.
-            .with_custom_certificate_verifier(match name {
-                None => self.verifier(provider)?,
-                Some(name) => Arc::new(NamedVerifier { name, verifier: self.verifier(provider)? }),
-            });
+            .with_custom_certificate_verifier(self.named_verifier(provider)?);
         match (&self.client_cert_path, &self.client_key_path) {
             (None, None) => Ok(config.with_no_client_auth()),
             (Some(cert), Some(key)) => {
@@ -82,6 +75,19 @@ impl TlsOptions {
         self.ca_cert_path.is_some() || self.client_cert_path.is_some() || self.client_key_path.is_some()
     }
 
+    /// Returns the verifier, for another name than that of the address if there is one.
+    fn named_verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+        let verifier = self.verifier(provider)?;
+        let Some(name) = &self.server_name else { return Ok(verifier) };
+        let name = ServerName::try_from(name.clone()).map_err(|error| {
+            let shown: String = crate::mask::mask(name).chars().take(200).collect();
+            Error::Misconfigured {
+                problems: vec![format!("{shown:?} is no name that a certificate can be for: {error}")],
+            }
+        })?;
+        Ok(Arc::new(FixedNameVerifier { verifier, name }))
+    }
+
     fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
         let own = self.ca_cert_path.as_deref().map(certificates).transpose()?;
         let roots = |error: &dyn std::fmt::Display| Error::Tls { what: format!("trusted certificates: {error}") };
@@ -99,14 +105,14 @@ impl TlsOptions {
     }
 }
 
-/// Verifies certificates against one name, whatever host is connected to.
+/// Verifies that a certificate is for a fixed name, by another verifier.
 #[derive(Debug)]
-struct NamedVerifier {
-    name: ServerName<'static>,
+struct FixedNameVerifier {
     verifier: Arc<dyn ServerCertVerifier>,
+    name: ServerName<'static>,
 }
 
-impl ServerCertVerifier for NamedVerifier {
+impl ServerCertVerifier for FixedNameVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -121,19 +127,19 @@ impl ServerCertVerifier for NamedVerifier {
     fn verify_tls12_signature(
         &self,
         message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls12_signature(message, certificate, signature)
+        self.verifier.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
         &self,
         message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls13_signature(message, certificate, signature)
+        self.verifier.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

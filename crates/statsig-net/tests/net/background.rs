@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use statsig_core::{
     ChangeFeed, ChangeHint, Clock, DataStore, DataStoreError, EvaluationContext, EvaluationSettings, InMemoryDataStore,
-    KeySchema, Snapshot, SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource,
-    SpecSourceKind, SpecUpdate, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse, StreamEvent,
+    KeySchema, Reach, Snapshot, SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest,
+    SpecSource, SpecUpdate, StatsigUser, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse, StreamEvent,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
-use statsig_net::{AttemptOutcome, PollingState, SpecSources, SpecSync, StreamState, SyncOptions, UpdatesBy};
+use statsig_net::{
+    AttemptOutcome, PollingState, RulesetTarget, SpecSources, SpecSync, StreamState, SyncOptions, UpdatesBy,
+};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -20,7 +22,7 @@ use crate::common::{KEY, Scripted, Stream, clock, key, network, settle, single, 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn empty() -> Arc<SnapshotStore> {
-    Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)))
+    Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)))
 }
 
 fn options() -> SyncOptions {
@@ -30,7 +32,7 @@ fn options() -> SyncOptions {
 }
 
 fn start(options: SyncOptions, store: &Arc<SnapshotStore>, sources: SpecSources) -> SpecSync {
-    SpecSync::start(options, Arc::clone(store), sources, clock(), &Handle::current())
+    SpecSync::new(options, RulesetTarget::new(Arc::clone(store)), sources, clock(), &Handle::current())
 }
 
 fn gate(store: &SnapshotStore) -> bool {
@@ -90,7 +92,7 @@ async fn pauses_after_failures_grow_to_ten_seconds_or_as_the_options_say() {
         assert!(pauses[0] <= 2.1 && pauses[1] <= 4.1, "they grow: {pauses:?}");
         assert!(most < 2.0 || pauses.iter().any(|pause| *pause > 0.7 * most), "{pauses:?}");
         // Soon after the end of the outage specs are there.
-        *network.answer.lock().unwrap() = Box::new(gives(SpecSourceKind::Network, 90));
+        *network.answer.lock().unwrap() = Box::new(gives(SpecOrigin::Network, 90));
         let begun = Instant::now();
         reaches(&sync, 90).await;
         assert!(begun.elapsed().as_secs_f64() <= most + 0.1);
@@ -102,8 +104,7 @@ async fn pauses_after_failures_grow_to_ten_seconds_or_as_the_options_say() {
 async fn a_source_that_is_back_ends_the_pauses_of_others_but_not_those_that_servers_asked_for() {
     let first = Told::network(|_| Err(down()));
     let second = Told::new(adapter(), |_| Err(down()));
-    let third =
-        Told::new(SpecSourceKind::Adapter("Third".into()), |_| Err(down().with_retry_after(Some(200 * SECOND))));
+    let third = Told::new(SpecOrigin::Adapter("Third".into()), |_| Err(down().with_retry_after(Some(200 * SECOND))));
     let mut options = options();
     (options.poll_interval, options.max_poll_backoff) = (SECOND, Some(100 * SECOND));
     let sources = SpecSources::new().then(first.clone()).then(second.clone()).then(third.clone());
@@ -111,7 +112,7 @@ async fn a_source_that_is_back_ends_the_pauses_of_others_but_not_those_that_serv
     sync.initialize().await;
     tokio::time::sleep(300 * SECOND).await;
     *first.answer.lock().unwrap() = Box::new(|held| match held {
-        0 => gives(SpecSourceKind::Network, 90)(0),
+        0 => gives(SpecOrigin::Network, 90)(0),
         _ => Ok(SpecFetch::Behind),
     });
     reaches(&sync, 90).await;
@@ -288,20 +289,20 @@ type Answer = dyn Fn(u64) -> Result<SpecFetch, SourceError> + Send + Sync;
 
 /// A source that answers as it is told, and notes when it was asked.
 struct Told {
-    kind: SpecSourceKind,
+    kind: SpecOrigin,
     answer: Mutex<Box<Answer>>,
     asked: Mutex<Vec<Instant>>,
 }
 
 impl Told {
     fn new(
-        kind: SpecSourceKind,
+        kind: SpecOrigin,
         answer: impl Fn(u64) -> Result<SpecFetch, SourceError> + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self { kind, answer: Mutex::new(Box::new(answer)), asked: Mutex::default() })
     }
     fn network(answer: impl Fn(u64) -> Result<SpecFetch, SourceError> + Send + Sync + 'static) -> Arc<Self> {
-        Self::new(SpecSourceKind::Network, answer)
+        Self::new(SpecOrigin::Network, answer)
     }
     fn asked(&self) -> usize {
         self.asked.lock().unwrap().len()
@@ -318,21 +319,24 @@ impl Told {
 #[async_trait::async_trait]
 impl SpecSource for Told {
     fn name(&self) -> &str {
-        if self.kind == SpecSourceKind::Network { "network" } else { "other" }
+        if self.kind == SpecOrigin::Network { "network" } else { "other" }
     }
-    fn kind(&self) -> SpecSourceKind {
+    fn origin(&self) -> SpecOrigin {
         self.kind.clone()
+    }
+    fn reach(&self) -> Reach {
+        if self.kind == SpecOrigin::Network { Reach::Upstream } else { Reach::Shared }
     }
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
         self.asked.lock().unwrap().push(Instant::now());
-        (self.answer.lock().unwrap())(request.cursor.time)
+        (self.answer.lock().unwrap())(request.since_time_ms())
     }
 }
 
 /// Gives specs of this time to those who hold older ones.
-fn gives(kind: SpecSourceKind, time: u64) -> impl Fn(u64) -> Result<SpecFetch, SourceError> {
+fn gives(kind: SpecOrigin, time: u64) -> impl Fn(u64) -> Result<SpecFetch, SourceError> {
     move |held| {
-        let update = || SpecUpdate::new(specs(time, true).into_bytes(), kind.clone(), 0);
+        let update = || SpecUpdate::new(specs(time, true).into_bytes(), kind.clone(), Reach::Upstream, 0);
         Ok(if held < time { SpecFetch::Updated(update()) } else { SpecFetch::Unchanged })
     }
 }
@@ -347,15 +351,15 @@ async fn reaches(sync: &SpecSync, time: u64) {
     tokio::time::timeout(3_600 * SECOND, updates.wait_for(|now| *now == time)).await.unwrap().unwrap();
 }
 
-fn adapter() -> SpecSourceKind {
-    SpecSourceKind::Adapter("Other".into())
+fn adapter() -> SpecOrigin {
+    SpecOrigin::Adapter("Other".into())
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_feed_of_a_store_does_not_slow_down_the_polls_of_the_network() {
     let kept = stored(&specs(50, true)).await;
     let from_store = DataStoreSpecSource::new(kept.clone(), &key(), KeySchema::Hashed, clock());
-    let network = Told::network(gives(SpecSourceKind::Network, 50));
+    let network = Told::network(gives(SpecOrigin::Network, 50));
     let with_feed = SpecSources::new().with_stream(Arc::new(from_store.stream())).then(Arc::new(from_store.clone()));
     let sync = start(options(), &empty(), with_feed.clone().then(network.clone()));
     assert_eq!(sync.initialize().await.specs_time, 50);
@@ -470,7 +474,7 @@ async fn entries_of_writers_that_announce_nothing_are_read_within_an_interval() 
 async fn a_store_that_answers_does_not_hide_that_the_network_fails() {
     let other = Told::new(adapter(), gives(adapter(), 50));
     let network = Told::network(|_| Err(down()));
-    let statsig = Told::network(gives(SpecSourceKind::Network, 90));
+    let statsig = Told::network(gives(SpecOrigin::Network, 90));
     let mut sources = SpecSources::new().then(other.clone()).then(network.clone());
     sources.fallback = Some(statsig.clone());
     let sync = start(options(), &empty(), sources);
@@ -500,7 +504,7 @@ async fn a_server_is_left_alone_when_it_asks_although_a_store_answers() {
 async fn polls_begin_although_the_first_specs_are_a_streams_business() {
     let kept = stored(&specs(1, true)).await;
     let mute = DataStoreSpecSource::new(Arc::new(Mute(kept)), &key(), KeySchema::Hashed, clock());
-    let network = Told::network(gives(SpecSourceKind::Network, 5));
+    let network = Told::network(gives(SpecOrigin::Network, 5));
     let mut sources = SpecSources::new().with_stream(Arc::new(mute.stream())).then(network);
     sources.initial.clear();
     let sync = start(options(), &empty(), sources);
@@ -666,7 +670,7 @@ async fn new_specs_in_a_store_or_a_file_come_by_themselves() {
         time.advance(SECOND).await;
         tokio::task::spawn_blocking(|| {}).await.unwrap();
     }
-    assert_eq!(store.load().source(), &SpecSourceKind::Adapter("FileBased".into()));
+    assert_eq!(store.load().source(), &SpecOrigin::Adapter("FileBased".into()));
     sync.shutdown(SECOND).await;
 }
 
@@ -683,7 +687,7 @@ async fn polling_takes_over_from_a_stream_and_gives_back() {
     for round in 0..3 {
         let base = 100 + 100 * round;
         if round == 0 {
-            scripted.say(Ok(StreamEvent::NoUpdate { time: 100 }));
+            scripted.say(Ok(StreamEvent::NoUpdate { time_ms: 100 }));
             assert_eq!(sync.initialize().await.specs_time, 100);
         } else {
             scripted.refuses.store(false, Ordering::Relaxed);
@@ -705,7 +709,7 @@ async fn polling_takes_over_from_a_stream_and_gives_back() {
         let polled = exchanges.count();
         for _ in 0..4 {
             time.advance(60 * SECOND).await;
-            scripted.say(Ok(StreamEvent::NoUpdate { time: base }));
+            scripted.say(Ok(StreamEvent::NoUpdate { time_ms: base }));
             settle().await;
         }
         assert!(exchanges.count() <= polled + 1);
@@ -728,14 +732,14 @@ async fn polling_takes_over_from_a_stream_and_gives_back() {
         // Also after one that was caught out by the clock, much sooner than at the slow rate.
         assert!(exchanges.next(&time).await <= 62 * SECOND);
         // Who connects again says what is held, not what was streamed.
-        assert!(scripted.cursors.lock().unwrap().last().unwrap().time <= base + 50);
+        assert!(scripted.cursors.lock().unwrap().last().unwrap().since_time_ms() <= base + 50);
     }
     scripted.refuses.store(false, Ordering::Relaxed);
     while sync.health().streams[0].state != StreamState::Connecting {
         time.advance(SECOND).await;
         settle().await;
     }
-    assert_eq!(scripted.cursors.lock().unwrap().last().unwrap().time, 350);
+    assert_eq!(scripted.cursors.lock().unwrap().last().unwrap().since_time_ms(), 350);
     sync.shutdown(SECOND).await;
 }
 
@@ -749,7 +753,7 @@ async fn streams_that_are_silent_or_talk_rubbish_are_connected_again() {
     // Nobody else brings the first specs: it is the stream that is waited for.
     scripted.say(Scripted::specs(specs(1, true)));
     let details = sync.initialize().await;
-    assert_eq!((details.specs_time, details.source), (1, SpecSourceKind::Adapter("Scripted".into())));
+    assert_eq!((details.specs_time, details.source), (1, SpecOrigin::Adapter("Scripted".into())));
     let subscriptions = || scripted.subscriptions.load(Ordering::Relaxed);
     settle().await;
     assert_eq!(subscriptions(), 1);
@@ -762,7 +766,7 @@ async fn streams_that_are_silent_or_talk_rubbish_are_connected_again() {
     time.advance(14 * SECOND).await;
     settle().await;
     assert!(subscriptions() >= 3 && sync.health().streams[0].failures >= 2);
-    for event in [Scripted::specs("rubbish".into()), Ok(StreamEvent::NoUpdate { time: 2 })] {
+    for event in [Scripted::specs("rubbish".into()), Ok(StreamEvent::NoUpdate { time_ms: 2 })] {
         let before = subscriptions();
         scripted.say(event);
         while subscriptions() == before {
@@ -863,7 +867,7 @@ async fn health_says_why_a_source_fails_when_and_what_comes_next() {
     assert!(network_health.failures > 3 && network_health.last_error.unwrap().contains("down"));
     assert!(network_health.last_failure.unwrap() <= 11 * SECOND && network_health.next_attempt.unwrap() <= 10 * SECOND);
     assert!(other.next_attempt.unwrap() > 30 * SECOND, "{:?}", other.next_attempt);
-    *network.answer.lock().unwrap() = Box::new(gives(SpecSourceKind::Network, 90));
+    *network.answer.lock().unwrap() = Box::new(gives(SpecOrigin::Network, 90));
     reaches(&sync, 90).await;
     tokio::time::sleep(100 * SECOND).await;
     let health = of("network");

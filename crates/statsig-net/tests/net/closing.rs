@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use statsig_core::{
-    DataStore, KeySchema, SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind,
+    DataStore, KeySchema, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource,
     SpecStream, SpecSubscription,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, SourceChain};
-use statsig_net::{SpecSources, SpecSync, StoreWriter, SyncOptions};
+use statsig_net::{RulesetTarget, SpecSources, SpecSync, StoreWriter, SyncOptions};
 use tokio::runtime::Handle;
 
 use crate::common::{Counting, clock, key, specs};
@@ -18,9 +18,9 @@ use crate::common::{Counting, clock, key, specs};
 const LONG: Duration = Duration::from_secs(600);
 
 fn start(sources: SpecSources) -> SpecSync {
-    let empty = statsig_core::Snapshot::empty(SpecSourceKind::Uninitialized);
+    let empty = statsig_core::Snapshot::empty(SpecOrigin::Uninitialized);
     let store = Arc::new(statsig_core::SnapshotStore::new(empty));
-    SpecSync::start(SyncOptions::default(), store, sources, clock(), &Handle::current())
+    SpecSync::new(SyncOptions::default(), RulesetTarget::new(store), sources, clock(), &Handle::current())
 }
 
 /// Counts how often it is closed, as a source and as a stream; the stream hangs in its `close`.
@@ -35,8 +35,11 @@ impl SpecSource for Own {
     fn name(&self) -> &str {
         "own"
     }
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Adapter("Own".into())
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Adapter("Own".into())
+    }
+    fn reach(&self) -> Reach {
+        Reach::Local
     }
     async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
         Err(SourceError::new(SourceErrorKind::Empty, "nothing"))
@@ -51,10 +54,13 @@ impl SpecStream for Own {
     fn name(&self) -> &str {
         "own"
     }
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Adapter("Own".into())
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Adapter("Own".into())
     }
-    async fn subscribe(&self, _: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
+    fn reach(&self) -> Reach {
+        Reach::Local
+    }
+    async fn subscribe(&self, _: &SpecRequest) -> Result<Box<dyn SpecSubscription>, SourceError> {
         Err(SourceError::new(SourceErrorKind::Refused, "nothing"))
     }
     async fn close(&self) {
@@ -85,7 +91,7 @@ async fn a_data_store_is_shut_down_once_whoever_shares_it() {
         }
         if uses & 16 > 0 {
             let chain = vec![Arc::new(source()) as Arc<dyn SpecSource>, Arc::new(source())];
-            sources.fallback = Some(Arc::new(SourceChain::new("chain", SpecSourceKind::Network, chain)));
+            sources.fallback = Some(Arc::new(SourceChain::new("chain", SpecOrigin::Network, chain)));
         }
         let sync = start(sources);
         assert!(sync.initialize().await.is_config_spec_ready);
@@ -137,8 +143,11 @@ impl SpecSource for Stuck {
     fn name(&self) -> &str {
         "stuck"
     }
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Bootstrap
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Bootstrap
+    }
+    fn reach(&self) -> Reach {
+        Reach::Local
     }
     async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
         Err(SourceError::new(SourceErrorKind::Empty, "nothing"))
@@ -155,7 +164,7 @@ async fn a_source_that_hangs_leaves_time_for_the_stores_and_they_have_some_secon
         counting.hangs.store(hangs, Ordering::Relaxed);
         let source = DataStoreSpecSource::new(counting.clone(), &key(), KeySchema::Hashed, clock());
         let members: Vec<Arc<dyn SpecSource>> = vec![Arc::new(Stuck), Arc::new(source)];
-        let chain = SourceChain::new("chain", SpecSourceKind::Network, members);
+        let chain = SourceChain::new("chain", SpecOrigin::Network, members);
         let sync = start(SpecSources::new().then(Arc::new(chain)));
         sync.initialize().await;
         let begun = tokio::time::Instant::now();

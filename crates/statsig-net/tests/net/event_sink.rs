@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use statsig_core::testing::event_sink_contract;
 use statsig_core::{
-    BatchEncoding, CompileLimits, Delivery, EventBatch, EventSink, SdkMetadata, Snapshot, SnapshotStore,
-    SpecSourceKind, SpecUpdate,
+    BatchEncoding, CompileLimits, Delivery, EventBatch, EventSink, Reach, SdkMetadata, Snapshot, SnapshotStore,
+    SpecOrigin, SpecUpdate,
 };
 use statsig_net::EventSinkOptions;
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
@@ -39,7 +39,7 @@ async fn requests_say_what_they_hold() {
     options.batch_size = Some(500);
     let compiler = options.language_version.replace("3.14".into()).unwrap();
     assert!(compiler.starts_with("1.") && compiler.split('.').count() >= 3, "{compiler}");
-    let snapshots = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+    let snapshots = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
     options.snapshots = Some(Arc::clone(&snapshots));
     let sink = network(&server).event_sink(options);
     assert!(sink.deliver(&batch(3)).await.is_delivered());
@@ -72,7 +72,7 @@ async fn requests_say_what_they_hold() {
 
     // The project may have the compression switched off.
     let document = specs(1, true).replacen('{', r#"{"sdk_flags":{"stop_log_event_compression":true},"#, 1);
-    let update = SpecUpdate::new(document.into_bytes(), SpecSourceKind::Network, 0);
+    let update = SpecUpdate::new(document.into_bytes(), SpecOrigin::Network, Reach::Upstream, 0);
     snapshots.apply(&update, &CompileLimits::default()).unwrap();
     assert!(sink.deliver(&batch(0)).await.is_delivered());
     let plain = &server.requests()[1];

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use statsig_core::{
-    Clock, EvaluationContext, EvaluationSettings, Snapshot, SnapshotStore, SpecSourceKind, StatsigUser,
-};
-use statsig_net::{SpecSources, SpecSync, SyncOptions};
+use statsig_core::{Clock, EvaluationContext, EvaluationSettings, Snapshot, SnapshotStore, SpecOrigin, StatsigUser};
+use statsig_net::{RulesetTarget, SpecSources, SpecSync, SyncOptions};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
@@ -16,7 +14,7 @@ use crate::common::{HandClock, NOW, clock, once, settle, specs, until, watched_n
 const SECOND: Duration = Duration::from_secs(1);
 
 fn empty() -> Arc<SnapshotStore> {
-    Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)))
+    Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)))
 }
 
 fn options() -> SyncOptions {
@@ -47,8 +45,13 @@ async fn evaluation_goes_on_and_sync_recovers_after_every_fault() {
     let store = empty();
     let (network, mut exchanges) = watched_network_by(&server, clock(), |options| options.max_specs_bytes = 8 << 20);
     let source = once(network.spec_source());
-    let sync =
-        SpecSync::start(options(), Arc::clone(&store), SpecSources::new().then(source), clock(), &Handle::current());
+    let sync = SpecSync::new(
+        options(),
+        RulesetTarget::new(Arc::clone(&store)),
+        SpecSources::new().then(source),
+        clock(),
+        &Handle::current(),
+    );
     assert!(sync.initialize().await.is_config_spec_ready);
     let with_key = format!("{}/v2/download_config_specs/{}.json", elsewhere.url(), crate::common::KEY);
     let troubles = [
@@ -121,7 +124,8 @@ async fn the_time_of_day_may_jump() {
     // Looks at the time of day at every poll.
     options.out_of_sync_threshold = Some(3_600 * SECOND);
     let sources = SpecSources::new().then(once(network.spec_source()));
-    let sync = SpecSync::start(options, Arc::clone(&store), sources, wall.clone(), &Handle::current());
+    let sync =
+        SpecSync::new(options, RulesetTarget::new(Arc::clone(&store)), sources, wall.clone(), &Handle::current());
     assert!(sync.initialize().await.is_config_spec_ready);
     let mut updates = sync.subscribe();
     for (round, now) in (1..).zip([NOW + 3 * DAY, NOW - 40 * DAY, NOW, 0, -DAY, i64::MIN, i64::MAX, NOW + DAY]) {

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use statsig_core::{
-    Clock, DataStore, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore,
-    SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate, StatsigUser,
-    StoreFormat, StoreKeys, StorePath,
+    Clock, DataStore, EvaluationContext, EvaluationSettings, InMemoryDataStore, KeySchema, Reach, Snapshot,
+    SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecUpdate,
+    StatsigUser, StoreFormat, StoreKeys, StorePath,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
 use statsig_net::{
-    AttemptOutcome, ClientIdentity, InitializeDetails, Network, NetworkOptions, ReadyPolicy, SdkKey, SpecSources,
-    SpecSync, StoreWriter, SyncOptions,
+    AttemptOutcome, ClientIdentity, InitializeDetails, Network, NetworkOptions, ReadyPolicy, RulesetTarget, SdkKey,
+    SpecSources, SpecSync, StoreWriter, SyncOptions,
 };
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
@@ -23,7 +23,7 @@ use crate::common::{Counting, KEY, NOW, clock, key, network, specs, specs_with_c
 const SECOND: Duration = Duration::from_secs(1);
 
 fn empty() -> Arc<SnapshotStore> {
-    Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)))
+    Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)))
 }
 
 fn options() -> SyncOptions {
@@ -34,7 +34,7 @@ fn options() -> SyncOptions {
 }
 
 fn start(options: SyncOptions, store: &Arc<SnapshotStore>, sources: SpecSources) -> SpecSync {
-    SpecSync::start(options, Arc::clone(store), sources, clock(), &Handle::current())
+    SpecSync::new(options, RulesetTarget::new(Arc::clone(store)), sources, clock(), &Handle::current())
 }
 
 fn gate(store: &SnapshotStore) -> bool {
@@ -53,7 +53,7 @@ fn told(details: &InitializeDetails) -> Vec<String> {
 }
 
 fn bootstrap(document: &str) -> Arc<dyn SpecSource> {
-    Arc::new(BootstrapSpecSource::new(document.as_bytes(), clock()))
+    Arc::new(BootstrapSpecSource::new(document.to_owned(), clock()))
 }
 
 async fn stored(document: &str) -> Arc<InMemoryDataStore> {
@@ -122,7 +122,7 @@ async fn the_first_source_that_can_be_used_ends_the_load() {
         assert!(details.init_success && !details.timed_out);
         assert_eq!(details.error.is_some(), expected.len() > 1);
         assert!(!format!("{details:?}").contains("fGhIjKl"), "{details:?}");
-        let source = if ready { details.source.clone() } else { SpecSourceKind::NoValues };
+        let source = if ready { details.source.clone() } else { SpecOrigin::NoValues };
         assert_eq!((store.load().source(), &details.source), (&source, &source));
         sync.shutdown(SECOND).await;
     }
@@ -154,11 +154,11 @@ async fn details_say_where_specs_came_from_and_how_old_they_are() {
     server.stop();
     let store = empty();
     let later = crate::common::HandClock::at(NOW + 3_600_000);
-    let sync = SpecSync::start(options(), Arc::clone(&store), sources, later, &Handle::current());
+    let sync = SpecSync::new(options(), RulesetTarget::new(Arc::clone(&store)), sources, later, &Handle::current());
     let details = sync.initialize().await;
     assert_eq!(told(&details), ["network unreachable", "last-known-good Applied"]);
     assert_eq!(details.data_age, Some(3_600 * SECOND));
-    assert_eq!(details.source, SpecSourceKind::Adapter("LastKnownGood".into()));
+    assert_eq!(details.source, SpecOrigin::Adapter("LastKnownGood".into()));
     assert!(gate(&store));
 }
 
@@ -196,13 +196,16 @@ impl SpecSource for After {
         "slow"
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Network
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Network
+    }
+    fn reach(&self) -> Reach {
+        Reach::Upstream
     }
 
     async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
         tokio::time::sleep(self.0).await;
-        Ok(SpecFetch::Updated(SpecUpdate::new(self.1.clone().into_bytes(), self.kind(), 0)))
+        Ok(SpecFetch::Updated(SpecUpdate::new(self.1.clone().into_bytes(), self.origin(), self.reach(), 0)))
     }
 }
 
@@ -276,7 +279,7 @@ async fn when_the_time_is_up_loading_goes_on() {
         (told(&details), details.duration),
         (vec!["network Pending".to_owned()], SECOND + Duration::from_millis(100))
     );
-    assert_eq!(store.load().source(), &SpecSourceKind::Loading);
+    assert_eq!(store.load().source(), &SpecOrigin::Loading);
     assert!(sync.ready(ReadyPolicy::Any, Duration::from_secs(1_000)).await && gate(&store));
 }
 
@@ -328,17 +331,22 @@ impl SpecSource for Moody {
     fn name(&self) -> &str {
         "moody"
     }
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Adapter("Moody".into())
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Adapter("Moody".into())
+    }
+    fn reach(&self) -> Reach {
+        Reach::Local
     }
     async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
         match self.0 {
             Mood::Empty => return Err(SourceError::new(SourceErrorKind::Empty, "nothing")),
-            Mood::Broken => return Ok(SpecFetch::Updated(SpecUpdate::new(b"{".to_vec(), self.kind(), 0))),
+            Mood::Broken => {
+                return Ok(SpecFetch::Updated(SpecUpdate::new(b"{".to_vec(), self.origin(), self.reach(), 0)));
+            }
             Mood::Slow => tokio::time::sleep(3_600 * SECOND).await,
             Mood::Good => {}
         }
-        Ok(SpecFetch::Updated(SpecUpdate::new(specs(self.1, true).into_bytes(), self.kind(), 0)))
+        Ok(SpecFetch::Updated(SpecUpdate::new(specs(self.1, true).into_bytes(), self.origin(), self.reach(), 0)))
     }
     async fn wants_polling(&self) -> bool {
         false
@@ -470,8 +478,11 @@ impl SpecSource for Fragile {
     fn name(&self) -> &str {
         "fragile"
     }
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Bootstrap
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Bootstrap
+    }
+    fn reach(&self) -> Reach {
+        Reach::Local
     }
     async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
         assert!(self.0.fetch_add(1, Ordering::Relaxed) > 2, "as the test wants it");
@@ -486,7 +497,7 @@ async fn sources_and_listeners_that_panic_take_nothing_down() {
     options.on_update = Some(Arc::new({
         let heard = Arc::clone(&heard);
         move |updated| {
-            heard.lock().unwrap().push((updated.previous_time, updated.time, updated.update.document.len()));
+            heard.lock().unwrap().push((updated.previous_time, updated.time, updated.update.payload.len()));
             panic!("as the test wants it");
         }
     }));

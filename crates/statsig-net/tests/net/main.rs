@@ -7,6 +7,7 @@ mod common;
 mod event_answers;
 mod event_sink;
 mod faults;
+mod feed;
 mod id_list_faults;
 mod id_lists;
 mod initialize;
@@ -15,7 +16,9 @@ mod ready;
 mod sequences;
 mod sources;
 mod stored;
+mod stream_options;
 #[cfg(any(feature = "grpc", feature = "websocket", feature = "sse"))]
 mod streams;
 mod tls_failures;
 mod transport;
+mod ways_in;

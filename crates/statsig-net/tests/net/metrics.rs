@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use statsig_core::{Clock, Observer, Snapshot, SnapshotStore, SpecSource, SpecSourceKind, StreamEvent, Tag};
+use statsig_core::{Clock, Observer, Snapshot, SnapshotStore, SpecOrigin, SpecSource, StreamEvent, Tag};
 use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists};
-use statsig_net::{SpecSources, SpecSync, StreamState, SyncOptions};
+use statsig_net::{RulesetTarget, SpecSources, SpecSync, StreamState, SyncOptions};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
@@ -70,7 +70,7 @@ impl Observer for Deaf {
 }
 
 fn empty() -> Arc<SnapshotStore> {
-    Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)))
+    Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)))
 }
 
 fn options(observer: &Arc<impl Observer + 'static>) -> SyncOptions {
@@ -81,7 +81,7 @@ fn options(observer: &Arc<impl Observer + 'static>) -> SyncOptions {
 }
 
 fn start(options: SyncOptions, store: &Arc<SnapshotStore>, sources: SpecSources, clock: Arc<dyn Clock>) -> SpecSync {
-    SpecSync::start(options, Arc::clone(store), sources, clock, &Handle::current())
+    SpecSync::new(options, RulesetTarget::new(Arc::clone(store)), sources, clock, &Handle::current())
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn streams_that_break_and_come_back_are_heard() {
     assert_eq!(heard.take("count stream_failover"), ["count stream_failover 1 stream=scripted"]);
     assert_eq!(heard.take("count stream_reconnected"), Vec::<String>::new());
     scripted.refuses.store(false, Ordering::Relaxed);
-    scripted.say(Ok(StreamEvent::NoUpdate { time: 1 }));
+    scripted.say(Ok(StreamEvent::NoUpdate { time_ms: 1 }));
     while sync.health().streams[0].reconnections == 0 {
         time.advance(SECOND).await;
         settle().await;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::{
-    DataStore, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecSourceKind, StoreFormat, StoreKeys, StorePath,
+    DataStore, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecOrigin, StoreFormat, StoreKeys, StorePath,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, LastKnownGood};
-use statsig_net::{ReadyPolicy, SpecSources, SpecSync, SyncOptions};
+use statsig_net::{ReadyPolicy, RulesetTarget, SpecSources, SpecSync, SyncOptions};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
 
@@ -19,8 +19,8 @@ const LONG: Duration = Duration::from_secs(100_000);
 fn start_at(clock: Arc<HandClock>, sources: SpecSources) -> Arc<SpecSync> {
     let mut options = SyncOptions::default();
     options.jitter_seed = Some(1);
-    let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
-    Arc::new(SpecSync::start(options, store, sources, clock, &Handle::current()))
+    let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
+    Arc::new(SpecSync::new(options, RulesetTarget::new(store), sources, clock, &Handle::current()))
 }
 
 fn start(sources: SpecSources) -> Arc<SpecSync> {
@@ -210,7 +210,7 @@ async fn streams_tell_when_they_last_said_something() {
     until(|| sync.health().streams[0].failures == 1).await;
     tokio::time::advance(60 * SECOND).await;
     assert_eq!(last_success(&sync, "specs-stream scripted"), Some(60 * SECOND));
-    scripted.say(Ok(statsig_core::StreamEvent::NoUpdate { time: 5 }));
+    scripted.say(Ok(statsig_core::StreamEvent::NoUpdate { time_ms: 5 }));
     until(|| last_success(&sync, "specs-stream scripted") == Some(Duration::ZERO)).await;
     sync.shutdown(SECOND).await;
 }

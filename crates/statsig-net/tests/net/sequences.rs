@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use statsig_core::{
-    DataStore, IdListLookup, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecSource, SpecSourceKind,
+    DataStore, IdListLookup, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecOrigin, SpecSource,
     StoreFormat, StoreKeys, StorePath, StreamEvent, id_hash,
 };
 use statsig_net::id_lists::{IdListOptions, IdListSync, IdLists, StoredIdLists};
 use statsig_net::sources::DataStoreSpecSource;
 use statsig_net::{
-    InitializeDetails, PollingState, SpecSources, SpecSync, StoreWriter, StreamState, SyncOptions, SyncReport,
+    InitializeDetails, PollingState, RulesetTarget, SpecSources, SpecSync, StoreWriter, StreamState, SyncOptions,
+    SyncReport,
 };
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use tokio::runtime::Handle;
@@ -40,8 +41,8 @@ impl Client {
             Arc::new(move |updated| times.lock().unwrap().push(updated.time))
         });
         change(&mut options);
-        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
-        let sync = SpecSync::start(options, Arc::clone(&store), sources, clock(), &Handle::current());
+        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
+        let sync = SpecSync::new(options, RulesetTarget::new(Arc::clone(&store)), sources, clock(), &Handle::current());
         Self { sync, store, times }
     }
 
@@ -49,7 +50,7 @@ impl Client {
         self.times.lock().unwrap().clone()
     }
 
-    fn source(&self) -> SpecSourceKind {
+    fn source(&self) -> SpecOrigin {
         self.store.load().source().clone()
     }
 
@@ -136,7 +137,7 @@ async fn a_cold_start_with_everything_down_but_the_store() {
     let details = client.sync.initialize().await;
     assert_eq!(told(&details), ["data-store applied"]);
     assert!(details.init_success && details.is_config_spec_ready);
-    assert_eq!(client.source(), SpecSourceKind::Adapter("DataStore".into()));
+    assert_eq!(client.source(), SpecOrigin::Adapter("DataStore".into()));
     assert_eq!(proxy.requests_to(Endpoint::SpecsV2).len(), before);
     // The manifest and the files come from the store as well.
     let (lists, sync) = lists_of();
@@ -165,7 +166,7 @@ async fn a_cold_start_with_everything_down_but_the_store() {
     exchanges.next(&time).await;
     client.reaches(120).await;
     until(|| client.sync.health().failures == 0).await;
-    assert_eq!((client.times(), client.source()), (vec![100, 120], SpecSourceKind::Network));
+    assert_eq!((client.times(), client.source()), (vec![100, 120], SpecOrigin::Network));
     while stored(&kept).await != Some(specs(120, false)) {
         settle().await;
     }
@@ -184,7 +185,7 @@ async fn a_cold_start_with_an_empty_store_polls_at_once() {
     let details = client.sync.initialize().await;
     assert_eq!(told(&details), ["data-store failed", "network failed"]);
     assert!(!details.is_config_spec_ready);
-    assert_eq!(client.source(), SpecSourceKind::NoValues);
+    assert_eq!(client.source(), SpecOrigin::NoValues);
     assert!(exchanges.next(&time).await <= SECOND, "at once, not after an interval");
     // Then after a second up to the interval, at random, while all fails.
     let pause = exchanges.next(&time).await;
@@ -207,7 +208,7 @@ async fn a_stream_drops_polling_takes_over_and_the_stream_comes_back() {
     // Heartbeats keep it alive.
     for _ in 0..2 {
         time.advance(30 * SECOND).await;
-        scripted.say(Ok(StreamEvent::NoUpdate { time: 100 }));
+        scripted.say(Ok(StreamEvent::NoUpdate { time_ms: 100 }));
         settle().await;
     }
     assert_eq!((stream().state, stream().failures), (StreamState::Live, 0));
@@ -228,16 +229,16 @@ async fn a_stream_drops_polling_takes_over_and_the_stream_comes_back() {
     }
     client.reaches(120).await;
     exchanges.ended(2).await;
-    assert_eq!((client.source(), client.sync.health().polling), (SpecSourceKind::Network, PollingState::Regular));
+    assert_eq!((client.source(), client.sync.health().polling), (SpecOrigin::Network, PollingState::Regular));
 
     // The proxy is back, and lags behind: it is told what is held, and takes nothing back.
     scripted.refuses.store(false, std::sync::atomic::Ordering::Relaxed);
-    scripted.say(Ok(StreamEvent::NoUpdate { time: 110 }));
+    scripted.say(Ok(StreamEvent::NoUpdate { time_ms: 110 }));
     while stream().state != StreamState::Live {
         time.advance(SECOND).await;
         settle().await;
     }
-    assert_eq!(scripted.cursors.lock().unwrap().last().unwrap().time, 120);
+    assert_eq!(scripted.cursors.lock().unwrap().last().unwrap().since_time_ms(), 120);
     assert_eq!((stream().failures, stream().reconnections), (0, 1));
     assert_eq!(client.sync.health().polling, PollingState::Slow);
     // It catches up.
@@ -264,7 +265,7 @@ async fn errors_of_the_server_at_start_and_later() {
         let details = client.sync.initialize().await;
         assert_eq!(exchanges.count(), 1);
         assert!(!details.is_config_spec_ready);
-        assert_eq!(client.source(), SpecSourceKind::NoValues);
+        assert_eq!(client.source(), SpecOrigin::NoValues);
         let reason = format!("{:?}", details.attempts[0].outcome);
         assert!(reason.len() < 600 && !reason.contains(KEY), "{reason}");
         // Then it is asked again at once.
@@ -281,7 +282,7 @@ async fn errors_of_the_server_at_start_and_later() {
         exchanges.next(&time).await;
         let report = client.sync.sync_now().await;
         assert_eq!(outcomes(&report), ["network failed"]);
-        assert_eq!((client.times(), client.source()), (vec![5], SpecSourceKind::Network));
+        assert_eq!((client.times(), client.source()), (vec![5], SpecOrigin::Network));
         client.sync.shutdown(60 * SECOND).await;
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use statsig_core::testing::{spec_source_contract, spec_stream_contract};
 use statsig_core::{
-    DataStore, DataStoreError, InMemoryDataStore, KeySchema, SourceError, SourceErrorKind, SpecCursor, SpecFetch,
-    SpecRequest, SpecSource, SpecSourceKind, SpecTrigger, SpecUpdate, StoreFormat, StoreKeys, StorePath, StoreResponse,
+    DataStore, DataStoreError, InMemoryDataStore, KeySchema, Reach, SourceError, SourceErrorKind, SpecFetch,
+    SpecOrigin, SpecRequest, SpecSource, SpecTrigger, SpecUpdate, SpecVersion, StoreFormat, StoreKeys, StorePath,
+    StoreResponse,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood, SourceChain};
 use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
@@ -14,12 +15,12 @@ use statsig_testkit::server::{Coding, Endpoint, FakeStatsig, Fault, FrozenTime};
 use crate::common::{KEY, clock, key, network, network_with, specs, watched_network};
 
 fn held(time: u64, trigger: SpecTrigger) -> SpecRequest {
-    SpecRequest::new(SpecCursor::new(time, None), trigger)
+    SpecRequest::new((time > 0).then(|| SpecVersion::new(time, None)), trigger).with_protobuf(cfg!(feature = "proto"))
 }
 
 fn document(fetched: Result<SpecFetch, SourceError>) -> Vec<u8> {
     match fetched {
-        Ok(SpecFetch::Updated(update)) => update.document,
+        Ok(SpecFetch::Updated(update)) => update.payload.to_vec(),
         other => panic!("{other:?}"),
     }
 }
@@ -35,8 +36,8 @@ async fn http_keeps_the_contract() {
     for coding in [None, Some(Coding::Gzip), Some(Coding::Brotli)] {
         server.compress(coding);
         let update = spec_source_contract(&network(&server).spec_source()).await;
-        assert_eq!(update.document, specs(5, true).as_bytes());
-        assert_eq!(update.origin.as_deref(), Some(format!("{}/v2", server.url()).as_str()));
+        assert_eq!(update.payload, specs(5, true).as_bytes());
+        assert_eq!(update.address.as_deref(), Some(format!("{}/v2", server.url()).as_str()));
     }
 }
 
@@ -45,9 +46,11 @@ async fn http_says_who_asks_and_what_is_held() {
     let server = FakeStatsig::start().unwrap();
     server.publish_specs(specs(5, true));
     let source = network(&server).spec_source();
-    source.fetch(&SpecRequest::default()).await.unwrap();
-    let cursor = SpecCursor::new(5, Some("12&3"));
-    let again = source.fetch(&SpecRequest::new(cursor, SpecTrigger::Background)).await;
+    source.fetch(&SpecRequest::default().with_protobuf(cfg!(feature = "proto"))).await.unwrap();
+    let held = SpecVersion::new(5, Some("12&3"));
+    let again = source
+        .fetch(&SpecRequest::new(Some(held), SpecTrigger::Background).with_protobuf(cfg!(feature = "proto")))
+        .await;
     assert!(matches!(again, Ok(SpecFetch::Unchanged)));
 
     let [first, second] = &server.requests()[..] else { panic!() };
@@ -196,11 +199,11 @@ async fn statsigs_own_servers_are_a_fallback_for_others_only() {
 #[tokio::test]
 async fn bootstrap_keeps_the_contract() {
     let source = BootstrapSpecSource::new(specs(5, true).into_bytes(), clock());
-    assert_eq!(spec_source_contract(&source).await.source, SpecSourceKind::Bootstrap);
+    assert_eq!(spec_source_contract(&source).await.origin, SpecOrigin::Bootstrap);
     assert!(!source.wants_polling().await);
     source.set(specs(6, true).into_bytes());
     assert_eq!(document(source.fetch(&held(5, SpecTrigger::Manual)).await), specs(6, true).as_bytes());
-    source.set(*b"");
+    source.set(&b""[..]);
     assert_eq!(kind(source.fetch(&SpecRequest::default()).await), SourceErrorKind::Empty);
 }
 
@@ -214,7 +217,7 @@ async fn files_keep_the_contract() {
         KEY.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
     ));
     std::fs::write(&path, specs(5, true)).unwrap();
-    assert_eq!(spec_source_contract(&source).await.source, SpecSourceKind::Adapter("FileBased".into()));
+    assert_eq!(spec_source_contract(&source).await.origin, SpecOrigin::Adapter("FileBased".into()));
     assert_eq!(kind(source.clone().with_max_bytes(10).fetch(&SpecRequest::default()).await), SourceErrorKind::Invalid);
     assert_eq!(
         kind(FileSpecSource::new(folder.path(), clock()).fetch(&SpecRequest::default()).await),
@@ -240,7 +243,7 @@ async fn file_watchers_keep_the_contract() {
         }
     })
     .await;
-    assert_eq!(last.unwrap().document, specs(1 << time, true).as_bytes());
+    assert_eq!(last.unwrap().payload, specs(1 << time, true).as_bytes());
 }
 
 #[tokio::test]
@@ -249,11 +252,11 @@ async fn the_last_known_good_keeps_the_contract() {
     let kept = LastKnownGood::new(folder.path().join("made/when/needed"), &key());
     assert_eq!(kind(kept.fetch(&SpecRequest::default()).await), SourceErrorKind::Empty);
     for time in [4, 5] {
-        let update = SpecUpdate::new(specs(time, true).into_bytes(), SpecSourceKind::Network, 17);
+        let update = SpecUpdate::new(specs(time, true).into_bytes(), SpecOrigin::Network, Reach::Upstream, 17);
         kept.keep(Arc::new(update)).await.unwrap();
     }
     let update = spec_source_contract(&kept).await;
-    assert_eq!((update.document, update.received_at_ms), (specs(5, true).into_bytes(), 17));
+    assert_eq!((update.payload, update.received_at_ms), (specs(5, true).into_bytes().into(), 17));
     assert!(!kept.path().to_str().unwrap().contains("AbCdE"));
     let files = std::fs::read_dir(kept.path().parent().unwrap()).unwrap();
     assert_eq!(files.count(), 1, "a temporary file is left");
@@ -278,8 +281,8 @@ async fn data_stores_keep_the_contract() {
             store.set(&name, &specs(5, true), None).await.unwrap();
             let update = spec_source_contract(&source).await;
             assert_eq!(
-                (update.source, update.origin.as_deref()),
-                (SpecSourceKind::Adapter("DataStore".into()), Some("datastore"))
+                (update.origin, update.address.as_deref()),
+                (SpecOrigin::Adapter("DataStore".into()), Some("datastore"))
             );
         }
     }
@@ -333,7 +336,7 @@ async fn data_store_feeds_keep_the_contract() {
         assert!(std::future::Future::poll(set.as_mut(), &mut context).is_ready());
     })
     .await;
-    assert_eq!(last.unwrap().document, specs(time, true).as_bytes());
+    assert_eq!(last.unwrap().payload, specs(time, true).as_bytes());
 }
 
 #[tokio::test]
@@ -342,13 +345,13 @@ async fn chains_give_the_first_success() {
     server.fail_always(Endpoint::SpecsV2, Some(Fault::Status(500, KEY.into())));
     let http = Arc::new(network(&server).spec_source());
     let bootstrap = Arc::new(BootstrapSpecSource::new(specs(5, true).into_bytes(), clock()));
-    let chain = SourceChain::new("mirrors", SpecSourceKind::Bootstrap, vec![http.clone(), bootstrap]);
+    let chain = SourceChain::new("mirrors", SpecOrigin::Bootstrap, vec![http.clone(), bootstrap]);
     spec_source_contract(&chain).await;
-    let failing = SourceChain::new("mirrors", SpecSourceKind::Network, vec![http]);
+    let failing = SourceChain::new("mirrors", SpecOrigin::Network, vec![http]);
     let error = failing.fetch(&SpecRequest::default()).await.unwrap_err();
     let text = std::error::Error::source(&error).unwrap().to_string();
     assert!(text.contains("network: ") && text.contains("500") && !text.contains("fGhIjK"), "{text}");
-    let empty = SourceChain::new("none", SpecSourceKind::Network, vec![]);
+    let empty = SourceChain::new("none", SpecOrigin::Network, vec![]);
     assert_eq!(kind(empty.fetch(&SpecRequest::default()).await), SourceErrorKind::Misconfigured);
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::{
-    Clock, DataStore, DataStoreError, EntryRequest, InMemoryDataStore, KeySchema, PutMode, Snapshot, SnapshotStore,
-    SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecTrigger,
-    SpecUpdate, StoreEntry, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse,
+    Clock, DataStore, DataStoreError, EntryRequest, InMemoryDataStore, KeySchema, PutMode, Reach, Snapshot,
+    SnapshotStore, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecTrigger,
+    SpecUpdate, SpecVersion, StoreEntry, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse,
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
-use statsig_net::{AttemptOutcome, SpecSources, SpecSync, StoreWriter, SyncOptions};
+use statsig_net::{AttemptOutcome, RulesetTarget, SpecSources, SpecSync, StoreWriter, SyncOptions};
 use tokio::runtime::Handle;
 
 use crate::common::{KEY, NOW, clock, key, specs, until};
@@ -30,12 +30,12 @@ fn source(store: impl DataStore + 'static) -> DataStoreSpecSource {
 }
 
 async fn ask(source: &impl SpecSource, held: u64) -> Result<SpecFetch, SourceError> {
-    source.fetch(&SpecRequest::new(SpecCursor::new(held, None), SpecTrigger::Background)).await
+    source.fetch(&SpecRequest::new((held > 0).then(|| SpecVersion::new(held, None)), SpecTrigger::Background)).await
 }
 
 fn document(fetched: Result<SpecFetch, SourceError>) -> String {
     match fetched {
-        Ok(SpecFetch::Updated(update)) => String::from_utf8(update.document).unwrap(),
+        Ok(SpecFetch::Updated(update)) => String::from_utf8(update.payload.to_vec()).unwrap(),
         other => panic!("{other:?}"),
     }
 }
@@ -171,9 +171,15 @@ async fn integral_floats_count_as_integers() {
     for written in ["7.0", "7e0", "0.7e1"] {
         let text = specs(5, true).replacen(r#""time":5"#, &format!(r#""time":{written}"#), 1);
         leave(&store, KeySchema::Hashed, &text).await;
-        let target = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let target = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let sources = SpecSources::new().then(Arc::new(source(store.clone())));
-        let sync = SpecSync::start(SyncOptions::default(), Arc::clone(&target), sources, clock(), &Handle::current());
+        let sync = SpecSync::new(
+            SyncOptions::default(),
+            RulesetTarget::new(Arc::clone(&target)),
+            sources,
+            clock(),
+            &Handle::current(),
+        );
         assert_eq!(sync.initialize().await.specs_time, 7, "{written}");
     }
 }
@@ -201,21 +207,26 @@ async fn a_time_from_the_future_is_never_asked_with() {
         fn name(&self) -> &str {
             "network"
         }
-        fn kind(&self) -> SpecSourceKind {
-            SpecSourceKind::Network
+        fn origin(&self) -> SpecOrigin {
+            SpecOrigin::Network
+        }
+        fn reach(&self) -> Reach {
+            Reach::Upstream
         }
         async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
-            self.0.lock().unwrap().push(request.cursor.time);
-            let update = SpecUpdate::new(specs(self.1, true).into_bytes(), self.kind(), clock().now_ms() as u64);
+            self.0.lock().unwrap().push(request.since_time_ms());
+            let update =
+                SpecUpdate::new(specs(self.1, true).into_bytes(), self.origin(), self.reach(), clock().now_ms() as u64);
             Ok(SpecFetch::Updated(update))
         }
     }
 
     for (time, asked) in [(NOW as u64 * 1_000, 0), (NOW as u64 + 3_600_000, NOW as u64 + 3_600_000)] {
         let network = Arc::new(Noted(std::sync::Mutex::default(), time));
-        let target = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let target = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let sources = SpecSources::new().then(network.clone());
-        let sync = SpecSync::start(SyncOptions::default(), target, sources, clock(), &Handle::current());
+        let sync =
+            SpecSync::new(SyncOptions::default(), RulesetTarget::new(target), sources, clock(), &Handle::current());
         assert_eq!(sync.initialize().await.specs_time, time);
         sync.sync_now().await;
         assert_eq!(*network.0.lock().unwrap(), [0, asked]);
@@ -227,11 +238,12 @@ async fn the_writer_replaces_what_cannot_be_used() {
     for (other, _) in others() {
         let store = InMemoryDataStore::new();
         leave(&store, KeySchema::Hashed, &other).await;
-        let update = SpecUpdate::new(specs(7, true).into_bytes(), SpecSourceKind::Network, NOW as u64);
+        let update = SpecUpdate::new(specs(7, true).into_bytes(), SpecOrigin::Network, Reach::Upstream, NOW as u64);
         let mut sources = SpecSources::new().then(Arc::new(Fixed(update)));
         sources.write_back = Some(StoreWriter::new(Arc::new(store.clone()), &key(), KeySchema::Hashed));
-        let target = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
-        let sync = SpecSync::start(SyncOptions::default(), target, sources, clock(), &Handle::current());
+        let target = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
+        let sync =
+            SpecSync::new(SyncOptions::default(), RulesetTarget::new(target), sources, clock(), &Handle::current());
         let details = sync.initialize().await;
         assert_eq!(details.attempts[0].outcome, AttemptOutcome::Applied);
         let written = async { until(|| sync.health().kept.0 == 1).await };
@@ -256,8 +268,11 @@ impl SpecSource for Fixed {
     fn name(&self) -> &str {
         "network"
     }
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Network
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Network
+    }
+    fn reach(&self) -> Reach {
+        Reach::Upstream
     }
     async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
         Ok(SpecFetch::Updated(self.0.clone()))

@@ -169,6 +169,35 @@ async fn redirects_are_followed_without_the_key() {
 }
 
 #[tokio::test]
+async fn a_certificate_may_have_to_be_for_another_name_than_the_address() {
+    let certificates = Certificates::generate().unwrap();
+    let server = FakeStatsig::start_tls(&certificates, false).unwrap();
+    server.publish_specs(SPECS);
+    let by_ip = || {
+        let mut request = request(&server);
+        request.url.set_ip_host("127.0.0.1".parse().unwrap()).unwrap();
+        request
+    };
+    let expecting = |name: Option<&str>| {
+        let mut tls = TlsOptions::default();
+        tls.ca_cert_path = Some(certificates.ca_path());
+        tls.only_ca_cert_path = true;
+        tls.server_name = name.map(str::to_owned);
+        client_with(&TransportOptions::default().with_tls(tls))
+    };
+    // The certificate is for `localhost` alone.
+    assert!(matches!(expecting(None).send(by_ip()).await.unwrap_err(), Error::Connect { .. }));
+    assert_eq!(&*expecting(Some("localhost")).send(by_ip()).await.unwrap().body, SPECS.as_bytes());
+    let error = expecting(Some("proxy.example")).send(request(&server)).await.unwrap_err();
+    assert!(matches!(error, Error::Connect { .. }), "{}", text(&error));
+
+    let mut tls = TlsOptions::default();
+    tls.server_name = Some("no name".to_owned());
+    let error = ReqwestTransport::new(&TransportOptions::default().with_tls(tls)).err().unwrap();
+    assert!(text(&error).contains("no name"), "{}", text(&error));
+}
+
+#[tokio::test]
 async fn tls_trusts_only_whom_it_should() {
     let certificates = Certificates::generate().unwrap();
     let server = FakeStatsig::start_tls(&certificates, false).unwrap();
@@ -356,7 +385,7 @@ async fn specs_are_read_from_gzip_that_no_header_names_and_behind_a_byte_order_m
     for body in [SPECS.as_bytes().to_vec(), marked.clone().into_bytes(), gzip(SPECS), gzip(&marked)] {
         server.fail_once(Endpoint::SpecsV2, Fault::Body(body));
         match source.fetch(&SpecRequest::default()).await.unwrap() {
-            SpecFetch::Updated(update) => assert_eq!(update.document, SPECS.as_bytes()),
+            SpecFetch::Updated(update) => assert_eq!(update.payload, SPECS.as_bytes()),
             other => panic!("{other:?}"),
         }
     }

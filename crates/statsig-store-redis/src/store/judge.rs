@@ -3,7 +3,7 @@
 //! A stored time says when its writer thinks the project changed. It counts only together with a payload that is
 //! config specs by its outside, and only if it is not from the future.
 
-use statsig_adapters::{EntryVersion, PayloadShape, StoreFormat, recognise};
+use statsig_adapters::{PayloadShape, SpecVersion, StoreFormat, recognise};
 
 /// Largest time that scripts compare exactly.
 pub(super) const LARGEST_LCUT: u64 = 1 << 53;
@@ -11,15 +11,15 @@ pub(super) const LARGEST_LCUT: u64 = 1 << 53;
 /// Reads a stored time: decimal digits, positive, and not more than a day ahead of the clock.
 pub(super) fn stored_time(text: &str, now_ms: u64) -> Option<u64> {
     let lcut = text.parse().ok().filter(|&lcut| lcut > 0)?;
-    (!EntryVersion::new(lcut, None).is_future(now_ms)).then_some(lcut)
+    (!SpecVersion::new(lcut, None).is_future(now_ms)).then_some(lcut)
 }
 
 /// Returns the version of a payload, decompressed by the store; `None` if it is no config specs.
 ///
 /// `beside` is the version that stands beside a payload in the binary form, which does not tell its own here.
-pub(super) fn version_of(payload: &[u8], format: StoreFormat, beside: Option<EntryVersion>) -> Option<EntryVersion> {
+pub(super) fn version_of(payload: &[u8], format: StoreFormat, beside: Option<SpecVersion>) -> Option<SpecVersion> {
     match (recognise(payload), format) {
-        (shape, _) if shape.is_specs() => EntryVersion::of_json(payload),
+        (shape, _) if shape.is_specs() => SpecVersion::of_json(payload),
         (PayloadShape::Binary, StoreFormat::StatsigBr) => beside,
         _ => None,
     }
@@ -63,8 +63,8 @@ mod tests {
     fn only_config_specs_have_a_version() {
         let specs = br#"{"has_updates":true,"time":5,"feature_gates":{},"dynamic_configs":{},"layer_configs":{},"condition_map":{}}"#;
         let (plain, binary) = (StoreFormat::PlainText, StoreFormat::StatsigBr);
-        let beside = || Some(EntryVersion::new(9, None));
-        let lcut = |payload: &[u8], format| version_of(payload, format, beside()).map(|version| version.lcut);
+        let beside = || Some(SpecVersion::new(9, None));
+        let lcut = |payload: &[u8], format| version_of(payload, format, beside()).map(|version| version.time_ms);
         assert_eq!((lcut(specs, plain), lcut(specs, binary)), (Some(5), Some(5)));
         assert_eq!((lcut(b"\x0b\x80\x01\xff", binary), lcut(b"\x0b\x80\x01\xff", plain)), (Some(9), None));
         let others: [&[u8]; 5] = [

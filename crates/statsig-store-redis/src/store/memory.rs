@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use statsig_adapters::EntryVersion;
+use statsig_adapters::SpecVersion;
 use tokio::time::Instant;
 
 use crate::options::Layout;
@@ -32,7 +32,7 @@ pub(super) struct Read {
     /// Its stored length.
     pub(super) len: u64,
     /// What it says itself; `None` if it cannot be used.
-    pub(super) version: Option<EntryVersion>,
+    pub(super) version: Option<SpecVersion>,
 }
 
 impl Memory {
@@ -46,7 +46,7 @@ impl Memory {
 
     /// Returns the version of a payload that was read before and looks the same; `Some(None)` if that could not be
     /// used.
-    pub(super) fn version(&self, key: &str, lcut: Option<u64>, len: u64) -> Option<Option<EntryVersion>> {
+    pub(super) fn version(&self, key: &str, lcut: Option<u64>, len: u64) -> Option<Option<SpecVersion>> {
         let known = self.lock();
         let read = known.get(key)?.read.as_ref()?;
         (lcut.is_some() && read.lcut == lcut && read.len == len).then(|| read.version.clone())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use redis::cmd;
-use statsig_adapters::{DataStoreError, DataStoreErrorKind, EntryVersion, StoreEntry, StoreFormat, StoreKey};
+use statsig_adapters::{DataStoreError, DataStoreErrorKind, SpecVersion, StoreEntry, StoreFormat, StoreKey};
 
 use super::Call;
 use super::judge::version_of;
@@ -63,7 +63,7 @@ impl Call<'_> {
         };
         let size = if length >= LARGE { usize::MAX } else { length };
         let (payload, version) = off_thread(size, read).await??;
-        let entry = StoreEntry::new(payload, format, EntryVersion::default()).with_version(version);
+        let entry = StoreEntry::new(payload, format, SpecVersion::default()).with_version(version);
         Ok(Some(entry.with_key(Arc::clone(&key.name))))
     }
 }

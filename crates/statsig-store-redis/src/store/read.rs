@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join};
 use redis::{Cmd, FromRedisValue, cmd};
-use statsig_adapters::{DataStoreError, EntryRequest, EntryVersion, StoreEntry, StoreFormat, StoreKey, StoreResponse};
+use statsig_adapters::{DataStoreError, EntryRequest, SpecVersion, StoreEntry, StoreFormat, StoreKey, StoreResponse};
 
 use super::judge::{is_usable, stored_time, version_of};
 use super::memory::Read;
@@ -62,8 +62,8 @@ impl Fields {
         }
     }
 
-    fn version(&self) -> Option<EntryVersion> {
-        self.lcut.map(|lcut| EntryVersion::new(lcut, self.checksum.clone()))
+    fn version(&self) -> Option<SpecVersion> {
+        self.lcut.map(|lcut| SpecVersion::new(lcut, self.checksum.as_deref()))
     }
 }
 
@@ -79,7 +79,7 @@ impl Peek {
     }
 
     /// The version, where it can be told without the payload.
-    pub(super) fn version(&self) -> Option<EntryVersion> {
+    pub(super) fn version(&self) -> Option<SpecVersion> {
         self.fields.version()
     }
 }
@@ -164,7 +164,7 @@ impl Call<'_> {
     /// Reads a candidate if it is news, as far as it tells.
     async fn read_candidate(&self, candidate: &Candidate<'_>, request: &EntryRequest) -> Result<Found, DataStoreError> {
         let (key, known) = (candidate.key, request.known.as_ref());
-        let is_news = |version: Option<&EntryVersion>| {
+        let is_news = |version: Option<&SpecVersion>| {
             known.zip(version).is_none_or(|(known, version)| version.is_news_at(known, self.now_of(request)))
         };
         if !is_news(candidate.version.as_ref()) {
@@ -207,7 +207,7 @@ impl Call<'_> {
 
     /// Tells of a payload that was read; of the way it took here, if it followed another one.
     fn measure_entry(&self, key: &StoreKey, entry: &StoreEntry, follows: bool) {
-        let (lcut, digest) = (entry.version.as_ref().map(|version| version.lcut), digest(key));
+        let (lcut, digest) = (entry.version.as_ref().map(|version| version.time_ms), digest(key));
         let [key_tag, format] = tags(key, &digest);
         if let Some(lcut) = lcut {
             self.metrics.gauge("redis.entry_lcut_ms", lcut, &[key_tag, format]);
@@ -220,9 +220,9 @@ impl Call<'_> {
     }
 
     /// Tells how old a payload is that is there, news or not.
-    fn measure_age(&self, key: &StoreKey, version: Option<&EntryVersion>) {
+    fn measure_age(&self, key: &StoreKey, version: Option<&SpecVersion>) {
         if let Some(version) = version.filter(|_| self.metrics.is_on()) {
-            let age = now_ms().saturating_sub(version.lcut) / 1_000;
+            let age = now_ms().saturating_sub(version.time_ms) / 1_000;
             self.metrics.gauge("redis.entry_age_seconds", age, &tags(key, &digest(key)));
         }
     }
@@ -279,18 +279,18 @@ impl Call<'_> {
         if version.is_some() || !is_usable(&bytes, format) {
             self.memory.set_read(&key.name, Read { lcut: fields.lcut, len, version: version.clone() });
         }
-        let entry = StoreEntry::new(bytes, format, EntryVersion::default()).with_version(version);
+        let entry = StoreEntry::new(bytes, format, SpecVersion::default()).with_version(version);
         Ok(Some(entry.with_key(Arc::clone(&key.name)).with_stored_at_ms(fields.stored_at_ms)))
     }
 
     /// What stands beside a bare string, if it belongs to it.
-    async fn about(&self, key: &str, bytes: &[u8]) -> Result<Option<EntryVersion>, DataStoreError> {
+    async fn about(&self, key: &str, bytes: &[u8]) -> Result<Option<SpecVersion>, DataStoreError> {
         let mut command = cmd("HMGET");
         command.arg(self.names.about(key)).arg(&["sha1", "lcut", "checksum"]);
         let known: [Option<String>; 3] = self.query(Op::Get, &command).await?;
         let [Some(digest), Some(lcut), checksum] = known else { return Ok(None) };
         let lcut = stored_time(&lcut, now_ms()).filter(|_| digest == sha1(bytes));
-        Ok(lcut.map(|lcut| EntryVersion::new(lcut, checksum)))
+        Ok(lcut.map(|lcut| SpecVersion::new(lcut, checksum.as_deref())))
     }
 
     /// Looks at a value without reading it; `None` if it is absent or empty.
@@ -428,7 +428,7 @@ pub(super) fn is_brotli(key: &str) -> bool {
 struct Candidate<'k> {
     key: &'k StoreKey,
     /// Its version, as far as it is known.
-    version: Option<EntryVersion>,
+    version: Option<SpecVersion>,
     /// The entry, if it had to be read.
     entry: Option<StoreEntry>,
     /// It was read before, and could not be used.

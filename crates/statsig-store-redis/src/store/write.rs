@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use statsig_adapters::MAX_TIME_AHEAD_MS;
 use statsig_adapters::{
-    AppendOutcome, DataStoreError, DataStoreErrorKind, EntryVersion, PutMode, PutOutcome, StoreEntry, StoreFormat,
+    AppendOutcome, DataStoreError, DataStoreErrorKind, PutMode, PutOutcome, SpecVersion, StoreEntry, StoreFormat,
     StoreKey, TouchOutcome,
 };
 
@@ -35,7 +35,8 @@ impl Call<'_> {
         if entry.is_delta {
             return Ok(PutOutcome::SkippedDelta);
         }
-        let Some(version) = entry.version.as_ref().filter(|version| (1..=LARGEST_LCUT).contains(&version.lcut)) else {
+        let Some(version) = entry.version.as_ref().filter(|version| (1..=LARGEST_LCUT).contains(&version.time_ms))
+        else {
             return Err(DataStoreError::new(
                 DataStoreErrorKind::Invalid,
                 "Redis: a payload without a usable time cannot be stored",
@@ -47,12 +48,12 @@ impl Call<'_> {
         {
             // A greater time of another writer counts only with a payload that can be used, which one reading tells.
             let counts = || {
-                let read = self.memory.version(key, Some(there.lcut), len);
+                let read = self.memory.version(key, Some(there.time_ms), len);
                 there.checksum.is_some() || read.is_some_and(|read| read.is_some())
             };
             if there.cmp_time(version, Some(now_ms())) == Ordering::Greater && counts() {
                 self.counters.skipped_older.add(1);
-                return Ok(PutOutcome::SkippedOlder { stored_lcut: Some(there.lcut) });
+                return Ok(PutOutcome::SkippedOlder { stored_lcut: Some(there.time_ms) });
             }
             if there.checksum.is_some() && there == *version {
                 self.expire(key).await?;
@@ -68,8 +69,8 @@ impl Call<'_> {
         self.may_write(key)?;
         let owned = value.to_vec();
         let version =
-            if is_brotli(key) { None } else { off_thread(value.len(), move || EntryVersion::of_json(&owned)).await? };
-        let version = version.filter(|version| version.lcut <= LARGEST_LCUT).unwrap_or_default();
+            if is_brotli(key) { None } else { off_thread(value.len(), move || SpecVersion::of_json(&owned)).await? };
+        let version = version.filter(|version| version.time_ms <= LARGEST_LCUT).unwrap_or_default();
         let format = if is_brotli(key) { StoreFormat::StatsigBr } else { StoreFormat::PlainText };
         self.put_bytes(key, format, value, &version, PutMode::Force).await.map(drop)
     }
@@ -79,7 +80,7 @@ impl Call<'_> {
         key: &str,
         format: StoreFormat,
         payload: &[u8],
-        version: &EntryVersion,
+        version: &SpecVersion,
         mode: PutMode,
     ) -> Result<PutOutcome, DataStoreError> {
         if payload.len() > self.max_value_bytes {
@@ -88,7 +89,7 @@ impl Call<'_> {
         let (value, about, channel) = (self.names.value(key), self.names.about(key), self.names.channel(key));
         let compress = !is_brotli(key) && (self.compress || self.names.is_own() && codec::is_compressed(payload));
         let (stored, codec) = codec::encode(payload, compress).await?;
-        let (lcut, ttl, now) = (version.lcut.to_string(), self.ttl_seconds().to_string(), now_ms().to_string());
+        let (lcut, ttl, now) = (version.time_ms.to_string(), self.ttl_seconds().to_string(), now_ms().to_string());
         let checksum = version.checksum.as_deref().unwrap_or_default();
         let limit = now_ms().saturating_add(MAX_TIME_AHEAD_MS).to_string();
         let mut assumed = (String::new(), String::new(), String::new());
@@ -158,7 +159,7 @@ impl Call<'_> {
                     return Ok(Default::default());
                 }
                 let (lcut, len) = (stored.lcut(), stored.bytes.len() as u64);
-                let beside = beside.parse().ok().map(|lcut| EntryVersion::new(lcut, None));
+                let beside = beside.parse().ok().map(|lcut| SpecVersion::new(lcut, None));
                 let payload = self.decoded(key, stored.bytes).await?;
                 let payload = codec::unzipped(payload, self.max_value_bytes).await?;
                 let judged = off_thread(payload.len(), move || judge::version_of(&payload, format, beside)).await?;
@@ -168,7 +169,9 @@ impl Call<'_> {
             None => None,
         };
         Ok(match version {
-            Some(version) => (digest, version.lcut.to_string(), version.checksum.unwrap_or_default()),
+            Some(version) => {
+                (digest, version.time_ms.to_string(), version.checksum.as_deref().unwrap_or_default().to_owned())
+            }
             None => (digest, String::new(), String::new()),
         })
     }

@@ -85,7 +85,7 @@ async fn the_master_fails_under_load() {
         }
     })
     .await;
-    assert_eq!(entry.version.unwrap().lcut, newest);
+    assert_eq!(entry.version.unwrap().time_ms, newest);
     assert!(servers.master().unwrap().command(&["PING"]).is_ok());
 }
 
@@ -113,7 +113,7 @@ async fn a_slot_moves_under_load() {
     let newest = newest.load(Ordering::Relaxed);
     report(&format!("slot moved: {newest} writes, {failures} failed, {} ms without one", outage.as_millis()));
     let entry = reader.get_entry(&EntryRequest::new([key.clone()])).await.unwrap().unwrap();
-    assert_eq!(entry.version.unwrap().lcut, newest);
+    assert_eq!(entry.version.unwrap().time_ms, newest);
     // Notices pass through whatever node.
     soon("the last notice", async {
         loop {

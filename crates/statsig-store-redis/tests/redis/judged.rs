@@ -3,8 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use statsig_core::{
-    DataStore, EntryRequest, EntryVersion, KeySchema, PutMode, PutOutcome, StoreEntry, StoreFormat, StoreKey,
-    StoreKeys, StorePath, TouchOutcome,
+    DataStore, EntryRequest, KeySchema, PutMode, PutOutcome, SpecVersion, StoreEntry, StoreFormat, StoreKey, StoreKeys,
+    StorePath, TouchOutcome,
 };
 use statsig_store_redis::{Layout, RedisDataStore};
 use statsig_testkit::redis_server::RedisServer;
@@ -49,15 +49,15 @@ async fn what_cannot_be_used_hides_nothing_and_is_replaced() {
                 let store = open(&server);
                 hset(&server, spoilt, &other, &ahead);
                 let found = store.get_entry(&request).await.unwrap().unwrap();
-                assert_eq!((found.bytes.as_slice(), found.version), (&*other, None), "{at}: nothing else is there");
+                assert_eq!((found.bytes.as_ref(), found.version), (&*other, None), "{at}: nothing else is there");
                 let entry = match good.format {
                     StoreFormat::PlainText => payload(5),
-                    _ => StoreEntry::new(b"\x0bproto".to_vec(), good.format, EntryVersion::new(5, None)),
+                    _ => StoreEntry::new(b"\x0bproto".to_vec(), good.format, SpecVersion::new(5, None)),
                 };
                 store.put_entry(&good.name, &entry, PutMode::IfNewer).await.unwrap();
                 let found = store.get_entry(&request).await.unwrap().unwrap();
                 assert_eq!((found.bytes, found.key.as_ref()), (entry.bytes, Some(&good.name)), "{at}");
-                let known = Some(EntryVersion::new(5, Some("c5".into())));
+                let known = Some(SpecVersion::new(5, Some("c5")));
                 if good.format == StoreFormat::PlainText {
                     let request = request.clone().unless_known(known);
                     assert_eq!(store.get_entry(&request).await.unwrap(), None, "{at}: no news");
@@ -68,7 +68,7 @@ async fn what_cannot_be_used_hides_nothing_and_is_replaced() {
                 // Repaired by the next good write, whatever it claims.
                 let entry = match spoilt.format {
                     StoreFormat::PlainText => payload_with(6, "c6", if large { 20_000 } else { 0 }),
-                    _ => StoreEntry::new(b"\x0bproto".to_vec(), spoilt.format, EntryVersion::new(6, None)),
+                    _ => StoreEntry::new(b"\x0bproto".to_vec(), spoilt.format, SpecVersion::new(6, None)),
                 };
                 let outcome = open(&server).put_entry(&spoilt.name, &entry, PutMode::IfNewer).await.unwrap();
                 assert_eq!(outcome, PutOutcome::Written, "{at} {large}");
@@ -103,7 +103,7 @@ async fn the_time_of_the_payload_counts_where_the_stored_one_is_of_no_use() {
         server.command(&["DEL", &key.name]).unwrap();
         hset(&server, &key, &payload(7).bytes, lcut);
         let found = store.get_entry(&request).await.unwrap().unwrap();
-        assert_eq!(found.version.map(|version| version.lcut), Some(7), "{lcut}");
+        assert_eq!(found.version.map(|version| version.time_ms), Some(7), "{lcut}");
         let outcome = store.put_entry(&key.name, &payload(6), PutMode::IfNewer).await.unwrap();
         assert_eq!(outcome, PutOutcome::SkippedOlder { stored_lcut: Some(7) }, "{lcut}: no roll-back either");
         assert_eq!(
@@ -139,12 +139,12 @@ async fn payloads_from_the_future_give_way_to_any_other() {
             server.command(&["EXPIRE", &key.name, "50"]).unwrap();
             assert_eq!(put(far).await, PutOutcome::Refreshed);
             assert!(ttl() <= 50, "not kept longer: {layout:?} {large}");
-            assert_eq!(store.get_entry(&request).await.unwrap().unwrap().version.unwrap().lcut, far);
+            assert_eq!(store.get_entry(&request).await.unwrap().unwrap().version.unwrap().time_ms, far);
             // Another one, however old, is newer.
             let other = payload(3);
             store.put_entry(&request.keys[1].name, &other, PutMode::IfNewer).await.unwrap();
             assert_eq!(store.get_entry(&request).await.unwrap().unwrap().bytes, other.bytes);
-            let known = request.clone().unless_known(Some(EntryVersion::new(far, None)));
+            let known = request.clone().unless_known(Some(SpecVersion::new(far, None)));
             assert_eq!(store.get_entry(&known).await.unwrap().unwrap().bytes, other.bytes);
             assert_eq!(put(5).await, PutOutcome::Written, "{layout:?} {large}");
             assert_eq!(put(far).await, PutOutcome::SkippedOlder { stored_lcut: Some(5) });

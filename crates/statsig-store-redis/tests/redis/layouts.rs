@@ -1,7 +1,7 @@
 //! What others write is read, and what we write can be read by others.
 
 use statsig_core::{
-    AppendOutcome, DataStore, DataStoreErrorKind, EntryRequest, EntryVersion, KeySchema, PutMode, PutOutcome,
+    AppendOutcome, DataStore, DataStoreErrorKind, EntryRequest, KeySchema, PutMode, PutOutcome, SpecVersion,
     StoreEntry, StoreFormat, StoreKey, StoreKeys, StorePath,
 };
 use statsig_store_redis::{Layout, RedisDataStore};
@@ -9,8 +9,8 @@ use statsig_testkit::redis_server::RedisServer;
 
 use crate::{key, open, options, payload, payload_with};
 
-fn version(lcut: u64, checksum: &str) -> Option<EntryVersion> {
-    Some(EntryVersion::new(lcut, Some(checksum.to_owned())))
+fn version(lcut: u64, checksum: &str) -> Option<SpecVersion> {
+    Some(SpecVersion::new(lcut, Some(checksum)))
 }
 
 #[tokio::test]
@@ -22,22 +22,22 @@ async fn every_known_key_and_layout_is_read() {
     // From the least preferred to the best, each newer than the last.
     for (lcut, key) in (100..).zip(keys.iter().rev()) {
         let proto = key.format == StoreFormat::StatsigBr;
-        let text = String::from_utf8(payload(lcut).bytes).unwrap();
+        let text = String::from_utf8(payload(lcut).bytes.into()).unwrap();
         let lcut_text = lcut.to_string();
         // As the official forward proxy does: `plain_text` even for protobuf.
         server.command(&["HSET", &key.name, "config", &text, "lcut", &lcut_text, "encoding", "plain_text"]).unwrap();
         let entry = store.get_entry(&request).await.unwrap().unwrap();
         assert_eq!(entry.bytes, text.as_bytes(), "{}", key.name);
-        assert_eq!((entry.format, entry.version.map(|it| it.lcut)), (key.format, Some(lcut)), "{proto}");
+        assert_eq!((entry.format, entry.version.map(|it| it.time_ms)), (key.format, Some(lcut)), "{proto}");
         assert_eq!(store.get_bytes(&key.name).await.unwrap().result.as_deref(), Some(text.as_bytes()));
     }
     // And as SDKs with a plain GET and SET do.
     server.command(&["FLUSHALL"]).unwrap();
     for (lcut, key) in (200..).zip(keys.iter().rev().filter(|key| key.format == StoreFormat::PlainText)) {
-        let text = String::from_utf8(payload(lcut).bytes).unwrap();
+        let text = String::from_utf8(payload(lcut).bytes.into()).unwrap();
         server.command(&["SET", &key.name, &text]).unwrap();
         let entry = store.get_entry(&request).await.unwrap().unwrap();
-        assert_eq!((entry.bytes, entry.version), (text.into_bytes(), version(lcut, &format!("c{lcut}"))));
+        assert_eq!((entry.bytes, entry.version), (text.into(), version(lcut, &format!("c{lcut}"))));
     }
 }
 
@@ -48,7 +48,7 @@ async fn legacy_json_with_additions_is_read() {
         "fast_target_value": {"a": true}}]}]}], "feature_gates": [], "has_updates": true, "time": 1700000000000.0, "hashed_sdk_key_used": "1"} "#;
     server.command(&["SET", "statsig.cache", text]).unwrap();
     let entry = open(&server).get_entry(&EntryRequest::new([StoreKey::legacy_specs()])).await.unwrap().unwrap();
-    assert_eq!((entry.bytes, entry.version), (text.into(), Some(EntryVersion::new(1_700_000_000_000, None))));
+    assert_eq!((entry.bytes, entry.version), (text.into(), Some(SpecVersion::new(1_700_000_000_000, None))));
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn the_official_proxy_can_read_and_overwrite_what_we_write() {
     assert_eq!(field("config").into_bytes(), payload(10).bytes);
     assert_eq!((field("lcut"), field("encoding")), ("10".to_owned(), "plain_text".to_owned()));
     // It knows three fields and leaves ours as they are.
-    let newer = String::from_utf8(payload_with(20, "other", 0).bytes).unwrap();
+    let newer = String::from_utf8(payload_with(20, "other", 0).bytes.into()).unwrap();
     server.command(&["HSET", &key.name, "config", &newer, "lcut", "20", "encoding", "plain_text"]).unwrap();
     let entry = store.get_entry(&request).await.unwrap().unwrap();
     assert_eq!((entry.version.clone(), entry.stored_at_ms), (version(20, "other"), None), "our fields are void");
@@ -125,7 +125,7 @@ async fn garbage_is_told_apart() {
     server.command(&["SET".as_bytes(), key.name.as_bytes(), b"\xff\xfe"]).unwrap();
     assert_eq!(store.get(&key.name).await.unwrap_err().kind(), DataStoreErrorKind::Malformed);
     let entry = store.get_entry(&request).await.unwrap().unwrap();
-    assert_eq!((entry.bytes.as_slice(), entry.version), (&b"\xff\xfe"[..], None), "whoever reads it may judge");
+    assert_eq!((entry.bytes.as_ref(), entry.version), (&b"\xff\xfe"[..], None), "whoever reads it may judge");
     for lcut in ["", "soon", "-1", "99999999999999999999", "1e3"] {
         server.command(&["DEL", &key.name]).unwrap();
         server
@@ -145,7 +145,7 @@ async fn the_newer_of_two_formats_is_read() {
     let [br, json] = [StoreFormat::StatsigBr, StoreFormat::PlainText]
         .map(|format| keys.key(&StorePath::SpecsV2, format, KeySchema::Prefix));
     let request = EntryRequest::new([br.clone(), json.clone()]);
-    let proto = |lcut| StoreEntry::new(b"\x0bproto".to_vec(), StoreFormat::StatsigBr, EntryVersion::new(lcut, None));
+    let proto = |lcut| StoreEntry::new(b"\x0bproto".to_vec(), StoreFormat::StatsigBr, SpecVersion::new(lcut, None));
     for (proto_lcut, json_lcut, format) in
         [(10, 11, StoreFormat::PlainText), (11, 11, StoreFormat::StatsigBr), (12, 11, StoreFormat::StatsigBr)]
     {
@@ -160,7 +160,7 @@ async fn the_newer_of_two_formats_is_read() {
     assert_eq!(store.get_entry(&request).await.unwrap().unwrap().format, StoreFormat::PlainText);
     store.put_entry(&br.name, &proto(12), PutMode::IfNewer).await.unwrap();
     let entry = store.get_entry(&request).await.unwrap().unwrap();
-    assert_eq!((entry.format, entry.version), (StoreFormat::StatsigBr, Some(EntryVersion::new(12, None))));
+    assert_eq!((entry.format, entry.version), (StoreFormat::StatsigBr, Some(SpecVersion::new(12, None))));
 }
 
 #[tokio::test]
@@ -309,7 +309,7 @@ async fn the_hash_of_the_node_adapter_is_read_where_there_is_nothing_else() {
         // What is not written like that, or too large, is told apart.
         server.command(&["HSET", &hash, &keys[1].name, "garbage!"]).unwrap();
         let entry = store.get_entry(&EntryRequest::new([keys[1].clone()])).await.unwrap().unwrap();
-        assert_eq!((entry.bytes.as_slice(), entry.version), (&b"garbage!"[..], None));
+        assert_eq!((entry.bytes.as_ref(), entry.version), (&b"garbage!"[..], None));
         server.command(&["HSET", &hash, &keys[1].name, "garbage"]).unwrap();
         let error = store.get_entry(&EntryRequest::new([keys[1].clone()])).await.unwrap_err();
         assert!(error.kind() == DataStoreErrorKind::Malformed && !error.to_string().contains("garbage"), "{error}");
@@ -355,6 +355,6 @@ async fn gzip_under_a_key_for_text_is_read() {
         // Damaged data, or more than is allowed, is for the reader to judge.
         let small = RedisDataStore::open(options(&server).max_value_bytes(stored.len())).unwrap();
         let entry = small.get_entry(&request).await.unwrap().unwrap();
-        assert_eq!((entry.bytes.as_slice(), entry.version), (&*stored, None));
+        assert_eq!((entry.bytes.as_ref(), entry.version), (&*stored, None));
     }
 }

@@ -21,7 +21,7 @@ mod streams;
 
 use std::time::Duration;
 
-use statsig_core::{EntryVersion, KeySchema, StoreEntry, StoreFormat, StoreKey, StoreKeys, StorePath};
+use statsig_core::{KeySchema, SpecVersion, StoreEntry, StoreFormat, StoreKey, StoreKeys, StorePath};
 use statsig_store_redis::{RedisDataStore, RedisOptions};
 use statsig_testkit::redis_server::RedisServer;
 
@@ -53,7 +53,7 @@ pub(crate) fn payload_with(lcut: u64, checksum: &str, filler: usize) -> StoreEnt
         r#"{{"has_updates":true,"time":{lcut},"checksum":"{checksum}","feature_gates":{{}},"dynamic_configs":{{}},"layer_configs":{{}},"condition_map":{{}},"filler":"{filler}"}}"#
     );
     let entry = StoreEntry::json(text.into_bytes());
-    assert_eq!(entry.version, Some(EntryVersion::new(lcut, Some(checksum.to_owned()))));
+    assert_eq!(entry.version, Some(SpecVersion::new(lcut, Some(checksum))));
     entry
 }
 

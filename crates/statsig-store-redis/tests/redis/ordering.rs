@@ -101,7 +101,7 @@ fn interleaved_writers_leave_the_newest() {
             let written: Vec<(u64, PutOutcome)> = tasks.join_all().await.into_iter().flatten().collect();
             (stores[0].get_entry(&EntryRequest::new([key])).await.unwrap(), written)
         });
-        let stored = stored.and_then(|entry| entry.version).map(|version| version.lcut);
+        let stored = stored.and_then(|entry| entry.version).map(|version| version.time_ms);
         prop_assert!(stored >= certain, "{stored:?} {certain:?}");
         prop_assert!(stored.is_none() || all().any(|write| write.lcut() == stored), "{stored:?}");
         for (lcut, outcome) in written {
@@ -130,7 +130,7 @@ async fn a_hundred_writers_end_at_the_maximum() {
     let outcomes = tasks.join_all().await;
     assert!(outcomes.contains(&PutOutcome::Written));
     let entry = open(&server).get_entry(&EntryRequest::new([key])).await.unwrap().unwrap();
-    assert_eq!(entry.version.unwrap().lcut, 100);
+    assert_eq!(entry.version.unwrap().time_ms, 100);
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ async fn a_full_server_is_said_and_keeps_what_it_has() {
     assert_eq!((error.kind(), error.is_retryable()), (DataStoreErrorKind::Full, true), "{error}");
     assert!(matches!(store.health().await, StoreHealth::Degraded { reason } if reason.contains("OOM")));
     let entry = store.get_entry(&EntryRequest::new([key.clone()])).await.unwrap().unwrap();
-    assert_eq!(entry.version.unwrap().lcut, 1);
+    assert_eq!(entry.version.unwrap().time_ms, 1);
     server.command(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
     store.put_entry(&key.name, &payload(2), PutMode::IfNewer).await.unwrap();
     assert!(matches!(store.health().await, StoreHealth::Up { .. }));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use statsig_core::{ChangeFeed, ChangeHint, DataStore, EntryRequest, EntryVersion, PutMode, StoreKey};
+use statsig_core::{ChangeFeed, ChangeHint, DataStore, EntryRequest, PutMode, SpecVersion, StoreKey};
 use statsig_store_redis::RedisDataStore;
 use statsig_testkit::redis_server::RedisServer;
 use tokio::sync::mpsc;
@@ -17,10 +17,10 @@ const BYTES: usize = 256 << 10;
 /// A client instance: reads when told that there is something to read, and says what it has.
 async fn instance(store: RedisDataStore, key: StoreKey, applied: mpsc::UnboundedSender<(u64, Instant)>) {
     let mut feed = store.watch(std::slice::from_ref(&key)).await.unwrap().unwrap();
-    let mut known: Option<EntryVersion> = None;
+    let mut known: Option<SpecVersion> = None;
     while let Some(hint) = feed.next().await {
         let is_news = match hint {
-            ChangeHint::Changed { lcut, .. } => known.as_ref().is_none_or(|known| lcut > Some(known.lcut)),
+            ChangeHint::Changed { lcut, .. } => known.as_ref().is_none_or(|known| lcut > Some(known.time_ms)),
             ChangeHint::Subscribed => true,
             _ => false,
         };
@@ -29,7 +29,7 @@ async fn instance(store: RedisDataStore, key: StoreKey, applied: mpsc::Unbounded
             if let Some(entry) = store.get_entry(&request).await.unwrap() {
                 known = entry.version;
             }
-            let lcut = known.as_ref().map_or(0, |known| known.lcut);
+            let lcut = known.as_ref().map_or(0, |known| known.time_ms);
             if applied.send((lcut, Instant::now())).is_err() {
                 return;
             }
@@ -82,7 +82,7 @@ async fn what_happens_while_a_subscription_is_broken_is_not_missed() {
     let server = RedisServer::start().unwrap();
     let (key, store) = (key("secret-1"), open(&server));
     let mut feed = store.watch(std::slice::from_ref(&key)).await.unwrap().unwrap();
-    let mut known: Option<EntryVersion> = None;
+    let mut known: Option<SpecVersion> = None;
     for lcut in 1..=20 {
         // Before, between and after: the notice may or may not have got through.
         let cut = || server.command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
@@ -94,7 +94,7 @@ async fn what_happens_while_a_subscription_is_broken_is_not_missed() {
         if lcut % 3 == 1 {
             cut().unwrap();
         }
-        while known.as_ref().is_none_or(|known| known.lcut < lcut) {
+        while known.as_ref().is_none_or(|known| known.time_ms < lcut) {
             known = catch_up(&store, &key, feed.as_mut(), known).await;
         }
     }
@@ -105,8 +105,8 @@ async fn catch_up(
     store: &RedisDataStore,
     key: &StoreKey,
     feed: &mut dyn ChangeFeed,
-    known: Option<EntryVersion>,
-) -> Option<EntryVersion> {
+    known: Option<SpecVersion>,
+) -> Option<SpecVersion> {
     match soon("a hint", feed.next()).await {
         Some(ChangeHint::Interrupted) => known,
         Some(_) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statsig_core::{
-    AppendOutcome, ChangeHint, DataStore, DataStoreError, EntryRequest, EntryVersion, KeySchema, PutMode, PutOutcome,
+    AppendOutcome, ChangeHint, DataStore, DataStoreError, EntryRequest, KeySchema, PutMode, PutOutcome, SpecVersion,
     StoreEntry, StoreFormat, StoreHealth, StoreKey, StoreKeys, StorePath, TouchOutcome,
 };
 use statsig_store_redis::{Layout, RedisDataStore, RedisOptions};
@@ -91,7 +91,7 @@ impl Attempt<'_> {
             }
             check(store.touch(std::slice::from_ref(&key)).await.map_err(failed)? == TouchOutcome::Kept, "touch")?;
             let found = store.get_entry(&EntryRequest::new([key.clone()])).await.map_err(failed)?;
-            check(found.and_then(|entry| entry.version).is_some_and(|version| version.lcut == 6), "get_entry")?;
+            check(found.and_then(|entry| entry.version).is_some_and(|version| version.time_ms == 6), "get_entry")?;
             // Somebody else's value tells its time by itself.
             let foreign = crate::key("secret-foreign");
             self.leave(&foreign, &payload(7).bytes);
@@ -99,7 +99,7 @@ impl Attempt<'_> {
             check(outcome == PutOutcome::Written, "put over a value of somebody else")?;
             // The binary form, which would hide the other one from SDKs that prefer it.
             let binary = StoreKeys::new("secret").key(&StorePath::SpecsV2, StoreFormat::StatsigBr, KeySchema::Hashed);
-            let entry = StoreEntry::new(b"\x0bbinary".to_vec(), StoreFormat::StatsigBr, EntryVersion::new(3, None));
+            let entry = StoreEntry::new(b"\x0bbinary".to_vec(), StoreFormat::StatsigBr, SpecVersion::new(3, None));
             store.put_entry(&binary.name, &entry, PutMode::IfNewer).await.map_err(failed)?;
             check(store.remove(&binary, Some(9)).await.map_err(failed)?, "remove")?;
             self.leave(&binary, b"\x0bbinary");
@@ -132,8 +132,9 @@ impl Attempt<'_> {
             for format in [StoreFormat::PlainText, StoreFormat::StatsigBr] {
                 let key =
                     StoreKeys::new(&format!("secret-{layout:?}")).key(&StorePath::SpecsV2, format, KeySchema::Prefix);
-                let bytes = if format == StoreFormat::PlainText { payload(5).bytes } else { b"\x0bbinary".to_vec() };
-                let entry = StoreEntry::new(bytes, format, EntryVersion::new(5, None));
+                let bytes =
+                    if format == StoreFormat::PlainText { payload(5).bytes } else { (&b"\x0bbinary"[..]).into() };
+                let entry = StoreEntry::new(bytes, format, SpecVersion::new(5, None));
                 writer.put_entry(&key.name, &entry, PutMode::IfNewer).await.unwrap();
                 keys.push(key);
             }
@@ -143,7 +144,7 @@ impl Attempt<'_> {
         for key in keys {
             self.watch(&store, &key).await?;
             let found = store.get_entry(&EntryRequest::new([key])).await.map_err(failed)?;
-            check(found.and_then(|entry| entry.version).is_some_and(|version| version.lcut == 5), "get_entry")?;
+            check(found.and_then(|entry| entry.version).is_some_and(|version| version.time_ms == 5), "get_entry")?;
         }
         check(store.get(&file.name).await.map_err(failed)?.result.is_some(), "get")?;
         check(matches!(store.health().await, StoreHealth::Up { .. }), "health")

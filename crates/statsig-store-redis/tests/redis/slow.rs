@@ -88,7 +88,7 @@ async fn no_operation_takes_longer_than_twice_the_timeout_however_many_commands_
         removes.ends_in_time("remove", removes.store.remove(&keys[3], Some(9))),
     );
     let newest = reads.store.get_entry(&request).await.unwrap().unwrap();
-    assert_eq!(newest.version.map(|version| version.lcut), Some(5));
+    assert_eq!(newest.version.map(|version| version.time_ms), Some(5));
     assert!(server.command(&["EXISTS", &keys[3].name]).unwrap().text() == "1", "it was not removed afterwards");
 }
 

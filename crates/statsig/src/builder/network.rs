@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig_core::{
-    ClientSdkInfo, Clock, DataStore, IdListSource, KeySchema, Observer, SnapshotStore, SpecSource, SpecSourceKind,
+    ClientSdkInfo, Clock, DataStore, IdListSource, KeySchema, Observer, Reach, SnapshotStore, SpecOrigin, SpecSource,
     SpecStream,
 };
 use statsig_net::id_lists::{IdListOptions, IdLists, StoredIdLists};
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource, LastKnownGood};
 use statsig_net::transport::{OutboundProxy, TlsOptions};
 use statsig_net::{
-    ClientIdentity, EndpointOptions, Network, NetworkEndpoint, NetworkOptions, NetworkProtocol, ProxyConfig, SdkKey,
-    SpecSources, SpecSync, SpecsListener, SpecsUpdated, StoreWriter, SyncOptions,
+    AcceptorOptions, ClientIdentity, EndpointOptions, FollowedStream, Network, NetworkEndpoint, NetworkOptions,
+    NetworkProtocol, PayloadAcceptor, ProxyConfig, RulesetTarget, SdkKey, SpecSources, SpecSync, SpecsListener,
+    SpecsUpdated, StoreWriter, StreamOptions, SyncOptions,
 };
 use tokio::runtime::Handle;
 
@@ -160,7 +161,7 @@ pub(super) struct NetworkChoices {
     fallback: bool,
     initialize_sources: Option<Vec<DataSource>>,
     config_sync_sources: Option<Vec<DataSource>>,
-    streams: Vec<Arc<dyn SpecStream>>,
+    streams: Vec<FollowedStream>,
     last_known_good: Option<PathBuf>,
     on_update: Option<SpecsListener>,
 }
@@ -381,22 +382,17 @@ impl NetworkChoices {
         sources: SpecSources,
         around: &Surroundings<'_>,
         store: &Arc<SnapshotStore>,
-        listener: impl Fn(&SpecsUpdated) + Send + Sync + 'static,
+        listener: SpecsListener,
         runtime: &Handle,
     ) -> Networking {
-        let (own, init_timeout, key) = (self.on_update, self.sync.init_timeout, self.key);
+        let (init_timeout, key) = (self.sync.init_timeout, self.key);
         let mut sync = self.sync;
         sync.local_mode = around.local_mode || !goes_on(&sources);
         sync.observer = around.observer.cloned();
-        sync.limits = around.limits;
         sync.sdk_key.clone_from(&key);
-        sync.on_update = Some(Arc::new(move |updated: &SpecsUpdated| {
-            listener(updated);
-            if let Some(own) = &own {
-                own(updated);
-            }
-        }));
-        let sync = SpecSync::start(sync, Arc::clone(store), sources, Arc::clone(around.clock), runtime);
+        sync.on_update = Some(listener);
+        let target = RulesetTarget::with_limits(Arc::clone(store), around.limits);
+        let sync = SpecSync::new(sync, target, sources, Arc::clone(around.clock), runtime);
         let shared = self.data_store.zip(key).map(|(store, key)| (store, key, self.schema));
         let mut id_list_options = self.id_list_options;
         id_list_options.observer = around.observer.cloned();
@@ -407,6 +403,34 @@ impl NetworkChoices {
             options: id_list_options,
         });
         Networking::new(sync, id_lists, init_timeout, runtime.clone())
+    }
+
+    /// Returns the listener of the application and of the client itself.
+    pub(super) fn listener(&self, client: impl Fn(&SpecsUpdated) + Send + Sync + 'static) -> SpecsListener {
+        let own = self.on_update.clone();
+        Arc::new(move |updated: &SpecsUpdated| {
+            client(updated);
+            if let Some(own) = &own {
+                own(updated);
+            }
+        })
+    }
+
+    /// Returns the way in for specs of a client that nothing keeps up to date.
+    pub(super) fn acceptor(
+        &self,
+        store: &Arc<SnapshotStore>,
+        limits: statsig_core::CompileLimits,
+        clock: &Arc<dyn Clock>,
+        observer: Option<&Arc<dyn Observer>>,
+        listener: SpecsListener,
+    ) -> PayloadAcceptor {
+        let target = RulesetTarget::with_limits(Arc::clone(store), limits);
+        let mut options = AcceptorOptions::default();
+        options.sdk_key.clone_from(&self.key);
+        options.on_update = Some(listener);
+        options.observer = observer.cloned();
+        PayloadAcceptor::new(target, options, Arc::clone(clock))
     }
 
     /// Where specs come from. What contradicts itself goes to `problems`.
@@ -449,7 +473,7 @@ impl NetworkChoices {
                         // Listed twice, it is watched once.
                         if !around.local_mode && !watched.contains(path) {
                             watched.push(path.clone());
-                            sources.streams.push(Arc::new(file.stream()));
+                            sources.streams.push(followed(Arc::new(file.stream())));
                         }
                         Some(Arc::new(file) as _)
                     }
@@ -503,7 +527,7 @@ impl NetworkChoices {
         sources.streams.extend(self.streams.iter().cloned());
         if let (Some(store), Some(data_store), Some(key)) = (&store, &self.data_store, &self.key) {
             if !around.local_mode {
-                sources.streams.push(Arc::new(store.stream()));
+                sources.streams.push(followed(Arc::new(store.stream())));
             }
             sources.write_back = Some(StoreWriter::new(Arc::clone(data_store), key, self.schema));
         }
@@ -533,12 +557,17 @@ fn stored_lists(
     }
 }
 
+/// Returns a stream of the client's own, with default options.
+fn followed(stream: Arc<dyn SpecStream>) -> FollowedStream {
+    FollowedStream::new(stream, StreamOptions::default())
+}
+
 /// Whether anything may change after the first load.
 fn goes_on(sources: &SpecSources) -> bool {
     !sources.streams.is_empty()
         || sources.fallback.is_some()
-        || sources.polled.iter().any(|source| source.kind() != SpecSourceKind::Bootstrap)
-        || sources.initial.iter().any(|source| source.kind() == SpecSourceKind::Network)
+        || sources.polled.iter().any(|source| source.origin() != SpecOrigin::Bootstrap)
+        || sources.initial.iter().any(|source| source.reach() == Reach::Upstream)
 }
 
 impl StatsigBuilder {
@@ -577,9 +606,6 @@ impl StatsigBuilder {
     pub fn proxy_config(mut self, endpoint: NetworkEndpoint, config: ProxyConfig) -> Self {
         self.spelling.in_code("proxy", "proxy_config");
         self.spelling.in_code("proxy_configs", "proxy_config");
-        if endpoint == NetworkEndpoint::DownloadConfigSpecs || endpoint == NetworkEndpoint::All {
-            self.network.sync.stream = (&config).into();
-        }
         self.network.options.endpoints.proxies.insert(endpoint, config);
         self
     }
@@ -677,9 +703,15 @@ impl StatsigBuilder {
         self
     }
 
-    /// One more stream that tells of new specs by itself.
-    pub fn spec_stream(mut self, stream: Arc<dyn SpecStream>) -> Self {
-        self.network.streams.push(stream);
+    /// Adds a stream that pushes new specs, with default options.
+    pub fn spec_stream(self, stream: Arc<dyn SpecStream>) -> Self {
+        self.spec_stream_with(stream, StreamOptions::default())
+    }
+
+    /// Adds a stream that pushes new specs, with options of its own: when to connect it again, and when to poll in its
+    /// place.
+    pub fn spec_stream_with(mut self, stream: Arc<dyn SpecStream>, options: StreamOptions) -> Self {
+        self.network.streams.push(FollowedStream::new(stream, options));
         self
     }
 
@@ -760,8 +792,8 @@ impl StatsigBuilder {
         self
     }
 
-    /// Calls back with specs that came into force from any source, on a background thread; should return
-    /// soon. Not with those of [`update_specs`](crate::Statsig::update_specs).
+    /// Calls back with specs that became current, from any source, on a background thread; with those of
+    /// [`update_specs`](crate::Statsig::update_specs) on the caller's. Should return soon.
     pub fn rules_updated_callback(mut self, callback: impl Fn(&SpecsUpdated) + Send + Sync + 'static) -> Self {
         let log = Arc::clone(self.subscriptions.log());
         self.network.on_update = Some(Arc::new(move |updated: &SpecsUpdated| {

@@ -147,7 +147,9 @@ fn source_part(source: &SourceHealth, specs: &SyncHealth) -> PartHealth {
         (None, None) => None,
     };
     let part = format!("specs source {}", source.name);
-    PartHealth::new(part, source.last_error.clone(), source.last_failure, source.failures, next)
+    let behind = source.older_for.filter(|_| source.is_behind);
+    let behind = behind.map(|age| format!("only config specs older than the current ones for {}", span(age)));
+    PartHealth::new(part, source.last_error.clone().or(behind), source.last_failure, source.failures, next)
 }
 
 #[cfg(feature = "net")]

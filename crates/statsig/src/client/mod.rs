@@ -39,16 +39,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use statsig_core::{
-    ClientSdkInfo, Clock, CompileLimits, EvaluationContext, EvaluationSettings, IdListLookup, LocalOverrides,
-    OverrideAdapter, PersistentStorage, Problem, Snapshot, SnapshotStore, SpecSourceKind, SpecUpdate, StatsigUser,
-    UpdateOutcome,
+    ClientSdkInfo, Clock, EvaluationContext, EvaluationSettings, IdListLookup, LocalOverrides, OverrideAdapter,
+    PersistentStorage, Problem, Reach, Snapshot, SnapshotStore, SpecOrigin, SpecUpdate, StatsigUser, UpdateOutcome,
 };
 
 use crate::error::Error;
 use crate::logging::Logging;
 #[cfg(feature = "net")]
 use crate::networking::Networking;
-use crate::subscriptions::{ClientEvent, Subscriptions};
+#[cfg(not(feature = "net"))]
+use crate::subscriptions::ClientEvent;
+use crate::subscriptions::Subscriptions;
 #[cfg(any(feature = "net", feature = "logger"))]
 use crate::{process::Process, runtime::BackgroundRuntime};
 
@@ -70,7 +71,8 @@ pub struct Statsig {
 pub(crate) struct Inner {
     pub(crate) specs: Arc<SnapshotStore>,
     pub(crate) settings: EvaluationSettings,
-    pub(crate) limits: CompileLimits,
+    #[cfg(not(feature = "net"))]
+    pub(crate) limits: statsig_core::CompileLimits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) id_lists: Option<Arc<dyn IdListLookup>>,
     pub(crate) overrides: Overrides,
@@ -86,6 +88,9 @@ pub(crate) struct Inner {
         allow(dead_code, reason = "there is none without network and logger")
     )]
     pub(crate) background: Background,
+    /// The way in for specs that the application supplies.
+    #[cfg(feature = "net")]
+    pub(crate) acceptor: statsig_net::PayloadAcceptor,
 }
 
 /// What goes on beside the application's calls.
@@ -183,22 +188,49 @@ impl Statsig {
 
     /// Replaces the config specs, unless the new ones are older.
     ///
-    /// Compiles on the calling thread; checks go on meanwhile with the specs in force.
+    /// The specs go the way of all others: they must not be made for another SDK key, are kept in the
+    /// [last-known-good folder](StatsigBuilder::last_known_good), and reported to the `rules_updated_callback` and
+    /// subscribers before this returns. Compiles on the calling thread; checks go on meanwhile with the current specs.
+    ///
+    /// Called within such a report, the new specs are current when this returns, and reported after the others.
     ///
     /// # Errors
-    /// When the document cannot be used; the specs in force stay.
+    /// If the specs cannot be used; the current ones stay. In a [forked child](Self::is_inherited) always: nothing is
+    /// changed there, and no lock is waited for.
     pub fn update_specs(&self, specs: impl Into<Vec<u8>>) -> Result<UpdateOutcome, Error> {
+        #[cfg(any(feature = "net", feature = "logger"))]
+        if self.is_inherited() {
+            return Err(Error::Inherited);
+        }
         let received_at_ms = u64::try_from(self.inner.clock.now_ms()).unwrap_or(0);
-        let update = SpecUpdate::new(specs.into(), SpecSourceKind::Bootstrap, received_at_ms);
+        self.admit(SpecUpdate::new(specs.into(), SpecOrigin::Bootstrap, Reach::Local, received_at_ms))
+    }
+
+    #[cfg(feature = "net")]
+    fn admit(&self, update: SpecUpdate) -> Result<UpdateOutcome, Error> {
+        use statsig_core::{Admission, RejectionCause};
+
+        match self.inner.acceptor.admit(update) {
+            Admission::Applied(_) => Ok(UpdateOutcome::Applied),
+            Admission::Older(_) => Ok(UpdateOutcome::Older),
+            Admission::Rejected(rejection) => Err(match rejection.cause {
+                RejectionCause::NoSpecs => Error::Specs(statsig_core::Error::NoUpdates),
+                RejectionCause::Disabled => Error::Inherited,
+                _ => match rejection.error.into_reason().downcast() {
+                    Ok(error) => Error::Specs(*error),
+                    Err(reason) => Error::Refused(reason),
+                },
+            }),
+            _ => Ok(UpdateOutcome::Unchanged),
+        }
+    }
+
+    /// Without the sync engine, one lock of the store orders updates.
+    #[cfg(not(feature = "net"))]
+    fn admit(&self, update: SpecUpdate) -> Result<UpdateOutcome, Error> {
         let outcome = self.inner.specs.apply(&update, &self.inner.limits)?;
         if outcome == UpdateOutcome::Applied {
-            if !self.is_inherited() {
-                self.inner.logging.specs_changed(&self.inner.specs);
-                #[cfg(feature = "net")]
-                if let Some(networking) = &self.inner.background.networking {
-                    networking.specs_replaced();
-                }
-            }
+            self.inner.logging.specs_changed(&self.inner.specs);
             self.inner.subscriptions.tell(ClientEvent::SpecsUpdated(&update));
         }
         Ok(outcome)

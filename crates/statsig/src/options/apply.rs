@@ -286,9 +286,7 @@ mod network {
                 config.tls_ca_cert_path = tls.ca;
                 config.tls_client_cert_path = tls.client_cert;
                 config.tls_client_key_path = tls.client_key;
-                if tls.domain.is_some() && protocol == NetworkProtocol::Http {
-                    self.problems.push(format!("`{option}.tls.domain` is for gRPC; HTTP goes by the address"));
-                }
+                config.tls_domain = tls.domain;
             }
             self.proxy_config(endpoint, config)
         }

@@ -175,7 +175,7 @@ option_group! {
         client_cert("client_cert", "none", "proxy_config", NOT_EMPTY): PathBuf,
         /// The key of our certificate.
         client_key("client_key", "none", "proxy_config", NOT_EMPTY): PathBuf,
-        /// The name that the proxy's certificate must bear, for gRPC; HTTP goes by the address.
+        /// The name that the proxy's certificate must be for, if that is not the host of the address.
         domain("domain", "the host of the address", "proxy_config", NOT_EMPTY): String,
     }
 }

@@ -164,10 +164,10 @@ impl Serialize for Data<'_> {
                 out.serialize_field("rule_id", layer.rule_id())?;
             }
             ClientEvent::SpecsUpdated(update) => {
-                out.serialize_field("source", &update.source.to_string())?;
-                out.serialize_field("source_api", &update.origin.as_deref())?;
+                out.serialize_field("source", &update.origin.to_string())?;
+                out.serialize_field("source_api", &update.address.as_deref())?;
                 // A document in binary form has no values to show.
-                let values: Option<&RawValue> = serde_json::from_slice(&update.document).ok();
+                let values: Option<&RawValue> = serde_json::from_slice(&update.payload).ok();
                 out.serialize_field("values", &values)?;
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statsig::redis::{RedisDataStore, RedisOptions};
-use statsig::{SpecSourceKind, Statsig, StatsigUser};
+use statsig::{SpecOrigin, Statsig, StatsigUser};
 use statsig_core::{DataStore, KeySchema, StoreFormat, StoreHealth, StoreKeys, StorePath};
 use statsig_testkit::redis_server::{RedisServer, wait_until};
 use statsig_testkit::server::FakeStatsig;
@@ -44,7 +44,7 @@ async fn start(options: RedisOptions) -> Start {
         .unwrap();
     let details = client.initialize().await;
     assert_eq!((details.init_success, details.specs_time), (true, 5), "{details:?}");
-    assert_eq!(details.source, SpecSourceKind::Network);
+    assert_eq!(details.source, SpecOrigin::Network);
     let gate = client.get_feature_gate(&StatsigUser::with_user_id("u-1"), "which");
     assert_eq!((gate.rule_id(), gate.details().reason().as_str()), ("rule_of_5", "Network:Recognized"));
     let asked = details.attempts.iter().find(|attempt| attempt.source == "data-store").unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Map, json};
 use statsig::redis::{RedisDataStore, RedisOptions};
-use statsig::{SpecSourceKind, Statsig, StatsigUser};
+use statsig::{SpecOrigin, Statsig, StatsigUser};
 use statsig_testkit::redis_server::{RedisServer, wait_until};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -50,7 +50,7 @@ impl Fleet {
         let clients: Vec<_> = (0..CLIENTS).map(|who| client(who, server, nobody.port(), sender.clone())).collect();
         for details in join_all(clients.iter().map(Statsig::initialize)).await {
             assert_eq!((details.specs_time, details.init_success), (time, true));
-            assert_eq!(details.source, SpecSourceKind::Adapter("DataStore".into()));
+            assert_eq!(details.source, SpecOrigin::Adapter("DataStore".into()));
         }
         let mut fleet = Self { clients, updates };
         fleet.all_have(time).await;

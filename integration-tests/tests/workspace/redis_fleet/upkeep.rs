@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use statsig::redis::{RedisDataStore, RedisOptions};
-use statsig::{SpecSourceKind, Statsig, StatsigBuilder};
+use statsig::{SpecOrigin, Statsig, StatsigBuilder};
 use statsig_core::{DataStore, KeySchema, StoreFormat, StoreHealth, StoreKeys, StorePath};
 use statsig_testkit::redis_server::RedisServer;
 use statsig_testkit::server::FakeStatsig;
@@ -44,7 +44,7 @@ async fn a_project_without_changes_does_not_expire() {
     let left = |key: &str| server.command(&["TTL", key]).unwrap().text().parse::<i64>().unwrap();
 
     // The first client has it from the network and writes it; the second starts from what is there.
-    for (source, written) in [(SpecSourceKind::Network, 1), (SpecSourceKind::Adapter("DataStore".into()), 0)] {
+    for (source, written) in [(SpecOrigin::Network, 1), (SpecOrigin::Adapter("DataStore".into()), 0)] {
         let store = open(&server, false);
         let client = writer(&statsig, &store).build().unwrap();
         assert_eq!(client.initialize().await.source, source);
@@ -126,6 +126,6 @@ async fn the_hash_of_the_official_proxy_is_found() {
         .build()
         .unwrap();
     let details = client.initialize().await;
-    assert_eq!((details.specs_time, details.source), (5, SpecSourceKind::Adapter("DataStore".into())));
+    assert_eq!((details.specs_time, details.source), (5, SpecOrigin::Adapter("DataStore".into())));
     let _ = client.shutdown(PATIENCE).await;
 }

@@ -21,7 +21,7 @@ impl Explanation {
     /// use statsig_core::explain::Role;
     /// # use std::sync::Arc;
     /// # use statsig_core::*;
-    /// # let snapshot = Arc::new(Snapshot::empty(SpecSourceKind::Bootstrap));
+    /// # let snapshot = Arc::new(Snapshot::empty(SpecOrigin::Bootstrap));
     /// # let (user, settings) = (StatsigUser::with_user_id("u-1"), EvaluationSettings::new());
     /// # let context = EvaluationContext::new(&snapshot, &user, &settings, &FixedClock(0));
     /// let explanation = context.explain_gate("dark_mode");

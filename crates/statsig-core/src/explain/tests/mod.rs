@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::{EvaluationContext, EvaluationSettings, Explanation, Ruleset, Snapshot, SpecSourceKind, StatsigUser};
+use crate::{EvaluationContext, EvaluationSettings, Explanation, Ruleset, Snapshot, SpecOrigin, StatsigUser};
 use statsig_adapters::FixedClock;
 
 /// The time that all tests see.
@@ -59,7 +59,7 @@ impl Project {
 
     fn snapshot(&self) -> Arc<Snapshot> {
         let ruleset = Ruleset::compile(self.0.to_string().as_bytes()).unwrap();
-        Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 1))
+        Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 1))
     }
 
     fn explain(&self, user: &StatsigUser, explain: impl Fn(EvaluationContext<'_>) -> Explanation) -> Explanation {

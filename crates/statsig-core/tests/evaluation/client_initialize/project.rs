@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use statsig_core::{
     ClientInitializeOptions, ClientInitializeSummary, EvaluationContext, EvaluationSettings, FixedClock, HashAlgorithm,
-    OverrideAdapter, Ruleset, Snapshot, SpecSourceKind, StatsigUser,
+    OverrideAdapter, Ruleset, Snapshot, SpecOrigin, StatsigUser,
 };
 
 pub(crate) fn rule(id: &str, conditions: &[&str], value: Value) -> Value {
@@ -109,7 +109,7 @@ impl Asked {
     pub(crate) fn of(document: &Value) -> Self {
         let ruleset = Ruleset::compile(document.to_string().as_bytes()).unwrap();
         Self {
-            snapshot: Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 1)),
+            snapshot: Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 1)),
             user: StatsigUser::with_user_id("u"),
             settings: EvaluationSettings::new(),
             overrides: None,

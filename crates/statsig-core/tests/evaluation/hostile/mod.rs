@@ -13,8 +13,7 @@ mod size;
 use std::sync::Arc;
 
 use statsig_core::{
-    Error, EvaluationContext, EvaluationSettings, Explanation, FixedClock, Ruleset, Snapshot, SpecSourceKind,
-    StatsigUser,
+    Error, EvaluationContext, EvaluationSettings, Explanation, FixedClock, Ruleset, Snapshot, SpecOrigin, StatsigUser,
 };
 
 /// Unoptimized code has frames several times the size.
@@ -30,7 +29,7 @@ fn on_small_stack<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) 
 fn compile(document: impl Into<Vec<u8>>) -> Result<Arc<Snapshot>, Error> {
     let document = document.into();
     on_small_stack(move || Ruleset::compile(&document))
-        .map(|ruleset| Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 1)))
+        .map(|ruleset| Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 1)))
 }
 
 /// Calls `f` with a context for `user`, on a small stack.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use statsig_core::{
-    EvaluationContext, EvaluationSettings, FixedClock, LocalOverrides, Ruleset, Snapshot, SpecSourceKind, StatsigUser,
+    EvaluationContext, EvaluationSettings, FixedClock, LocalOverrides, Ruleset, Snapshot, SpecOrigin, StatsigUser,
 };
 
 fn rule(id: &str, more: Value) -> Value {
@@ -54,7 +54,7 @@ fn snapshot() -> Arc<Snapshot> {
         }}}
     });
     let ruleset = Ruleset::compile(document.to_string().as_bytes()).unwrap();
-    Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 1))
+    Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 1))
 }
 
 /// Calls `look` with a context for `user`.

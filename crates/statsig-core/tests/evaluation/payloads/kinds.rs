@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use statsig_core::specs::PayloadShape;
-use statsig_core::{CompileLimits, Error, ErrorKind, Ruleset, Snapshot, SnapshotStore, SpecSourceKind, SpecUpdate};
+use statsig_core::{CompileLimits, Error, ErrorKind, Reach, Ruleset, Snapshot, SnapshotStore, SpecOrigin, SpecUpdate};
 
 use super::{compile, gate, specs, whole_message};
 
@@ -14,9 +14,10 @@ fn response() -> Value {
 
 #[test]
 fn a_client_initialize_response_never_replaces_config_specs() {
-    let store = SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized));
+    let store = SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized));
     let limits = CompileLimits::default();
-    let update = |payload: &Value| SpecUpdate::new(payload.to_string().into_bytes(), SpecSourceKind::Network, 1);
+    let update =
+        |payload: &Value| SpecUpdate::new(payload.to_string().into_bytes(), SpecOrigin::Network, Reach::Upstream, 1);
     store.apply(&update(&specs(&json!({"g": gate()}))), &limits).unwrap();
     let error = store.apply(&update(&response()), &limits).unwrap_err();
     assert!(matches!(error, Error::OtherPayload { shape: PayloadShape::ClientInitializeResponse }), "{error:?}");

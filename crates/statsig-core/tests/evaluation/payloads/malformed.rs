@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use statsig_core::{
-    EvaluationContext, EvaluationSettings, FixedClock, Snapshot, SpecSection, SpecSourceKind, StatsigUser,
-};
+use statsig_core::{EvaluationContext, EvaluationSettings, FixedClock, Snapshot, SpecOrigin, SpecSection, StatsigUser};
 
 use super::{compile, gate, specs};
 
@@ -72,7 +70,7 @@ fn explanations_say_malformed_and_results_stay_as_they_were() {
     asking["rules"][0]["conditions"] = json!(["ask"]);
     let mut payload = specs(&json!({"bad": {"type": 1}, "asking": asking}));
     payload["condition_map"]["ask"] = json!({"type": "pass_gate", "targetValue": "bad", "idType": "userID"});
-    let snapshot = Arc::new(Snapshot::new(compile(&payload).unwrap(), SpecSourceKind::Network, 1));
+    let snapshot = Arc::new(Snapshot::new(compile(&payload).unwrap(), SpecOrigin::Network, 1));
     let (user, settings) = (StatsigUser::with_user_id("u"), EvaluationSettings::new());
     let context = EvaluationContext::new(&snapshot, &user, &settings, &FixedClock(1));
     assert_eq!(context.feature_gate("bad", true).details().reason(), "Network:Unrecognized");

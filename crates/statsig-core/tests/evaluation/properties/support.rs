@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use statsig_core::{
-    EvaluationContext, EvaluationSettings, FixedClock, InMemoryIdLists, Ruleset, Snapshot, SpecSourceKind, StatsigUser,
+    EvaluationContext, EvaluationSettings, FixedClock, InMemoryIdLists, Ruleset, Snapshot, SpecOrigin, StatsigUser,
 };
 use statsig_testkit::generate::{Choices, Names, Project, Style, project, user};
 use statsig_testkit::observe::{Observation, observe};
@@ -46,7 +46,7 @@ pub(crate) fn any_user() -> impl Strategy<Value = StatsigUser> {
 }
 
 pub(crate) fn snapshot(ruleset: Ruleset) -> Arc<Snapshot> {
-    Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 1_790_000_000_000))
+    Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 1_790_000_000_000))
 }
 
 /// Evaluates everything, always with the same clock, ID lists, settings and draws.

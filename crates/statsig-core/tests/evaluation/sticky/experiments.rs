@@ -131,8 +131,7 @@ fn enforcing_ignores_local_overrides_but_those_of_nested_gates() {
     let ruleset = statsig_core::Ruleset::compile(document.to_string().as_bytes()).unwrap();
     let overrides = LocalOverrides::new();
     let mut world = World::new(Some(&overrides));
-    world.snapshot =
-        std::sync::Arc::new(statsig_core::Snapshot::new(ruleset, statsig_core::SpecSourceKind::Bootstrap, 1));
+    world.snapshot = std::sync::Arc::new(statsig_core::Snapshot::new(ruleset, statsig_core::SpecOrigin::Bootstrap, 1));
     let user = StatsigUser::with_user_id("u-1");
     let options = options(Some("layer"), kept_with(json!({"config_delegate": "exp"}))).with_enforced_targeting(true);
     let rule = || world.layer(&user, "layer", &options).0;

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use statsig_core::{
     EvaluationContext, EvaluationSettings, ExperimentEvaluationOptions, FixedClock, OverrideAdapter, PersistentStorage,
-    Ruleset, Snapshot, SpecSourceKind, StatsigUser, StickyValues, StorageError, UserPersistedValues,
+    Ruleset, Snapshot, SpecOrigin, StatsigUser, StickyValues, StorageError, UserPersistedValues,
 };
 
 const NOW: i64 = 1_790_000_000_000;
@@ -184,7 +184,7 @@ struct World<'o> {
 impl<'o> World<'o> {
     fn new(overrides: Option<&'o dyn OverrideAdapter>) -> Self {
         let ruleset = Ruleset::compile(document().to_string().as_bytes()).unwrap();
-        let snapshot = Arc::new(Snapshot::new(ruleset, SpecSourceKind::Bootstrap, 1));
+        let snapshot = Arc::new(Snapshot::new(ruleset, SpecOrigin::Bootstrap, 1));
         Self { snapshot, settings: EvaluationSettings::new(), storage: Noted::default(), overrides }
     }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use statsig_core::{
-    FixedClock, Snapshot, SnapshotStore, SourceError, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecSourceKind,
-    SpecUpdate, StoreFormat,
+    FixedClock, PayloadFormat, Reach, Snapshot, SnapshotStore, SourceError, SpecFetch, SpecOrigin, SpecRequest,
+    SpecSource, SpecStream, SpecSubscription, SpecUpdate, SpecVersion, StreamEvent,
 };
 
 use super::differences::{TIME, difference, gate, gates, top, whole};
 use super::{compressed, done};
 use crate::sync::SpecsListener;
-use crate::{SpecSources, SpecSync, SyncOptions};
+use crate::{RulesetTarget, SpecSources, SpecSync, SyncOptions};
 
 /// What a source answers.
 pub(super) struct Answer {
@@ -29,15 +29,15 @@ impl Answer {
 
 /// A source of binary documents that answers as a test says, by what is held and how often it was asked.
 pub(super) struct Answering<F> {
-    kind: SpecSourceKind,
+    kind: SpecOrigin,
     answer: F,
     asked: Mutex<Vec<(bool, u64)>>,
 }
 
-impl<F: Fn(&SpecCursor, usize) -> Answer> Answering<F> {
+impl<F: Fn(&SpecRequest, usize) -> Answer> Answering<F> {
     /// Stands for the network.
     pub(super) fn with(answer: F) -> Self {
-        Self { kind: SpecSourceKind::Network, answer, asked: Mutex::default() }
+        Self { kind: SpecOrigin::Network, answer, asked: Mutex::default() }
     }
 
     /// Of each question whether a difference would do, and since when.
@@ -47,26 +47,31 @@ impl<F: Fn(&SpecCursor, usize) -> Answer> Answering<F> {
 }
 
 #[async_trait::async_trait]
-impl<F: Fn(&SpecCursor, usize) -> Answer + Send + Sync> SpecSource for Answering<F> {
+impl<F: Fn(&SpecRequest, usize) -> Answer + Send + Sync> SpecSource for Answering<F> {
     fn name(&self) -> &str {
         "answering"
     }
 
-    fn kind(&self) -> SpecSourceKind {
+    fn origin(&self) -> SpecOrigin {
         self.kind.clone()
+    }
+    fn reach(&self) -> Reach {
+        if self.kind == SpecOrigin::Network { Reach::Upstream } else { Reach::Shared }
     }
 
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
-        let cursor = &request.cursor;
+        let cursor = request;
         let before = {
             let mut asked = self.asked.lock().unwrap();
-            asked.push((cursor.accept_deltas, cursor.time));
+            asked.push((cursor.accepts_deltas, cursor.since_time_ms()));
             asked.len() - 1
         };
         let answer = (self.answer)(cursor, before);
         tokio::time::sleep(answer.after).await;
-        let update = SpecUpdate::new(answer.document, self.kind(), 0).with_format(StoreFormat::StatsigBr);
-        Ok(SpecFetch::Updated(update.with_delta(answer.is_delta)))
+        let update =
+            SpecUpdate::new(answer.document, self.origin(), self.reach(), 0).with_format(PayloadFormat::Protobuf);
+        let base = answer.is_delta.then(|| request.version.clone().unwrap_or_default());
+        Ok(SpecFetch::Updated(update.with_delta_base(base)))
     }
 }
 
@@ -85,14 +90,15 @@ fn start(sources: SpecSources, change: impl FnOnce(&mut SyncOptions)) -> Client 
     };
     let mut options = SyncOptions { deltas: true, on_update: Some(listener), ..SyncOptions::default() };
     change(&mut options);
-    let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+    let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
     let runtime = tokio::runtime::Handle::current();
-    let sync = SpecSync::start(options, Arc::clone(&store), sources, Arc::new(FixedClock(0)), &runtime);
+    let sync =
+        SpecSync::new(options, RulesetTarget::new(Arc::clone(&store)), sources, Arc::new(FixedClock(0)), &runtime);
     Client { sync, store, told }
 }
 
 /// Lets time pass until a source was asked so many times.
-async fn until_asked<F: Fn(&SpecCursor, usize) -> Answer>(source: &Answering<F>, times: usize) {
+async fn until_asked<F: Fn(&SpecRequest, usize) -> Answer>(source: &Answering<F>, times: usize) {
     while source.asked().len() < times {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
@@ -105,7 +111,7 @@ async fn differences_that_lead_nowhere_end_in_a_whole_document() {
     // five minutes, since the clock of this test stands still.
     for (led_to, threshold, expected) in [(TIME, 2, vec![3]), (TIME - 1, 2, vec![3]), (TIME, 0, vec![])] {
         let all = all.clone();
-        let server = Arc::new(Answering::with(move |cursor: &SpecCursor, _| match cursor.accept_deltas {
+        let server = Arc::new(Answering::with(move |cursor: &SpecRequest, _| match cursor.accepts_deltas {
             true => Answer::now(difference(led_to, &[], &[], &all), true),
             false => Answer::now(whole(TIME, &all), false),
         }));
@@ -126,13 +132,13 @@ async fn differences_that_lead_nowhere_end_in_a_whole_document() {
 async fn what_does_not_come_into_force_does_not_lift_the_suspension() {
     let (before, after) = (gates(&[("one", 1, "a")]), gates(&[("one", 1, "a"), ("two", 2, "b")]));
     // Differences lack a gate: they do not add up.
-    let server = Arc::new(Answering::with(move |cursor: &SpecCursor, asked| match asked {
+    let server = Arc::new(Answering::with(move |cursor: &SpecRequest, asked| match asked {
         0 => Answer::now(whole(TIME, &before), false),
-        _ if cursor.accept_deltas => Answer::now(difference(TIME + 1, &[], &[], &after), true),
+        _ if cursor.accepts_deltas => Answer::now(difference(TIME + 1, &[], &[], &after), true),
         _ => Answer::now(whole(TIME + 1, &after), false),
     }));
     let old = Answering::with(|_, _| Answer::now(whole(TIME - 5, &gates(&[("old", 1, "a")])), false));
-    let old = Answering { kind: SpecSourceKind::Adapter("DataStore".into()), ..old };
+    let old = Answering { kind: SpecOrigin::Adapter("DataStore".into()), ..old };
     let mut sources = SpecSources::new();
     sources.initial = vec![server.clone()];
     sources.polled = vec![Arc::new(old), server.clone()];
@@ -146,14 +152,16 @@ async fn what_does_not_come_into_force_does_not_lift_the_suspension() {
 #[tokio::test(start_paused = true)]
 async fn a_difference_counts_for_what_was_held_when_it_was_asked_for() {
     let seconds = Duration::from_secs;
-    let slow = Arc::new(Answering::with(move |cursor: &SpecCursor, _| match (cursor.accept_deltas, cursor.time) {
-        (true, TIME) => Answer {
-            after: seconds(20),
-            document: difference(TIME + 2, &["one"], &[], &gates(&[("one", 2, "b")])),
-            is_delta: true,
-        },
-        (true, _) => Answer::now(difference(TIME + 3, &["one"], &[], &gates(&[("one", 3, "c")])), true),
-        _ => Answer::now(whole(TIME, &gates(&[("one", 1, "a")])), false),
+    let slow = Arc::new(Answering::with(move |cursor: &SpecRequest, _| {
+        match (cursor.accepts_deltas, cursor.since_time_ms()) {
+            (true, TIME) => Answer {
+                after: seconds(20),
+                document: difference(TIME + 2, &["one"], &[], &gates(&[("one", 2, "b")])),
+                is_delta: true,
+            },
+            (true, _) => Answer::now(difference(TIME + 3, &["one"], &[], &gates(&[("one", 3, "c")])), true),
+            _ => Answer::now(whole(TIME, &gates(&[("one", 1, "a")])), false),
+        }
     }));
     // Comes into force while that is on its way; the sums of both are the same.
     let late = Answering::with(move |_, _| {
@@ -173,7 +181,7 @@ async fn a_difference_counts_for_what_was_held_when_it_was_asked_for() {
         .unwrap()
         .iter()
         .filter_map(|update| {
-            let json: Value = serde_json::from_slice(&update.document).ok()?;
+            let json: Value = serde_json::from_slice(&update.payload).ok()?;
             Some(json["time"].clone())
         })
         .collect();
@@ -181,6 +189,73 @@ async fn a_difference_counts_for_what_was_held_when_it_was_asked_for() {
     assert_eq!(times, [json!(TIME + 3)]);
     assert_eq!(slow.asked()[1..], [(true, TIME), (true, TIME + 1)]);
     let last = client.told.lock().unwrap().last().cloned().unwrap();
-    let json: Value = serde_json::from_slice(&last.document).unwrap();
+    let json: Value = serde_json::from_slice(&last.payload).unwrap();
     assert_eq!(json["experiment_to_layer"], json!({"x": "l"}));
+}
+
+/// A stream of binary payloads, the second of which is a delta to a version.
+struct DeltaStream {
+    payloads: Vec<(Vec<u8>, Option<SpecVersion>)>,
+    requests: Mutex<Vec<SpecRequest>>,
+}
+
+#[async_trait::async_trait]
+impl SpecStream for DeltaStream {
+    fn name(&self) -> &str {
+        "deltas"
+    }
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Adapter("Deltas".into())
+    }
+    fn reach(&self) -> Reach {
+        Reach::Upstream
+    }
+    async fn subscribe(&self, request: &SpecRequest) -> Result<Box<dyn SpecSubscription>, SourceError> {
+        self.requests.lock().unwrap().push(request.clone());
+        let is_first = request.version.is_none();
+        let payloads = if is_first { self.payloads.clone() } else { Vec::new() };
+        Ok(Box::new(DeltaSubscription { payloads: payloads.into_iter(), is_greeted: is_first }))
+    }
+}
+
+struct DeltaSubscription {
+    payloads: std::vec::IntoIter<(Vec<u8>, Option<SpecVersion>)>,
+    is_greeted: bool,
+}
+
+#[async_trait::async_trait]
+impl SpecSubscription for DeltaSubscription {
+    async fn next(&mut self) -> Result<Option<StreamEvent>, SourceError> {
+        if !std::mem::replace(&mut self.is_greeted, true) {
+            return Ok(Some(StreamEvent::Changed));
+        }
+        let Some((payload, base)) = self.payloads.next() else { return std::future::pending().await };
+        let update = SpecUpdate::new(payload, SpecOrigin::Adapter("Deltas".into()), Reach::Upstream, 0);
+        Ok(Some(StreamEvent::Specs(update.with_format(PayloadFormat::Protobuf).with_delta_base(base))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_streamed_delta_counts_for_the_base_that_it_names() {
+    let before = gates(&[("one", 1, "a")]);
+    let after = gates(&[("one", 1, "a"), ("two", 2, "b")]);
+    let base = |time_ms| Some(SpecVersion::new(time_ms, None));
+    for (named, applied) in [(base(TIME), TIME + 1), (base(TIME - 1), TIME), (None, TIME)] {
+        let delta = difference(TIME + 1, &["two"], &[], &after);
+        let payloads = vec![(whole(TIME, &before), None), (delta, named.clone())];
+        let stream = Arc::new(DeltaStream { payloads, requests: Mutex::default() });
+        let client = start(SpecSources::new().with_stream(stream.clone()), |_| {});
+        client.sync.initialize().await;
+        // One that fits is followed by silence, and any other by another subscription.
+        while stream.requests.lock().unwrap().len() < 2 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(client.store.load().ruleset().meta().time, applied, "{named:?}");
+        let requests = stream.requests.lock().unwrap().clone();
+        assert!(!requests[0].accepts_deltas && requests[0].accepts_protobuf);
+        assert_eq!(requests[1].since_time_ms(), applied);
+        // A delta that names no base, or does not fit, suspends deltas until a full payload comes.
+        assert_eq!(requests[1].accepts_deltas, named.is_some(), "{named:?}");
+        client.sync.shutdown(Duration::from_secs(60)).await;
+    }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use prost::Message;
 use serde_json::{Value, json};
 use statsig_core::{
-    DataStore, DataStoreError, FixedClock, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecSourceKind,
-    SpecUpdate, StoreFormat, StoreKeys, StorePath, StoreResponse,
+    DataStore, DataStoreError, FixedClock, InMemoryDataStore, KeySchema, PayloadFormat, Snapshot, SnapshotStore,
+    SpecOrigin, SpecUpdate, StoreFormat, StoreKeys, StorePath, StoreResponse,
 };
 use statsig_testkit::server::FakeStatsig;
 
@@ -17,7 +17,9 @@ use super::*;
 use crate::proto::{Decoded, decode};
 use crate::sources::LastKnownGood;
 use crate::sync::SpecsListener;
-use crate::{ClientIdentity, Network, NetworkOptions, SdkKey, SpecSources, SpecSync, StoreWriter, SyncOptions};
+use crate::{
+    ClientIdentity, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources, SpecSync, StoreWriter, SyncOptions,
+};
 
 pub(super) const TIME: u64 = 1_700_000_000_000;
 
@@ -216,9 +218,9 @@ impl Client {
         };
         let mut options = SyncOptions { deltas: true, on_update: Some(listener), ..SyncOptions::default() };
         and(&mut options, &mut sources);
-        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let runtime = tokio::runtime::Handle::current();
-        let sync = SpecSync::start(options, Arc::clone(&store), sources, clock.clone(), &runtime);
+        let sync = SpecSync::new(options, RulesetTarget::new(Arc::clone(&store)), sources, clock.clone(), &runtime);
         // It asks when the test says so.
         sync.pause_polling();
         Self { sync, store, told }
@@ -255,8 +257,8 @@ async fn a_client_follows_by_differences_and_falls_back_to_whole_documents() {
     assert_eq!(asked(&server), (true, Some(TIME)));
     assert_eq!(client.gates(), ["one", "three", "two"]);
     let update = client.told.lock().unwrap().last().cloned().unwrap();
-    let told: Value = serde_json::from_slice(&update.document).unwrap();
-    assert_eq!((update.format, &told["time"]), (StoreFormat::PlainText, &json!(TIME + 1)), "listeners get the whole");
+    let told: Value = serde_json::from_slice(&update.payload).unwrap();
+    assert_eq!((update.format, &told["time"]), (PayloadFormat::Json, &json!(TIME + 1)), "listeners get the whole");
 
     // One that does not fit changes nothing; the next question is for the whole, those after for differences.
     all.insert("four", (4, "d"));
@@ -354,9 +356,9 @@ async fn what_is_called_a_difference_is_never_stored() {
         let mut sources =
             SpecSources::new().then(Arc::new(Answering::with(move |_, _| Answer::now(document.clone(), called_so))));
         sources.write_back = Some(StoreWriter::new(shared.clone(), &SdkKey::new("secret-k"), KeySchema::Hashed));
-        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let store = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let runtime = tokio::runtime::Handle::current();
-        let sync = SpecSync::start(SyncOptions::default(), store, sources, clock.clone(), &runtime);
+        let sync = SpecSync::new(SyncOptions::default(), RulesetTarget::new(store), sources, clock.clone(), &runtime);
         assert_eq!(sync.initialize().await.is_config_spec_ready, is_ready);
         sync.shutdown(Duration::from_secs(60)).await;
         assert_eq!(shared.0.load(std::sync::atomic::Ordering::Relaxed), writes);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use statsig_core::{
-    DataStore, DataStoreError, FixedClock, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecSource,
-    SpecSourceKind, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse,
+    DataStore, DataStoreError, FixedClock, InMemoryDataStore, KeySchema, Snapshot, SnapshotStore, SpecOrigin,
+    SpecSource, StoreFormat, StoreKey, StoreKeys, StorePath, StoreResponse,
 };
 use statsig_testkit::server::FakeStatsig;
 
@@ -13,7 +13,7 @@ use super::compressed;
 use super::differences::{TIME, difference, gates, whole};
 use crate::proto::{Decoded, decode};
 use crate::sources::DataStoreSpecSource;
-use crate::{ClientIdentity, Network, NetworkOptions, SdkKey, SpecSources, SpecSync, SyncOptions};
+use crate::{ClientIdentity, Network, NetworkOptions, RulesetTarget, SdkKey, SpecSources, SpecSync, SyncOptions};
 
 /// A store whose values are bounded.
 struct Bounded(InMemoryDataStore);
@@ -61,10 +61,10 @@ async fn binary_payloads_keep_to_the_limit_of_their_source() {
     store.0.set_bytes(&name.name, &bomb, None).await.unwrap();
     let stored = DataStoreSpecSource::new(Arc::new(store), &key, KeySchema::Hashed, clock.clone());
     for source in [Arc::new(network.spec_source()) as Arc<dyn SpecSource>, Arc::new(stored)] {
-        let specs = Arc::new(SnapshotStore::new(Snapshot::empty(SpecSourceKind::Uninitialized)));
+        let specs = Arc::new(SnapshotStore::new(Snapshot::empty(SpecOrigin::Uninitialized)));
         let sources = SpecSources::new().then(source);
         let runtime = tokio::runtime::Handle::current();
-        let sync = SpecSync::start(SyncOptions::default(), specs, sources, clock.clone(), &runtime);
+        let sync = SpecSync::new(SyncOptions::default(), RulesetTarget::new(specs), sources, clock.clone(), &runtime);
         let details = sync.initialize().await;
         let outcome = format!("{:?}", details.attempts[0].outcome);
         assert!(outcome.contains("exceeds 1000000 bytes"), "{outcome}");

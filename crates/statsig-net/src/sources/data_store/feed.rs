@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use statsig_core::{
-    ChangeFeed, ChangeHint, DataStore, SourceError, SourceErrorKind, SpecCursor, SpecFetch, SpecSourceKind, SpecStream,
-    SpecSubscription, StreamEvent,
+    ChangeFeed, ChangeHint, DataStore, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest,
+    SpecStream, SpecSubscription, SpecVersion, StreamEvent,
 };
 
-use super::super::version_of;
-use super::{Reader, error_of, kind};
+use super::{Reader, error_of, origin};
 
 /// Tells what is stored in a data store, as it happens.
 ///
@@ -32,11 +31,15 @@ impl SpecStream for DataStoreSpecStream {
         "data-store-feed"
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        kind()
+    fn origin(&self) -> SpecOrigin {
+        origin()
     }
 
-    async fn subscribe(&self, cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
+    fn reach(&self) -> Reach {
+        Reach::Shared
+    }
+
+    async fn subscribe(&self, request: &SpecRequest) -> Result<Box<dyn SpecSubscription>, SourceError> {
         self.reader.prepare().await?;
         let feed = self.reader.store.watch(&self.reader.keys).await.map_err(error_of)?;
         let Some(feed) = feed else {
@@ -44,7 +47,7 @@ impl SpecStream for DataStoreSpecStream {
             return Err(SourceError::new(SourceErrorKind::Misconfigured, "the data store does not tell of changes"));
         };
         let reader = Arc::clone(&self.reader);
-        Ok(Box::new(Subscription { reader, feed, cursor: cursor.clone(), unread: false }))
+        Ok(Box::new(Subscription { reader, feed, held: request.version.clone(), unread: false }))
     }
 
     fn is_quiet(&self) -> bool {
@@ -59,7 +62,8 @@ impl SpecStream for DataStoreSpecStream {
 struct Subscription {
     reader: Arc<Reader>,
     feed: Box<dyn ChangeFeed>,
-    cursor: SpecCursor,
+    /// Version that the subscriber holds.
+    held: Option<SpecVersion>,
     /// There was a hint, and the store was not read since: a wait may have been given up.
     unread: bool,
 }
@@ -77,18 +81,16 @@ impl SpecSubscription for Subscription {
                 None => return Ok(None),
             }
         }
-        let read = self.reader.read(&self.cursor).await;
+        let read = self.reader.read(self.held.as_ref()).await;
         self.unread = false;
         match read {
             Ok(SpecFetch::Updated(update)) => {
-                if let Some(version) = version_of(&update.document, update.format) {
-                    self.cursor = SpecCursor::new(version.lcut, version.checksum.as_deref());
-                }
+                self.held = update.version.clone().or_else(|| self.held.take());
                 Ok(Some(StreamEvent::Specs(update)))
             }
-            Ok(SpecFetch::Behind) => Ok(Some(StreamEvent::NoUpdate { time: 0 })),
-            Ok(_) => Ok(Some(StreamEvent::NoUpdate { time: self.cursor.time })),
-            Err(error) if error.kind() == SourceErrorKind::Empty => Ok(Some(StreamEvent::NoUpdate { time: 0 })),
+            Ok(SpecFetch::Behind) => Ok(Some(StreamEvent::NoUpdate { time_ms: 0 })),
+            Ok(_) => Ok(Some(StreamEvent::NoUpdate { time_ms: self.held.as_ref().map_or(0, |held| held.time_ms) })),
+            Err(error) if error.kind() == SourceErrorKind::Empty => Ok(Some(StreamEvent::NoUpdate { time_ms: 0 })),
             Err(error) => Err(error),
         }
     }

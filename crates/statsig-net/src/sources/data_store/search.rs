@@ -5,19 +5,18 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use statsig_core::specs::recognise;
-use statsig_core::{
-    EntryRequest, EntryVersion, SourceError, SourceErrorKind, SpecCursor, StoreEntry, StoreFormat, StoreKey,
-};
+use statsig_core::{EntryRequest, SourceError, SourceErrorKind, SpecVersion, StoreEntry, StoreFormat, StoreKey};
 
 use super::super::{now, unpack, version_of};
 use super::{Reader, error_of};
 
 /// An entry that can be used, as far as its outside tells.
 pub(super) struct Usable {
-    pub(super) document: Vec<u8>,
+    pub(super) document: Bytes,
     pub(super) format: StoreFormat,
-    pub(super) version: EntryVersion,
+    pub(super) version: SpecVersion,
     key: Option<Arc<str>>,
 }
 
@@ -31,15 +30,15 @@ impl Usable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Given {
     key: Option<Arc<str>>,
-    version: EntryVersion,
+    version: SpecVersion,
     len: usize,
 }
 
 impl Given {
-    /// Returns whether a client that asks with this cursor took the entry over, or holds something newer.
-    pub(super) fn is_held(&self, cursor: &SpecCursor) -> bool {
-        let is_same = self.version.checksum.is_some() && self.version.checksum.as_deref() == cursor.checksum.as_deref();
-        is_same || cursor.time >= self.version.lcut
+    /// Returns whether a client that holds this version has applied the entry, or something newer.
+    pub(super) fn is_held(&self, held: &SpecVersion) -> bool {
+        let is_same = self.version.checksum.is_some() && self.version.checksum.as_deref() == held.checksum.as_deref();
+        is_same || held.time_ms >= self.version.time_ms
     }
 }
 
@@ -60,7 +59,7 @@ impl Reader {
     /// If the store fails before anything was found.
     pub(super) async fn search(
         &self,
-        known: Option<EntryVersion>,
+        known: Option<SpecVersion>,
         without: Option<&Given>,
     ) -> Result<Search, SourceError> {
         let now_ms = now(&*self.clock);
@@ -125,14 +124,14 @@ pub(super) async fn judge(entry: StoreEntry, limit: usize) -> Result<Usable, Sou
     if is_delta {
         return Err(refused("it is only the difference to an earlier one".to_owned()));
     }
-    let document = unpack::unpacked(bytes, limit).await.map_err(|error| refused(error.to_string()))?;
+    let document = unpack::unpacked(bytes.into(), limit).await.map_err(|error| refused(error.to_string()))?;
     let judged = unpack::off_thread(document.len(), move || {
         let version = match format {
-            StoreFormat::StatsigBr => version_of(&document, format),
+            StoreFormat::StatsigBr => version_of(&document, format.into()),
             _ => match statsig_core::Error::of_shape(recognise(&document)) {
                 Some(statsig_core::Error::NoUpdates) => return Err(None),
                 Some(error) => return Err(Some(error.to_string())),
-                None => version_of(&document, format),
+                None => version_of(&document, format.into()),
             },
         };
         Ok((document, version))

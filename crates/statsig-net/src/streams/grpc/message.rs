@@ -1,24 +1,19 @@
 //! Conversion of requests and responses.
 
-use statsig_core::{SourceError, SourceErrorKind};
+use statsig_core::{SourceError, SourceErrorKind, SpecRequest};
 
-use super::super::event::{HeldVersion, Message, Payload, PayloadCoding, has_no_updates};
+use super::super::event::{Message, Payload, PayloadCoding, has_no_updates};
 use super::super::failure::foreign;
 use super::super::options::StreamSpecsVersion;
 use super::wire::{ApiVersion, ConfigSpecRequest, ConfigSpecResponse, format};
 
-/// Returns the request of a client that holds a version.
-pub(super) fn request(
-    key: &str,
-    held: &HeldVersion,
-    version: StreamSpecsVersion,
-    accepts_protobuf: bool,
-) -> ConfigSpecRequest {
+/// Returns the message for a request.
+pub(super) fn request(key: &str, request: &SpecRequest, version: StreamSpecsVersion) -> ConfigSpecRequest {
     let mut accept_formats = vec![format::JSON.to_owned()];
-    if cfg!(feature = "zstd") {
+    if cfg!(feature = "zstd") && request.encodings.zstd {
         accept_formats.push(format::JSON_ZSTD.to_owned());
     }
-    if accepts_protobuf {
+    if request.accepts_protobuf {
         accept_formats.push(format::STATSIG_BR.to_owned());
     }
     let version = match version {
@@ -29,9 +24,9 @@ pub(super) fn request(
         sdk_key: key.to_owned(),
         version: Some(version.into()),
         zstd_dict_id: None,
-        since_time: Some(held.time_ms),
+        since_time: Some(request.since_time_ms()),
         accept_formats,
-        checksum: held.checksum.as_deref().map(str::to_owned),
+        checksum: request.version.as_ref().and_then(|held| held.checksum.as_deref()).map(str::to_owned),
     }
 }
 
@@ -56,7 +51,7 @@ pub(super) fn message(response: ConfigSpecResponse) -> Result<Message, SourceErr
         format::JSON_ZSTD if cfg!(feature = "zstd") => PayloadCoding::Compressed("zstd"),
         // A note that nothing is newer is JSON in any case.
         format::STATSIG_BR if has_no_updates(&payload) => return Ok(Message::NoUpdate { time_ms: last_updated }),
-        format::STATSIG_BR if cfg!(feature = "proto") => PayloadCoding::Protobuf,
+        format::STATSIG_BR => PayloadCoding::Protobuf,
         other => return Err(invalid(format!("the response has a format that was not requested: {}", foreign(other)))),
     };
     Ok(Message::Payload(Payload { bytes: payload, coding, delta_base: None }))
@@ -65,16 +60,17 @@ pub(super) fn message(response: ConfigSpecResponse) -> Result<Message, SourceErr
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use statsig_core::{SpecTrigger, SpecVersion};
 
     use super::*;
 
     #[test]
     fn requests_name_what_is_held_and_what_is_read() {
-        let held = HeldVersion { time_ms: 5, checksum: Some("c".into()) };
-        let request = super::request("k", &held, StreamSpecsVersion::V2, true);
+        let held = SpecRequest::new(Some(SpecVersion::new(5, Some("c"))), SpecTrigger::Background).with_protobuf(true);
+        let request = super::request("k", &held, StreamSpecsVersion::V2);
         assert_eq!((request.since_time, request.version, request.checksum.as_deref()), (Some(5), Some(2), Some("c")));
         assert!(request.accept_formats.contains(&"statsig-br".to_owned()));
-        let first = super::request("k", &HeldVersion::default(), StreamSpecsVersion::V1, false);
+        let first = super::request("k", &SpecRequest::default(), StreamSpecsVersion::V1);
         assert_eq!((first.since_time, first.version, first.checksum), (Some(0), Some(1), None));
         assert!(!first.accept_formats.contains(&"statsig-br".to_owned()));
     }
@@ -104,7 +100,7 @@ mod tests {
             assert_eq!(error.kind(), SourceErrorKind::Invalid);
             assert!(!crate::mask::chain_of(&error).contains("FgHiJk"));
         }
-        assert_eq!(message(response("", "x", "statsig-br")).is_ok(), cfg!(feature = "proto"));
+        assert!(message(response("", "x", "statsig-br")).is_ok());
         assert_eq!(message(response("", "x", "json+zstd")).is_ok(), cfg!(feature = "zstd"));
     }
 }

@@ -18,7 +18,7 @@ pub mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use statsig_core::{Clock, SpecSourceKind};
+use statsig_core::{Clock, SpecOrigin, SpecRequest};
 
 pub use self::source::GrpcSpecSource;
 pub use self::stream::GrpcSpecStream;
@@ -26,14 +26,14 @@ pub use self::stream::GrpcSpecStream;
 use self::connection::Caller;
 use super::address::{StreamAddress, StreamProtocol};
 use super::connect::Connector;
-use super::event::{Delivery, HeldVersion};
+use super::event::Delivery;
 use super::options::ProxyStreamOptions;
 use crate::error::Error;
 use crate::secret::SdkKey;
 
 /// Origin that evaluations report for specs by gRPC.
-fn kind() -> SpecSourceKind {
-    SpecSourceKind::Adapter("GRPC".into())
+fn origin() -> SpecOrigin {
+    SpecOrigin::Adapter("GRPC".into())
 }
 
 /// A proxy that is called by gRPC.
@@ -58,13 +58,12 @@ impl Proxy {
         }
         let connector = Connector::new(address, &options, b"h2")?;
         let caller = Caller::new(connector, &address.authority(), &options)?;
-        let delivery =
-            Delivery { kind: kind(), address: address.to_string().into(), max_bytes: options.max_specs_bytes, clock };
+        let delivery = Delivery::new(origin(), address, options.max_specs_bytes, clock);
         Ok(Self { caller, key, options, delivery, peer: Mutex::new(None) })
     }
 
-    fn request(&self, held: &HeldVersion) -> wire::ConfigSpecRequest {
-        message::request(self.key.expose(), held, self.options.specs_version, cfg!(feature = "proto"))
+    fn request(&self, request: &SpecRequest) -> wire::ConfigSpecRequest {
+        message::request(self.key.expose(), request, self.options.specs_version)
     }
 
     fn peer(&self) -> Option<Arc<str>> {

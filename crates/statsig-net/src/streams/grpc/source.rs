@@ -4,16 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use statsig_core::{
-    Clock, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecUpdate,
+    Clock, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecUpdate,
 };
 
 use super::super::address::StreamAddress;
-use super::super::event::{HeldVersion, Message};
+use super::super::event::Message;
 use super::super::options::ProxyStreamOptions;
 use super::connection::{Connection, hostname};
 use super::message::message;
 use super::wire::ConfigSpecResponse;
-use super::{Proxy, kind};
+use super::{Proxy, origin};
 use crate::error::Error;
 use crate::secret::SdkKey;
 
@@ -56,22 +56,22 @@ impl GrpcSpecSource {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn call(&self, held: &HeldVersion) -> Result<ConfigSpecResponse, SourceError> {
+    async fn call(&self, request: &SpecRequest) -> Result<ConfigSpecResponse, SourceError> {
         let kept = self.kept().clone().filter(Connection::is_open);
         if let Some(connection) = kept {
-            match self.call_on(connection, held).await {
+            match self.call_on(connection, request).await {
                 // The connection may have been closed for its age.
                 Err(error) if error.kind() == SourceErrorKind::Unreachable => {}
                 result => return result,
             }
         }
-        self.call_on(self.proxy.caller.connect().await?, held).await
+        self.call_on(self.proxy.caller.connect().await?, request).await
     }
 
-    async fn call_on(&self, connection: Connection, held: &HeldVersion) -> Result<ConfigSpecResponse, SourceError> {
+    async fn call_on(&self, connection: Connection, request: &SpecRequest) -> Result<ConfigSpecResponse, SourceError> {
         // Others may call meanwhile.
         *self.kept() = Some(connection.clone());
-        let response = self.proxy.caller.unary(&connection, self.proxy.request(held)).await;
+        let response = self.proxy.caller.unary(&connection, self.proxy.request(request)).await;
         match &response {
             Ok(response) => self.proxy.set_peer(hostname(response)),
             Err(error) if matches!(error.kind(), SourceErrorKind::Unreachable | SourceErrorKind::TimedOut) => {
@@ -83,16 +83,17 @@ impl GrpcSpecSource {
         response.map(tonic::Response::into_inner)
     }
 
-    async fn update(&self, message: Message, held: &HeldVersion) -> Result<Fetched, SourceError> {
+    async fn update(&self, message: Message, request: &SpecRequest) -> Result<Fetched, SourceError> {
+        let held_ms = request.since_time_ms();
         match message {
-            Message::Payload(payload) => Ok(Fetched::Specs(self.proxy.delivery.update(payload).await?)),
-            Message::NoUpdate { .. } if held.time_ms == 0 => {
+            Message::Payload(payload) => Ok(Fetched::Specs(self.proxy.delivery.of(request).update(payload).await?)),
+            Message::NoUpdate { .. } if held_ms == 0 => {
                 Err(SourceError::new(SourceErrorKind::Empty, "no specs, only the note that nothing is newer"))
             }
-            Message::NoUpdate { time_ms } if time_ms > held.time_ms => {
+            Message::NoUpdate { time_ms } if time_ms > held_ms => {
                 Err(SourceError::new(SourceErrorKind::Invalid, "the proxy holds newer specs and does not send them"))
             }
-            Message::NoUpdate { time_ms } => Ok(Fetched::NoUpdate { is_behind: time_ms < held.time_ms }),
+            Message::NoUpdate { time_ms } => Ok(Fetched::NoUpdate { is_behind: time_ms < held_ms }),
         }
     }
 }
@@ -109,14 +110,17 @@ impl SpecSource for GrpcSpecSource {
         "grpc"
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        kind()
+    fn origin(&self) -> SpecOrigin {
+        origin()
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Upstream
     }
 
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
-        let held = HeldVersion::from(&request.cursor);
-        let response = self.call(&held).await?;
-        Ok(match self.update(message(response)?, &held).await? {
+        let response = self.call(request).await?;
+        Ok(match self.update(message(response)?, request).await? {
             Fetched::Specs(update) => SpecFetch::Updated(update),
             Fetched::NoUpdate { is_behind: true } => SpecFetch::Behind,
             Fetched::NoUpdate { is_behind: false } => SpecFetch::Unchanged,

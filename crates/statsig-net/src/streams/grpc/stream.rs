@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use statsig_core::{Clock, SourceError, SpecCursor, SpecSourceKind, SpecStream, SpecSubscription};
+use statsig_core::{Clock, Reach, SourceError, SpecOrigin, SpecRequest, SpecStream, SpecSubscription};
 use tonic::Streaming;
 
 use super::super::address::StreamAddress;
@@ -13,7 +13,7 @@ use super::connection::{Connection, hostname};
 use super::message::message;
 use super::status::error_of;
 use super::wire::ConfigSpecResponse;
-use super::{Proxy, kind};
+use super::{Proxy, origin};
 use crate::error::Error;
 use crate::secret::SdkKey;
 
@@ -61,18 +61,22 @@ impl SpecStream for GrpcSpecStream {
         "grpc-stream"
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        kind()
+    fn origin(&self) -> SpecOrigin {
+        origin()
     }
 
-    async fn subscribe(&self, cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
+    fn reach(&self) -> Reach {
+        Reach::Upstream
+    }
+
+    async fn subscribe(&self, request: &SpecRequest) -> Result<Box<dyn SpecSubscription>, SourceError> {
         let proxy = &self.proxy;
         let connection = proxy.caller.connect().await?;
-        let response = proxy.caller.stream(&connection, proxy.request(&cursor.into())).await?;
+        let response = proxy.caller.stream(&connection, proxy.request(request)).await?;
         proxy.set_peer(hostname(&response));
         let messages = response.into_inner();
         let receiver = GrpcReceiver { messages, proxy: Arc::clone(proxy), _connection: connection };
-        Ok(Box::new(Subscription::new(receiver, proxy.delivery.clone())))
+        Ok(Box::new(Subscription::new(receiver, proxy.delivery.of(request))))
     }
 }
 

@@ -8,14 +8,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
-use rustls::pki_types::ServerName;
 use statsig_background::ForkGuard;
-use statsig_core::{Clock, SourceError, SourceErrorKind, SpecCursor, SpecSourceKind, SpecStream, SpecSubscription};
+use statsig_core::{
+    Clock, Reach, SourceError, SourceErrorKind, SpecOrigin, SpecRequest, SpecStream, SpecSubscription, SpecVersion,
+};
 use url::Url;
 
 use self::parser::{SseItem, SseParser, TooLarge};
 use super::address::{StreamAddress, StreamProtocol};
-use super::event::{Delivery, HeldVersion, Message, Receiver, Subscription};
+use super::event::{Delivery, Message, Receiver, Subscription, held};
 use super::failure::{foreign, source_error};
 use super::options::ProxyStreamOptions;
 use super::query::query;
@@ -50,8 +51,8 @@ impl std::fmt::Debug for SseSpecStream {
     }
 }
 
-fn kind() -> SpecSourceKind {
-    SpecSourceKind::Adapter("SSE".into())
+fn origin() -> SpecOrigin {
+    SpecOrigin::Adapter("SSE".into())
 }
 
 impl SseSpecStream {
@@ -86,12 +87,7 @@ impl SseSpecStream {
             // A socket of this machine is not behind a proxy.
             (transport.proxy, transport.proxy_from_environment) = (None, false);
         }
-        if let Some(domain) = &options.tls_domain {
-            let name = ServerName::try_from(domain.clone());
-            transport.tls_name = Some(name.map_err(|_| misconfigured("`tls.domain` is no host name".to_owned()))?);
-        }
-        let delivery =
-            Delivery { kind: kind(), address: address.to_string().into(), max_bytes: options.max_specs_bytes, clock };
+        let delivery = Delivery::new(origin(), address, options.max_specs_bytes, clock);
         Ok(Self {
             url,
             identity,
@@ -117,7 +113,7 @@ impl SseSpecStream {
         self.peer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn request(&self, held: &HeldVersion) -> HttpRequest {
+    fn request(&self, held: &SpecVersion) -> HttpRequest {
         let mut url = self.url.clone();
         url.set_query(Some(query(held, self.options.specs_version).trim_start_matches('?')));
         let mut request =
@@ -154,12 +150,17 @@ impl SpecStream for SseSpecStream {
         "sse"
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        kind()
+    fn origin(&self) -> SpecOrigin {
+        origin()
     }
 
-    async fn subscribe(&self, cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
-        let held = HeldVersion::from(cursor);
+    fn reach(&self) -> Reach {
+        Reach::Upstream
+    }
+
+    async fn subscribe(&self, request: &SpecRequest) -> Result<Box<dyn SpecSubscription>, SourceError> {
+        let held = held(request);
+        let delivery = self.delivery.of(request);
         let request = self.request(&held);
         let host = request.host();
         if self.process.is_inherited() {
@@ -179,7 +180,7 @@ impl SpecStream for SseSpecStream {
             retry: None,
             limit: self.options.max_specs_bytes,
         };
-        Ok(Box::new(Subscription::new(receiver, self.delivery.clone())))
+        Ok(Box::new(Subscription::new(receiver, delivery)))
     }
 }
 

@@ -6,9 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use statsig_core::{SourceError, SourceErrorKind};
+use statsig_core::{SourceError, SourceErrorKind, SpecVersion};
 
-use super::super::event::HeldVersion;
 use super::super::failure::foreign;
 
 /// Message of a text frame.
@@ -86,7 +85,7 @@ pub(super) fn parse(text: &Bytes) -> Result<Control, SourceError> {
 }
 
 /// Returns the message that asks for the newest specs again.
-pub(super) fn sync(held: &HeldVersion) -> String {
+pub(super) fn sync(held: &SpecVersion) -> String {
     let mut message = serde_json::json!({ "type": "sync", "sinceTime": held.time_ms });
     if let Some(checksum) = &held.checksum {
         message["checksum"] = (&**checksum).into();
@@ -133,9 +132,9 @@ mod tests {
 
     #[test]
     fn sync_names_what_is_held() {
-        let held = HeldVersion { time_ms: 5, checksum: Some("a\"b".into()) };
+        let held = SpecVersion::new(5, Some("a\"b"));
         assert_eq!(sync(&held), r#"{"type":"sync","sinceTime":5,"checksum":"a\"b"}"#);
-        assert_eq!(sync(&HeldVersion::default()), r#"{"type":"sync","sinceTime":0}"#);
+        assert_eq!(sync(&SpecVersion::default()), r#"{"type":"sync","sinceTime":0}"#);
     }
 
     proptest! {

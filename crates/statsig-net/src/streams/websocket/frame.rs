@@ -36,7 +36,7 @@ pub(super) struct Frame {
 pub(super) enum FrameError {
     /// A later version of the protocol may have added it: the frame is ignored.
     UnknownVersion(u8),
-    /// As above, or an encoding that this build does not read.
+    /// As above.
     UnknownEncoding(u8),
     /// The frame breaks the protocol.
     TooShort,
@@ -77,8 +77,8 @@ pub(super) fn parse(frame: &Bytes) -> Result<Frame, FrameError> {
         0 => (PayloadCoding::Json, false),
         1 => (PayloadCoding::Compressed("gzip"), false),
         2 => (PayloadCoding::Compressed("br"), false),
-        3 if cfg!(feature = "proto") => (PayloadCoding::Protobuf, false),
-        4 if cfg!(feature = "proto") => (PayloadCoding::Protobuf, true),
+        3 => (PayloadCoding::Protobuf, false),
+        4 => (PayloadCoding::Protobuf, true),
         other => return Err(FrameError::UnknownEncoding(other)),
     };
     let length = usize::from(u16::from_be_bytes([high, low]));
@@ -120,7 +120,8 @@ mod tests {
         assert_eq!((read.coding, read.is_delta), (PayloadCoding::Json, false));
         let read = parse(&frame(1, 2, 5, 0, b"")).unwrap();
         assert_eq!((read.coding, read.checksum, read.payload.len()), (PayloadCoding::Compressed("br"), None, 0));
-        assert_eq!(parse(&frame(1, 4, 5, 0, b"x")).is_ok_and(|read| read.is_delta), cfg!(feature = "proto"));
+        let read = parse(&frame(1, 4, 5, 0, b"x")).unwrap();
+        assert_eq!((read.coding, read.is_delta), (PayloadCoding::Protobuf, true));
     }
 
     #[test]

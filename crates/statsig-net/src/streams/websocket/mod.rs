@@ -18,13 +18,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use http::{HeaderName, HeaderValue, Uri};
-use statsig_core::{Clock, SourceError, SourceErrorKind, SpecCursor, SpecSourceKind, SpecStream, SpecSubscription};
+use statsig_core::{
+    Clock, Reach, SourceError, SourceErrorKind, SpecOrigin, SpecRequest, SpecStream, SpecSubscription, SpecVersion,
+};
 use tokio::time::timeout;
 
 use self::receive::WebSocketReceiver;
 use super::address::{StreamAddress, StreamProtocol};
 use super::connect::Connector;
-use super::event::{Delivery, HeldVersion, Subscription};
+use super::event::{Delivery, Subscription, held};
 use super::failure::source_error;
 use super::options::ProxyStreamOptions;
 use super::query::query;
@@ -52,8 +54,8 @@ impl std::fmt::Debug for WebSocketSpecStream {
     }
 }
 
-fn kind() -> SpecSourceKind {
-    SpecSourceKind::Adapter("WebSocket".into())
+fn origin() -> SpecOrigin {
+    SpecOrigin::Adapter("WebSocket".into())
 }
 
 impl WebSocketSpecStream {
@@ -72,8 +74,7 @@ impl WebSocketSpecStream {
         }
         let connector = Connector::new(address, &options, b"http/1.1")?;
         let target = format!("http://{}{}/v1/stream_config_specs", address.authority(), address.base_path);
-        let delivery =
-            Delivery { kind: kind(), address: address.to_string().into(), max_bytes: options.max_specs_bytes, clock };
+        let delivery = Delivery::new(origin(), address, options.max_specs_bytes, clock);
         Ok(Self { connector, identity, target, options, delivery, peer: Mutex::new(None) })
     }
 
@@ -83,9 +84,9 @@ impl WebSocketSpecStream {
         self.peer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn target(&self, held: &HeldVersion, accepts_deltas: bool) -> Result<Uri, SourceError> {
+    fn target(&self, held: &SpecVersion, accepts_deltas: bool) -> Result<Uri, SourceError> {
         let mut target = format!("{}{}", self.target, query(held, self.options.specs_version));
-        if accepts_deltas && cfg!(feature = "proto") {
+        if accepts_deltas {
             target.push_str("&accept_deltas=true");
         }
         target.parse().map_err(|error: http::uri::InvalidUri| SourceError::new(SourceErrorKind::Misconfigured, error))
@@ -98,15 +99,19 @@ impl SpecStream for WebSocketSpecStream {
         "websocket"
     }
 
-    fn kind(&self) -> SpecSourceKind {
-        kind()
+    fn origin(&self) -> SpecOrigin {
+        origin()
     }
 
-    async fn subscribe(&self, cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
-        let held = HeldVersion::from(cursor);
-        let target = self.target(&held, cursor.accept_deltas)?;
+    fn reach(&self) -> Reach {
+        Reach::Upstream
+    }
+
+    async fn subscribe(&self, request: &SpecRequest) -> Result<Box<dyn SpecSubscription>, SourceError> {
+        let held = held(request);
+        let target = self.target(&held, request.accepts_deltas)?;
         let mut headers = self.identity.headers(&*self.delivery.clock);
-        if cfg!(feature = "proto") {
+        if request.accepts_protobuf {
             headers.insert(HeaderName::from_static("statsig-supports-proto"), HeaderValue::from_static("true"));
         }
         let connection = self.connector.connect().await.map_err(source_error)?;
@@ -117,7 +122,7 @@ impl SpecStream for WebSocketSpecStream {
             .map_err(|_| SourceError::from(Error::TimedOut { host: self.connector.host().to_owned(), limit }))??;
         *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = opened.peer;
         let receiver = WebSocketReceiver::new(opened.socket, self.connector.host(), held);
-        Ok(Box::new(Subscription::new(receiver, self.delivery.clone())))
+        Ok(Box::new(Subscription::new(receiver, self.delivery.of(request))))
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use statsig_core::{SourceError, SourceErrorKind};
+use statsig_core::{SourceError, SourceErrorKind, SpecVersion};
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite;
 
-use super::super::event::{HeldVersion, Message, Payload, PayloadCoding, Receiver};
+use super::super::event::{Message, Payload, PayloadCoding, Receiver};
 use super::super::failure::foreign;
 use super::close;
 use super::control::{self, Control};
@@ -27,7 +27,7 @@ pub(super) struct WebSocketReceiver {
     socket: Socket,
     host: String,
     /// Version handed on last: base of the next delta.
-    held: HeldVersion,
+    held: SpecVersion,
     /// Moment at which reading ends, once the peer has announced the end.
     ends_at: Option<Instant>,
     /// Whether the specs must be asked for again.
@@ -38,7 +38,7 @@ pub(super) struct WebSocketReceiver {
 }
 
 impl WebSocketReceiver {
-    pub(super) fn new(socket: Socket, host: &str, held: HeldVersion) -> Self {
+    pub(super) fn new(socket: Socket, host: &str, held: SpecVersion) -> Self {
         let host = host.to_owned();
         Self { socket, host, held, ends_at: None, sync_is_due: false, flush_is_due: false, synced_at: None }
     }
@@ -86,7 +86,7 @@ impl WebSocketReceiver {
     /// Notes the version of a payload that is handed on.
     fn full(&mut self, message: Message, time_ms: u64, checksum: Option<std::sync::Arc<str>>) -> Message {
         if matches!(message, Message::Payload(_)) {
-            self.held = HeldVersion { time_ms, checksum };
+            self.held = SpecVersion::new(time_ms, checksum.as_deref());
         }
         message
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use statsig_core::{
-    SourceError, SourceErrorKind, SpecCursor, SpecSourceKind, SpecStream, SpecSubscription, SpecUpdate, StreamEvent,
+    Reach, SourceError, SourceErrorKind, SpecOrigin, SpecRequest, SpecStream, SpecSubscription, SpecUpdate, StreamEvent,
 };
 use tokio::sync::Notify;
 
@@ -18,7 +18,7 @@ pub struct Scripted {
     pub refuses: AtomicBool,
     /// What ends a subscription is its good end, not an error.
     pub ends: AtomicBool,
-    pub cursors: Mutex<Vec<SpecCursor>>,
+    pub cursors: Mutex<Vec<SpecRequest>>,
     pub subscriptions: AtomicU32,
 }
 
@@ -28,8 +28,8 @@ impl Scripted {
         self.filled.notify_one();
     }
     pub fn specs(document: String) -> Result<StreamEvent, ()> {
-        let kind = SpecSourceKind::Adapter("Scripted".into());
-        Ok(StreamEvent::Specs(SpecUpdate::new(document.into_bytes(), kind, 0)))
+        let kind = SpecOrigin::Adapter("Scripted".into());
+        Ok(StreamEvent::Specs(SpecUpdate::new(document.into_bytes(), kind, Reach::Upstream, 0)))
     }
 }
 
@@ -41,10 +41,13 @@ impl SpecStream for Stream {
     fn name(&self) -> &str {
         "scripted"
     }
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Adapter("Scripted".into())
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Adapter("Scripted".into())
     }
-    async fn subscribe(&self, cursor: &SpecCursor) -> Result<Box<dyn SpecSubscription>, SourceError> {
+    fn reach(&self) -> Reach {
+        Reach::Upstream
+    }
+    async fn subscribe(&self, cursor: &SpecRequest) -> Result<Box<dyn SpecSubscription>, SourceError> {
         self.0.cursors.lock().unwrap().push(cursor.clone());
         self.0.subscriptions.fetch_add(1, Ordering::Relaxed);
         if self.0.refuses.load(Ordering::Relaxed) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use statsig_core::{SourceError, SpecFetch, SpecRequest, SpecSource, SpecSourceKind, SpecTrigger};
+use statsig_core::{Reach, SourceError, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecTrigger};
 use statsig_net::sources::HttpSpecSource;
 use statsig_net::transport::{
     HttpClient, HttpRequest, HttpResponse, HttpTransport, ReqwestTransport, TransportOptions,
@@ -128,8 +128,11 @@ impl SpecSource for Single {
     fn name(&self) -> &str {
         self.0.name()
     }
-    fn kind(&self) -> SpecSourceKind {
-        self.0.kind()
+    fn origin(&self) -> SpecOrigin {
+        self.0.origin()
+    }
+    fn reach(&self) -> Reach {
+        self.0.reach()
     }
     async fn fetch(&self, request: &SpecRequest) -> Result<SpecFetch, SourceError> {
         let mut once = request.clone();

@@ -21,7 +21,7 @@ pub(super) async fn keeps_the_contract(transport: Transport) {
     })
     .await
     .unwrap();
-    assert!(String::from_utf8(last.document).unwrap().contains(&format!("\"time\":{time},")));
+    assert!(String::from_utf8(last.payload.to_vec()).unwrap().contains(&format!("\"time\":{time},")));
     stream.close().await;
     server.wait_for_open(0).await;
 }
@@ -31,15 +31,15 @@ pub(super) async fn delivers_what_is_newer_and_heartbeats(transport: Transport) 
     server.publish(specs(5, true).as_bytes());
     let stream = transport.stream(&server);
     let mut held = subscribe_at(&*stream, 5).await.unwrap();
-    assert!(matches!(next(&mut *held).await, Ok(Some(StreamEvent::NoUpdate { time: 5 }))));
+    assert!(matches!(next(&mut *held).await, Ok(Some(StreamEvent::NoUpdate { time_ms: 5 }))));
     server.heartbeat();
-    assert!(matches!(next(&mut *held).await, Ok(Some(StreamEvent::NoUpdate { time: 5 }))));
+    assert!(matches!(next(&mut *held).await, Ok(Some(StreamEvent::NoUpdate { time_ms: 5 }))));
     server.publish(specs(6, true).as_bytes());
     let update = next_specs(&mut *held).await;
-    assert_eq!(update.document, specs(6, true).as_bytes());
-    assert_eq!(update.source, stream.kind());
-    assert_eq!(update.origin.as_deref(), Some(&*server.url()));
-    assert!(!update.is_delta && update.received_at_ms > 0);
+    assert_eq!(update.payload, specs(6, true).as_bytes());
+    assert_eq!(update.origin, stream.origin());
+    assert_eq!(update.address.as_deref(), Some(&*server.url()));
+    assert!(update.delta_base.is_none() && update.received_at_ms > 0);
     let request = &server.requests()[0];
     assert_eq!((&*request.key, request.since_time, request.version), (KEY, 5, 2));
     assert_eq!(request.checksum.as_deref(), Some("held"));
@@ -55,7 +55,7 @@ pub(super) async fn the_last_of_a_burst_wins_for_a_slow_reader(transport: Transp
     let mut events = 0;
     loop {
         events += 1;
-        let document = next_specs(&mut *subscription).await.document;
+        let document = next_specs(&mut *subscription).await.payload;
         if document == specs(1_001, true).as_bytes() {
             break;
         }
@@ -69,7 +69,7 @@ pub(super) async fn an_update_between_request_and_answer_is_delivered(transport:
     let server = transport.server();
     server.order(StreamFault::PublishFirst(specs(9, true).into_bytes()));
     let mut subscription = subscribe_at(&*transport.stream(&server), 1).await.unwrap();
-    assert_eq!(next_specs(&mut *subscription).await.document, specs(9, true).as_bytes());
+    assert_eq!(next_specs(&mut *subscription).await.payload, specs(9, true).as_bytes());
 }
 
 pub(super) async fn a_wait_given_up_loses_nothing(transport: Transport) {
@@ -84,14 +84,14 @@ pub(super) async fn a_wait_given_up_loses_nothing(transport: Transport) {
                 biased;
                 event = subscription.next() => {
                     let Ok(Some(StreamEvent::Specs(update))) = event else { panic!("{event:?}") };
-                    assert_eq!(update.document, specs(time, true).as_bytes());
+                    assert_eq!(update.payload, specs(time, true).as_bytes());
                     break;
                 }
                 () = async { for _ in 0..polls { tokio::task::yield_now().await } } => {}
             }
         }
         server.publish(specs(time + 100, true).as_bytes());
-        while next_specs(&mut *subscription).await.document != specs(time + 100, true).as_bytes() {}
+        while next_specs(&mut *subscription).await.payload != specs(time + 100, true).as_bytes() {}
         server.publish(specs(time, true).as_bytes());
         // Older specs are not sent: begin again.
         drop(subscription);
@@ -148,7 +148,7 @@ pub(super) async fn silence_after_the_head_is_left_to_the_user(transport: Transp
     assert!(tokio::time::timeout(Duration::from_millis(100), subscription.next()).await.is_err());
     // Nothing is lost by the wait.
     server.heartbeat();
-    assert!(matches!(next(&mut *subscription).await, Ok(Some(StreamEvent::NoUpdate { time: 1 }))));
+    assert!(matches!(next(&mut *subscription).await, Ok(Some(StreamEvent::NoUpdate { time_ms: 1 }))));
 }
 
 pub(super) async fn a_message_beyond_the_limit_is_an_error(transport: Transport) {
@@ -183,7 +183,7 @@ pub(super) async fn large_payloads_arrive_whole(transport: Transport) {
     let large = format!(r#"{{"has_updates":true,"time":7,"x":"{}"}}"#, "y".repeat(6 << 20));
     server.publish(large.as_bytes());
     let mut subscription = subscribe(&*transport.stream(&server)).await.unwrap();
-    assert!(next_specs(&mut *subscription).await.document == large.as_bytes());
+    assert!(next_specs(&mut *subscription).await.payload == large.as_bytes());
 }
 
 pub(super) async fn ipv6_hosts_are_reached(transport: Transport) {
@@ -260,7 +260,7 @@ pub(super) async fn the_domain_of_the_certificate_can_be_given(transport: Transp
         transport.stream_with(&by_ip, |options| {
             options.tls.ca_cert_path = Some(certificates.ca_path());
             options.tls.only_ca_cert_path = true;
-            options.tls_domain = domain.map(str::to_owned);
+            options.tls.server_name = domain.map(str::to_owned);
         })
     };
     let error = refusal(&*stream(None)).await;

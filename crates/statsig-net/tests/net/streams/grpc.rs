@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use statsig_core::testing::spec_source_contract;
 use statsig_core::{
-    SourceErrorKind, SpecCursor, SpecFetch, SpecRequest, SpecSource, SpecStream, SpecTrigger, StoreFormat,
+    PayloadFormat, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecStream, SpecTrigger, SpecVersion,
 };
 use statsig_net::streams::{GrpcSpecSource, GrpcSpecStream, ProxyStreamOptions, StreamSpecsVersion};
 use statsig_testkit::server::FrozenTime;
@@ -91,7 +91,7 @@ async fn goaway_leaves_the_open_stream_alone() {
     next_specs(&mut *subscription).await;
     server.commit(StreamFault::GoAway);
     server.publish(specs(2, true).as_bytes());
-    assert_eq!(next_specs(&mut *subscription).await.document, specs(2, true).as_bytes());
+    assert_eq!(next_specs(&mut *subscription).await.payload, specs(2, true).as_bytes());
     server.commit(StreamFault::AbruptGoAway);
     let error = failure(&mut *subscription).await;
     assert_eq!(error.kind(), SourceErrorKind::Unreachable, "{}", text(&error));
@@ -117,14 +117,12 @@ async fn compressed_frames_and_binary_specs_are_read() {
     server.compress();
     let stream = GRPC.stream(&server);
     let mut subscription = subscribe(&*stream).await.unwrap();
-    assert_eq!(next_specs(&mut *subscription).await.document, specs(1, true).as_bytes());
+    assert_eq!(next_specs(&mut *subscription).await.payload, specs(1, true).as_bytes());
     server.publish_binary(2, b"binary specs");
-    if cfg!(feature = "proto") {
-        let update = next_specs(&mut *subscription).await;
-        assert_eq!((&*update.document, update.format), (&b"binary specs"[..], StoreFormat::StatsigBr));
-    }
+    let update = next_specs(&mut *subscription).await;
+    assert_eq!((&*update.payload, update.format), (&b"binary specs"[..], PayloadFormat::Protobuf));
     let formats = &server.requests()[0].formats;
-    assert_eq!(formats.contains(&"statsig-br".to_owned()), cfg!(feature = "proto"));
+    assert!(formats.contains(&"statsig-br".to_owned()));
     assert_eq!(formats.contains(&"json+zstd".to_owned()), cfg!(feature = "zstd"));
 }
 
@@ -147,7 +145,7 @@ async fn the_official_proxy_without_additions_is_understood() {
     let stream = GrpcSpecStream::new(&address(&server.url()), key(), ProxyStreamOptions::default(), clock()).unwrap();
     assert_eq!(stream.peer(), None);
     let mut subscription = subscribe(&stream).await.unwrap();
-    assert_eq!(next_specs(&mut *subscription).await.document, specs(1, true).as_bytes());
+    assert_eq!(next_specs(&mut *subscription).await.payload, specs(1, true).as_bytes());
     assert_eq!(stream.peer().as_deref(), Some("test-host"));
 }
 
@@ -164,7 +162,7 @@ async fn the_source_keeps_its_contract() {
     let server = GRPC.server();
     server.publish(specs(5, true).as_bytes());
     let update = spec_source_contract(&source(&server)).await;
-    assert_eq!(update.document, specs(5, true).as_bytes());
+    assert_eq!(update.payload, specs(5, true).as_bytes());
 }
 
 #[tokio::test]
@@ -173,7 +171,8 @@ async fn the_source_answers_by_version() {
     server.publish(specs(5, true).as_bytes());
     let source = source(&server);
     let fetch = |time| {
-        let request = SpecRequest::new(SpecCursor::new(time, None), SpecTrigger::Background);
+        let held = (time > 0).then(|| SpecVersion::new(time, None));
+        let request = SpecRequest::new(held, SpecTrigger::Background);
         let source = &source;
         async move { source.fetch(&request).await }
     };

@@ -13,7 +13,9 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{SourceError, SpecCursor, SpecStream, SpecSubscription, SpecUpdate, StreamEvent};
+use statsig_core::{
+    SourceError, SpecRequest, SpecStream, SpecSubscription, SpecTrigger, SpecUpdate, SpecVersion, StreamEvent,
+};
 use statsig_net::streams::{ProxyStreamOptions, StreamAddress};
 use statsig_testkit::stream_server::{ServedProtocol, StreamServer};
 
@@ -61,8 +63,9 @@ async fn subscribe(stream: &dyn SpecStream) -> Result<Box<dyn SpecSubscription>,
 }
 
 async fn subscribe_at(stream: &dyn SpecStream, time: u64) -> Result<Box<dyn SpecSubscription>, SourceError> {
-    let checksum = (time > 0).then_some("held");
-    tokio::time::timeout(PATIENCE, stream.subscribe(&SpecCursor::new(time, checksum))).await.unwrap()
+    let version = (time > 0).then(|| SpecVersion::new(time, Some("held")));
+    let request = SpecRequest::new(version, SpecTrigger::Background).with_protobuf(true).with_deltas(true);
+    tokio::time::timeout(PATIENCE, stream.subscribe(&request)).await.unwrap()
 }
 
 async fn next(subscription: &mut dyn SpecSubscription) -> Result<Option<StreamEvent>, SourceError> {

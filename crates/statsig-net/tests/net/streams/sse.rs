@@ -52,11 +52,11 @@ async fn requests_resume_at_what_is_held() {
 async fn comments_are_signs_of_life() {
     let server = SSE.server();
     let mut subscription = subscribe_at(&*SSE.stream(&server), 1).await.unwrap();
-    assert!(matches!(next(&mut *subscription).await, Ok(Some(StreamEvent::NoUpdate { time: 1 }))));
+    assert!(matches!(next(&mut *subscription).await, Ok(Some(StreamEvent::NoUpdate { time_ms: 1 }))));
     server.commit(StreamFault::Raw(": alive\n\n".to_owned()));
-    assert!(matches!(next(&mut *subscription).await, Ok(Some(StreamEvent::NoUpdate { time: 1 }))));
+    assert!(matches!(next(&mut *subscription).await, Ok(Some(StreamEvent::NoUpdate { time_ms: 1 }))));
     server.commit(StreamFault::Raw("event: later\ndata: x\n\n:\n\n".to_owned()));
-    assert!(matches!(next(&mut *subscription).await, Ok(Some(StreamEvent::NoUpdate { time: 1 }))));
+    assert!(matches!(next(&mut *subscription).await, Ok(Some(StreamEvent::NoUpdate { time_ms: 1 }))));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use statsig_core::{SourceErrorKind, SpecStream, StoreFormat, StreamEvent};
+use statsig_core::{PayloadFormat, SourceErrorKind, SpecStream, SpecVersion, StreamEvent};
 use statsig_net::streams::{ProxyStreamOptions, WebSocketSpecStream};
 use statsig_testkit::stream_server::{ServedProtocol, StreamFault};
 
@@ -30,12 +30,12 @@ async fn both_protocols_are_spoken() {
     let stream = WebSocketSpecStream::new(&address(&server.url()), identity(), ProxyStreamOptions::default(), clock());
     let stream = stream.unwrap();
     let mut subscription = subscribe(&stream).await.unwrap();
-    assert_eq!(next_specs(&mut *subscription).await.document, specs(1, true).as_bytes());
+    assert_eq!(next_specs(&mut *subscription).await.payload, specs(1, true).as_bytes());
     assert_eq!(stream.peer().as_deref(), Some("test-host"));
     server.commit(StreamFault::Garbage);
     assert_eq!(failure(&mut *subscription).await.kind(), SourceErrorKind::Invalid);
     let request = &server.requests()[0];
-    assert_eq!(request.target, "/v1/stream_config_specs?sinceTime=0&version=2");
+    assert_eq!(request.target, "/v1/stream_config_specs?sinceTime=0&version=2&accept_deltas=true");
     assert_eq!(request.header("sec-websocket-protocol"), Some("statsig-sfp.bin.v1, statsig-sfp.json.v1"));
     assert!(request.header("user-agent").is_some() && request.header("statsig-server-session-id").is_some());
 }
@@ -120,7 +120,7 @@ async fn goaway_ends_in_good_order_after_its_time() {
     next_specs(&mut *subscription).await;
     server.commit(StreamFault::GoAway);
     server.publish(specs(2, true).as_bytes());
-    assert_eq!(next_specs(&mut *subscription).await.document, specs(2, true).as_bytes());
+    assert_eq!(next_specs(&mut *subscription).await.payload, specs(2, true).as_bytes());
     assert!(ends(&mut *subscription).await);
 }
 
@@ -139,21 +139,27 @@ async fn unknown_messages_are_ignored_and_the_specs_asked_for_again() {
         server.wait_for_requests(2).await;
         assert_eq!(server.requests()[1].target, r#"{"type":"sync","sinceTime":1,"checksum":"c"}"#);
         server.publish(specs(2, true).as_bytes());
-        assert_eq!(waits.await.unwrap().document, specs(2, true).as_bytes());
+        assert_eq!(waits.await.unwrap().payload, specs(2, true).as_bytes());
     }
 }
 
-#[cfg(feature = "proto")]
 #[tokio::test]
 async fn binary_specs_and_deltas_are_handed_on() {
     let server = WEBSOCKET.server();
     let stream = WEBSOCKET.stream(&server);
     let mut subscription = subscribe_at(&*stream, 1).await.unwrap();
-    assert!(matches!(next(&mut *subscription).await, Ok(Some(StreamEvent::NoUpdate { time: 1 }))));
+    assert!(matches!(next(&mut *subscription).await, Ok(Some(StreamEvent::NoUpdate { time_ms: 1 }))));
     server.publish_binary(2, b"binary");
     let update = next_specs(&mut *subscription).await;
-    assert_eq!((&*update.document, update.format, update.is_delta), (&b"binary"[..], StoreFormat::StatsigBr, false));
+    assert_eq!(
+        (&*update.payload, update.format, update.delta_base.is_some()),
+        (&b"binary"[..], PayloadFormat::Protobuf, false)
+    );
     server.commit(StreamFault::RawBinary(b"\x01\x04\0\0\0\0\0\0\0\x03\0\0delta".to_vec()));
     let update = next_specs(&mut *subscription).await;
-    assert_eq!((&*update.document, update.format, update.is_delta), (&b"delta"[..], StoreFormat::StatsigBr, true));
+    assert_eq!(
+        (&*update.payload, update.format, update.delta_base.is_some()),
+        (&b"delta"[..], PayloadFormat::Protobuf, true)
+    );
+    assert_eq!(update.delta_base, Some(SpecVersion::new(2, Some("c"))));
 }

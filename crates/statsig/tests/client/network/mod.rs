@@ -4,6 +4,7 @@ mod deliveries;
 mod health;
 mod id_lists;
 mod metrics;
+mod supplied;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use std::time::Duration;
 use serde_json::json;
 use statsig::net::transport::TransportOptions;
 use statsig::{
-    DataSource, DataStore, InMemoryDataStore, ReadyPolicy, SpecSourceKind, Statsig, StatsigBuilder, StatsigUser,
+    DataSource, DataStore, InMemoryDataStore, ReadyPolicy, SpecOrigin, Statsig, StatsigBuilder, StatsigUser,
     UpdateOutcome,
 };
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
@@ -57,7 +58,7 @@ fn starts_follows_and_logs_without_a_runtime() {
     assert_eq!(statsig.get_feature_gate(&user(), "g").details().reason(), "Uninitialized");
     let details = statsig.initialize_blocking();
     assert!(details.init_success && details.is_config_spec_ready, "{details:?}");
-    assert_eq!(details.source, SpecSourceKind::Network);
+    assert_eq!(details.source, SpecOrigin::Network);
     assert_eq!(statsig.get_feature_gate(&user(), "g").rule_id(), "r");
     assert_eq!(statsig.initialize_blocking().specs_time, 1_000, "a second call tells the same");
 
@@ -107,7 +108,7 @@ fn an_outage_at_start_leaves_what_else_there_is() {
 
     let bootstrapped = builder(&server).bootstrap(specs(5, true)).build().unwrap();
     assert!(bootstrapped.check_gate(&user(), "g"), "from the moment it is built");
-    assert_eq!(bootstrapped.initialize_blocking().source, SpecSourceKind::Bootstrap);
+    assert_eq!(bootstrapped.initialize_blocking().source, SpecOrigin::Bootstrap);
 
     let broken = builder(&server).bootstrap("no JSON").build().unwrap();
     let details = broken.initialize_blocking();
@@ -134,7 +135,7 @@ fn a_data_store_comes_first_and_is_written_back() {
     server.publish_specs(specs(1_000, true));
     let store = Arc::new(InMemoryDataStore::default());
     let writer = builder(&server).data_store(store.clone()).build().unwrap();
-    assert_eq!(writer.initialize_blocking().source, SpecSourceKind::Network);
+    assert_eq!(writer.initialize_blocking().source, SpecOrigin::Network);
     // Written in the background.
     while writer.health().specs.unwrap().kept.0 == 0 {
         std::thread::yield_now();
@@ -142,7 +143,7 @@ fn a_data_store_comes_first_and_is_written_back() {
 
     let reader = builder(&server).data_store(store as Arc<dyn DataStore>).build().unwrap();
     let details = reader.initialize_blocking();
-    assert_eq!(details.source, SpecSourceKind::Adapter("DataStore".into()), "{details:?}");
+    assert_eq!(details.source, SpecOrigin::Adapter("DataStore".into()), "{details:?}");
     assert!(reader.check_gate(&user(), "g"));
 }
 
@@ -151,7 +152,7 @@ fn local_mode_touches_no_network() {
     let server = FakeStatsig::start().unwrap();
     server.publish_specs(specs(1_000, true));
     let local = builder(&server).disable_network(true).bootstrap(specs(5, true)).build().unwrap();
-    assert_eq!(local.initialize_blocking().source, SpecSourceKind::Bootstrap);
+    assert_eq!(local.initialize_blocking().source, SpecOrigin::Bootstrap);
     assert!(local.check_gate(&user(), "g"));
     let _ = local.shutdown_blocking(LONG);
     assert_eq!(server.requests().len(), 0);
@@ -271,7 +272,7 @@ async fn a_second_address_is_asked_right_after_the_first() {
     let details = statsig.initialize().await;
     let asked: Vec<_> = details.attempts.iter().map(|attempt| attempt.source.as_str()).collect();
     assert_eq!((asked, details.specs_time), (vec!["network", "network-fallback"], 1_000));
-    assert_eq!(details.source, SpecSourceKind::Network);
+    assert_eq!(details.source, SpecOrigin::Network);
     assert!(statsig.check_gate(&user(), "g"));
     // Polls ask in the same order.
     second.publish_specs(specs(2_000, false));

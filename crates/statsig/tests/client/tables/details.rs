@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use statsig::{
-    ExperimentEvaluationOptions, FixedClock, InMemoryPersistentStorage, Reason, SpecSourceKind, Statsig, StatsigUser,
+    ExperimentEvaluationOptions, FixedClock, InMemoryPersistentStorage, Reason, SpecOrigin, Statsig, StatsigUser,
     UserPersistedValues,
 };
 use statsig_testkit::specs::{
@@ -86,7 +86,7 @@ fn times_and_versions() {
     for (details, version) in
         [(gate.details(), 4), (config.details(), 5), (experiment.details(), 6), (layer.details(), 7)]
     {
-        assert_eq!(details.source(), &SpecSourceKind::Bootstrap);
+        assert_eq!(details.source(), &SpecOrigin::Bootstrap);
         assert_eq!(
             (details.lcut(), details.received_at_ms(), details.version()),
             (Some(1_780_000_000_000), Some(NOW.unsigned_abs()), Some(version))

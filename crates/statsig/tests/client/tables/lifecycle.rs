@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use statsig::{
-    DataSource, EvaluationOptions, InitializeDetails, NoopSink, ReadyPolicy, SpecSourceKind, Statsig, StatsigBuilder,
+    DataSource, EvaluationOptions, InitializeDetails, NoopSink, ReadyPolicy, SpecOrigin, Statsig, StatsigBuilder,
 };
-use statsig_core::{SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecUpdate};
+use statsig_core::{Reach, SourceError, SourceErrorKind, SpecFetch, SpecRequest, SpecSource, SpecUpdate};
 use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
 use statsig_testkit::specs::{GateBuilder, ProjectBuilder};
 use tokio::sync::Notify;
@@ -47,8 +47,11 @@ impl SpecSource for Held {
     fn name(&self) -> &str {
         "held"
     }
-    fn kind(&self) -> SpecSourceKind {
-        SpecSourceKind::Adapter("Held".into())
+    fn origin(&self) -> SpecOrigin {
+        SpecOrigin::Adapter("Held".into())
+    }
+    fn reach(&self) -> Reach {
+        Reach::Local
     }
     async fn fetch(&self, _: &SpecRequest) -> Result<SpecFetch, SourceError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
@@ -56,7 +59,7 @@ impl SpecSource for Held {
             std::panic::panic_any("of the application");
         }
         self.go.notified().await;
-        Ok(SpecFetch::Updated(SpecUpdate::new(project(5), self.kind(), 0)))
+        Ok(SpecFetch::Updated(SpecUpdate::new(project(5), self.origin(), self.reach(), 0)))
     }
 }
 
@@ -109,7 +112,7 @@ async fn a_network_that_fails_is_no_failure_of_the_start_and_polls_go_on() {
     let statsig = builder(&server).build().unwrap();
     let details = statsig.initialize().await;
     assert!(details.init_success && !details.is_config_spec_ready && details.error.is_some(), "{details:?}");
-    assert_eq!((&details.source, reason(&statsig).as_str()), (&SpecSourceKind::NoValues, "NoValues"));
+    assert_eq!((&details.source, reason(&statsig).as_str()), (&SpecOrigin::NoValues, "NoValues"));
     server.publish_specs(project(5));
     server.fail_always(Endpoint::SpecsV2, None);
     assert!(statsig.ready(ReadyPolicy::Any, LONG).await, "by a poll");
@@ -160,12 +163,12 @@ fn a_bootstrap_document_alone_is_ready_at_once() {
     assert!(statsig.is_initialized());
     let details = statsig.initialize_blocking();
     assert!(details.init_success && details.is_config_spec_ready, "{details:?}");
-    assert_eq!((&details.source, details.specs_time), (&SpecSourceKind::Bootstrap, 5));
+    assert_eq!((&details.source, details.specs_time), (&SpecOrigin::Bootstrap, 5));
     assert!(statsig.ready_blocking(ReadyPolicy::Fresh, LONG));
     assert!(statsig.ready_blocking(ReadyPolicy::MaxAge(LONG), LONG));
     let with_events = Statsig::builder().bootstrap(project(5)).event_sink(Arc::new(NoopSink)).build().unwrap();
     let details = with_events.initialize_blocking();
-    assert!(details.init_success && details.source == SpecSourceKind::Bootstrap, "{details:?}");
+    assert!(details.init_success && details.source == SpecOrigin::Bootstrap, "{details:?}");
 }
 
 #[test]
@@ -210,7 +213,7 @@ fn a_bootstrap_document_is_a_source_in_its_place() {
     assert_eq!(unlisted.initialize_blocking().specs_time, 5);
     // Made for another project: not in force, neither beside the network nor alone.
     let foreign = builder(&server).bootstrap(&other).build().unwrap();
-    assert_eq!(foreign.initialize_blocking().source, SpecSourceKind::Network);
+    assert_eq!(foreign.initialize_blocking().source, SpecOrigin::Network);
     let refused = Statsig::builder().sdk_key("secret-test").disable_network(true).bootstrap(&other).build();
     assert!(refused.unwrap_err().to_string().contains("another SDK key"));
     let unusable = Statsig::builder().sdk_key("secret-test").disable_network(true).bootstrap("{").build();

@@ -27,7 +27,8 @@ const IN_CODE: &[(&str, &str)] = &[
     ("record_secondary_exposures", "Whether results carry the gates that took part."),
     ("rules_updated_callback", "Hears of config specs that came into force."),
     ("runtime", "The tokio runtime for background work."),
-    ("spec_stream", "One more stream that tells of new specs by itself."),
+    ("spec_stream", "A stream that pushes new specs, with default options."),
+    ("spec_stream_with", "A stream that pushes new specs, with options of its own."),
 ];
 
 const BUILDERS: [&str; 4] = [
