@@ -32,12 +32,19 @@ impl SpecOrigin {
     /// ```
     /// use statsig_adapters::SpecOrigin;
     ///
-    /// assert!(SpecOrigin::Bootstrap.has_values());
-    /// assert!(!SpecOrigin::Loading.has_values());
+    /// assert!(SpecOrigin::Bootstrap.has_specs());
+    /// assert!(!SpecOrigin::Loading.has_specs());
     /// ```
     #[must_use]
-    pub fn has_values(&self) -> bool {
+    pub fn has_specs(&self) -> bool {
         !matches!(self, Self::Uninitialized | Self::Loading | Self::NoValues)
+    }
+
+    /// Returns whether the reason of an evaluation names the origin and what was found, as in
+    /// `Loading:Unrecognized`, rather than the origin alone.
+    #[must_use]
+    pub fn has_values(&self) -> bool {
+        !matches!(self, Self::Uninitialized | Self::NoValues)
     }
 }
 

@@ -85,7 +85,7 @@ pub(crate) fn mask_with<'a>(text: &'a str, secrets: &[&str]) -> Cow<'a, str> {
 /// Masks before truncating: a secret that is cut in two would not be found.
 #[must_use]
 pub(crate) fn chain_of(error: &(dyn Error + 'static)) -> String {
-    error_chain_with(error, |text| mask(&text).into_owned())
+    error_chain_with(error, |text| mask(text).into_owned())
 }
 
 /// An address of the options, for texts: without what stands before an `@`, which may be a password, without

@@ -176,6 +176,6 @@ mod tests {
     #[test]
     fn debug_shows_no_payload() {
         let shown = format!("{:?}", StoreEntry::json(b"{\"time\": 5, \"private\": 1}".to_vec()));
-        assert!(shown.contains("lcut: 5") && !shown.contains("private") && !shown.contains("112, "), "{shown}");
+        assert!(shown.contains("time_ms: 5") && !shown.contains("private") && !shown.contains("112, "), "{shown}");
     }
 }

@@ -151,10 +151,10 @@ impl<'a> EvaluationContext<'a> {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use statsig_core::{EvaluationSettings, FixedClock, Snapshot, SpecSourceKind};
+    /// # use statsig_core::{EvaluationSettings, FixedClock, Snapshot, SpecOrigin};
     /// use statsig_core::{ClientInitializeOptions, EvaluationContext, StatsigUser};
     ///
-    /// # let snapshot = Arc::new(Snapshot::empty(SpecSourceKind::Bootstrap));
+    /// # let snapshot = Arc::new(Snapshot::empty(SpecOrigin::Bootstrap));
     /// # let (settings, clock) = (EvaluationSettings::new(), FixedClock(0));
     /// let options = ClientInitializeOptions::new();
     /// let mut json = Vec::new();

@@ -56,12 +56,12 @@ fn mixed(mut bits: u64) -> u64 {
 mod tests {
     use std::sync::Arc;
 
-    use statsig_adapters::{FixedClock, SpecSourceKind};
+    use statsig_adapters::{FixedClock, SpecOrigin};
 
     use crate::{EvaluationContext, EvaluationSettings, Snapshot, StatsigUser};
 
     fn with_context<R>(read: impl FnOnce(EvaluationContext<'_>) -> R) -> R {
-        let snapshot = Arc::new(Snapshot::empty(SpecSourceKind::Bootstrap));
+        let snapshot = Arc::new(Snapshot::empty(SpecOrigin::Bootstrap));
         let (user, settings, clock) = (StatsigUser::new(), EvaluationSettings::new(), FixedClock(1_700_000_000_000));
         read(EvaluationContext::new(&snapshot, &user, &settings, &clock))
     }

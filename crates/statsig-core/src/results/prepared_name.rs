@@ -17,10 +17,10 @@ use crate::sticky::{ExperimentEvaluationOptions, LayerEvaluationOptions};
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use statsig_core::{EvaluationSettings, FixedClock, Snapshot, SpecSourceKind};
+/// # use statsig_core::{EvaluationSettings, FixedClock, Snapshot, SpecOrigin};
 /// use statsig_core::{EvaluationContext, PreparedName, StatsigUser};
 ///
-/// # let snapshot = Arc::new(Snapshot::empty(SpecSourceKind::Bootstrap));
+/// # let snapshot = Arc::new(Snapshot::empty(SpecOrigin::Bootstrap));
 /// # let (settings, clock) = (EvaluationSettings::new(), FixedClock(0));
 /// let new_checkout = PreparedName::gate("new_checkout");
 /// let user = StatsigUser::with_user_id("user-1");

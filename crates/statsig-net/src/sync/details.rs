@@ -57,7 +57,7 @@ impl InitializeDetails {
 
     fn of(snapshot: &Snapshot) -> Self {
         Self {
-            is_config_spec_ready: snapshot.source().has_values(),
+            is_config_spec_ready: snapshot.source().has_specs(),
             source: snapshot.source().clone(),
             specs_time: snapshot.ruleset().meta().time,
             ..Self::default()

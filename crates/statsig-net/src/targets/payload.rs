@@ -178,14 +178,12 @@ fn ordering_version(held: &PublishedPayload) -> SpecVersion {
 
 /// Reads the outer fields of a payload; `None` if it says that nothing is new.
 fn envelope_of(update: &SpecUpdate) -> Result<Option<Envelope>, Rejection> {
-    match update.format {
-        #[cfg(feature = "proto")]
-        PayloadFormat::Protobuf if !is_json(&update.payload) => {
-            let limit = update.max_bytes.unwrap_or(usize::MAX);
-            crate::proto::head::envelope(&update.payload, limit).map(Some).map_err(unusable)
-        }
-        _ => json_envelope(&update.payload),
+    #[cfg(feature = "proto")]
+    if update.format == PayloadFormat::Protobuf && !is_json(&update.payload) {
+        let limit = update.max_bytes.unwrap_or(usize::MAX);
+        return crate::proto::head::envelope(&update.payload, limit).map(Some).map_err(unusable);
     }
+    json_envelope(&update.payload)
 }
 
 /// Returns whether a payload that is labelled binary is JSON: servers say so where nothing is new.

@@ -124,7 +124,7 @@ impl SpecTarget for RulesetTarget {
     fn current(&self) -> CurrentSpecs {
         let snapshot = self.store.load();
         let origin = snapshot.source().clone();
-        let version = origin.has_values().then(|| snapshot.version());
+        let version = origin.has_specs().then(|| snapshot.version());
         CurrentSpecs::new(origin, version, snapshot.received_at_ms())
     }
 

@@ -13,7 +13,7 @@ use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
 use tokio::runtime::Handle;
 
 use super::common::{KEY, clock, key, network};
-use super::common::{Scripted, Stream};
+use super::common::{Scripted, Stream, until};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -54,7 +54,7 @@ async fn polls_and_a_stream_feed_a_proxy_without_an_evaluator() {
         .wait_for(|payload| payload.as_ref().is_some_and(|payload| payload.envelope.version.time_ms == 7))
         .await
         .unwrap();
-    assert_eq!(sync.health().streams[0].state, StreamState::Live);
+    until(|| sync.health().streams[0].state == StreamState::Live).await;
     let report = sync.sync_now().await;
     assert_eq!((report.updated, &report.attempts[0].outcome), (false, &AttemptOutcome::Older));
 

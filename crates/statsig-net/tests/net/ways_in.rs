@@ -10,7 +10,7 @@ use statsig_core::{
 };
 use statsig_net::sources::{BootstrapSpecSource, DataStoreSpecSource, FileSpecSource};
 use statsig_net::{RulesetTarget, SpecSources, SpecSync, SyncOptions};
-use statsig_testkit::server::FakeStatsig;
+use statsig_testkit::server::{Endpoint, FakeStatsig, Fault};
 use tokio::runtime::Handle;
 
 use super::common::{KEY, clock, key, network, specs};
@@ -86,7 +86,7 @@ async fn a_poll_brings_nothing_foreign() {
     let server = FakeStatsig::start().unwrap();
     let client = Client::holding(polled(Arc::new(network(&server).spec_source()))).await;
     for payload in foreign() {
-        server.publish_specs(payload.clone());
+        server.fail_always(Endpoint::SpecsV2, Some(Fault::Body(payload.clone().into())));
         client.refuses_what_is_fetched("poll", &payload).await;
     }
 }

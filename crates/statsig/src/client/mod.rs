@@ -189,7 +189,7 @@ impl Statsig {
     /// Replaces the config specs, unless the new ones are older.
     ///
     /// The specs go the way of all others: they must not be made for another SDK key, are kept in the
-    /// [last-known-good folder](StatsigBuilder::last_known_good), and reported to the `rules_updated_callback` and
+    /// last-known-good folder, and reported to the `rules_updated_callback` and
     /// subscribers before this returns. Compiles on the calling thread; checks go on meanwhile with the current specs.
     ///
     /// Called within such a report, the new specs are current when this returns, and reported after the others.

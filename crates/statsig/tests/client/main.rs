@@ -12,8 +12,8 @@ mod events;
 #[cfg(all(feature = "logger", feature = "net"))]
 mod network;
 #[cfg(feature = "logger")]
-#[cfg(feature = "logger")]
 mod prepared_names;
+#[cfg(feature = "logger")]
 mod shared;
 #[cfg(all(feature = "logger", feature = "net"))]
 mod tables;

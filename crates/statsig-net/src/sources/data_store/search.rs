@@ -124,7 +124,7 @@ pub(super) async fn judge(entry: StoreEntry, limit: usize) -> Result<Usable, Sou
     if is_delta {
         return Err(refused("it is only the difference to an earlier one".to_owned()));
     }
-    let document = unpack::unpacked(bytes.into(), limit).await.map_err(|error| refused(error.to_string()))?;
+    let document = unpack::unpacked(bytes, limit).await.map_err(|error| refused(error.to_string()))?;
     let judged = unpack::off_thread(document.len(), move || {
         let version = match format {
             StoreFormat::StatsigBr => version_of(&document, format.into()),

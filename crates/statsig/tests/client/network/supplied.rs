@@ -13,9 +13,12 @@ fn made_for(time: u64, hash: &str) -> Vec<u8> {
     text.replacen('{', &format!(r#"{{"hashed_sdk_key_used":"{hash}","#), 1).into_bytes()
 }
 
+/// Times before and after each update that was reported.
+type Times = Arc<Mutex<Vec<(u64, u64)>>>;
+
 /// A client of any kind, and the times that it reported.
-fn heard(builder: StatsigBuilder) -> (Statsig, Arc<Mutex<Vec<(u64, u64)>>>) {
-    let times: Arc<Mutex<Vec<_>>> = Arc::default();
+fn heard(builder: StatsigBuilder) -> (Statsig, Times) {
+    let times = Times::default();
     let heard = Arc::clone(&times);
     let statsig = builder
         .rules_updated_callback(move |updated| heard.lock().unwrap().push((updated.previous_time, updated.time)))
