@@ -25,6 +25,7 @@ const NO_UPDATE_BYTES: usize = 4_096;
 const SMALL_PAYLOAD: usize = 16 << 10;
 
 /// Returns the version that a client holds; one of time 0 if it holds none.
+#[cfg(any(feature = "websocket", feature = "sse"))]
 pub(super) fn held(request: &SpecRequest) -> SpecVersion {
     request.version.clone().unwrap_or_default()
 }
