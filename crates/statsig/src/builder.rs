@@ -41,6 +41,7 @@ use crate::subscriptions::{ClientEvent, Subscriptions};
 #[cfg(any(feature = "net", feature = "logger"))]
 use crate::{process::Process, runtime::BackgroundRuntime};
 
+// As in `statsig-background`, which a client without features does not depend on.
 /// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;

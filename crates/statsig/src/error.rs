@@ -150,7 +150,8 @@ impl Obstacles {
     }
 }
 
-/// An error and its causes, in one line.
+// Not that of `statsig-background`, which a client without features does not depend on.
+/// Returns an error and its causes in one line.
 pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"))

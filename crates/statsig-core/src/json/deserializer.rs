@@ -6,7 +6,8 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::raw::Raw;
-use super::reader::{Piece, Reader, Unread};
+use super::reader::{Reader, Unread};
+use super::reader_strings::Piece;
 
 impl de::Error for Unread {
     fn custom<T: fmt::Display>(_: T) -> Self {

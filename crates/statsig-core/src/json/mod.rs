@@ -33,6 +33,7 @@ mod deserializer;
 mod encode;
 mod raw;
 mod reader;
+mod reader_strings;
 mod view;
 
 pub(crate) use encode::{Encoder, PackSeed, encode_object};

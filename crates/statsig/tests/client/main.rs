@@ -6,6 +6,8 @@
     reason = "helpers of tests may fail like tests"
 )]
 
+#[cfg(all(feature = "logger", feature = "net"))]
+mod adapters;
 mod concurrent_updates;
 #[cfg(feature = "logger")]
 mod events;

@@ -13,12 +13,12 @@ fn made_for(time: u64, hash: &str) -> Vec<u8> {
     text.replacen('{', &format!(r#"{{"hashed_sdk_key_used":"{hash}","#), 1).into_bytes()
 }
 
-/// Times before and after each update that was reported.
-type Times = Arc<Mutex<Vec<(u64, u64)>>>;
+/// Pairs of times that a client reported: of the specs before, and of those that became current.
+type ReportedTimes = Arc<Mutex<Vec<(u64, u64)>>>;
 
-/// A client of any kind, and the times that it reported.
-fn heard(builder: StatsigBuilder) -> (Statsig, Times) {
-    let times = Times::default();
+/// Builds a client, with the times that it reports.
+fn heard(builder: StatsigBuilder) -> (Statsig, ReportedTimes) {
+    let times = ReportedTimes::default();
     let heard = Arc::clone(&times);
     let statsig = builder
         .rules_updated_callback(move |updated| heard.lock().unwrap().push((updated.previous_time, updated.time)))
