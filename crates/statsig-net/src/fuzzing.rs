@@ -28,3 +28,21 @@ pub fn binary_specs(base: &[u8], delta: &[u8], limit: usize) {
         assert!(serde_json::from_slice::<serde_json::Value>(&json).is_ok(), "what was put together is no JSON");
     }
 }
+
+/// Decodes and converts a gRPC message.
+#[cfg(feature = "grpc")]
+pub fn grpc_message(bytes: &[u8]) {
+    crate::streams::for_fuzzing::grpc_message(bytes);
+}
+
+/// Parses a frame of a WebSocket stream, as text and as binary.
+#[cfg(feature = "websocket")]
+pub fn websocket_frame(bytes: &[u8]) {
+    crate::streams::for_fuzzing::websocket_frame(bytes);
+}
+
+/// Parses server-sent events at once, and in two parts: the events are the same.
+#[cfg(feature = "sse")]
+pub fn server_sent_events(bytes: &[u8], cut: usize, limit: usize) {
+    crate::streams::for_fuzzing::server_sent_events(bytes, cut, limit);
+}

@@ -37,6 +37,7 @@
 //! | where config specs come from | [`sources`] |
 //! | loading them and keeping them up to date | [`SpecSync`], [`PayloadAcceptor`] |
 //! | what becomes of accepted ones | [`RulesetTarget`], [`PayloadTarget`], [`StoreWriter`] |
+//! | streams from a forward proxy | [`streams`] |
 //! | ID lists | [`id_lists`] |
 //! | events | [`HttpEventSink`] |
 //!
@@ -44,6 +45,9 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
+//! | `grpc` | no | streams and single fetches from a forward proxy by gRPC |
+//! | `websocket` | no | streams from a forward proxy by WebSocket |
+//! | `sse` | no | streams from a forward proxy by server-sent events |
 //! | `proto` | no | config specs in the vendor's binary form |
 //! | `zstd` | no | answers compressed with Zstandard |
 
@@ -66,6 +70,7 @@ mod proto;
 mod proxy_config;
 mod secret;
 pub mod sources;
+pub mod streams;
 mod sync;
 mod targets;
 pub mod transport;
@@ -81,6 +86,8 @@ pub use proto::{BinarySpecsError, binary_specs_to_json};
 pub use proxy_config::{AuthenticationMode, NetworkEndpoint, NetworkProtocol, ProxyConfig};
 pub use secret::SdkKey;
 pub use statsig_background::WorkerHealth;
+#[cfg(feature = "grpc")]
+pub use streams::grpc;
 pub use sync::{
     AcceptorOptions, AttemptOutcome, FollowedStream, InitializeDetails, PayloadAcceptor, PersistHealth, PollingState,
     ReadyPolicy, SourceAttempt, SourceHealth, SpecSources, SpecSync, SpecsListener, SpecsUpdated, StoreWriter,

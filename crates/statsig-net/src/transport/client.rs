@@ -119,6 +119,26 @@ impl HttpClient {
         }
     }
 
+    /// Sends a request, and returns an answer with a success status once its head is there. Its body may be silent and
+    /// last for any time; it is not decompressed.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// The request may have arrived or not.
+    #[cfg(feature = "sse")]
+    pub(crate) async fn open_endless(&self, request: HttpRequest) -> Result<StreamedResponse, Error> {
+        let (host, limit) = (request.host(), request.timeout);
+        if self.process.is_inherited() {
+            return Err(Error::Inherited { host });
+        }
+        match timeout(limit, self.hops(request, true)).await {
+            Ok(result) => result.map(|(response, _)| response),
+            Err(_) => Err(Error::TimedOut { host, limit }),
+        }
+    }
+
     /// Makes one exchange, without following redirects or decompressing.
     ///
     /// The request's time limit is for the head of the answer, `body_limit` for its body. The body is `None` where

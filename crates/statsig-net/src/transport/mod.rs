@@ -30,11 +30,15 @@ use crate::error::Error;
 pub use self::body::{HttpBody, StreamedResponse};
 pub use self::client::HttpClient;
 pub(crate) use self::client::{Exchanged, retry_after};
+#[cfg(any(feature = "grpc", feature = "websocket", feature = "sse"))]
+pub(crate) use self::decode::DecodeError;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::decode::for_fuzzing as decode_for_fuzzing;
 pub(crate) use self::decode::{ACCEPTED, decode};
 pub use self::reqwest::{OutboundProxy, ReqwestTransport, TransportOptions};
 pub use self::tls::TlsOptions;
+#[cfg(any(feature = "grpc", feature = "websocket"))]
+pub(crate) use self::tls_failure::explain as explain_tls_failure;
 
 /// A request. Its `Debug` form shows neither the address, the headers nor the body.
 #[derive(Clone)]

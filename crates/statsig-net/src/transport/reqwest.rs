@@ -41,7 +41,7 @@ impl OutboundProxy {
 impl OutboundProxy {
     /// The address, if connections would really go through it: an unknown scheme would be passed over, and
     /// they would go out directly.
-    fn checked_address(&self) -> Result<Url, Error> {
+    pub(crate) fn checked_address(&self) -> Result<Url, Error> {
         let wrong = |what: &str| Error::Misconfigured {
             problems: vec![format!("the outbound proxy (`http_proxy.address`) {what}")],
         };
@@ -54,6 +54,18 @@ impl OutboundProxy {
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(wrong("names no host"));
+        }
+        Ok(url)
+    }
+
+    /// Returns the checked address with user name and password in it. Not for texts.
+    #[cfg(any(feature = "grpc", feature = "websocket"))]
+    pub(crate) fn url_with_auth(&self) -> Result<Url, Error> {
+        let mut url = self.checked_address()?;
+        if let Some((user, password)) = &self.auth {
+            // Fails for addresses without a host only.
+            let _ = url.set_username(user);
+            let _ = url.set_password(Some(password));
         }
         Ok(url)
     }
@@ -82,6 +94,9 @@ pub struct TransportOptions {
     pub connect_timeout: Duration,
     /// How long an unused connection is kept. Default 30 seconds: less than load balancers keep it.
     pub idle_timeout: Duration,
+    /// Unix domain socket to connect to, whatever host the address names. Default: none.
+    #[cfg(unix)]
+    pub unix_socket: Option<std::path::PathBuf>,
 }
 
 impl Default for TransportOptions {
@@ -92,6 +107,8 @@ impl Default for TransportOptions {
             proxy_from_environment: true,
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
+            #[cfg(unix)]
+            unix_socket: None,
         }
     }
 }
@@ -142,6 +159,10 @@ impl ReqwestTransport {
             builder = builder.proxy(to);
         } else if !options.proxy_from_environment {
             builder = builder.no_proxy();
+        }
+        #[cfg(unix)]
+        if let Some(path) = &options.unix_socket {
+            builder = builder.unix_socket(path.as_path());
         }
         Ok(Self { client: builder.build().map_err(client_error)? })
     }

@@ -34,7 +34,7 @@ pub struct TlsOptions {
 
 impl TlsOptions {
     /// The configuration of these options. Reads files; blocks shortly.
-    pub(super) fn to_config(&self) -> Result<ClientConfig, Error> {
+    pub(crate) fn to_config(&self) -> Result<ClientConfig, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let failed = |what: &str| {
             let what = what.to_owned();
@@ -53,11 +53,26 @@ impl TlsOptions {
                     .map_err(|error| Error::Tls { what: format!("no private key in {}: {error}", key.display()) })?;
                 config.with_client_auth_cert(certificates(cert)?, key).map_err(failed("the client certificate"))
             }
-            _ => {
-                let problems = vec!["a client certificate and its key belong together: one is missing".to_owned()];
-                Err(Error::Misconfigured { problems })
-            }
+            _ => Err(half_of_a_pair()),
         }
+    }
+
+    /// Checks the options without reading a file.
+    #[cfg(any(feature = "grpc", feature = "websocket", feature = "sse"))]
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.client_cert_path.is_some() != self.client_key_path.is_some() {
+            return Err(half_of_a_pair());
+        }
+        if self.only_ca_cert_path && self.ca_cert_path.is_none() {
+            return Err(no_authorities());
+        }
+        Ok(())
+    }
+
+    /// Returns whether any file is named.
+    #[cfg(any(feature = "grpc", feature = "websocket"))]
+    pub(crate) fn names_files(&self) -> bool {
+        self.ca_cert_path.is_some() || self.client_cert_path.is_some() || self.client_key_path.is_some()
     }
 
     /// Returns the verifier, for another name than that of the address if there is one.
@@ -77,10 +92,7 @@ impl TlsOptions {
         let own = self.ca_cert_path.as_deref().map(certificates).transpose()?;
         let roots = |error: &dyn std::fmt::Display| Error::Tls { what: format!("trusted certificates: {error}") };
         if self.only_ca_cert_path {
-            let Some(own) = own else {
-                let problems = vec!["only the given authorities shall be trusted, and none are given".to_owned()];
-                return Err(Error::Misconfigured { problems });
-            };
+            let Some(own) = own else { return Err(no_authorities()) };
             let mut store = RootCertStore::empty();
             for certificate in own {
                 store.add(certificate).map_err(|error| roots(&error))?;
@@ -133,6 +145,16 @@ impl ServerCertVerifier for FixedNameVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.verifier.supported_verify_schemes()
     }
+}
+
+fn half_of_a_pair() -> Error {
+    let problem = "a client certificate and its key belong together: one is missing";
+    Error::Misconfigured { problems: vec![problem.to_owned()] }
+}
+
+fn no_authorities() -> Error {
+    let problem = "only the given authorities must be trusted, and none are given";
+    Error::Misconfigured { problems: vec![problem.to_owned()] }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {

@@ -9,7 +9,7 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage};
 const NAMES: usize = 5;
 
 /// Explains an error if TLS, or its absence, is behind it. `is_tls` says whether the address begins with `https`.
-pub(super) fn explain(error: &(dyn Error + 'static), is_tls: bool) -> Option<String> {
+pub(crate) fn explain(error: &(dyn Error + 'static), is_tls: bool) -> Option<String> {
     if !is_tls {
         return without_tls(error);
     }

@@ -17,6 +17,8 @@ mod sequences;
 mod sources;
 mod stored;
 mod stream_options;
+#[cfg(any(feature = "grpc", feature = "websocket", feature = "sse"))]
+mod streams;
 mod tls_failures;
 mod transport;
 mod ways_in;

@@ -114,7 +114,7 @@ impl Certificates {
         self.folder.path()
     }
 
-    pub(super) fn server_config(&self, mutual: bool) -> Result<ServerConfig, rustls::Error> {
+    pub(crate) fn server_config(&self, mutual: bool) -> Result<ServerConfig, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder =
             ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
