@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
 use crate::json_fields::{set_once, unsigned_integer};
-use crate::payload::Key;
+use crate::json_key::Key;
 use crate::without_byte_order_mark;
 
 /// Most members that a manifest may have.

@@ -26,6 +26,7 @@
 //! | `store-keys` | no | `StoreKeys`: the names of an SDK key's values in a store; adds SHA-256 |
 //! | `testing` | no | `testing`: contract tests for implementations; adds `store-keys` |
 
+mod byte_order_mark;
 mod clock;
 mod data_store;
 mod delivery;
@@ -34,6 +35,7 @@ mod event_sink;
 mod id_list_manifest;
 mod id_list_source;
 mod json_fields;
+mod json_key;
 mod noop_sink;
 mod observer;
 mod payload;
@@ -48,6 +50,7 @@ mod spec_version;
 pub mod testing;
 mod time;
 
+pub use byte_order_mark::without_byte_order_mark;
 pub use bytes::Bytes;
 pub use clock::{Clock, FixedClock};
 #[cfg(any(test, feature = "store-keys"))]
@@ -64,7 +67,7 @@ pub use id_list_manifest::{IdListEntry, IdListManifest};
 pub use id_list_source::{IdListChunk, IdListReader, IdListSource};
 pub use noop_sink::NoopSink;
 pub use observer::{Observer, Tag};
-pub use payload::{OuterFields, PayloadShape, read_outer_fields, recognise, without_byte_order_mark};
+pub use payload::{OuterFields, PayloadShape, read_outer_fields, recognise};
 pub use sdk_metadata::{SdkMetadata, SdkMetadataError};
 pub use source_error::{SourceError, SourceErrorKind};
 pub use spec_source::{AcceptedEncodings, SpecFetch, SpecRequest, SpecSource, SpecTrigger};

@@ -8,7 +8,7 @@ use serde_core::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Number, Value};
 
 use crate::json_fields::{set_once, unsigned_integer};
-use crate::payload::Key;
+use crate::json_key::Key;
 use crate::{is_future, without_byte_order_mark};
 
 /// Version of config specs: the time of the project's last change, and a checksum.

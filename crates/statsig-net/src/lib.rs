@@ -94,6 +94,3 @@ pub use sync::{
     StreamHealth, StreamOptions, StreamState, SyncHealth, SyncOptions, SyncReport, UpdatesBy,
 };
 pub use targets::{PayloadTarget, PublishedPayload, RulesetTarget};
-
-/// Reason why nothing is done in a forked child.
-const INHERITED: &str = "this process was forked off from the one that set this up: set it up anew here";

@@ -2,7 +2,7 @@
 //!
 //! Pass them to [`StatsigBuilder::event_sink`](crate::StatsigBuilder::event_sink) and
 //! [`StatsigBuilder::error_reporter`](crate::StatsigBuilder::error_reporter). The attribute of their async methods is
-//! [`async_trait`].
+//! [`macro@async_trait`].
 
 pub use async_trait::async_trait;
 pub use statsig_adapters::{

@@ -2,7 +2,7 @@
 //!
 //! Pass a source to [`DataSource::Custom`](crate::DataSource::Custom), and a stream to
 //! [`StatsigBuilder::spec_stream`](crate::StatsigBuilder::spec_stream). The attribute of their async methods is
-//! [`async_trait`].
+//! [`macro@async_trait`].
 
 pub use async_trait::async_trait;
 pub use statsig_adapters::{

@@ -1,7 +1,7 @@
 //! Everything to implement or use a [`DataStore`], the storage of payloads that processes share.
 //!
 //! Pass an implementation to [`StatsigBuilder::data_store`](crate::StatsigBuilder::data_store). Its method attribute
-//! is [`async_trait`].
+//! is [`macro@async_trait`].
 
 pub use async_trait::async_trait;
 pub use statsig_adapters::{

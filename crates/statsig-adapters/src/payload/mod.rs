@@ -3,7 +3,6 @@
 //! The first bytes decide about everything but JSON objects. Of an object the members of the top level and the first
 //! entry of each section are read, and everything else is skipped. Time is linear in the size, memory is constant.
 
-mod key;
 mod object;
 #[cfg(test)]
 mod tests;
@@ -11,8 +10,7 @@ mod tests;
 use std::fmt;
 
 use crate::SpecVersion;
-
-pub(crate) use key::Key;
+use crate::byte_order_mark::without_byte_order_mark;
 
 /// Kind of a payload, as far as its envelope shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -225,15 +223,6 @@ fn of_other(payload: &[u8]) -> PayloadShape {
         Some(_) if payload.starts_with(b"eyJ") || payload.starts_with(b"H4sI") => PayloadShape::Base64,
         Some(_) => PayloadShape::Text,
     }
-}
-
-/// Returns the bytes after a UTF-8 byte order mark, or all of them if there is none.
-///
-/// For every place that reads JSON or other text: editors and scripts on Windows write the mark, and RFC 8259 lets
-/// readers ignore it.
-#[must_use]
-pub fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
 }
 
 /// Returns the kind that magic numbers show, if they do.

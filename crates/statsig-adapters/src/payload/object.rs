@@ -6,9 +6,10 @@ use serde_core::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess
 
 use serde_json::Value;
 
-use super::{Key, OuterFields, PayloadShape};
+use super::{OuterFields, PayloadShape};
 use crate::SpecVersion;
 use crate::json_fields::unsigned_integer;
+use crate::json_key::Key;
 
 /// Returns the kind and the outer fields of an object; `payload` begins with its brace.
 pub(super) fn read(payload: &[u8]) -> OuterFields {

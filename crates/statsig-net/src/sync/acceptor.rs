@@ -303,7 +303,7 @@ impl PayloadAcceptor {
 
 /// Returns the refusal of a payload in a forked child.
 fn inherited() -> Admission {
-    let error = SourceError::new(SourceErrorKind::Disabled, crate::INHERITED);
+    let error = SourceError::new(SourceErrorKind::Disabled, super::inherited::INHERITED);
     Admission::Rejected(Rejection::new(RejectionCause::Disabled, error))
 }
 

@@ -34,6 +34,7 @@ mod details;
 mod engine;
 mod fetcher;
 mod health;
+mod inherited;
 mod initial_load;
 mod options;
 mod outcome;

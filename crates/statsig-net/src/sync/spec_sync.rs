@@ -13,10 +13,11 @@ use super::acceptor::PayloadAcceptor;
 use super::details::InitializeDetails;
 use super::engine::Engine;
 use super::health::SyncHealth;
+use super::inherited::INHERITED;
 use super::options::{SpecSources, SyncOptions};
 use super::outcome::SyncReport;
 use super::readiness::ReadyPolicy;
-use crate::{INHERITED, deadline};
+use crate::deadline;
 
 /// Loads config specs into a target, and keeps them up to date in the background.
 ///
