@@ -94,6 +94,10 @@ async fn evaluation_goes_on_and_sync_recovers_after_every_fault() {
         }
         while sync.health().failures == failed {
             settle().await;
+            // The limit of a request counts from its own start, which may come after the clock was moved.
+            if matches!(trouble, Trouble::Silence(_)) {
+                time.advance(SECOND / 10).await;
+            }
         }
         assert_eq!(store.load().ruleset().meta().time, round - 1, "{trouble:?}");
         assert_eq!(gate(&store, &*clock()), (round - 1) % 2 == 0 || round == 2, "{trouble:?}");
