@@ -55,9 +55,9 @@ pub struct SpecRequest {
     pub version: Option<SpecVersion>,
     /// Reason for the fetch.
     pub trigger: SpecTrigger,
-    /// Whether the answer may be a delta to [`version`](Self::version).
+    /// True if the answer may be a delta to [`version`](Self::version).
     pub accepts_deltas: bool,
-    /// Whether the answer may be in [`PayloadFormat::Protobuf`](super::PayloadFormat::Protobuf). JSON is always
+    /// True if the answer may be in [`PayloadFormat::Protobuf`](super::PayloadFormat::Protobuf). JSON is always
     /// accepted.
     pub accepts_protobuf: bool,
     /// Content encodings of the transfer.

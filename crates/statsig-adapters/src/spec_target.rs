@@ -122,7 +122,7 @@ pub enum RejectionCause {
 /// Conditions that a payload has to meet beyond those of the target.
 pub struct AdmissionRules<'a> {
     check: &'a (dyn Fn(&Envelope) -> Result<(), Rejection> + 'a),
-    /// Whether the target is to retain what a later delta refers to.
+    /// True if the target retains the base that a later delta refers to.
     pub retains_delta_base: bool,
 }
 

@@ -150,7 +150,7 @@ struct Summary {
     text: String,
     /// Sets that cannot be compared, with the reason.
     failed: Vec<String>,
-    /// Whether all other sets agree.
+    /// True if all other sets agree.
     agrees: bool,
 }
 

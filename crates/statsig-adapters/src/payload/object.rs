@@ -47,7 +47,7 @@ struct TopLevel {
     time: Option<Value>,
     checksum: Option<Value>,
     hashed_sdk_key: Option<Value>,
-    /// Whether a field that makes the version is there twice.
+    /// True if a field that makes the version occurs twice.
     is_ambiguous: bool,
 }
 

@@ -19,7 +19,7 @@ use crate::{
 /// ```
 ///
 /// # Panics
-/// Where the target breaks its contract.
+/// If the target breaks its contract.
 pub fn spec_target_contract(target: &dyn SpecTarget, payload: impl Fn(u64, &str) -> SpecUpdate) {
     const TIME: u64 = 1_700_000_000_000;
     let admit = |update: &SpecUpdate| target.admit(update, &AdmissionRules::new(&|_| Ok(()), false));

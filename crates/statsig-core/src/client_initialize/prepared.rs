@@ -5,7 +5,7 @@
 //! | config values of rules, default values and bandits' arms | a ruleset | their JSON, at most 32 MiB |
 //! | hashed names, parameter stores | a ruleset and a hash algorithm | about 80 bytes a name and the stores' JSON, at most 32 MiB each |
 //!
-//! What exceeds a bound is encoded for each response.
+//! Text beyond a bound is encoded for each response.
 
 use super::hashing::{HashAlgorithm, NameHasher};
 use super::parameter_store::ClientParameterStore;
@@ -106,7 +106,7 @@ fn hashed(ruleset: &Ruleset, algorithm: HashAlgorithm, max_bytes: usize) -> Hash
     prepared
 }
 
-/// Whether JSON text must escape a byte.
+/// Returns whether JSON text must escape a byte.
 pub(super) fn is_escaped(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }

@@ -98,7 +98,7 @@ pub(crate) struct Evaluator<'a, T> {
     pub(super) memo: Option<HashMap<Text, Remembered, FixedState>>,
     /// Results of nested gates that several evaluations share.
     pub(super) shared: Option<Box<SharedGates>>,
-    /// Whether the evaluation in progress takes part in that.
+    /// True if the evaluation in progress takes part in that.
     pub(super) uses_shared: bool,
     /// Groups that `experiment_group` conditions asked for, by experiment.
     pub(super) groups: Option<HashMap<Text, Option<Text>, FixedState>>,

@@ -26,7 +26,7 @@ impl<'de> Reader<'de> {
 
     #[inline]
     fn visit_number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Unread> {
-        /// Integers of so many characters fit into 64 bits.
+        /// Length of the longest integer that surely fits into 64 bits, in characters.
         const SHORT: usize = 18;
         let (text, is_integer) = self.number()?;
         if is_integer && text.len() <= SHORT && !text.starts_with('-') {

@@ -96,7 +96,7 @@ impl<K: Hash + Eq> Snippets<K> {
         self.places.insert(key, (position(start), position(start + len)));
     }
 
-    /// Whether there is a piece for a key.
+    /// Returns whether there is a piece for a key.
     pub(crate) fn contains(&self, key: K) -> bool {
         self.places.contains_key(&key)
     }

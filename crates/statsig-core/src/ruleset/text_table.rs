@@ -1,6 +1,6 @@
-//! Finds things by a text, whoever chose the texts, without entropy.
+//! Finds things by a text without entropy, also when the texts are hostile.
 //!
-//! Names, salts and values come from a payload, and whoever writes it may choose them so that their hashes are equal
+//! Names, salts and values come from a payload, and its author may choose them so that their hashes are equal
 //! under a known seed. A seed at random would prevent that, but takes entropy, which this crate does not have. Instead
 //! a table counts how often a look-up met a different text. When that is more often than by chance, everything moves
 //! into an ordered map, whose look-ups take logarithmic time for any choice of texts.

@@ -33,7 +33,7 @@ impl StreamProtocol {
     }
 }
 
-/// Whether the address itself decides on encryption.
+/// Choice of encryption by the address itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Encryption {
     /// The scheme says plaintext.

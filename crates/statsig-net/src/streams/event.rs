@@ -101,7 +101,7 @@ pub(super) struct Delivery {
     pub(super) address: Arc<str>,
     pub(super) max_bytes: usize,
     pub(super) clock: Arc<dyn Clock>,
-    /// Whether the request accepts the vendor's binary form.
+    /// True if the request accepts the vendor's binary form.
     pub(super) accepts_protobuf: bool,
     /// Whether the request accepts deltas.
     pub(super) accepts_deltas: bool,
