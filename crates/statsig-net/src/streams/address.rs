@@ -189,6 +189,20 @@ impl StreamAddress {
         self.protocol
     }
 
+    /// Refuses an address of another protocol.
+    #[cfg_attr(not(any(feature = "grpc", feature = "websocket", feature = "sse")), allow(dead_code))]
+    pub(super) fn require(&self, protocol: StreamProtocol) -> Result<(), Error> {
+        if self.protocol == protocol {
+            return Ok(());
+        }
+        let expected = match protocol {
+            StreamProtocol::Grpc => "gRPC",
+            StreamProtocol::WebSocket => "WebSocket",
+            StreamProtocol::Sse => "server-sent events",
+        };
+        Err(Error::Misconfigured { problems: vec![format!("`{self}` is not an address of {expected}")] })
+    }
+
     /// Returns whether connections are encrypted, given whether TLS options were.
     #[cfg_attr(
         not(any(feature = "grpc", feature = "websocket", feature = "sse")),

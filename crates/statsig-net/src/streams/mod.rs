@@ -16,6 +16,7 @@
 //! | `connect`, `outbound` | connections: TCP, Unix domain sockets, outbound proxies, TLS |
 //! | `event` | the subscription over any transport: newest payload first, decompression, limits |
 //! | `failure` | typed errors |
+//! | `peer` | the host name that a proxy reports |
 //! | `grpc`, `websocket`, `sse` | the transports |
 
 mod address;
@@ -30,6 +31,8 @@ pub mod grpc;
 mod options;
 #[cfg(any(feature = "grpc", feature = "websocket"))]
 mod outbound;
+#[cfg(any(feature = "grpc", feature = "websocket", feature = "sse"))]
+mod peer;
 #[cfg(any(feature = "websocket", feature = "sse"))]
 mod query;
 #[cfg(feature = "sse")]

@@ -16,7 +16,7 @@ mod status;
 mod stream;
 pub mod wire;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use statsig_core::{Clock, SpecOrigin, SpecRequest};
 
@@ -28,6 +28,7 @@ use super::address::{StreamAddress, StreamProtocol};
 use super::connect::Connector;
 use super::event::Delivery;
 use super::options::ProxyStreamOptions;
+use super::peer::PeerName;
 use crate::error::Error;
 use crate::secret::SdkKey;
 
@@ -42,8 +43,7 @@ struct Proxy {
     key: SdkKey,
     options: ProxyStreamOptions,
     delivery: Delivery,
-    /// Host name that the proxy reported last.
-    peer: Mutex<Option<Arc<str>>>,
+    peer: PeerName,
 }
 
 impl Proxy {
@@ -53,25 +53,15 @@ impl Proxy {
         options: ProxyStreamOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        if address.protocol() != StreamProtocol::Grpc {
-            return Err(Error::Misconfigured { problems: vec![format!("`{address}` is not an address of gRPC")] });
-        }
+        address.require(StreamProtocol::Grpc)?;
         let connector = Connector::new(address, &options, b"h2")?;
         let caller = Caller::new(connector, &address.authority(), &options)?;
         let delivery = Delivery::new(origin(), address, options.max_specs_bytes, clock);
-        Ok(Self { caller, key, options, delivery, peer: Mutex::new(None) })
+        Ok(Self { caller, key, options, delivery, peer: PeerName::default() })
     }
 
     fn request(&self, request: &SpecRequest) -> wire::ConfigSpecRequest {
         message::request(self.key.expose(), request, self.options.specs_version)
-    }
-
-    fn peer(&self) -> Option<Arc<str>> {
-        self.peer.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set_peer(&self, name: Option<Arc<str>>) {
-        *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = name;
     }
 }
 

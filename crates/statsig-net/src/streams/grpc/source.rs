@@ -49,7 +49,7 @@ impl GrpcSpecSource {
     /// Returns the host name that the proxy reported (`x-sfp-hostname`), once it has.
     #[must_use]
     pub fn peer(&self) -> Option<Arc<str>> {
-        self.proxy.peer()
+        self.proxy.peer.get()
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Option<Connection>> {
@@ -73,7 +73,7 @@ impl GrpcSpecSource {
         *self.kept() = Some(connection.clone());
         let response = self.proxy.caller.unary(&connection, self.proxy.request(request)).await;
         match &response {
-            Ok(response) => self.proxy.set_peer(hostname(response)),
+            Ok(response) => self.proxy.peer.set(hostname(response)),
             Err(error) if matches!(error.kind(), SourceErrorKind::Unreachable | SourceErrorKind::TimedOut) => {
                 // A connection that does not answer may be half open.
                 self.kept().take();

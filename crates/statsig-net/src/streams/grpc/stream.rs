@@ -51,7 +51,7 @@ impl GrpcSpecStream {
     /// Returns the host name that the proxy reported (`x-sfp-hostname`), once it has.
     #[must_use]
     pub fn peer(&self) -> Option<Arc<str>> {
-        self.proxy.peer()
+        self.proxy.peer.get()
     }
 }
 
@@ -73,7 +73,7 @@ impl SpecStream for GrpcSpecStream {
         let proxy = &self.proxy;
         let connection = proxy.caller.connect().await?;
         let response = proxy.caller.stream(&connection, proxy.request(request)).await?;
-        proxy.set_peer(hostname(&response));
+        proxy.peer.set(hostname(&response));
         let messages = response.into_inner();
         let receiver = GrpcReceiver { messages, proxy: Arc::clone(proxy), _connection: connection };
         Ok(Box::new(Subscription::new(receiver, proxy.delivery.of(request))))

@@ -2,7 +2,7 @@
 
 mod parser;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,6 +19,7 @@ use super::address::{StreamAddress, StreamProtocol};
 use super::event::{Delivery, Message, Receiver, Subscription, held};
 use super::failure::{foreign, source_error};
 use super::options::ProxyStreamOptions;
+use super::peer::PeerName;
 use super::query::query;
 use crate::error::Error;
 use crate::identity::ClientIdentity;
@@ -41,8 +42,7 @@ pub struct SseSpecStream {
     client: Option<HttpClient>,
     delivery: Delivery,
     process: ForkGuard,
-    /// Host name that the proxy reported last.
-    peer: Mutex<Option<Arc<str>>>,
+    peer: PeerName,
 }
 
 impl std::fmt::Debug for SseSpecStream {
@@ -67,9 +67,7 @@ impl SseSpecStream {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
         let misconfigured = |problem: String| Error::Misconfigured { problems: vec![problem] };
-        if address.protocol() != StreamProtocol::Sse {
-            return Err(misconfigured(format!("`{address}` is not an address of server-sent events")));
-        }
+        address.require(StreamProtocol::Sse)?;
         options.tls.check()?;
         if let Some(proxy) = &options.outbound_proxy {
             proxy.checked_address()?;
@@ -96,7 +94,7 @@ impl SseSpecStream {
             client: None,
             delivery,
             process: ForkGuard::new(),
-            peer: Mutex::new(None),
+            peer: PeerName::default(),
         })
     }
 
@@ -110,7 +108,7 @@ impl SseSpecStream {
     /// Returns the host name that the proxy reported (`x-sfp-hostname`), once it has.
     #[must_use]
     pub fn peer(&self) -> Option<Arc<str>> {
-        self.peer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.peer.get()
     }
 
     fn request(&self, held: &SpecVersion) -> HttpRequest {
@@ -170,7 +168,7 @@ impl SpecStream for SseSpecStream {
         let response = client.open_endless(request).await.map_err(source_error)?;
         check(&response, &host)?;
         let peer = response.headers.get("x-sfp-hostname").and_then(|name| name.to_str().ok());
-        *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = peer.map(|name| foreign(name).into());
+        self.peer.set(peer.map(|name| foreign(name).into()));
         let receiver = SseReceiver {
             body: response.body,
             parser: SseParser::new(self.options.max_specs_bytes),

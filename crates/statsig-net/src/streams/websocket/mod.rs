@@ -14,7 +14,7 @@ mod frame;
 mod receive;
 mod upgrade;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{HeaderName, HeaderValue, Uri};
@@ -29,6 +29,7 @@ use super::connect::Connector;
 use super::event::{Delivery, Subscription, held};
 use super::failure::source_error;
 use super::options::ProxyStreamOptions;
+use super::peer::PeerName;
 use super::query::query;
 use crate::error::Error;
 use crate::identity::ClientIdentity;
@@ -44,8 +45,7 @@ pub struct WebSocketSpecStream {
     target: String,
     options: ProxyStreamOptions,
     delivery: Delivery,
-    /// Host name that the proxy reported last.
-    peer: Mutex<Option<Arc<str>>>,
+    peer: PeerName,
 }
 
 impl std::fmt::Debug for WebSocketSpecStream {
@@ -69,19 +69,17 @@ impl WebSocketSpecStream {
         options: ProxyStreamOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        if address.protocol() != StreamProtocol::WebSocket {
-            return Err(Error::Misconfigured { problems: vec![format!("`{address}` is not an address of WebSocket")] });
-        }
+        address.require(StreamProtocol::WebSocket)?;
         let connector = Connector::new(address, &options, b"http/1.1")?;
         let target = format!("http://{}{}/v1/stream_config_specs", address.authority(), address.base_path);
         let delivery = Delivery::new(origin(), address, options.max_specs_bytes, clock);
-        Ok(Self { connector, identity, target, options, delivery, peer: Mutex::new(None) })
+        Ok(Self { connector, identity, target, options, delivery, peer: PeerName::default() })
     }
 
     /// Returns the host name that the proxy reported (`x-sfp-hostname`), once it has.
     #[must_use]
     pub fn peer(&self) -> Option<Arc<str>> {
-        self.peer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.peer.get()
     }
 
     fn target(&self, held: &SpecVersion, accepts_deltas: bool) -> Result<Uri, SourceError> {
@@ -120,7 +118,7 @@ impl SpecStream for WebSocketSpecStream {
         let opened = timeout(limit, opening)
             .await
             .map_err(|_| SourceError::from(Error::TimedOut { host: self.connector.host().to_owned(), limit }))??;
-        *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = opened.peer;
+        self.peer.set(opened.peer);
         let receiver = WebSocketReceiver::new(opened.socket, self.connector.host(), held);
         Ok(Box::new(Subscription::new(receiver, self.delivery.of(request))))
     }
