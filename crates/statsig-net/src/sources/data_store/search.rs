@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use statsig_core::specs::recognise;
+use statsig_adapters::{OuterFields, read_outer_fields};
 use statsig_core::{EntryRequest, SourceError, SourceErrorKind, SpecVersion, StoreEntry, StoreFormat, StoreKey};
 
 use super::super::{now, unpack, version_of};
@@ -128,11 +128,14 @@ pub(super) async fn judge(entry: StoreEntry, limit: usize) -> Result<Usable, Sou
     let judged = unpack::off_thread(document.len(), move || {
         let version = match format {
             StoreFormat::StatsigBr => version_of(&document, format.into()),
-            _ => match statsig_core::Error::of_shape(recognise(&document)) {
-                Some(statsig_core::Error::NoUpdates) => return Err(None),
-                Some(error) => return Err(Some(error.to_string())),
-                None => version_of(&document, format.into()),
-            },
+            _ => {
+                let OuterFields { shape, version, .. } = read_outer_fields(&document);
+                match statsig_core::Error::of_shape(shape) {
+                    Some(statsig_core::Error::NoUpdates) => return Err(None),
+                    Some(error) => return Err(Some(error.to_string())),
+                    None => version,
+                }
+            }
         };
         Ok((document, version))
     });
