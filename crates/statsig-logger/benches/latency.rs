@@ -8,6 +8,8 @@
 //! events/s into 100 ms, for 10 seconds each. Other figures follow `--`, in threes:
 //! events per second, latency in milliseconds, seconds.
 
+mod processor_time;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +17,8 @@ use std::time::{Duration, Instant};
 
 use statsig_core::{Delivery, EventBatch, EventSink, FixedClock};
 use statsig_logger::{EventPipeline, PipelineOptions, QueuedEvent};
+
+use processor_time::cpu_seconds;
 
 /// Loads that are measured by default: events per second, latency in milliseconds, seconds.
 const LOADS: [[u64; 3]; 2] = [[60_000, 50, 10], [100_000, 100, 10]];
@@ -127,12 +131,4 @@ fn run([rate, latency_ms, seconds]: [u64; 3]) {
         sink.most_running.load(Ordering::Relaxed),
     );
     let _ = std::io::stdout().write_all(line.as_bytes());
-}
-
-/// Processor time of the process, in ticks of 10 ms; `NaN` where there is no such file.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
-    (ticks(11) + ticks(12)) / 100.0
 }

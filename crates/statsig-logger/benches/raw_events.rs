@@ -5,12 +5,16 @@
 //!
 //! `cargo bench -p statsig-logger --bench raw_events`
 
+mod processor_time;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use statsig_core::{FixedClock, NoopSink, SdkMetadata};
 use statsig_logger::RawEventQueue;
+
+use processor_time::cpu_seconds;
 
 const REQUESTS: usize = 10_000;
 const EVENTS: usize = 100;
@@ -72,12 +76,4 @@ fn run(sessions: usize, level: u32) {
         stats.dropped.total() + report.failed,
     );
     let _ = std::io::stdout().write_all(line.as_bytes());
-}
-
-/// Processor time of the process, in ticks of 10 ms; `NaN` where there is no such file.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
-    (ticks(11) + ticks(12)) / 100.0
 }

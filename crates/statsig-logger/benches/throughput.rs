@@ -5,6 +5,8 @@
 //!
 //! `cargo bench -p statsig-logger --bench throughput`
 
+mod processor_time;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use statsig_core::{Delivery, EventBatch, EventSink, FixedClock};
 use statsig_logger::{EventPipeline, PipelineOptions, QueuedEvent};
+
+use processor_time::cpu_seconds;
 
 const EVENTS: u64 = 2_000_000;
 
@@ -111,12 +115,4 @@ fn run(level: u32, batch_events: usize) {
          {bytes:.1} bytes each, {lost} lost\n"
     );
     let _ = std::io::stdout().write_all(line.as_bytes());
-}
-
-/// Processor time of the process, in ticks of 10 ms; `NaN` where there is no such file.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
-    (ticks(11) + ticks(12)) / 100.0
 }
