@@ -5,6 +5,8 @@ mod bootstrap;
 mod logging;
 #[cfg(feature = "net")]
 mod network;
+#[cfg(feature = "net")]
+mod network_setters;
 mod spelling;
 
 use std::sync::Arc;

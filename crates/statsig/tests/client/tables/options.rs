@@ -31,10 +31,11 @@ const IN_CODE: &[(&str, &str)] = &[
     ("spec_stream_with", "A stream that pushes new specs, with options of its own."),
 ];
 
-const BUILDERS: [&str; 4] = [
+const BUILDERS: [&str; 5] = [
     include_str!("../../../src/builder.rs"),
     include_str!("../../../src/builder/logging.rs"),
     include_str!("../../../src/builder/network.rs"),
+    include_str!("../../../src/builder/network_setters.rs"),
     include_str!("../../../src/options/apply.rs"),
 ];
 
