@@ -20,6 +20,11 @@
 pub trait Clock: Send + Sync {
     /// Milliseconds since 1970-01-01T00:00:00Z. Must not block.
     fn now_ms(&self) -> i64;
+
+    /// Returns the time as an unsigned number: 0 for a clock before 1970.
+    fn unix_ms(&self) -> u64 {
+        u64::try_from(self.now_ms()).unwrap_or(0)
+    }
 }
 
 /// A clock that stands still, for tests and replays.

@@ -376,5 +376,5 @@ impl DataStore for RedisDataStore {
 
 /// The time of day.
 fn now_ms() -> u64 {
-    u64::try_from(SystemClock.now_ms()).unwrap_or(0)
+    SystemClock.unix_ms()
 }

@@ -273,7 +273,7 @@ impl StatsigBuilder {
 
     /// What the bootstrap document comes to.
     fn first_snapshot(&self, obstacles: &mut Obstacles) -> Snapshot {
-        let received_at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        let received_at_ms = self.clock.unix_ms();
         let empty = Snapshot::empty(SpecOrigin::Uninitialized);
         let beside_others = self.has_other_sources();
         let name = self.spelling.name("bootstrap");

@@ -210,7 +210,7 @@ fn spool_damage(stats: &EventStats) -> [(&'static str, u64); 5] {
 }
 
 fn figures(logger: &EventLogger) -> Told {
-    let now_ms = u64::try_from(logger.clock.now_ms()).unwrap_or(0);
+    let now_ms = logger.clock.unix_ms();
     Told { events: logger.stats(), exposures: logger.exposure_counts(), now_ms }
 }
 

@@ -29,11 +29,6 @@ pub(crate) fn version_of(payload: &[u8], format: PayloadFormat) -> Option<SpecVe
     }
 }
 
-/// Returns the time in milliseconds since 1970.
-pub(super) fn now(clock: &dyn statsig_core::Clock) -> u64 {
-    u64::try_from(clock.now_ms()).unwrap_or(0)
-}
-
 /// Returns the key schema that other writers may use.
 pub(crate) fn other(schema: KeySchema) -> KeySchema {
     if schema == KeySchema::Prefix { KeySchema::Hashed } else { KeySchema::Prefix }

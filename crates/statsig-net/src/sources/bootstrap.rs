@@ -8,7 +8,7 @@ use statsig_core::{
     Clock, Reach, SourceError, SourceErrorKind, SpecFetch, SpecOrigin, SpecRequest, SpecSource, SpecUpdate,
 };
 
-use super::{answer_with, now, unpack};
+use super::{answer_with, unpack};
 
 /// Source of a payload that the application supplies, plain or gzip, and may replace.
 ///
@@ -56,7 +56,7 @@ impl SpecSource for BootstrapSpecSource {
         let payload = self.payload.read().unwrap_or_else(PoisonError::into_inner).clone();
         let payload = unpack::unpacked(payload, unpack::MAX_BYTES).await;
         let payload = payload.map_err(|error| SourceError::new(SourceErrorKind::Invalid, error))?;
-        let update = SpecUpdate::new(payload, self.origin(), self.reach(), now(&*self.clock));
+        let update = SpecUpdate::new(payload, self.origin(), self.reach(), self.clock.unix_ms());
         answer_with(update.with_address("bootstrap"), request.version.as_ref())
     }
 

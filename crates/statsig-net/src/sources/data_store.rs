@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 pub use self::feed::DataStoreSpecStream;
 pub(crate) use self::search::is_usable;
 use self::search::{Given, Search};
-use super::{answer_with, now};
+use super::answer_with;
 use crate::secret::SdkKey;
 
 /// Returns the origin of specs from a data store.
@@ -117,7 +117,7 @@ impl Reader {
             (Search { best: Some(best), .. }, _) => {
                 self.has_seen(&best.version);
                 *self.given() = Some(best.given());
-                let update = SpecUpdate::new(best.document, origin(), Reach::Shared, now(&*self.clock));
+                let update = SpecUpdate::new(best.document, origin(), Reach::Shared, self.clock.unix_ms());
                 let update = update.with_format(best.format.into()).with_version(Some(best.version));
                 let update = update.with_address("datastore").with_max_bytes(self.store.max_value_bytes());
                 answer_with(update, held)
@@ -139,7 +139,7 @@ impl Reader {
 
     fn has_seen(&self, version: &SpecVersion) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let now_ms = Some(now(&*self.clock));
+        let now_ms = Some(self.clock.unix_ms());
         if seen.as_ref().is_none_or(|seen| version.cmp_time(seen, now_ms).is_ge()) {
             *seen = Some(version.clone());
         }
@@ -178,7 +178,7 @@ impl Reader {
         earlier: Option<SpecVersion>,
         held: &SpecVersion,
     ) -> Result<bool, SourceError> {
-        let request = EntryRequest::new(keys).unless_known(earlier).at(now(&*self.clock));
+        let request = EntryRequest::new(keys).unless_known(earlier).at(self.clock.unix_ms());
         let Some(entry) = self.store.get_entry(&request).await.map_err(error_of)? else { return Ok(false) };
         let Ok(found) = search::judge(entry, self.limit()).await else { return Ok(false) };
         self.has_seen(&found.version);

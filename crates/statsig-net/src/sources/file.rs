@@ -13,7 +13,7 @@ use statsig_core::{
 use tokio::io::AsyncReadExt;
 use tokio::time::sleep;
 
-use super::{answer_with, now, unpack};
+use super::{answer_with, unpack};
 use crate::secret::SdkKey;
 
 /// Largest file by default.
@@ -75,7 +75,7 @@ impl FileSpecSource {
             let reason = format!("cannot read {}: {error}", self.path.display());
             SourceError::new(SourceErrorKind::Invalid, reason)
         })?;
-        let update = SpecUpdate::new(document, self.origin(), self.reach(), now(&*self.clock));
+        let update = SpecUpdate::new(document, self.origin(), self.reach(), self.clock.unix_ms());
         Ok(update.with_address(self.path.display().to_string()))
     }
 

@@ -13,7 +13,6 @@ use statsig_core::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::now;
 use crate::deadline;
 use crate::endpoints::{SpecsAddress, SpecsVersion};
 use crate::error::Error;
@@ -152,7 +151,7 @@ impl HttpSpecSource {
         let format = if binary { PayloadFormat::Protobuf } else { PayloadFormat::Json };
         let is_delta = response.headers.contains_key("x-deltas-used");
         let base = is_delta.then(|| wanted.version.clone().unwrap_or_default());
-        let update = SpecUpdate::new(response.body, self.origin(), self.reach(), now(&*self.clock));
+        let update = SpecUpdate::new(response.body, self.origin(), self.reach(), self.clock.unix_ms());
         let update = update.with_format(format).with_delta_base(base).with_max_bytes(Some(self.max_bytes));
         SpecFetch::Updated(update.with_address(address.origin()))
     }

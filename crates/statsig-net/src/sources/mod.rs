@@ -20,7 +20,7 @@ mod http;
 mod last_known_good;
 mod unpack;
 
-use self::answer::{answer_with, now};
+use self::answer::answer_with;
 pub(crate) use self::answer::{other, version_of};
 pub use self::bootstrap::BootstrapSpecSource;
 pub use self::chain::SourceChain;

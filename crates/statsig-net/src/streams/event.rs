@@ -140,7 +140,7 @@ impl Delivery {
         if bytes.len() > self.max_bytes {
             return Err(self.too_large(false));
         }
-        let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        let now = self.clock.unix_ms();
         let update = SpecUpdate::new(bytes, self.origin.clone(), Reach::Upstream, now);
         let update = update.with_format(format).with_delta_base(delta_base);
         Ok(update.with_max_bytes(Some(self.max_bytes)).with_address(Arc::clone(&self.address)))

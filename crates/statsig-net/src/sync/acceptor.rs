@@ -439,7 +439,7 @@ impl AcceptorShared {
             "config specs updated"
         );
         if updated.previous_time > 0 {
-            let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+            let now = self.clock.unix_ms();
             let age = Duration::from_millis(now.saturating_sub(updated.time));
             self.metrics.propagation(age, &update.origin, update.address.as_deref());
         }

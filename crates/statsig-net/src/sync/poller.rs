@@ -190,7 +190,7 @@ impl Poller {
     /// Returns whether the current specs are too old to end a cycle with.
     fn is_stale(&self) -> bool {
         let is_too_old = self.staleness.out_of_sync.is_some_and(|threshold| {
-            let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+            let now = self.clock.unix_ms();
             Duration::from_millis(now.saturating_sub(self.fetcher.acceptor.time_ms())) > threshold
         });
         let is_silent = self.staleness.max_silence.is_some_and(|limit| {

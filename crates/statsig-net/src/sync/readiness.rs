@@ -55,7 +55,7 @@ impl Readiness {
             return Some(at.elapsed());
         }
         // The client's own copy keeps its time of reception; a bootstrap payload has none.
-        let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        let now = self.clock.unix_ms();
         let received_at_ms = self.acceptor.specs().received_at_ms;
         self.acceptor.is_own_copy().then(|| Duration::from_millis(now.saturating_sub(received_at_ms)))
     }

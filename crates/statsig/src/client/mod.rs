@@ -202,7 +202,7 @@ impl Statsig {
         if self.is_inherited() {
             return Err(Error::Inherited);
         }
-        let received_at_ms = u64::try_from(self.inner.clock.now_ms()).unwrap_or(0);
+        let received_at_ms = self.inner.clock.unix_ms();
         self.admit(SpecUpdate::new(specs.into(), SpecOrigin::Bootstrap, Reach::Local, received_at_ms))
     }
 

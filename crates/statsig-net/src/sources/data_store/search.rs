@@ -9,7 +9,7 @@ use bytes::Bytes;
 use statsig_adapters::{OuterFields, read_outer_fields};
 use statsig_core::{EntryRequest, SourceError, SourceErrorKind, SpecVersion, StoreEntry, StoreFormat, StoreKey};
 
-use super::super::{now, unpack, version_of};
+use super::super::{unpack, version_of};
 use super::{Reader, error_of};
 
 /// An entry that can be used, as far as its outside tells.
@@ -62,7 +62,7 @@ impl Reader {
         known: Option<SpecVersion>,
         without: Option<&Given>,
     ) -> Result<Search, SourceError> {
-        let now_ms = now(&*self.clock);
+        let now_ms = self.clock.unix_ms();
         let mut found = Search { best: None, trouble: None, rest: self.keys.to_vec() };
         // Keys that are asked about together; each alone where the store does not say which one an entry stands under.
         let mut rounds: Vec<Vec<StoreKey>> = vec![self.keys.to_vec()];
